@@ -1,0 +1,55 @@
+"""Segment Anything for microscopy, in napari and in Python.
+
+The public names are imported when they are first used: ``import napari_sam`` itself is quick
+and loads neither torch nor napari.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from napari_sam.errors import NapariSamError
+    from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
+    from napari_sam.session import AnnotationSession
+    from napari_sam.weights import LoadedModel, list_models, load_model
+
+__all__ = [
+    "AnnotationSession",
+    "Candidates",
+    "Embedding",
+    "LoadedModel",
+    "NapariSamError",
+    "Predictor",
+    "Prompts",
+    "__version__",
+    "list_models",
+    "load_model",
+]
+
+_HOMES = {
+    "AnnotationSession": "session",
+    "Candidates": "predict",
+    "Embedding": "predict",
+    "LoadedModel": "weights",
+    "NapariSamError": "errors",
+    "Predictor": "predict",
+    "Prompts": "predict",
+    "list_models": "weights",
+    "load_model": "weights",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__version__":
+        from importlib.metadata import version
+
+        return version("napari-sam-microscopy")
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})
