@@ -1,0 +1,1 @@
+"""An image embedding, prompts and candidates; numpy in, numpy out."""

@@ -1,0 +1,214 @@
+"""Any microscopy image to RGB pixels of 0 to 255, and to the sizes that the network wants."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any, Literal
+
+import numpy as np
+import torch
+from numpy.typing import ArrayLike, NDArray
+from PIL import Image
+from torch.nn import functional as F
+
+from ..errors import ImageError
+
+Method = Literal["percentile"] | None
+Colour = tuple[float, float, float]
+
+MAX_CHANNELS = 5
+PERCENTILES = (0.1, 99.9)
+SAMPLES = 400_000
+"""About as many pixels as percentiles are estimated from."""
+
+_RED, _GREEN, _BLUE = (1.0, 0.0, 0.0), (0.0, 1.0, 0.0), (0.0, 0.0, 1.0)
+_GREY, _MAGENTA, _YELLOW = (1.0, 1.0, 1.0), (1.0, 0.0, 1.0), (0.5, 0.5, 0.0)
+PALETTES: dict[int, tuple[Colour, ...]] = {
+    1: (_GREY,),
+    2: (_GREEN, _MAGENTA),
+    3: (_RED, _GREEN, _BLUE),
+    4: (_RED, _GREEN, _BLUE, _GREY),
+    5: (_RED, _GREEN, _BLUE, _YELLOW, _GREY),
+}
+
+
+@dataclass(frozen=True)
+class Normalization:
+    """How an image became RGB; plain JSON values, so that it can be kept with what was made from it.
+
+    Attributes
+    ----------
+    method : "percentile" or None
+        None: the values were 0 to 255 already.
+    low, high : tuple of float
+        The values that became 0 and 255, one a channel.
+    colours : tuple of (red, green, blue)
+        What each channel adds to the picture.
+    eight_bit : bool
+        The RGB values are whole numbers, because the image was 8-bit and nothing was rescaled.
+    """
+
+    method: Method
+    low: tuple[float, ...]
+    high: tuple[float, ...]
+    colours: tuple[Colour, ...]
+    eight_bit: bool = False
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values."""
+        return asdict(self)
+
+
+def to_rgb(
+    image: ArrayLike, channel_axis: int | None = None, normalization: Method = "percentile"
+) -> tuple[NDArray[np.float32], Normalization]:
+    """Turn an image into RGB pixels of 0 to 255.
+
+    Percentiles are taken over all channels together for 8-bit RGB, so that colours survive, and
+    channel by channel otherwise. Pixels that are not finite take no part in them and become the
+    nearest end of the range (NaN: 0). An opaque 8-bit alpha channel is dropped.
+
+    Parameters
+    ----------
+    image : (Y, X), (Y, X, C), or 3-dimensional with `channel_axis`
+        Booleans, integers or floats; 1 to 5 channels.
+    channel_axis : int, optional
+        The axis of the channels; the last one of a 3-dimensional image by default.
+    normalization : "percentile" or None
+        None for values that are 0 to 255 already.
+
+    Returns
+    -------
+    pixels : (3, Y, X) float32
+    record : Normalization
+
+    Raises
+    ------
+    ImageError
+        If the shape, the dtype or the values cannot be used.
+    """
+    if normalization not in ("percentile", None):
+        raise ImageError(f"The normalization {normalization!r} is unknown; use 'percentile' or None.")
+    channels = _channels_first(image, channel_axis)
+    record = _percentile_record(channels) if normalization == "percentile" else _plain_record(channels)
+    return _mix(channels, record), record
+
+
+def resize(pixels: NDArray[np.float32], shape: tuple[int, int], eight_bit: bool = False) -> NDArray[np.float32]:
+    """Resize (3, Y, X) pixels bilinearly with antialiasing.
+
+    Parameters
+    ----------
+    pixels : (3, Y, X) float32
+    shape : (int, int)
+        Rows and columns of the result.
+    eight_bit : bool
+        Round to whole numbers in between and at the end, exactly as Pillow resizes 8-bit images
+        and as Meta's code does.
+    """
+    if pixels.shape[1:] == shape:
+        return pixels
+    if eight_bit:
+        picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)).astype(np.uint8))
+        resized = np.asarray(picture.resize(shape[::-1], Image.Resampling.BILINEAR))
+        return np.ascontiguousarray(resized.transpose(2, 0, 1)).astype(np.float32)
+    tensor = torch.from_numpy(pixels)[None]
+    out: NDArray[np.float32] = F.interpolate(tensor, shape, mode="bilinear", antialias=True)[0].numpy()
+    return out
+
+
+def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
+    """Return (C, Y, X) of a real dtype, as a view."""
+    array = np.asarray(image)
+    if array.dtype.kind not in "biuf":
+        raise ImageError(f"The image's dtype {array.dtype} cannot be used; give booleans, integers or floats.")
+    if array.size == 0:
+        raise ImageError(f"The image of shape {array.shape} has no pixels; give one of at least 1 x 1.")
+    if array.ndim == 2 and channel_axis is None:
+        return array[None]
+    if array.ndim != 3:
+        raise ImageError(
+            f"The image's shape {array.shape} cannot be used; give one plane, (Y, X) or with one channel axis."
+        )
+    axis = -1 if channel_axis is None else channel_axis
+    if not -3 <= axis < 3:
+        raise ImageError(f"The channel axis {axis} does not exist in the image's shape {array.shape}.")
+    channels = np.moveaxis(array, axis, 0)
+    if len(channels) > MAX_CHANNELS:
+        raise ImageError(
+            f"An image of shape {array.shape} has {len(channels)} channels on axis {axis}, and at most"
+            f" {MAX_CHANNELS} can be used; name the channel axis or choose channels."
+        )
+    opaque = len(channels) == 4 and channels.dtype == np.uint8 and bool((channels[3] == 255).all())
+    return channels[:3] if opaque else channels
+
+
+def _percentile_record(channels: NDArray[Any]) -> Normalization:
+    joint = channels.dtype == np.uint8 and len(channels) == 3
+    groups = [channels] if joint else [channel[None] for channel in channels]
+    ranges = [_robust_range(group) for group in groups] * (3 if joint else 1)
+    low, high = zip(*ranges, strict=True)
+    return Normalization("percentile", low, high, PALETTES[len(channels)])
+
+
+def _plain_record(channels: NDArray[Any]) -> Normalization:
+    low, high = _finite_range(channels)
+    if low < 0 or high > 255:
+        raise ImageError(
+            f"The image's values reach from {low:g} to {high:g}, but without normalization they must be"
+            " 0 to 255; use normalization='percentile'."
+        )
+    count = len(channels)
+    eight_bit = channels.dtype == np.uint8 and count in (1, 3)
+    return Normalization(None, (0.0,) * count, (255.0,) * count, PALETTES[count], eight_bit)
+
+
+def _robust_range(group: NDArray[Any]) -> tuple[float, float]:
+    """Return the two percentiles of (C, Y, X), or the extremes where these coincide."""
+    step = max(1, int(np.sqrt(group.size / SAMPLES)))
+    sample = group[:, ::step, ::step]
+    finite = sample[np.isfinite(sample)] if sample.dtype.kind == "f" else sample.ravel()
+    if len(finite):
+        low, high = (float(value) for value in np.percentile(finite.astype(np.float64), PERCENTILES))
+        if high > low:
+            return low, high
+    return _finite_range(group)
+
+
+def _finite_range(values: NDArray[Any]) -> tuple[float, float]:
+    """Return the extremes of the finite values, (0, 0) without any."""
+    if values.dtype.kind == "f":
+        finite = np.isfinite(values)
+        if not finite.all():
+            values = values[finite]
+    return (float(values.min()), float(values.max())) if values.size else (0.0, 0.0)
+
+
+def _mix(channels: NDArray[Any], record: Normalization) -> NDArray[np.float32]:
+    """Rescale (C, Y, X) to 0 to 255 and add the channels up in their colours; (3, Y, X)."""
+    out = np.zeros((3, *channels.shape[1:]), np.float32)
+    for channel, low, high, colour in zip(channels, record.low, record.high, record.colours, strict=True):
+        scaled = _rescale(channel, low, high)
+        for plane, share in zip(out, colour, strict=True):
+            if share == 1:
+                plane += scaled
+            elif share:
+                plane += share * scaled
+    return np.minimum(out, 255, out=out) if len(channels) in (4, 5) else out
+
+
+def _rescale(channel: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
+    """Map low to 0 and high to 255, clipped; a constant channel becomes 0."""
+    if (low, high) == (0.0, 255.0):
+        return np.nan_to_num(channel.astype(np.float32), nan=0.0, posinf=255.0, neginf=0.0)
+    if channel.dtype == np.uint8:
+        table = _rescale(np.arange(256, dtype=np.float32), low, high)
+        return table[channel]
+    exact = channel.dtype.itemsize > 2 and channel.dtype != np.float32
+    values = np.nan_to_num(channel.astype(np.float64 if exact else np.float32), nan=low, posinf=high, neginf=low)
+    # halved, so that the span of the largest floats stays finite
+    span = high / 2 - low / 2
+    if not span > 0:
+        return np.zeros(channel.shape, np.float32)
+    scaled = (np.clip(values, low, high) / 2 - low / 2) / span * 255
+    return scaled.astype(np.float32)
