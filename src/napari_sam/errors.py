@@ -1,0 +1,33 @@
+"""The errors napari-sam raises; each message says what happened and what to do."""
+
+
+class NapariSamError(Exception):
+    """Base of every error that napari-sam raises on purpose; its message is one sentence for the user."""
+
+
+class PromptError(NapariSamError, ValueError):
+    """A prompt is empty, contradictory or outside the image."""
+
+
+class ImageError(NapariSamError, ValueError):
+    """An image has a shape, dtype or content that cannot be segmented."""
+
+
+class WeightsError(NapariSamError):
+    """A checkpoint cannot be found, read, verified or matched to an architecture."""
+
+
+class DownloadError(WeightsError):
+    """A checkpoint could not be downloaded; the cache is as it was before."""
+
+
+class OutOfMemoryError(NapariSamError):
+    """The device ran out of memory."""
+
+
+class DataError(NapariSamError, ValueError):
+    """A folder of images and labels, or a training configuration, is unusable."""
+
+
+class Cancelled(NapariSamError):
+    """The user cancelled the work."""

@@ -1,0 +1,19 @@
+"""The Segment Anything network, in torch alone; here coordinates are (x, y) in input pixels."""
+
+from .config import CELL_TINY, CONFIGS, VIT_B, VIT_H, VIT_L, ConvConfig, DecoderConfig, SamConfig, ViTConfig
+from .features import Features
+from .sam import Sam
+
+__all__ = [
+    "CELL_TINY",
+    "CONFIGS",
+    "VIT_B",
+    "VIT_H",
+    "VIT_L",
+    "ConvConfig",
+    "DecoderConfig",
+    "Features",
+    "Sam",
+    "SamConfig",
+    "ViTConfig",
+]

@@ -1,0 +1,149 @@
+"""Every size of a Segment Anything network, as frozen dataclasses."""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass, field
+from typing import Any, Literal
+
+
+@dataclass(frozen=True)
+class ViTConfig:
+    """Sizes of a vision-transformer image encoder (paper, appendix A).
+
+    Attributes
+    ----------
+    depth, width, heads : int
+        Number of blocks, token width, attention heads.
+    global_blocks : tuple of int
+        Blocks that attend over the whole image; the others attend in windows.
+    window : int
+        Side of an attention window, in tokens.
+    patch : int
+        Side of a patch, in input pixels.
+    """
+
+    depth: int
+    width: int
+    heads: int
+    global_blocks: tuple[int, ...]
+    window: int = 14
+    patch: int = 16
+
+
+@dataclass(frozen=True)
+class ConvConfig:
+    """Sizes of the small convolutional image encoder.
+
+    Attributes
+    ----------
+    widths, depths : tuple of int
+        Channels and residual blocks of the stages at strides 2, 4, 8, 16 and 32.
+    """
+
+    widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
+    depths: tuple[int, int, int, int, int] = (1, 2, 3, 4, 3)
+
+
+@dataclass(frozen=True)
+class DecoderConfig:
+    """Sizes of the mask decoder and its two-way transformer.
+
+    Attributes
+    ----------
+    depth, heads, mlp : int
+        Two-way layers, attention heads, hidden width of the token MLP.
+    upscale_channels : tuple of int
+        Channels after each of the two 2 x 2 transposed convolutions.
+    iou_hidden : int
+        Hidden width of the IoU head.
+    """
+
+    depth: int = 2
+    heads: int = 8
+    mlp: int = 2048
+    upscale_channels: tuple[int, int] = (64, 32)
+    iou_hidden: int = 256
+
+
+@dataclass(frozen=True)
+class SamConfig:
+    """One architecture of the Segment Anything family.
+
+    Attributes
+    ----------
+    name : str
+        Family name, such as ``"vit_b"`` or ``"cell-tiny"``.
+    encoder : ViTConfig or ConvConfig
+        The image encoder.
+    decoder : DecoderConfig
+        The mask decoder.
+    image_size : int
+        Side of the square input frame that one decoding covers, in input pixels: the
+        whole padded image for a ViT, one window around the prompt for a convolutional
+        encoder.
+    width : int
+        Channels of the image embedding and of every prompt token.
+    mask_channels : int
+        Channels after the first two convolutions of a mask prompt are this / 4 and this.
+    scales : tuple of float
+        Input pixels per data pixel at which the image is embedded; empty when the
+        longest side is resized to `image_size` instead.
+    """
+
+    name: str
+    encoder: ViTConfig | ConvConfig
+    decoder: DecoderConfig = field(default_factory=DecoderConfig)
+    image_size: int = 1024
+    width: int = 256
+    mask_channels: int = 16
+    scales: tuple[float, ...] = ()
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per token of the image embedding."""
+        return self.encoder.patch if isinstance(self.encoder, ViTConfig) else 8
+
+    @property
+    def embedding_size(self) -> int:
+        """Side of the square of tokens that one decoding covers."""
+        return self.image_size // self.stride
+
+    @property
+    def low_res_size(self) -> int:
+        """Side of the decoder's own logits: 4 times `embedding_size`."""
+        return 4 * self.embedding_size
+
+    @property
+    def windowed(self) -> bool:
+        """Whether prompts are decoded in windows cut from embeddings at fixed scales."""
+        return bool(self.scales)
+
+    def to_dict(self) -> dict[str, Any]:
+        """Return plain JSON values from which `from_dict` makes an equal config."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SamConfig:
+        """Make a config from the values of `to_dict`, read back from JSON."""
+        values = dict(values)
+        encoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values["encoder"].items()}
+        decoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values["decoder"].items()}
+        kind: type[ViTConfig] | type[ConvConfig] = ViTConfig if "patch" in encoder else ConvConfig
+        values.update(encoder=kind(**encoder), decoder=DecoderConfig(**decoder), scales=tuple(values["scales"]))
+        return cls(**values)
+
+
+VIT_B = SamConfig("vit_b", ViTConfig(12, 768, 12, (2, 5, 8, 11)))
+VIT_L = SamConfig("vit_l", ViTConfig(24, 1024, 16, (5, 11, 17, 23)))
+VIT_H = SamConfig("vit_h", ViTConfig(32, 1280, 16, (7, 15, 23, 31)))
+CELL_TINY = SamConfig(
+    "cell-tiny",
+    ConvConfig(),
+    DecoderConfig(mlp=512),
+    image_size=128,
+    width=128,
+    scales=(1.0, 0.5, 0.25),
+)
+
+ConfigName = Literal["vit_b", "vit_l", "vit_h", "cell-tiny"]
+CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_B, VIT_L, VIT_H, CELL_TINY)}

@@ -1,0 +1,102 @@
+"""A small convolutional image encoder with smoothed skips and a dense head, for a laptop's CPU."""
+
+from __future__ import annotations
+
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .config import ConvConfig, SamConfig
+from .features import Features
+
+
+def conv_norm(channels_in: int, channels_out: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
+    """Return a convolution followed by batch normalisation."""
+    return nn.Sequential(
+        nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
+        nn.BatchNorm2d(channels_out),
+    )
+
+
+class ResidualBlock(nn.Module):
+    """Two 3 x 3 convolutions around an identity."""
+
+    def __init__(self, channels: int) -> None:
+        super().__init__()
+        self.conv1 = conv_norm(channels, channels)
+        self.conv2 = conv_norm(channels, channels)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Return features of the shape of `x`."""
+        return F.relu(x + self.conv2(F.relu(self.conv1(x))))
+
+
+class SmallEncoder(nn.Module):
+    """Residual stages to stride 32, merged top-down to strides 8, 4 and 2.
+
+    Parameters
+    ----------
+    config : SamConfig
+        Sizes, with a `ConvConfig` as encoder.
+
+    Raises
+    ------
+    TypeError
+        If the config describes another encoder.
+    """
+
+    def __init__(self, config: SamConfig) -> None:
+        super().__init__()
+        encoder = config.encoder
+        if not isinstance(encoder, ConvConfig):
+            raise TypeError("SmallEncoder needs a ConvConfig")
+        widths = encoder.widths
+        ins = (3, *widths[:-1])
+        self.stages = nn.ModuleList(
+            nn.Sequential(conv_norm(a, b, stride=2), nn.ReLU(), *[ResidualBlock(b) for _ in range(depth)])
+            for a, b, depth in zip(ins, widths, encoder.depths, strict=True)
+        )
+        outs = (*config.decoder.upscale_channels[::-1], config.width)  # strides 2, 4, 8
+        self.top = conv_norm(widths[4], config.width, kernel=1)
+        self.lateral16 = conv_norm(widths[3], config.width, kernel=1)
+        self.laterals = nn.ModuleList(conv_norm(a, b, kernel=1) for a, b in zip(widths, outs, strict=False))
+        self.narrow = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in ((outs[1], outs[0]), (outs[2], outs[1])))
+        self.smooth = nn.ModuleList(conv_norm(width, width) for width in outs)
+        self.smooth16 = conv_norm(config.width, config.width)
+
+    def forward(self, image: Tensor) -> Features:
+        """Encode (B, 3, H, W) normalised images; H and W are multiples of 32."""
+        x, levels = image, []
+        for stage in self.stages:
+            x = stage(x)
+            levels.append(x)
+        at2, at4, at8, at16, at32 = levels
+        merged = F.relu(self.smooth16(self.lateral16(at16) + upsample(self.top(at32))))
+        embedding = F.relu(self.smooth[2](self.laterals[2](at8) + upsample(merged)))
+        skip4 = F.relu(self.smooth[1](self.laterals[1](at4) + upsample(self.narrow[1](embedding))))
+        skip2 = F.relu(self.smooth[0](self.laterals[0](at2) + upsample(self.narrow[0](skip4))))
+        return Features(embedding, (skip4, skip2))
+
+
+class DenseHead(nn.Module):
+    """Foreground, distance and boundary at every second pixel, without a prompt.
+
+    The distance is that to the object's border over the object's own largest one.
+    """
+
+    CHANNELS = ("foreground", "distance", "boundary")
+
+    def __init__(self, config: SamConfig) -> None:
+        super().__init__()
+        channels = config.decoder.upscale_channels[1]
+        self.conv = conv_norm(channels, channels)
+        self.out = nn.Conv2d(channels, len(self.CHANNELS), 1)
+
+    def forward(self, features: Features) -> Tensor:
+        """Return (B, 3, H / 2, W / 2) logits."""
+        out: Tensor = self.out(F.relu(self.conv(features.skips[-1])))
+        return out
+
+
+def upsample(x: Tensor) -> Tensor:
+    """Double (B, C, H, W) bilinearly."""
+    return F.interpolate(x, scale_factor=2, mode="bilinear", align_corners=False)

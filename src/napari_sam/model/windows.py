@@ -1,0 +1,44 @@
+"""Windows of features around prompts, with nothing where the image ends."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from .small_encoder import Features
+
+
+def cut_windows(features: Features, index: Tensor, origin: Tensor, size: int) -> Features:
+    """Cut one window a prompt from features at strides 8, 4 and 2.
+
+    Parameters
+    ----------
+    features : Features
+        Of B images.
+    index : (P,) int
+        The image each window is cut from.
+    origin : (P, 2) int
+        Row and column of each window's first token; windows may leave the image.
+    size : int
+        Side of a window, in tokens.
+
+    Returns
+    -------
+    Features
+        Of P windows: (P, C, size, size) and skips 2 and 4 times as large; zeros outside the image.
+    """
+    planes = (features.embedding, *features.skips)
+    cut = [_cut(plane, index, origin * 2**level, size * 2**level) for level, plane in enumerate(planes)]
+    return Features(cut[0], tuple(cut[1:]))
+
+
+def _cut(plane: Tensor, index: Tensor, origin: Tensor, size: int) -> Tensor:
+    windows = []
+    for image, (top, left) in zip(index.tolist(), origin.tolist(), strict=True):
+        inside = plane[image, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
+        before_row, before_col = min(max(-top, 0), size), min(max(-left, 0), size)
+        after_row = size - before_row - inside.shape[1]
+        after_col = size - before_col - inside.shape[2]
+        windows.append(F.pad(inside, (before_col, after_col, before_row, after_row)))
+    return torch.stack(windows)

@@ -1,0 +1,111 @@
+"""A training run's settings, read from one TOML file."""
+
+from __future__ import annotations
+
+import tomllib
+from dataclasses import dataclass, fields, replace
+from pathlib import Path
+from typing import Any, Literal
+
+from ..errors import DataError
+
+
+@dataclass(frozen=True)
+class DataConfig:
+    """One annotated set: a folder of images, a folder of labels, and how often it is drawn from."""
+
+    images: Path
+    labels: Path
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class TrainConfig:
+    """Settings of a training run.
+
+    Attributes
+    ----------
+    data, validation : tuple of DataConfig
+        Sets to learn from, and to measure on.
+    model : str
+        Name of an architecture with a convolutional encoder.
+    init : Path, optional
+        Weights to start from.
+    seed, steps, dense_steps, validate_every, save_every : int
+        `dense_steps` at the start train the dense head alone.
+    crops, prompts_per_crop, crop_size : int
+        A step's crops, the prompts in each, and a crop's side in input pixels.
+    diameters, any_diameters : (float, float)
+        Crops are scaled so that the image's median object is this many pixels across;
+        `any_scale_share` of them use the second range.
+    scale_limits : (float, float)
+        Input pixels per data pixel.
+    corrections : int
+        Most corrective rounds a step.
+    learning_rate, weight_decay, clip, ema : float
+    warmup : int
+        Steps until the learning rate is at its height; it then follows a cosine to zero.
+    precision : "bfloat16" or "float32"
+    """
+
+    data: tuple[DataConfig, ...]
+    validation: tuple[DataConfig, ...] = ()
+    model: str = "cell-tiny"
+    init: Path | None = None
+    seed: int = 0
+    steps: int = 4000
+    dense_steps: int = 300
+    validate_every: int = 1000
+    save_every: int = 100
+    crops: int = 4
+    prompts_per_crop: int = 12
+    crop_size: int = 256
+    diameters: tuple[float, float] = (12.0, 64.0)
+    any_diameters: tuple[float, float] = (5.0, 160.0)
+    any_scale_share: float = 0.4
+    scale_limits: tuple[float, float] = (0.125, 4.0)
+    corrections: int = 3
+    learning_rate: float = 1.5e-3
+    weight_decay: float = 0.02
+    clip: float = 1.0
+    ema: float = 0.998
+    warmup: int = 100
+    precision: Literal["bfloat16", "float32"] = "bfloat16"
+
+    def __post_init__(self) -> None:
+        if not self.data:
+            raise DataError("The training configuration names no [[data]]; give at least one set.")
+
+    @classmethod
+    def from_toml(cls, path: Path, data_root: Path | None = None) -> TrainConfig:
+        """Read a configuration; relative folders start at `data_root`, or at the file's folder.
+
+        Raises
+        ------
+        DataError
+            If the file is missing, is no TOML, or holds unknown settings.
+        """
+        try:
+            values = tomllib.loads(path.read_text())
+        except (OSError, tomllib.TOMLDecodeError) as error:
+            raise DataError(f"{path} cannot be read as a training configuration: {error}.") from error
+        unknown = set(values) - {f.name for f in fields(cls)}
+        if unknown:
+            raise DataError(f"{path.name} has unknown settings {sorted(unknown)}; remove or rename them.")
+        root = data_root or path.parent
+        for name in ("data", "validation"):
+            values[name] = tuple(_data_config(entry, root, path) for entry in values.get(name, ()))
+        if "init" in values:
+            values["init"] = root / values["init"]
+        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+
+    def with_steps(self, steps: int) -> TrainConfig:
+        """Return the same run with another length."""
+        return replace(self, steps=steps)
+
+
+def _data_config(entry: dict[str, Any], root: Path, path: Path) -> DataConfig:
+    try:
+        return DataConfig(root / entry["images"], root / entry["labels"], float(entry.get("weight", 1)))
+    except (KeyError, TypeError) as error:
+        raise DataError(f"A set in {path.name} lacks {error}; give its images and labels folders.") from error
