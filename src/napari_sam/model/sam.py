@@ -55,6 +55,19 @@ class Sam(nn.Module):
         features: Features = self.image_encoder(image)
         return features
 
+    def predict_dense(self, features: Features) -> Tensor:
+        """Return the dense head's (B, 3, H / 2, W / 2) logits: foreground, distance, boundary.
+
+        Raises
+        ------
+        ValueError
+            If this architecture has no dense head.
+        """
+        if self.dense_head is None:
+            raise ValueError(f"{self.config.name} has no dense head")
+        out: Tensor = self.dense_head(features)
+        return out
+
     def decode(
         self,
         features: Features,

@@ -1,0 +1,1 @@
+"""Training and measuring promptable models: data, simulated prompts, losses, the loop, the report."""

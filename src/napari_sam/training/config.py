@@ -7,7 +7,7 @@ from dataclasses import dataclass, fields, replace
 from pathlib import Path
 from typing import Any, Literal
 
-from ..errors import DataError
+from napari_sam.errors import DataError
 
 
 @dataclass(frozen=True)
@@ -97,7 +97,8 @@ class TrainConfig:
             values[name] = tuple(_data_config(entry, root, path) for entry in values.get(name, ()))
         if "init" in values:
             values["init"] = root / values["init"]
-        return cls(**{k: tuple(v) if isinstance(v, list) else v for k, v in values.items()})
+        settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
+        return cls(**settings)
 
     def with_steps(self, steps: int) -> TrainConfig:
         """Return the same run with another length."""

@@ -15,8 +15,9 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from ..errors import DataError
-from ..predict.image import to_rgb
+from napari_sam.errors import DataError
+from napari_sam.predict.image import to_rgb
+
 from .config import DataConfig, TrainConfig
 from .simulate import InitialPrompts, initial_prompts
 
@@ -70,7 +71,8 @@ def read_image(path: Path) -> NDArray[np.generic]:
             keep = opened.mode in ("L", "RGB", "I;16", "I", "F")
             return np.asarray(opened if keep else opened.convert("RGB"))
     except (OSError, ValueError) as error:
-        raise DataError(f"{path.name} cannot be read as an image ({error}); replace or remove the file.") from error
+        message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+        raise DataError(message) from error
 
 
 def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
@@ -85,8 +87,11 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
         if not folder.is_dir():
             raise DataError(f"The folder {folder} does not exist; give one that holds the files.")
     by_stem = {p.stem: p for p in sorted(labels.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
-    pairs = [(p, by_stem[p.stem]) for p in sorted(images.iterdir())
-             if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in by_stem]
+    pairs = [
+        (p, by_stem[p.stem])
+        for p in sorted(images.iterdir())
+        if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in by_stem
+    ]
     if not pairs:
         raise DataError(f"No image in {images} has a label file of the same name in {labels}.")
     return pairs
@@ -103,7 +108,8 @@ def read_sample(image_path: Path, label_path: Path) -> Sample:
     image, labels = read_image(image_path), read_image(label_path).astype(np.int32)
     pixels, _ = to_rgb(image)
     if labels.shape != pixels.shape[1:]:
-        raise DataError(f"{label_path.name} is {labels.shape}, its image {pixels.shape[1:]}; they must agree.")
+        shapes = f"{labels.shape}, its image {pixels.shape[1:]}"
+        raise DataError(f"{label_path.name} is {shapes}; give labels of the image's size.")
     areas = np.bincount(labels.ravel())[1:]
     areas = areas[areas > 0]
     diameter = float(np.sqrt(np.median(areas) * 4 / np.pi)) if len(areas) else 32.0
@@ -170,8 +176,8 @@ class Batches(torch.utils.data.Dataset[Batch]):
 def kind_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
     """Weigh images so that rare kinds are drawn more often: one over the root of the kind's count."""
     kinds = [sample.kind for sample in samples]
-    weights = np.array([1 / np.sqrt(kinds.count(kind)) for kind in kinds])
-    return weights / weights.sum()
+    weights: NDArray[np.float64] = np.array([kinds.count(kind) ** -0.5 for kind in kinds])
+    return np.asarray(weights / weights.sum())
 
 
 def crop(sample: Sample, rng: Rng, config: TrainConfig) -> tuple[Tensor, NDArray[np.int32]]:

@@ -4,18 +4,19 @@ from __future__ import annotations
 
 import csv
 import math
-import os
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import torch
 from torch import Tensor, nn
+from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
-from ..errors import DataError
-from ..model import CONFIGS, Features, Sam
-from ..model.windows import cut_windows
+from napari_sam.errors import DataError
+from napari_sam.model import CONFIGS, Features, Sam
+from napari_sam.model.windows import cut_windows
+
 from .config import TrainConfig
 from .data import Batch, Batches, read_folder
 from .losses import ambiguous_loss, dense_loss, single_loss
@@ -52,16 +53,20 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     sets = [(read_folder(entry), entry.weight) for entry in config.data]
     torch.manual_seed(config.seed)
-    sam = initial_model(config).to(device=device, memory_format=torch.channels_last).train()
-    average = torch.optim.swa_utils.AveragedModel(
-        sam, multi_avg_fn=torch.optim.swa_utils.get_ema_multi_avg_fn(config.ema), use_buffers=True
-    )
+    sam = initial_model(config).to(device)
+    sam.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+    sam.train()
+    average = AveragedModel(sam, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)  # type: ignore[no-untyped-call]  # untyped upstream
     optimizer = torch.optim.AdamW(
         parameter_groups(sam, config.weight_decay), lr=config.learning_rate, fused=True
     )
     start = restore(out / "state.pt", sam, average, optimizer) if resume else 0
     loader = torch.utils.data.DataLoader(
-        Batches(sets, config), batch_size=None, sampler=range(start, config.steps), num_workers=1, prefetch_factor=4
+        Batches(sets, config),
+        batch_size=None,
+        sampler=range(start, config.steps),
+        num_workers=1,
+        prefetch_factor=4,
     )
     for step, batch in enumerate(loader, start):
         began = time.perf_counter()
@@ -76,15 +81,14 @@ def train(
             report(row)
         if (step + 1) % config.save_every == 0 or last:
             save_state(out / "state.pt", sam, average, optimizer, step + 1)
-    averaged: Sam = average.module
-    return averaged.eval()
+    return cast("Sam", average.module).eval()
 
 
 def initial_model(config: TrainConfig) -> Sam:
     """Build the model, with the weights of `config.init` where given."""
     if config.init is None:
         return Sam(CONFIGS[config.model])
-    from ..weights import load_model
+    from napari_sam.weights import load_model
 
     return load_model(config.init, device="cpu").sam
 
@@ -115,15 +119,14 @@ def training_step(
     with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
         images = sam.normalize(batch.images.to(device)).contiguous(memory_format=torch.channels_last)
         features = sam.encode_image(images)
-        assert sam.dense_head is not None
-        losses = {"dense": dense_loss(sam.dense_head(features), batch.dense.to(device))}
+        losses = {"dense": dense_loss(sam.predict_dense(features), batch.dense.to(device))}
         if step >= config.dense_steps and len(batch.prompts):
             rounds = step % (config.corrections + 1) if step % 2 else 0
             losses |= prompt_losses(sam, features, batch.prompts, rounds, generator)
     total = losses["dense"] * (1.0 if step < config.dense_steps else 0.5)
     total = total + sum(value for name, value in losses.items() if name != "dense")
     optimizer.zero_grad(set_to_none=True)
-    total.backward()
+    total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
     norm = nn.utils.clip_grad_norm_(sam.parameters(), config.clip)
     if torch.isfinite(norm):
         optimizer.step()
@@ -177,14 +180,12 @@ def decode_points(
     return logits, iou
 
 
-def save_state(
-    path: Path, sam: Sam, average: nn.Module, optimizer: torch.optim.Optimizer, step: int
-) -> None:
+def save_state(path: Path, sam: Sam, average: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
     """Write all that is needed to resume, atomically."""
     state = {"sam": sam.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
     part = path.with_suffix(".part")
     torch.save({**state, "step": step}, part)
-    os.replace(part, path)
+    part.replace(path)
 
 
 def restore(path: Path, sam: Sam, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:

@@ -117,11 +117,9 @@ def _one_prompt(
     origin = np.rint((centre + 0.5 - WINDOW / 2) / TOKEN).astype(np.int64) + jitter
     top, left = origin * TOKEN
     target = np.zeros((WINDOW, WINDOW), np.float32)
-    inside_rows = slice(max(top, 0), min(top + WINDOW, labels.shape[0]))
-    inside_cols = slice(max(left, 0), min(left + WINDOW, labels.shape[1]))
-    target[inside_rows.start - top : inside_rows.stop - top, inside_cols.start - left : inside_cols.stop - left] = (
-        labels[inside_rows, inside_cols] == label
-    )
+    seen = labels[max(top, 0) : top + WINDOW, max(left, 0) : left + WINDOW] == label
+    below, right = max(-top, 0), max(-left, 0)
+    target[below : below + seen.shape[0], right : right + seen.shape[1]] = seen
     points = (corners - origin * TOKEN)[:, ::-1].astype(np.float32)
     return origin, points.copy(), kinds, target
 
