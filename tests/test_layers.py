@@ -1,0 +1,109 @@
+"""The floors of the house: what may import what, and what the manifest promises."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from importlib import import_module
+
+import pytest
+from npe2 import PluginManifest
+
+import napari_sam
+
+PACKAGE = "napari-sam-microscopy"
+
+IMPORT_ALL_BELOW_WIDGETS = """
+import importlib, importlib.abc, pkgutil, sys
+
+class Block(importlib.abc.MetaPathFinder):
+    def find_spec(self, name, path=None, target=None):
+        if name.split(".")[0] in {"qtpy", "napari", "magicgui", "superqt", "PyQt6", "PySide6"}:
+            raise ImportError(f"{name} is imported below the widgets")
+
+sys.meta_path.insert(0, Block())
+import napari_sam
+seen = []
+for module in pkgutil.walk_packages(napari_sam.__path__, "napari_sam."):
+    if not module.name.startswith("napari_sam.widgets"):
+        importlib.import_module(module.name)
+        seen.append(module.name)
+print(*seen)
+"""
+
+
+def run_python(code: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+
+
+def test_everything_below_widgets_when_qt_and_napari_are_blocked_then_imports() -> None:
+    done = run_python(IMPORT_ALL_BELOW_WIDGETS)
+    assert done.returncode == 0, done.stderr
+    floors = {name.split(".")[1] for name in done.stdout.split()}
+    assert {"cli", "session", "predict", "weights", "model", "training"} <= floors
+
+
+# floor -> the floors of this package that it may import
+FLOORS = {
+    "model": {"model", "errors"},
+    "weights": {"weights", "model", "errors"},
+    "predict": {"predict", "weights", "model", "errors"},
+    "session": {"session", "predict", "weights", "model", "errors"},
+}
+
+
+@pytest.mark.parametrize("floor", FLOORS)
+def test_a_floor_when_imported_alone_then_loads_nothing_above_it(floor: str) -> None:
+    done = run_python(
+        f"import sys, napari_sam.{floor}\n"
+        "print(*{name.split('.')[1] for name in sys.modules if name.startswith('napari_sam.')})"
+    )
+    assert done.returncode == 0, done.stderr
+    assert set(done.stdout.split()) <= FLOORS[floor]
+
+
+def test_the_package_when_imported_then_loads_neither_torch_nor_numpy_nor_napari() -> None:
+    done = run_python(
+        "import sys, napari_sam\nprint(*{'torch', 'numpy', 'napari', 'qtpy', 'scipy'} & set(sys.modules))"
+    )
+    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+
+
+def test_the_command_line_when_it_shows_help_then_does_not_load_torch() -> None:
+    done = run_python(
+        "import sys\nfrom napari_sam.cli import main\n"
+        "try:\n    main(['segment', '--help'])\nexcept SystemExit:\n    print('torch' in sys.modules)"
+    )
+    assert done.stdout.split()[-1] == "False", done.stderr
+
+
+@pytest.mark.parametrize("name", [name for name in napari_sam.__all__ if name != "__version__"])
+def test_a_public_name_when_asked_for_then_is_what_its_module_defines(name: str) -> None:
+    value = getattr(napari_sam, name)
+    assert value.__name__ == name
+    assert value.__doc__
+
+
+def test_an_unknown_name_when_asked_for_then_raises_attribute_error() -> None:
+    with pytest.raises(AttributeError, match="no attribute 'segment_everything'"):
+        napari_sam.segment_everything  # noqa: B018
+
+
+def test_every_manifest_command_when_resolved_then_is_callable() -> None:
+    manifest = PluginManifest.from_distribution(PACKAGE)
+    commands = manifest.contributions.commands or []
+    assert len(commands) >= 3
+    for command in commands:
+        assert command.python_name is not None
+        module, _, attribute = command.python_name.partition(":")
+        assert callable(getattr(import_module(module), attribute)), command.id
+
+
+def test_every_manifest_contribution_when_it_names_a_command_then_that_command_exists() -> None:
+    contributions = PluginManifest.from_distribution(PACKAGE).contributions
+    known = {command.id for command in contributions.commands or []}
+    named = [widget.command for widget in contributions.widgets or []]
+    named += [sample.command for sample in contributions.sample_data or []]
+    named += [item.command for items in (contributions.menus or {}).values() for item in items]
+    assert len(named) >= 4
+    assert set(named) <= known
