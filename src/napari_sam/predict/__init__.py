@@ -1,1 +1,21 @@
 """An image embedding, prompts and candidates; numpy in, numpy out."""
+
+from __future__ import annotations
+
+from .candidates import Candidate, Candidates
+from .embedding import Embedding
+from .frames import Frame
+from .image import Normalization
+from .predictor import Predictor
+from .prompts import MaskPrompt, Prompts
+
+__all__ = [
+    "Candidate",
+    "Candidates",
+    "Embedding",
+    "Frame",
+    "MaskPrompt",
+    "Normalization",
+    "Predictor",
+    "Prompts",
+]

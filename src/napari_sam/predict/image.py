@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 from torch.nn import functional as F
 
-from ..errors import ImageError
+from napari_sam.errors import ImageError
 
 Method = Literal["percentile"] | None
 Colour = tuple[float, float, float]

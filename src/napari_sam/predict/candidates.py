@@ -1,0 +1,265 @@
+"""The decoder's answers: ranked, told apart, and drawn at full resolution."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .frames import Frame, covered_extent, linear_weights
+from .prompts import MaskPrompt, Shape
+
+SAME = 0.85
+"""Masks whose IoU is higher count as one."""
+GRID = 48
+"""Side of the grid on which two masks are compared."""
+
+Mask = NDArray[np.bool_]
+Logits = NDArray[np.float32]
+
+
+@dataclass(frozen=True, eq=False)
+class Decoded:
+    """One mask as the decoder gives it.
+
+    Attributes
+    ----------
+    logits : (h, w) float32
+    frame : Frame
+    iou : float
+        Predicted IoU.
+    token : int
+        Which of the decoder's four masks it is.
+    """
+
+    logits: Logits
+    frame: Frame
+    iou: float
+    token: int
+
+    @cached_property
+    def extent(self) -> NDArray[np.float64]:
+        """Least and largest positive data position, (2, 2); (0, 2) when nothing is positive."""
+        return covered_extent(self.logits, self.frame)
+
+
+@dataclass(frozen=True, eq=False)
+class Candidate:
+    """One mask, cropped to what it covers.
+
+    Attributes
+    ----------
+    origin : (int, int)
+        Row and column of the crop's first pixel in the image.
+    mask : (h, w) bool
+        Without empty rows or columns at its border; h and w are 0 for an empty mask.
+    iou_prediction : float
+    logits : (size, size) float32
+        The decoder's own resolution.
+    frame : Frame
+        What `logits` cover.
+    """
+
+    origin: tuple[int, int]
+    mask: Mask
+    iou_prediction: float
+    logits: Logits
+    frame: Frame
+
+    @property
+    def area(self) -> int:
+        """Number of pixels of the mask."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def bbox(self) -> tuple[int, int, int, int]:
+        """First and last row and column: (row_min, col_min, row_max, col_max), all inside the mask."""
+        (row, col), (height, width) = self.origin, self.mask.shape
+        return row, col, row + height - 1, col + width - 1
+
+    def full_mask(self, shape: Shape) -> Mask:
+        """Return the mask in an image of a shape, (Y, X) bool."""
+        full = np.zeros(shape, bool)
+        (row, col), (height, width) = self.origin, self.mask.shape
+        full[row : row + height, col : col + width] = self.mask
+        return full
+
+
+@dataclass(frozen=True, eq=False)
+class Candidates:
+    """The answers to one set of prompts.
+
+    Attributes
+    ----------
+    shape : (Y, X)
+        Of the image.
+    items : tuple of Candidate
+        Three, or one; by size, or in Meta's order for a ViT.
+    best : int
+        Index of the suggested one.
+    model, weights_hash : str
+        What made them.
+    """
+
+    shape: Shape
+    items: tuple[Candidate, ...]
+    best: int
+    model: str
+    weights_hash: str
+
+    def __len__(self) -> int:
+        return len(self.items)
+
+    @property
+    def masks(self) -> Mask:
+        """All masks at full size, (M, Y, X) bool; made on demand."""
+        return np.stack([item.full_mask(self.shape) for item in self.items])
+
+    @property
+    def iou_predictions(self) -> NDArray[np.float64]:
+        """The predicted IoUs, (M,)."""
+        return np.array([item.iou_prediction for item in self.items])
+
+    @property
+    def low_res_logits(self) -> Logits:
+        """The decoder's own logits, (M, size, size) float32."""
+        return np.stack([item.logits for item in self.items])
+
+    def mask_prompt(self, index: int) -> MaskPrompt:
+        """Return a candidate's logits, to be refined with further prompts."""
+        return MaskPrompt(self.items[index].logits, self.items[index].frame)
+
+
+def rank(pool: Sequence[Decoded], count: int) -> list[int]:
+    """Choose `count` masks, the suggested one first; near-duplicates only where distinct ones run out.
+
+    Parameters
+    ----------
+    pool : sequence of Decoded
+        Masks of all frames of one set of prompts.
+    count : int
+
+    Returns
+    -------
+    list of int
+        Indices into the pool.
+    """
+    scores = [decoded.iou if len(decoded.extent) else -np.inf for decoded in pool]
+    distinct: list[int] = []
+    repeated: list[int] = []
+    for index in sorted(range(len(pool)), key=lambda i: -scores[i]):
+        if len(distinct) == count:
+            break
+        same = any(overlap(pool[index], pool[other]) > SAME for other in distinct)
+        (repeated if same else distinct).append(index)
+    return (distinct + repeated)[:count]
+
+
+def overlap(one: Decoded, other: Decoded) -> float:
+    """Return the IoU of two masks of any frames, on a coarse grid over what they cover."""
+    extents = [decoded.extent for decoded in (one, other) if len(decoded.extent)]
+    if not extents:
+        return 1.0
+    ends = np.concatenate(extents)
+    low, high = ends.min(axis=0), ends.max(axis=0)
+    steps = np.linspace(0, 1, GRID)[:, None]
+    positions = low + steps * (high - low)
+    a, b = _sample(one, positions), _sample(other, positions)
+    union = np.count_nonzero(a | b)
+    return np.count_nonzero(a & b) / union if union else 1.0
+
+
+def _sample(decoded: Decoded, positions: NDArray[np.float64]) -> Mask:
+    """Read a mask at the grid of (G, 2) row and column positions; (G, G) bool."""
+    inputs = decoded.frame.to_input(positions)
+    size = np.array(decoded.logits.shape)
+    index = np.floor((inputs + 0.5) * size / decoded.frame.size).astype(int)
+    known = (index >= 0) & (index < size)
+    rows, cols = np.clip(index, 0, size - 1).T
+    inside: Mask = (decoded.logits[np.ix_(rows, cols)] > 0) & np.outer(known[:, 0], known[:, 1])
+    return inside
+
+
+def window_weights(frame: Frame, shape: Shape, size: int) -> tuple[tuple[int, int], tuple[Logits, Logits]]:
+    """Return how a window's logits become data pixels.
+
+    Parameters
+    ----------
+    frame : Frame
+    shape : (Y, X)
+        Of the image; pixels outside it are left out.
+    size : int
+        Side of the logits.
+
+    Returns
+    -------
+    origin : (int, int)
+        The first data pixel.
+    weights : two float32 matrices
+        (rows, size) and (cols, size): pixels = rows @ logits @ cols.T.
+    """
+    origin, weights = [], []
+    for start, length in zip((frame.row, frame.col), shape, strict=True):
+        first = start - 0.5 / frame.scale
+        begin = max(int(np.ceil(first - 1e-9)), 0)
+        end = min(int(np.ceil(first + frame.size / frame.scale - 1e-9)), length)
+        inputs = (np.arange(begin, max(end, begin)) - start) * frame.scale
+        origin.append(begin)
+        weights.append(linear_weights((inputs + 0.5) * size / frame.size - 0.5, size))
+    return (origin[0], origin[1]), (weights[0], weights[1])
+
+
+def whole_weights(extent: Shape, shape: Shape, frame_size: int, size: int) -> tuple[Logits, Logits]:
+    """Return how a ViT's logits become data pixels: to the input's size, then to the image's, as Meta does.
+
+    Parameters
+    ----------
+    extent : (int, int)
+        Input rows and columns that show the image.
+    shape : (Y, X)
+        Of the image.
+    frame_size, size : int
+        Sides of the input and of the logits.
+    """
+    weights = []
+    for inputs, length in zip(extent, shape, strict=True):
+        enlarge = linear_weights((np.arange(inputs) + 0.5) * size / frame_size - 0.5, size)
+        positions = np.clip((np.arange(length) + 0.5) * inputs / length - 0.5, 0, inputs - 1)
+        first = positions.astype(np.int64)
+        share = (positions - first).astype(np.float32)[:, None]
+        weights.append((1 - share) * enlarge[first] + share * enlarge[np.minimum(first + 1, inputs - 1)])
+    return weights[0], weights[1]
+
+
+def draw(
+    decoded: Decoded, origin: tuple[int, int], weights: tuple[Logits, Logits], threshold: float = 0.0
+) -> Candidate:
+    """Interpolate logits where they can be positive, and crop to the mask.
+
+    Parameters
+    ----------
+    decoded : Decoded
+    origin, weights
+        As `window_weights` gives them.
+    threshold : float
+        Logits above it are inside.
+    """
+    positive = decoded.logits > threshold
+    spans, parts = [], []
+    for axis, matrix in enumerate(weights):
+        reach = np.flatnonzero(positive.any(axis=1 - axis))
+        used = matrix[:, reach[0] : reach[-1] + 1].any(axis=1) if len(reach) else np.zeros(len(matrix), bool)
+        touched = np.flatnonzero(used)
+        first, last = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 0)
+        spans.append(first)
+        parts.append(matrix[first:last])
+    mask = (parts[0] @ decoded.logits) @ parts[1].T > threshold
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, decoded.logits, decoded.frame)
+    crop = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
+    corner = (origin[0] + spans[0] + int(rows[0]), origin[1] + spans[1] + int(cols[0]))
+    return Candidate(corner, crop, decoded.iou, decoded.logits, decoded.frame)

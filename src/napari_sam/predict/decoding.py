@@ -1,0 +1,174 @@
+"""From prompts to the decoder's own answers: windows chosen, coordinates turned, prompts batched."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from napari_sam.model import Features, SamConfig
+from napari_sam.model.windows import cut_windows
+from .candidates import Decoded
+from .embedding import Embedding, Level, running
+from .frames import Layout, Positions, Window, covered_extent, resample, whole_frame
+from .prompts import MaskPrompt, Prompts
+
+if TYPE_CHECKING:
+    from napari_sam.weights import LoadedModel
+
+BATCH = {"cpu": 16}
+"""Windows decoded together, by device; `GPU_BATCH` elsewhere."""
+GPU_BATCH = 128
+SPILL = -8.0
+"""Logit of what an earlier mask could not see."""
+
+
+@dataclass(frozen=True, eq=False)
+class Query:
+    """Prompts of one object in one window.
+
+    Attributes
+    ----------
+    window : Window
+    points : (N, 2) float64
+        (row, col) in input pixels of the window.
+    labels : (N,) int64
+    box : (2, 2) float64, optional
+        First and last corner, in input pixels of the window.
+    mask : (size, size) float32, optional
+        Logits over the window.
+    """
+
+    window: Window
+    points: Positions
+    labels: NDArray[np.int64]
+    box: Positions | None
+    mask: NDArray[np.float32] | None
+
+    @property
+    def kind(self) -> tuple[int, bool, bool]:
+        """What the queries of one batch have in common."""
+        return len(self.points), self.box is not None, self.mask is not None
+
+
+def layout_of(config: SamConfig) -> Layout:
+    """Return the grid of a windowed model."""
+    return Layout(config.scales, config.image_size, config.stride)
+
+
+def queries_for(prompts: Prompts, embedding: Embedding, config: SamConfig) -> list[Query]:
+    """Turn one object's prompts into queries, one a window.
+
+    Parameters
+    ----------
+    prompts : Prompts
+        Within the image.
+    embedding : Embedding
+    config : SamConfig
+    """
+    whole = whole_frame(embedding.shape, config.image_size)
+    mask = prompts.mask
+    if isinstance(mask, np.ndarray):
+        mask = MaskPrompt(mask, whole)
+    if not config.windowed:
+        return [_query(prompts, mask, Window(0, (0, 0), whole), embedding.levels[0], embedding, config)]
+    layout = layout_of(config)
+    if mask is None:
+        windows = layout.windows(prompts.inside, prompts.box is not None)
+    else:
+        windows = [layout.mask_window(mask.frame, prompts.inside, covered_extent(mask.logits, mask.frame))]
+    return [_query(prompts, mask, w, embedding.levels[w.level], embedding, config) for w in windows]
+
+
+def _query(
+    prompts: Prompts,
+    mask: MaskPrompt | None,
+    window: Window,
+    level: Level,
+    embedding: Embedding,
+    config: SamConfig,
+) -> Query:
+    frame = window.frame
+    points, labels = prompts.positions, prompts.labels
+    if config.windowed:
+        # a window's mask cannot reach a negative point beyond it, which therefore says nothing
+        heard = (labels == 1) | frame.contains(points)
+        points, labels = points[heard], labels[heard]
+    corners = None if prompts.box is None else np.reshape(np.array(prompts.box), (2, 2))
+    logits = None
+    if mask is not None:
+        size = config.low_res_size
+        same = mask.frame == frame and mask.logits.shape == (size, size)
+        logits = mask.logits if same else resample(mask.logits, mask.frame, frame, size, SPILL)
+    to_input = frame.to_input
+    if not config.windowed:
+        # Meta scales rows and columns by the resized shape, which is rounded
+        factors = np.array(level.extent) / np.array(embedding.shape)
+        return Query(window, points * factors, labels, None if corners is None else corners * factors, logits)
+    return Query(window, to_input(points), labels, None if corners is None else to_input(corners), logits)
+
+
+def decode(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -> list[list[Decoded]]:
+    """Decode queries in batches of one kind; return the four masks of each, in their order."""
+    answers: list[list[Decoded]] = [[] for _ in queries]
+    limit = BATCH.get(model.device.type, GPU_BATCH)
+    for indices in _batches(queries, limit):
+        chosen = [queries[i] for i in indices]
+        with running(model):
+            logits, iou = _decode_batch(model, embedding, chosen)
+            all_logits, all_iou = logits.float().cpu().numpy(), iou.float().cpu().numpy()
+        for i, query, masks, scores in zip(indices, chosen, all_logits, all_iou, strict=True):
+            answers[i] = [
+                Decoded(mask, query.window.frame, float(score), token)
+                for token, (mask, score) in enumerate(zip(masks, scores, strict=True))
+            ]
+    return answers
+
+
+def _batches(queries: Sequence[Query], limit: int) -> Iterator[list[int]]:
+    """Yield indices of queries that can be decoded together."""
+    groups: dict[tuple[int, bool, bool], list[int]] = {}
+    for index, query in enumerate(queries):
+        groups.setdefault(query.kind, []).append(index)
+    for group in groups.values():
+        for start in range(0, len(group), limit):
+            yield group[start : start + limit]
+
+
+def _decode_batch(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
+    count, boxed, masked = queries[0].kind
+
+    def tensor(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
+        stacked = torch.from_numpy(np.stack(arrays))
+        return stacked.to(model.device, torch.float32)
+
+    points = tensor([query.points[:, ::-1] for query in queries]) if count else None
+    labels = tensor([query.labels for query in queries]).long() if count else None
+    boxes = tensor([query.box[:, ::-1].ravel() for query in queries if query.box is not None]) if boxed else None
+    masks = tensor([query.mask[None] for query in queries if query.mask is not None]) if masked else None
+    features = _features(embedding, queries, model)
+    return model.sam.decode(features, points, labels, boxes, masks)
+
+
+def _features(embedding: Embedding, queries: Sequence[Query], model: LoadedModel) -> Features:
+    """Cut the windows of all queries, or share the one frame of a ViT."""
+    config = model.sam.config
+    if not config.windowed:
+        return embedding.levels[0].features
+    planes: list[tuple[Tensor, ...]] = []
+    for query in queries:
+        level = embedding.levels[query.window.level]
+        cut = cut_windows(
+            level.features, torch.zeros(1, dtype=torch.long), torch.tensor([query.window.origin]),
+            config.embedding_size,
+        )
+        planes.append((cut.embedding, *cut.skips))
+    stacked = [torch.cat(plane) for plane in zip(*planes, strict=True)]
+    if model.dtype == torch.float32:
+        stacked = [plane.float() for plane in stacked]
+    return Features(stacked[0], tuple(stacked[1:]))

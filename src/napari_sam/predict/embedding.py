@@ -1,0 +1,213 @@
+"""An image seen by the image encoder, once, for every prompt that follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.errors import Cancelled, OutOfMemoryError
+from napari_sam.model import Features, Sam
+from .frames import resized_shape
+from .image import Normalization, resize
+
+if TYPE_CHECKING:
+    from napari_sam.weights import LoadedModel
+
+Progress = Callable[[int, int], None]
+Cancel = Callable[[], bool]
+Pixels = NDArray[np.float32]
+
+COARSEST_STRIDE = 32
+"""Images are padded to a multiple of the convolutional encoder's coarsest stride."""
+CORE, HALO = 1024, 128
+"""Larger images are encoded in squares of this side with this overlap, in input pixels."""
+
+
+@dataclass(frozen=True, eq=False)
+class Level:
+    """Features of an image at one scale.
+
+    Attributes
+    ----------
+    scale : float
+        Input pixels per data pixel.
+    extent : (int, int)
+        Input rows and columns that show the image; padding follows.
+    features : Features
+        Of one image; in float16 or bfloat16 for a windowed model, to save memory.
+    """
+
+    scale: float
+    extent: tuple[int, int]
+    features: Features
+
+
+@dataclass(frozen=True, eq=False)
+class Embedding:
+    """What prompts on an image are decoded from.
+
+    Attributes
+    ----------
+    shape : (Y, X)
+        Of the image, in data pixels.
+    normalization : Normalization
+        How the image became RGB.
+    levels : tuple of Level
+        One for a ViT, one a scale for a windowed model.
+    model : str
+        Name of the model.
+    weights_hash : str
+        SHA-256 of the model's weights.
+    """
+
+    shape: tuple[int, int]
+    normalization: Normalization
+    levels: tuple[Level, ...]
+    model: str
+    weights_hash: str
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the features take."""
+        tensors = [t for level in self.levels for t in (level.features.embedding, *level.features.skips)]
+        return sum(tensor.nbytes for tensor in tensors)
+
+
+@contextmanager
+def running(model: LoadedModel) -> Iterator[None]:
+    """Run the network: no gradients, the model's precision, and a clear error when memory runs out.
+
+    Raises
+    ------
+    OutOfMemoryError
+        In place of torch's own errors.
+    """
+    reduced = model.dtype != torch.float32
+    autocast = torch.autocast(model.device.type, dtype=model.dtype if reduced else None, enabled=reduced)
+    try:
+        with torch.inference_mode(), autocast:
+            yield
+    except (RuntimeError, MemoryError) as error:
+        if not _out_of_memory(error):
+            raise
+        raise OutOfMemoryError(
+            f"The device {model.device} ran out of memory with {model.name}; close other programs,"
+            " choose the CPU or use a smaller image or model."
+        ) from error
+
+
+def _out_of_memory(error: Exception) -> bool:
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
+    text = str(error).lower()
+    return "out of memory" in text or "can't allocate memory" in text
+
+
+def encode_whole(model: LoadedModel, pixels: Pixels, eight_bit: bool, progress: Progress, cancelled: Cancel) -> Level:
+    """Encode (3, Y, X) pixels of 0 to 255 in one frame, the longest side resized to the input's."""
+    _stop_if(cancelled)
+    progress(0, 1)
+    size = model.sam.config.image_size
+    extent = resized_shape((pixels.shape[1], pixels.shape[2]), size)
+    resized = resize(pixels, extent, eight_bit)
+    with running(model):
+        image = model.sam.normalize(torch.from_numpy(resized).to(model.device))
+        image = F.pad(image, (0, size - extent[1], 0, size - extent[0]))
+        features = model.sam.encode_image(image[None])
+    progress(1, 1)
+    return Level(size / max(pixels.shape[1:]), extent, features)
+
+
+def encode_scales(model: LoadedModel, pixels: Pixels, progress: Progress, cancelled: Cancel) -> tuple[Level, ...]:
+    """Encode (3, Y, X) pixels of 0 to 255 at every scale of a windowed model, in tiles when large."""
+    scales = model.sam.config.scales
+    shape = (pixels.shape[1], pixels.shape[2])
+    padded = [_padded_shape(shape, scale) for scale in scales]
+    total = sum(len(list(_tiles(inputs))) for _, inputs in padded)
+    done, levels = 0, []
+    progress(0, total)
+    for scale, (data, inputs) in zip(scales, padded, strict=True):
+        margins = ((0, 0), (0, data[0] - shape[0]), (0, data[1] - shape[1]))
+        image = torch.from_numpy(resize(np.pad(pixels, margins), inputs))
+        features: Features | None = None
+        for core, halo in _tiles(inputs):
+            _stop_if(cancelled)
+            tile = encode_tile(model, image, core, halo)
+            features = features or _allocate(tile, inputs, model.sam.config.stride)
+            _store(features, tile, core, model.sam.config.stride)
+            done += 1
+            progress(done, total)
+        if features is not None:
+            extent = (math.ceil(shape[0] * scale), math.ceil(shape[1] * scale))
+            levels.append(Level(scale, extent, features))
+    return tuple(levels)
+
+
+def encode_tile(model: LoadedModel, image: Tensor, core: Square, halo: Square) -> Features:
+    """Encode the `halo` part of a (3, H, W) image of 0 to 255 and keep the features of its `core`."""
+    (top, bottom), (left, right) = halo
+    stride = model.sam.config.stride
+    with running(model):
+        tile = model.sam.normalize(image[:, top:bottom, left:right].to(model.device))
+        features = model.sam.encode_image(tile[None])
+    planes = []
+    for index, plane in enumerate((features.embedding, *features.skips)):
+        step = stride >> index
+        rows, cols = (
+            slice((a - start) // step, (b - start) // step) for (a, b), (start, _) in zip(core, halo, strict=True)
+        )
+        planes.append(plane[:, :, rows, cols])
+    return Features(planes[0], tuple(planes[1:]))
+
+
+Square = tuple[tuple[int, int], tuple[int, int]]
+
+
+def _padded_shape(shape: tuple[int, int], scale: float) -> tuple[tuple[int, int], tuple[int, int]]:
+    """Return the padded shape in data pixels, and its exact multiple in input pixels."""
+    inputs = [math.ceil(side * scale / COARSEST_STRIDE) * COARSEST_STRIDE for side in shape]
+    return (round(inputs[0] / scale), round(inputs[1] / scale)), (inputs[0], inputs[1])
+
+
+def _tiles(shape: tuple[int, int]) -> Iterator[tuple[Square, Square]]:
+    """Cut (H, W) into squares; yield the rows and columns of each core, and of it with its halo."""
+    spans = []
+    for side in shape:
+        starts = range(0, side, CORE) if side > CORE + HALO else (0,)
+        ends = [*list(starts)[1:], side]
+        spans.append(list(zip(starts, ends, strict=True)))
+    for rows in spans[0]:
+        for cols in spans[1]:
+            halo = [(max(a - HALO, 0), min(b + HALO, side)) for (a, b), side in zip((rows, cols), shape, strict=True)]
+            yield (rows, cols), (halo[0], halo[1])
+
+
+def _allocate(tile: Features, shape: tuple[int, int], stride: int) -> Features:
+    planes = []
+    for index, plane in enumerate((tile.embedding, *tile.skips)):
+        step = stride >> index
+        dtype = torch.float16 if plane.dtype == torch.float32 else plane.dtype
+        planes.append(plane.new_empty((1, plane.shape[1], shape[0] // step, shape[1] // step), dtype=dtype))
+    return Features(planes[0], tuple(planes[1:]))
+
+
+def _store(features: Features, tile: Features, core: Square, stride: int) -> None:
+    pairs = zip((features.embedding, *features.skips), (tile.embedding, *tile.skips), strict=True)
+    for index, (plane, part) in enumerate(pairs):
+        step = stride >> index
+        (top, bottom), (left, right) = ((a // step, b // step) for a, b in core)
+        plane[:, :, top:bottom, left:right] = part
+
+
+def _stop_if(cancelled: Cancel) -> None:
+    if cancelled():
+        raise Cancelled("The embedding was cancelled; start it again when you want it.")

@@ -1,0 +1,228 @@
+"""Where the network looks: square frames of input pixels, placed on the image.
+
+Two families share one concept. A ViT sees the whole image in one frame, with Meta's mapping of
+positions (a position times the scale, without a half-pixel shift). A windowed model sees squares
+cut from the image at a few scales, with exact pixel centres: the data pixel c lies at
+(c + 0.5) * scale - 0.5 on the scaled image. `Frame` holds both: an input position is
+(position - (row, col)) * scale.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+Positions = NDArray[np.float64]
+
+BOX_SIDE = 80.0
+"""A box is decoded at the finest scale at which its longest side has at most this many input pixels."""
+MARGIN = 8.0
+"""Input pixels that several points keep from the border of their window."""
+
+
+@dataclass(frozen=True)
+class Frame:
+    """A square of input pixels on the image.
+
+    Attributes
+    ----------
+    row, col : float
+        Data position of the centre of the frame's first input pixel.
+    scale : float
+        Input pixels per data pixel.
+    size : int
+        Side of the square, in input pixels.
+    """
+
+    row: float
+    col: float
+    scale: float
+    size: int
+
+    def to_input(self, positions: Positions) -> Positions:
+        """Map (N, 2) data positions (row, col) to input pixels of the frame."""
+        return (positions - (self.row, self.col)) * self.scale
+
+    def to_data(self, positions: Positions) -> Positions:
+        """Map (N, 2) input positions (row, col) of the frame to data pixels."""
+        return positions / self.scale + (self.row, self.col)
+
+    def contains(self, positions: Positions) -> NDArray[np.bool_]:
+        """Say which of (N, 2) data positions lie in the frame; (N,) bool."""
+        inputs = self.to_input(positions)
+        return ((inputs >= -0.5) & (inputs <= self.size - 0.5)).all(axis=1)
+
+
+@dataclass(frozen=True)
+class Window:
+    """A frame on the grid of an embedding.
+
+    Attributes
+    ----------
+    level : int
+        Which of the embedding's scales.
+    origin : (int, int)
+        Row and column of the first token; may lie outside the image.
+    frame : Frame
+    """
+
+    level: int
+    origin: tuple[int, int]
+    frame: Frame
+
+
+@dataclass(frozen=True)
+class Layout:
+    """The scales and the grid on which a windowed model looks at an image.
+
+    Attributes
+    ----------
+    scales : tuple of float
+        Input pixels per data pixel of each level.
+    size : int
+        Side of a window, in input pixels.
+    stride : int
+        Input pixels a token.
+    """
+
+    scales: tuple[float, ...]
+    size: int
+    stride: int
+
+    def window(self, level: int, centre: Positions) -> Window:
+        """Return the window of a level whose middle is nearest to a data position (row, col)."""
+        middle = (centre + 0.5) * self.scales[level] - 0.5
+        row, col = np.rint((middle + 0.5 - self.size / 2) / self.stride).astype(int).tolist()
+        return self.window_at(level, (row, col))
+
+    def window_at(self, level: int, origin: tuple[int, int]) -> Window:
+        """Return the window of a level that starts at a token."""
+        scale = self.scales[level]
+        row, col = ((index * self.stride + 0.5) / scale - 0.5 for index in origin)
+        return Window(level, origin, Frame(row, col, scale, self.size))
+
+    def matching(self, frame: Frame) -> Window | None:
+        """Return the window that is this very frame, if the grid has one."""
+        if frame.scale not in self.scales or frame.size != self.size:
+            return None
+        level = self.scales.index(frame.scale)
+        start = (np.array([frame.row, frame.col]) + 0.5) * frame.scale - 0.5
+        row, col = np.rint(start / self.stride).astype(int).tolist()
+        window = self.window_at(level, (row, col))
+        return window if np.allclose((window.frame.row, window.frame.col), (frame.row, frame.col)) else None
+
+    def fitting_levels(self, side: float, limit: float) -> list[int]:
+        """Return the levels at which a side in data pixels is at most `limit`, or else the coarsest."""
+        fitting = [i for i, scale in enumerate(self.scales) if side * scale <= limit]
+        return fitting or [int(np.argmin(self.scales))]
+
+    def box_level(self, side: float) -> int:
+        """Return the level for a box with this longest side, in data pixels: the finest that fits."""
+        return max(self.fitting_levels(side, BOX_SIDE), key=lambda level: self.scales[level])
+
+    def windows(self, inside: Positions, box: bool) -> list[Window]:
+        """Choose the windows to decode prompts in.
+
+        Parameters
+        ----------
+        inside : (K, 2)
+            Positive points and the box's corners, at least one.
+        box : bool
+            A box says how large the object is and gets one window; points get one at every
+            scale at which they fit.
+        """
+        low, high = inside.min(axis=0), inside.max(axis=0)
+        side = float((high - low).max())
+        levels = [self.box_level(side)] if box else self.fitting_levels(side, self.size - 2 * MARGIN)
+        return [self.window(level, (low + high) / 2) for level in levels]
+
+    def mask_window(self, frame: Frame, inside: Positions, extent: Positions) -> Window:
+        """Choose the window to refine an earlier mask in: its own, unless prompts fell outside it.
+
+        Parameters
+        ----------
+        frame : Frame
+            The mask's frame.
+        inside : (K, 2)
+            Positive points and the box's corners.
+        extent : (2 or 0, 2)
+            The least and largest data positions that the mask covers; none if it is empty.
+        """
+        own = self.matching(frame)
+        if own is not None and frame.contains(inside).all():
+            return own
+        held = np.concatenate([inside, extent])
+        if not len(held):
+            held = frame.to_data(np.full((1, 2), (frame.size - 1) / 2))
+        low, high = held.min(axis=0), held.max(axis=0)
+        levels = self.fitting_levels(float((high - low).max()), self.size - 2 * MARGIN)
+        return self.window(max(levels, key=lambda level: self.scales[level]), (low + high) / 2)
+
+
+def whole_frame(shape: tuple[int, int], size: int) -> Frame:
+    """Return the frame of a model that sees the whole image with its longest side resized to `size`."""
+    return Frame(0.0, 0.0, size / max(shape), size)
+
+
+def resized_shape(shape: tuple[int, int], size: int) -> tuple[int, int]:
+    """Return rows and columns after resizing the longest side to `size`, rounded as Meta's code does."""
+    scale = size / max(shape)
+    return max(int(shape[0] * scale + 0.5), 1), max(int(shape[1] * scale + 0.5), 1)
+
+
+def linear_weights(positions: NDArray[np.float64], count: int) -> NDArray[np.float32]:
+    """Return the matrix that interpolates `count` samples linearly at positions; (P, count) float32.
+
+    Beyond the first and the last sample their values go on.
+    """
+    clipped = np.clip(positions, 0, count - 1)
+    first = np.minimum(clipped.astype(np.int64), max(count - 2, 0))
+    share = (clipped - first).astype(np.float32)
+    weights = np.zeros((len(positions), count), np.float32)
+    rows = np.arange(len(positions))
+    weights[rows, first] = 1 - share
+    weights[rows, np.minimum(first + 1, count - 1)] += share
+    return weights
+
+
+def resample(
+    logits: NDArray[np.float32], source: Frame, target: Frame, size: int, outside: float
+) -> NDArray[np.float32]:
+    """Move logits from one frame to another.
+
+    Parameters
+    ----------
+    logits : (h, w) float32
+        Logits that cover `source`.
+    source, target : Frame
+    size : int
+        Side of the result.
+    outside : float
+        Value where the target leaves the source.
+
+    Returns
+    -------
+    (size, size) float32
+    """
+    step = target.size / size
+    centres = (np.arange(size) + 0.5) * step - 0.5
+    inputs = source.to_input(target.to_data(np.stack([centres, centres], axis=1)))
+    weights, known = [], []
+    for axis, count in enumerate(logits.shape):
+        weights.append(linear_weights((inputs[:, axis] + 0.5) * count / source.size - 0.5, count))
+        known.append((inputs[:, axis] >= -0.5) & (inputs[:, axis] <= source.size - 0.5))
+    moved = weights[0] @ logits @ weights[1].T
+    return np.where(np.outer(*known), moved, np.float32(outside)).astype(np.float32)
+
+
+def covered_extent(logits: NDArray[np.float32], frame: Frame) -> Positions:
+    """Return the least and largest data positions where logits are positive; (2, 2), or (0, 2) if nowhere."""
+    found: Sequence[NDArray[np.intp]] = np.nonzero(logits > 0)
+    if not len(found[0]):
+        return np.zeros((0, 2))
+    low, high = ([int(getattr(axis, end)()) for axis in found] for end in ("min", "max"))
+    steps = frame.size / np.array(logits.shape)
+    return frame.to_data((np.array([low, high]) + 0.5) * steps - 0.5)

@@ -1,0 +1,190 @@
+"""Embed an image once, then answer prompts on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import ArrayLike
+
+from napari_sam.errors import ImageError
+from .candidates import Candidate, Candidates, Decoded, draw, rank, whole_weights, window_weights
+from .decoding import decode, queries_for
+from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
+from .image import Method, to_rgb
+from .prompts import Prompts
+
+if TYPE_CHECKING:
+    from napari_sam.weights import LoadedModel
+
+Multimask = bool | Literal["auto"]
+CHOICES = 3
+"""Masks shown when the prompts are ambiguous: whole, part, sub-part (paper, section 3)."""
+
+
+class Predictor:
+    """Prompts to masks with one model; it keeps no state between calls.
+
+    Parameters
+    ----------
+    model : LoadedModel
+        As `load_model` returns it.
+    """
+
+    def __init__(self, model: LoadedModel) -> None:
+        self.model = model
+
+    def embed(
+        self,
+        image: ArrayLike,
+        *,
+        channel_axis: int | None = None,
+        normalization: Method = "percentile",
+        progress: Progress | None = None,
+        cancelled: Cancel | None = None,
+    ) -> Embedding:
+        """Run the image encoder.
+
+        Parameters
+        ----------
+        image : (Y, X), (Y, X, C), or 3-dimensional with `channel_axis`
+            Any real dtype, 1 to 5 channels.
+        channel_axis : int, optional
+            The axis of the channels.
+        normalization : "percentile" or None
+            None for values that are 0 to 255 already, as Meta's code takes them.
+        progress : callable, optional
+            Called with the number of parts done and of all parts.
+        cancelled : callable, optional
+            Asked before each part whether to stop.
+
+        Returns
+        -------
+        Embedding
+
+        Raises
+        ------
+        ImageError
+            If the image cannot be used.
+        Cancelled
+            If `cancelled` said so.
+        OutOfMemoryError
+            If the device has too little memory.
+        """
+        pixels, record = to_rgb(image, channel_axis, normalization)
+        report, stop = progress or _silent, cancelled or _never
+        if self.model.sam.config.windowed:
+            levels = encode_scales(self.model, pixels, report, stop)
+        else:
+            levels = (encode_whole(self.model, pixels, record.eight_bit, report, stop),)
+        shape = (pixels.shape[1], pixels.shape[2])
+        return Embedding(shape, record, levels, self.model.name, self.model.weights_hash)
+
+    def predict(
+        self, embedding: Embedding, prompts: Prompts, *, multimask: Multimask = "auto"
+    ) -> Candidates:
+        """Answer the prompts for one object.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            Of this predictor's model.
+        prompts : Prompts
+        multimask : bool or "auto"
+            Three masks, or one; "auto" gives three for one point alone or a lone box, where
+            the choice is the user's, and one otherwise (paper, section 3).
+
+        Raises
+        ------
+        PromptError
+            If a prompt lies outside the image.
+        ImageError
+            If another model made the embedding.
+        OutOfMemoryError
+            If the device has too little memory.
+        """
+        return self.predict_many(embedding, [prompts], multimask=multimask)[0]
+
+    def predict_many(
+        self, embedding: Embedding, prompts: Sequence[Prompts], *, multimask: Multimask = "auto"
+    ) -> list[Candidates]:
+        """Answer the prompts for many objects in few batches; as `predict` does for each."""
+        self._check(embedding)
+        config = self.model.sam.config
+        placed = [each.within(embedding.shape) for each in prompts]
+        queries = [queries_for(each, embedding, config) for each in placed]
+        decoded = iter(decode(self.model, embedding, [query for group in queries for query in group]))
+        answers = []
+        for each, group in zip(placed, queries, strict=True):
+            many = each.ambiguous if multimask == "auto" else bool(multimask)
+            pool = [mask for _ in group for mask in next(decoded) if (mask.token > 0) == many]
+            answers.append(self._candidates(embedding, pool, many))
+        return answers
+
+    def predict_sequence(self, embedding: Embedding, prompts: Prompts) -> Candidates:
+        """Answer prompts one after another, each with the logits of the best mask before it.
+
+        First the box and the given mask, or else the first positive point; then the (other) points,
+        in their order. This is how the network was trained (paper, appendix A), and a pure function of
+        the prompts. The last step gives three masks or one as ``multimask="auto"`` does.
+
+        Raises
+        ------
+        PromptError, ImageError, OutOfMemoryError
+            As `predict` does.
+        """
+        positions, labels = prompts.positions, prompts.labels
+        order = list(range(len(positions)))
+        start = 0
+        if prompts.box is None and prompts.mask is None:
+            first = int(np.argmax(labels))
+            order = [first, *[i for i in order if i != first]]
+            start = 1
+        answer: Candidates | None = None
+        for count in range(start, len(order) + 1):
+            chosen = order[:count]
+            mask = prompts.mask if answer is None else answer.mask_prompt(answer.best)
+            step = replace(prompts, points=positions[chosen], point_labels=labels[chosen], mask=mask)
+            answer = self.predict(embedding, step)
+        assert answer is not None
+        return answer
+
+    def _check(self, embedding: Embedding) -> None:
+        if embedding.weights_hash != self.model.weights_hash:
+            raise ImageError(
+                f"The embedding was made by {embedding.model} and not by these weights of"
+                f" {self.model.name}; embed the image again."
+            )
+
+    def _candidates(self, embedding: Embedding, pool: Sequence[Decoded], many: bool) -> Candidates:
+        """Choose from the decoder's answers and draw the chosen ones."""
+        windowed = self.model.sam.config.windowed
+        if many and not windowed:
+            ranked = list(range(len(pool)))
+            items = [self._draw(embedding, pool[i]) for i in ranked]
+            best = int(np.argmax([item.iou_prediction for item in items]))
+        else:
+            items = [self._draw(embedding, pool[i]) for i in rank(pool, CHOICES if many else 1)]
+            suggested = items[0]
+            items.sort(key=lambda item: item.area)
+            best = next(i for i, item in enumerate(items) if item is suggested)
+        return Candidates(embedding.shape, tuple(items), best, self.model.name, self.model.weights_hash)
+
+    def _draw(self, embedding: Embedding, decoded: Decoded) -> Candidate:
+        config = self.model.sam.config
+        size = decoded.logits.shape[0]
+        if config.windowed:
+            return draw(decoded, *window_weights(decoded.frame, embedding.shape, size))
+        extent = embedding.levels[0].extent
+        weights = whole_weights(extent, embedding.shape, config.image_size, size)
+        return draw(decoded, (0, 0), weights)
+
+
+def _silent(done: int, total: int) -> None:
+    """Report nothing."""
+
+
+def _never() -> bool:
+    return False

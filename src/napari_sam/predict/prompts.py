@@ -1,0 +1,171 @@
+"""What a person says about an object: points, a box, an earlier mask."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_sam.errors import PromptError
+from .frames import Frame
+
+Box = tuple[float, float, float, float]
+Shape = tuple[int, int]
+
+
+@dataclass(frozen=True, eq=False)
+class MaskPrompt:
+    """Logits of an earlier answer, to be refined.
+
+    Attributes
+    ----------
+    logits : (h, w) float32
+        Positive inside the object; the decoder's own resolution.
+    frame : Frame
+        The part of the image that the logits cover.
+    """
+
+    logits: NDArray[np.float32]
+    frame: Frame
+
+    def __post_init__(self) -> None:
+        logits = np.asarray(self.logits, np.float32)
+        if logits.ndim != 2 or logits.size == 0:
+            raise PromptError(f"A mask prompt is one plane of logits, not an array of shape {logits.shape}.")
+        if not np.isfinite(logits).all():
+            raise PromptError("A mask prompt holds values that are not finite; give finite logits.")
+        object.__setattr__(self, "logits", logits)
+
+
+@dataclass(frozen=True, eq=False)
+class Prompts:
+    """Prompts for one object, in data pixels (row, col) with pixel centres at integers.
+
+    Attributes
+    ----------
+    points : (N, 2) float64
+        Positions (row, col).
+    point_labels : (N,) int64
+        1 inside the object, 0 outside it.
+    box : (row_min, col_min, row_max, col_max), optional
+    mask : MaskPrompt or (h, w) array, optional
+        A bare array covers the whole input frame, as in Meta's code.
+
+    Raises
+    ------
+    PromptError
+        If there is nothing to go by, or the prompts are malformed or contradict each other.
+    """
+
+    points: ArrayLike = ()
+    point_labels: ArrayLike = ()
+    box: Sequence[float] | None = None
+    mask: MaskPrompt | NDArray[np.floating] | None = None
+
+    def __post_init__(self) -> None:
+        points = _checked_points(self.points)
+        labels = _checked_labels(self.point_labels, len(points))
+        object.__setattr__(self, "points", points)
+        object.__setattr__(self, "point_labels", labels)
+        if self.box is not None:
+            object.__setattr__(self, "box", _checked_box(self.box))
+        if self.box is None and self.mask is None:
+            if not len(points):
+                raise PromptError("There is no prompt; give a point, a box or a mask.")
+            if not labels.any():
+                raise PromptError("All points are negative; add a positive point or a box on the object.")
+        _check_no_contradiction(points, labels)
+
+    @property
+    def positions(self) -> NDArray[np.float64]:
+        """The points, (N, 2) float64."""
+        return np.asarray(self.points, np.float64)
+
+    @property
+    def labels(self) -> NDArray[np.int64]:
+        """The points' labels, (N,) int64."""
+        return np.asarray(self.point_labels, np.int64)
+
+    @property
+    def inside(self) -> NDArray[np.float64]:
+        """Positions that the object holds or spans: positive points and the box's corners, (K, 2)."""
+        positive = self.positions[self.labels == 1]
+        return positive if self.box is None else np.concatenate([positive, np.reshape(self.box, (2, 2))])
+
+    @property
+    def ambiguous(self) -> bool:
+        """Whether the user has a choice: one point alone, or a lone box (paper, section 3)."""
+        count = len(self.positions)
+        return self.mask is None and count == (1 if self.box is None else 0)
+
+    def within(self, shape: Shape) -> Prompts:
+        """Return these prompts with the box clipped to an image.
+
+        Parameters
+        ----------
+        shape : (Y, X)
+
+        Raises
+        ------
+        PromptError
+            If a point or the whole box lies outside the image.
+        """
+        ends = np.array(shape) - 0.5
+        size = f"{shape[0]} x {shape[1]} pixels"
+        for row, col in self.positions:
+            if not (-0.5 <= row <= ends[0] and -0.5 <= col <= ends[1]):
+                raise PromptError(f"The point ({row:g}, {col:g}) lies outside the image of {size}; move it inside.")
+        if self.box is None:
+            return self
+        corners = np.clip(np.reshape(self.box, (2, 2)), -0.5, ends)
+        if not (corners[1] > corners[0]).all():
+            raise PromptError(f"The box lies outside the image of {size}; draw it on the image.")
+        return replace(self, box=corners.ravel().tolist())
+
+
+def _checked_points(values: ArrayLike) -> NDArray[np.float64]:
+    try:
+        points = np.asarray(values, np.float64)
+    except (TypeError, ValueError) as error:
+        raise PromptError("The points are not numbers; give (row, col) pairs.") from error
+    if points.size == 0:
+        points = points.reshape(0, 2)
+    if points.ndim != 2 or points.shape[1] != 2:
+        raise PromptError(f"Points are (row, col) pairs, not an array of shape {points.shape}.")
+    if not np.isfinite(points).all():
+        raise PromptError("A point's position is not finite; give numbers.")
+    return points
+
+
+def _checked_labels(values: ArrayLike, count: int) -> NDArray[np.int64]:
+    labels = np.asarray(values)
+    if labels.shape != (count,) and not (count == 0 and labels.size == 0):
+        raise PromptError(f"There are {count} points and {labels.size} point labels; give one label a point.")
+    if not np.isin(labels, (0, 1)).all():
+        raise PromptError("A point's label is 1 (inside the object) or 0 (outside); another value was given.")
+    return labels.astype(np.int64).reshape(count)
+
+
+def _checked_box(values: Sequence[float]) -> Box:
+    try:
+        row_min, col_min, row_max, col_max = (float(value) for value in values)
+    except (TypeError, ValueError) as error:
+        raise PromptError("A box is four numbers: (row_min, col_min, row_max, col_max).") from error
+    box = (row_min, col_min, row_max, col_max)
+    if not np.isfinite(box).all():
+        raise PromptError("A corner of the box is not finite; give numbers.")
+    if not (row_max > row_min and col_max > col_min):
+        raise PromptError("The box has no area; give (row_min, col_min, row_max, col_max) with min below max.")
+    return box
+
+
+def _check_no_contradiction(points: NDArray[np.float64], labels: NDArray[np.int64]) -> None:
+    pixels = np.floor(points + 0.5)
+    positive = {tuple(pixel) for pixel in pixels[labels == 1].tolist()}
+    for pixel in pixels[labels == 0].tolist():
+        if tuple(pixel) in positive:
+            raise PromptError(
+                f"The pixel ({pixel[0]:g}, {pixel[1]:g}) is marked both inside and outside; remove one point."
+            )
