@@ -1,0 +1,129 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from napari_sam.errors import DataError
+from napari_sam.training.config import DataConfig, TrainConfig
+from napari_sam.training.data import Batches, Sample, dense_targets, image_label_pairs, kind_weights, read_folder
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> DataConfig:
+    rng = np.random.default_rng(0)
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    for index in range(3):
+        labels = np.zeros((90, 120), np.uint16)
+        labels[10:30, 10:34] = 1
+        labels[50:80, 60:100] = 2
+        image = (labels > 0) * 120 + rng.integers(0, 40, labels.shape)
+        Image.fromarray(image.astype(np.uint8)).save(tmp_path / "images" / f"{index}.png")
+        tifffile.imwrite(tmp_path / "labels" / f"{index}.tif", labels)
+    return DataConfig(tmp_path / "images", tmp_path / "labels")
+
+
+def small(folder: DataConfig, **settings: object) -> TrainConfig:
+    return TrainConfig(data=(folder,), crops=2, prompts_per_crop=3, crop_size=64, **settings)  # type: ignore[arg-type]
+
+
+def test_read_folder_when_files_match_then_every_image_is_normalised(folder: DataConfig) -> None:
+    samples = read_folder(folder)
+    assert [sample.name for sample in samples] == ["0", "1", "2"]
+    assert samples[0].image.shape == (3, 90, 120)
+    assert samples[0].image.max() == 255
+    assert samples[0].image.min() == 0
+    assert samples[0].diameter == pytest.approx(np.sqrt((20 * 24 + 30 * 40) / 2 * 4 / np.pi))
+
+
+def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig, tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    with pytest.raises(DataError, match="same name"):
+        image_label_pairs(folder.images, tmp_path / "other")
+    with pytest.raises(DataError, match="does not exist"):
+        image_label_pairs(folder.images, tmp_path / "missing")
+
+
+def test_read_folder_when_labels_have_another_size_then_says_so(folder: DataConfig) -> None:
+    tifffile.imwrite(folder.labels / "1.tif", np.zeros((5, 5), np.uint16))
+    with pytest.raises(DataError, match="give labels of the image's size"):
+        read_folder(folder)
+
+
+def test_read_folder_when_an_image_is_broken_then_names_it(folder: DataConfig) -> None:
+    (folder.images / "2.png").write_bytes(b"not an image")
+    with pytest.raises(DataError, match=r"2\.png cannot be read"):
+        read_folder(folder)
+
+
+def test_batches_when_asked_twice_for_a_step_then_equal_and_steps_differ(folder: DataConfig) -> None:
+    batches = Batches([(read_folder(folder), 1.0)], small(folder))
+    first, again, other = batches[4], batches[4], batches[5]
+    assert torch.equal(first.images, again.images)
+    assert torch.equal(first.prompts.points, again.prompts.points)
+    assert not torch.equal(first.images, other.images)
+    assert first.images.shape == (2, 3, 64, 64)
+    assert first.dense.shape == (2, 3, 32, 32)
+    assert 0 <= first.images.min()
+    assert first.images.max() <= 255
+
+
+def test_prompts_when_drawn_then_points_lie_in_their_object_and_boxes_around_it(folder: DataConfig) -> None:
+    batches = Batches([(read_folder(folder), 1.0)], small(folder))
+    seen = set()
+    for step in range(12):
+        prompts = batches[step].prompts
+        for (first, second), labels, target in zip(prompts.points, prompts.labels, prompts.target, strict=True):
+            seen.add(tuple(labels.tolist()))
+            rows, cols = np.nonzero(target[0].numpy())
+            if labels.tolist() == [1, -1]:
+                x, y = (first // 2).int().tolist()
+                assert target[0, y, x] > 0
+            else:
+                low = np.array([cols.min(), rows.min()]) * 2
+                high = np.array([cols.max(), rows.max()]) * 2 + 1
+                slack = 0.2 * (high - low) + 3
+                assert (np.abs(first.numpy() - low) <= slack).all()
+                assert (np.abs(second.numpy() - high) <= slack).all()
+    assert seen == {(1, -1), (2, 3)}
+
+
+def test_prompts_when_drawn_then_area_covers_the_window_and_more(folder: DataConfig) -> None:
+    prompts = Batches([(read_folder(folder), 1.0)], small(folder))[0].prompts
+    assert (prompts.area >= prompts.target.sum(dim=(1, 2, 3)) - 1e-3).all()
+
+
+def test_dense_targets_when_two_objects_touch_then_a_boundary_parts_them() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[8:32, 4:20], labels[8:32, 20:36] = 1, 2
+    foreground, distance, boundary = dense_targets(labels)
+    assert foreground.sum() == 12 * 16
+    assert boundary[10, 9] == boundary[10, 10] == 1
+    assert distance.max() == 1
+    assert distance[10, 10] < 0.5 < distance[10, 6]
+    assert distance[0].sum() == 0
+
+
+def test_kind_weights_when_a_kind_is_rare_then_each_of_its_images_counts_more() -> None:
+    dark = Sample("a", np.zeros((3, 8, 8), np.uint8), np.zeros((8, 8), np.int32), 10.0)
+    bright = Sample("b", np.full((3, 8, 8), 200, np.uint8), np.zeros((8, 8), np.int32), 10.0)
+    weights = kind_weights([dark, dark, dark, dark, bright])
+    assert weights.sum() == pytest.approx(1)
+    assert weights[4] == pytest.approx(2 * weights[0])
+
+
+def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "run.toml"
+    path.write_text("stepz = 3\n")
+    with pytest.raises(DataError, match="stepz"):
+        TrainConfig.from_toml(path)
+    path.write_text("steps = 3\n")
+    with pytest.raises(DataError, match="at least one set"):
+        TrainConfig.from_toml(path)
+    path.write_text('steps = 3\ndiameters = [10, 20]\n[[data]]\nimages = "i"\nlabels = "l"\n')
+    config = TrainConfig.from_toml(path, data_root=Path("root"))
+    assert config.data == (DataConfig(Path("root/i"), Path("root/l")),)
+    assert config.diameters == (10, 20)

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import torch
+from PIL import Image
+
+from napari_sam.errors import DataError
+from napari_sam.training.config import DataConfig, TrainConfig
+from napari_sam.training.loop import learning_rate, train
+from napari_sam.training.simulate import corrective_points
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> TrainConfig:
+    rng = np.random.default_rng(1)
+    for name in ("images", "labels"):
+        (tmp_path / name).mkdir()
+    labels = np.zeros((96, 96), np.uint16)
+    for index, (row, col) in enumerate([(10, 10), (12, 60), (55, 15), (60, 60)]):
+        labels[row : row + 22, col : col + 22] = index + 1
+    image = ((labels > 0) * 150 + rng.integers(0, 30, labels.shape)).astype(np.uint8)
+    Image.fromarray(image).save(tmp_path / "images" / "a.png")
+    tifffile.imwrite(tmp_path / "labels" / "a.tif", labels)
+    data = DataConfig(tmp_path / "images", tmp_path / "labels")
+    return TrainConfig(
+        (data,), steps=6, dense_steps=1, warmup=2, crops=1, prompts_per_crop=4, crop_size=64,
+        save_every=3, precision="float32", ema=0.5,
+    )  # fmt: skip
+
+
+def test_train_when_stopped_and_resumed_then_the_weights_are_the_same(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    whole = train(config, tmp_path / "whole")
+
+    class Stop(Exception):
+        pass
+
+    def stop_at_the_end_of_the_first_half(row: dict[str, float]) -> None:
+        if (tmp_path / "halves" / "state.pt").exists():
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(config, tmp_path / "halves", report=stop_at_the_end_of_the_first_half)
+    resumed = train(config, tmp_path / "halves", resume=True)
+    for name, value in whole.state_dict().items():
+        assert torch.equal(value, resumed.state_dict()[name]), name
+
+
+def test_train_when_it_runs_on_then_the_prompt_loss_falls(config: TrainConfig, tmp_path: Path) -> None:
+    rows: list[dict[str, float]] = []
+    train(config.with_steps(61), tmp_path / "run", report=rows.append)
+    first = [row["first"] for row in rows if "first" in row]
+    assert np.mean(first[-2:]) < 0.5 * first[0]
+    assert (tmp_path / "run" / "curve.csv").read_text().startswith("step,dense,first,corrected,seconds\n0,")
+
+
+def test_train_when_there_is_nothing_to_resume_then_says_so(config: TrainConfig, tmp_path: Path) -> None:
+    with pytest.raises(DataError, match="nothing to resume"):
+        train(config, tmp_path / "empty", resume=True)
+
+
+def test_learning_rate_when_steps_pass_then_rises_and_falls_to_zero(config: TrainConfig) -> None:
+    run = config.with_steps(1000)
+    rates = [learning_rate(run, step) for step in (0, 1, 2, 500, 999)]
+    assert rates[0] == pytest.approx(run.learning_rate / 2)
+    assert rates[1] == rates[2] == run.learning_rate
+    assert rates[3] == pytest.approx(run.learning_rate / 2, rel=0.01)
+    assert rates[4] < 1e-5
+
+
+def test_corrective_points_when_missed_or_spilled_then_the_label_says_which() -> None:
+    target = torch.zeros(3, 1, 64, 64)
+    target[:, :, 10:30, 10:30] = 1
+    logits = torch.full((3, 1, 64, 64), -5.0)
+    logits[0, 0, 10:30, 10:20] = 5.0  # the right half is missed
+    logits[1, 0, 10:30, 10:40] = 5.0  # spilled to the right
+    logits[2] = target[2] * 10 - 5.0  # without error
+    generator = torch.Generator().manual_seed(0)
+    for _ in range(20):
+        points, labels = corrective_points(logits, target, generator)
+        assert labels[:, 0].tolist() == [1, 0, -1]
+        assert 40 <= points[0, 0, 0] < 60
+        assert 60 <= points[1, 0, 0] < 80
+        assert (points[:2, 0, 1] >= 20).all()
+        assert (points[:2, 0, 1] < 60).all()
