@@ -1,0 +1,62 @@
+"""What several commands read from their arguments."""
+
+from __future__ import annotations
+
+import argparse
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias
+
+if TYPE_CHECKING:
+    Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
+
+BUNDLED_MODEL = "cell-tiny"
+
+
+class UsageError(Exception):
+    """Arguments that are fine one by one and make no sense together."""
+
+
+class PointArgument(NamedTuple):
+    """A point as typed: (row, col) in pixels, and whether it lies on the object or beside it."""
+
+    row: float
+    col: float
+    positive: bool
+
+
+def point(text: str) -> PointArgument:
+    """Read ``R,C`` (on the object) or ``R,C,-`` (beside it)."""
+    parts = text.split(",")
+    sign = parts.pop() if len(parts) == 3 else "+"
+    if len(parts) != 2 or sign not in ("+", "-"):
+        raise argparse.ArgumentTypeError(f"{text!r} is not a point; write ROW,COL or ROW,COL,-")
+    row, col = _numbers(text, parts)
+    return PointArgument(row, col, sign == "+")
+
+
+def box(text: str) -> tuple[float, float, float, float]:
+    """Read ``R0,C0,R1,C1``, the first and last row and column of a box, corners in any order."""
+    parts = text.split(",")
+    if len(parts) != 4:
+        raise argparse.ArgumentTypeError(f"{text!r} is not a box; write ROW0,COL0,ROW1,COL1")
+    row0, col0, row1, col1 = _numbers(text, parts)
+    return min(row0, row1), min(col0, col1), max(row0, row1), max(col0, col1)
+
+
+def add_model_options(parser: argparse.ArgumentParser) -> None:
+    """Add ``--model`` and ``--device``."""
+    parser.add_argument(
+        "--model",
+        default=BUNDLED_MODEL,
+        metavar="M",
+        help="a name that `napari-sam models list` shows, or a .pth or .safetensors file (default: %(default)s)",
+    )
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1 or mps (default: %(default)s)"
+    )
+
+
+def _numbers(text: str, parts: list[str]) -> list[float]:
+    try:
+        return [float(part) for part in parts]
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r} holds something that is not a number") from None

@@ -1,0 +1,89 @@
+"""``napari-sam demo``: a first look, on a bundled image with the bundled model."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+from ..samples import SAMPLE_NAMES, Sample, load_sample
+from . import arguments as arg
+
+EXAMPLE = """\
+examples:
+  napari-sam demo
+  napari-sam demo --sample tissue
+  napari-sam demo --screenshot annotator.png
+"""
+LABELS = Path("labels.tif")
+PICTURE = Path("overlay.png")
+
+
+def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "demo",
+        parents=[parent],
+        help="try it on a bundled image",
+        description=f"Open napari on a bundled image with a first prompt placed. Without a screen, segment several "
+        f"of its cells and write {LABELS} and {PICTURE} into this folder.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("--sample", choices=SAMPLE_NAMES, default=SAMPLE_NAMES[0], help="which image")
+    parser.add_argument(
+        "--screenshot", type=Path, metavar="FILE", help="write a picture of the window (or of the result) and leave"
+    )
+    arg.add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    sample = load_sample(arguments.sample)
+    if has_screen():
+        from .window import show
+
+        show(sample, arguments.model, arguments.device, arguments.screenshot)
+    else:
+        segment_without_window(sample, arguments)
+
+
+def has_screen() -> bool:
+    """Say whether a window can be opened here: X11 or Wayland on Linux, always on macOS and Windows."""
+    if sys.platform in ("darwin", "win32"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+
+
+def segment_without_window(sample: Sample, arguments: Any) -> None:
+    """Segment the cells at the sample's prompts; write labels and a picture; say so in two lines."""
+    from ..predict import Predictor, Prompts
+    from ..weights import load_model
+    from .files import write_labels
+    from .picture import draw
+    from .segment import segment
+
+    model = load_model(arguments.model, arguments.device)
+    prompts = [Prompts([point], [1]) for point in sample.points] + [Prompts(box=box) for box in sample.boxes]
+    awaiting = Prompts([sample.open_point], [1])
+    began = time.perf_counter()
+    predictor = Predictor(model)
+    embedding = predictor.embed(sample.image)
+    labels, scores = segment(predictor, embedding, prompts)
+    candidates = predictor.predict(embedding, awaiting)
+    seconds = time.perf_counter() - began
+    write_labels(LABELS, labels)
+    picture = arguments.screenshot or PICTURE
+    draw(sample.image, labels, [*prompts, awaiting], candidates).save(picture)
+    print(
+        f"Segmented {len(scores)} cells of the bundled image '{sample.title}' with {model.name} in {seconds:.1f} s: "
+        f"{LABELS} holds labels 1 to {len(scores)}."
+    )
+    print(
+        f"There is no screen here, so {picture} shows them, and the {len(candidates)} candidates of one more click; "
+        "with a screen this opens napari."
+    )

@@ -1,0 +1,60 @@
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from PIL import Image
+
+from napari_sam.samples import load_sample
+
+WITHOUT_A_SCREEN = """
+import sys
+from napari_sam.cli import main
+status = main(sys.argv[1:])
+sys.exit(3 if {"qtpy", "napari"} & set(sys.modules) else status)
+"""
+
+
+def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
+    environment = {k: v for k, v in os.environ.items() if k not in ("DISPLAY", "WAYLAND_DISPLAY")}
+    return subprocess.run(
+        [sys.executable, "-c", WITHOUT_A_SCREEN, "demo", *arguments],
+        cwd=folder,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows always have a screen")
+@pytest.mark.parametrize("name", ["fluorescence", "tissue"])
+def test_the_demo_when_there_is_no_screen_then_writes_labels_and_a_picture_without_qt(
+    name: str, tmp_path: Path
+) -> None:
+    done = run_demo(tmp_path, "--sample", name)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.count("\n") == 2
+    sample = load_sample(name)  # type: ignore[arg-type]
+    labels = tifffile.imread(tmp_path / "labels.tif")
+    assert labels.shape == sample.image.shape[:2]
+    count = len(sample.points) + len(sample.boxes)
+    areas = np.bincount(labels.ravel(), minlength=count + 1)[1:]
+    assert len(areas) == count
+    assert np.median(areas) > 50
+    assert (areas > 0).sum() >= count - 1
+    drawn = np.asarray(Image.open(tmp_path / "overlay.png"))
+    assert drawn.shape[2] == 3
+    assert max(drawn.shape) >= 1080
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows always have a screen")
+def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_the_picture_goes_there(tmp_path: Path) -> None:
+    done = run_demo(tmp_path, "--screenshot", "seen.png")
+    assert done.returncode == 0, done.stderr
+    assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "seen.png"}

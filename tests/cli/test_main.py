@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from napari_sam.cli import main
+from napari_sam.errors import DataError
+
+
+@pytest.mark.parametrize("command", ["demo", "segment", "evaluate", "train", "models"])
+def test_a_command_when_asked_for_help_then_shows_an_example(
+    command: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit) as left:
+        main([command, "--help"])
+    assert left.value.code == 0
+    text = capsys.readouterr().out
+    assert "example" in text
+    assert f"  napari-sam {command}" in text
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        [],
+        ["paint"],
+        ["segment", "a.png", "-o", "b.tif"],
+        ["segment", "a.png", "--point", "1", "-o", "b.tif"],
+        ["segment", "a.png", "--point", "1,2,x", "-o", "b.tif"],
+        ["segment", "a.png", "--box", "1,2,3", "-o", "b.tif"],
+        ["segment", "a.png", "--box", "1,2,3,four", "-o", "b.tif"],
+        ["segment", "a.png", "--point", "1,2", "--box", "1,2,3,4", "--box", "5,6,7,8", "-o", "b.tif"],
+        ["models", "burn"],
+    ],
+    ids=" ".join,
+)
+def test_wrong_arguments_when_given_then_exit_status_is_2_and_nothing_is_written(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as left:
+        main(arguments)
+    assert left.value.code == 2
+    assert capsys.readouterr().err.startswith("usage: ")
+    assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["segment", "none.png", "--point", "1,2", "-o", "b.tif"], "no image none.png"),
+        (["segment", "words.png", "--point", "1,2", "-o", "b.tif"], "words.png cannot be read"),
+        (["segment", "words.npy", "--point", "1,2", "-o", "b.tif"], "words.npy holds no array"),
+        (["segment", "words.png", "--point", "1,2", "-o", "b.jpg"], "b.jpg has an ending"),
+        (["segment", "words.png", "--point", "1,2", "-o", "no/b.tif"], "does not exist"),
+        (["evaluate", "--images", "none", "--labels", "none"], "none does not exist"),
+        (["train", "--config", "none.toml", "--out", "run"], "none.toml cannot be read"),
+        (["models", "download", "no-such-model"], "no-such-model"),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
+    arguments: list[str],
+    says: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("words.png", "words.npy"):
+        (tmp_path / name).write_text("no picture")
+    assert main(arguments) == 1
+    shown = capsys.readouterr()
+    assert shown.out == ""
+    assert shown.err.count("\n") == 1
+    assert shown.err.startswith("napari-sam: ")
+    assert says in shown.err
+
+
+def test_an_error_when_debugging_then_is_raised(tmp_path: Path) -> None:
+    with pytest.raises(DataError):
+        main(["segment", str(tmp_path / "none.png"), "--point", "1,2", "-o", str(tmp_path / "b.tif"), "--debug"])
+
+
+def test_the_installed_command_when_started_then_runs_main() -> None:
+    command = Path(sys.executable).with_name("napari-sam")
+    done = subprocess.run([command, "--help"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0
+    assert "segment one image at points or boxes" in done.stdout
