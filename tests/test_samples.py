@@ -7,9 +7,7 @@ from napari.layers import Layer
 from napari_sam import samples
 
 
-@pytest.mark.parametrize(
-    ("name", "shape"), [("fluorescence", (360, 360)), ("tissue", (256, 320, 3))], ids=["fluorescence", "tissue"]
-)
+@pytest.mark.parametrize(("name", "shape"), [("fluorescence", (360, 360)), ("tissue", (256, 320, 3))])
 def test_a_sample_when_loaded_then_is_a_picture_with_prompts_inside(
     name: samples.SampleName, shape: tuple[int, ...]
 ) -> None:

@@ -54,7 +54,7 @@ def test_the_demo_when_there_is_no_screen_then_writes_labels_and_a_picture_witho
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows always have a screen")
-def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_the_picture_goes_there(tmp_path: Path) -> None:
+def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_draws_it(tmp_path: Path) -> None:
     done = run_demo(tmp_path, "--screenshot", "seen.png")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "seen.png"}

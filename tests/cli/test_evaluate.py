@@ -12,7 +12,15 @@ def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_jso
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder, out = data_folder / "dsb2018", tmp_path / "scores.json"
-    typed = ["evaluate", "--images", str(folder / "images"), "--labels", str(folder / "labels"), "--limit", "3"]
+    typed = [
+        "evaluate",
+        "--images",
+        str(folder / "images"),
+        "--labels",
+        str(folder / "labels"),
+        "--limit",
+        "3",
+    ]
     assert main([*typed, "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     assert report["model"] == "cell-tiny"

@@ -82,7 +82,17 @@ def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
 
 def test_an_error_when_debugging_then_is_raised(tmp_path: Path) -> None:
     with pytest.raises(DataError):
-        main(["segment", str(tmp_path / "none.png"), "--point", "1,2", "-o", str(tmp_path / "b.tif"), "--debug"])
+        main(
+            [
+                "segment",
+                str(tmp_path / "none.png"),
+                "--point",
+                "1,2",
+                "-o",
+                str(tmp_path / "b.tif"),
+                "--debug",
+            ]
+        )
 
 
 def test_the_installed_command_when_started_then_runs_main() -> None:

@@ -78,7 +78,9 @@ def test_a_choice_when_numbered_then_takes_that_candidate(
     areas = []
     for choice in "123":
         out = tmp_path / f"{choice}.npy"
-        assert main(["segment", str(image), "--point", f"{row},{col}", "--choice", choice, "-o", str(out)]) == 0
+        assert (
+            main(["segment", str(image), "--point", f"{row},{col}", "--choice", choice, "-o", str(out)]) == 0
+        )
         areas.append(int(np.load(out).sum()))
     assert len(set(areas)) == 3
 
@@ -88,7 +90,18 @@ def test_a_choice_when_there_is_one_mask_only_then_multimask_makes_it_possible(
 ) -> None:
     row, col = (int(axis.mean()) for axis in np.nonzero(truth == largest_cells(truth, 1)[0]))
     out = tmp_path / "labels.npy"
-    typed = ["segment", str(image), "--point", f"{row},{col}", "--point", "2,2,-", "--choice", "3", "-o", str(out)]
+    typed = [
+        "segment",
+        str(image),
+        "--point",
+        f"{row},{col}",
+        "--point",
+        "2,2,-",
+        "--choice",
+        "3",
+        "-o",
+        str(out),
+    ]
     with pytest.raises(SystemExit) as left:
         main(typed)
     assert left.value.code == 2

@@ -48,7 +48,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
         "--model",
         default=BUNDLED_MODEL,
         metavar="M",
-        help="a name that `napari-sam models list` shows, or a .pth or .safetensors file (default: %(default)s)",
+        help="a name from `napari-sam models list`, or a .pth or .safetensors file (default: %(default)s)",
     )
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1 or mps (default: %(default)s)"

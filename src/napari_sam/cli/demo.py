@@ -28,14 +28,17 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "demo",
         parents=[parent],
         help="try it on a bundled image",
-        description=f"Open napari on a bundled image with a first prompt placed. Without a screen, segment several "
-        f"of its cells and write {LABELS} and {PICTURE} into this folder.",
+        description="Open napari on a bundled image with a first prompt placed. Without a screen, segment "
+        f"several of its cells and write {LABELS} and {PICTURE} into this folder.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--sample", choices=SAMPLE_NAMES, default=SAMPLE_NAMES[0], help="which image")
     parser.add_argument(
-        "--screenshot", type=Path, metavar="FILE", help="write a picture of the window (or of the result) and leave"
+        "--screenshot",
+        type=Path,
+        metavar="FILE",
+        help="write a picture of the window, or of the result, and leave",
     )
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
@@ -80,10 +83,10 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     picture = arguments.screenshot or PICTURE
     draw(sample.image, labels, [*prompts, awaiting], candidates).save(picture)
     print(
-        f"Segmented {len(scores)} cells of the bundled image '{sample.title}' with {model.name} in {seconds:.1f} s: "
-        f"{LABELS} holds labels 1 to {len(scores)}."
+        f"Segmented {len(scores)} cells of the bundled '{sample.title}' with {model.name} in {seconds:.1f} s; "
+        f"{LABELS} holds them as labels 1 to {len(scores)}."
     )
     print(
-        f"There is no screen here, so {picture} shows them, and the {len(candidates)} candidates of one more click; "
-        "with a screen this opens napari."
+        f"There is no screen: {picture} shows them and the {len(candidates)} candidates of one more click. "
+        "With a screen, this opens napari."
     )

@@ -19,15 +19,21 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "evaluate",
         parents=[parent],
         help="measure a model on labelled images",
-        description="Prompt a model with points and boxes taken from known labels, and print the mean IoU of its masks.",
+        description="Prompt a model with points and boxes taken from known labels, and print its mean IoU.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="images")
-    parser.add_argument("--labels", type=Path, required=True, metavar="DIR", help="label images of the same names")
+    parser.add_argument(
+        "--labels", type=Path, required=True, metavar="DIR", help="label images of the same names"
+    )
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
-    parser.add_argument("--limit", type=int, metavar="N", help="objects an image, drawn at random (default: all)")
-    parser.add_argument("--seed", type=int, default=0, metavar="N", help="of the drawing (default: %(default)s)")
+    parser.add_argument(
+        "--limit", type=int, metavar="N", help="objects an image, drawn at random (default: all)"
+    )
+    parser.add_argument(
+        "--seed", type=int, default=0, metavar="N", help="of the drawing (default: %(default)s)"
+    )
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
 

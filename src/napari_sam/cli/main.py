@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         if arguments.debug:
             raise
         return _fail(str(error))
-    except Exception as error:  # noqa: BLE001 (the last resort: whatever went wrong, the person gets one line)
+    except Exception as error:  # the last resort: whatever went wrong, the person gets one line
         if arguments.debug:
             raise
         return _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)")

@@ -29,7 +29,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("action", choices=tuple(ACTIONS), help="what to do")
-    parser.add_argument("name", nargs="?", metavar="NAME", help="which model; verify takes all that are here without")
+    parser.add_argument(
+        "name", nargs="?", metavar="NAME", help="which model; verify takes all that are here without"
+    )
     parser.set_defaults(run=run)
 
 

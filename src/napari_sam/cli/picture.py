@@ -53,7 +53,9 @@ def draw(
     pixels = to_rgb(image, channel_axis)[0].transpose(1, 2, 0)
     zoom = max(1, -(-SIDE // max(labels.shape)))
     size = (labels.shape[1] * zoom, labels.shape[0] * zoom)
-    canvas = np.asarray(Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)).copy()
+    canvas = np.asarray(
+        Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
+    ).copy()
     for label in np.unique(labels[labels > 0]):
         _paint(canvas, labels == label, zoom, _label_colour(int(label)), fill=0.35)
     shown = [] if candidates is None else list(zip(candidates.masks, CANDIDATE_COLOURS, strict=False))
@@ -72,7 +74,9 @@ def _paint(
     canvas: NDArray[np.uint8], mask: NDArray[np.bool_], zoom: int, colour: Colour, fill: float
 ) -> None:
     """Tint a mask of data pixels on the enlarged canvas, and draw its outline; in place."""
-    grown = Image.fromarray(mask.astype(np.uint8) * 255).resize(canvas.shape[1::-1], Image.Resampling.BILINEAR)
+    grown = Image.fromarray(mask.astype(np.uint8) * 255).resize(
+        canvas.shape[1::-1], Image.Resampling.BILINEAR
+    )
     inside = np.asarray(grown) > 127
     outline = inside & ~ndimage.binary_erosion(inside, iterations=max(2, zoom), border_value=1)
     ink = np.array(colour)

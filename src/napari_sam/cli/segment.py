@@ -29,7 +29,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "segment",
         parents=[parent],
         help="segment one image at points or boxes",
-        description="Segment the object at the given points (with at most one box), or one object in each box.",
+        description="Segment the object at the points (with at most one box), or one object in each box.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,7 +42,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "--box", type=arg.box, action="append", default=[], metavar="R0,C0,R1,C1",
         help="a box around an object; each box becomes a label",
     )  # fmt: skip
-    parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="labels: .tif, .png or .npy")
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="labels: .tif, .png or .npy"
+    )
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the labels on the image")
     parser.add_argument(
         "--choice", choices=("best", "1", "2", "3"), default="best",
@@ -78,8 +80,8 @@ def run(arguments: argparse.Namespace) -> None:
         from .picture import draw
 
         draw(image, labels, prompts, channel_axis=arguments.channel_axis).save(arguments.picture)
-    found = ", ".join(f"{score:.2f}" for score in scores)
-    print(f"{arguments.output}: {len(scores)} {'label' if len(scores) == 1 else 'labels'}, predicted IoU {found}")
+    count = "1 label" if len(scores) == 1 else f"{len(scores)} labels"
+    print(f"{arguments.output}: {count}, predicted IoU {', '.join(f'{score:.2f}' for score in scores)}")
 
 
 def segment(

@@ -27,7 +27,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument("--config", type=Path, required=True, metavar="TOML", help="data, model and schedule")
     parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
-    parser.add_argument("--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: %(default)s)")
+    parser.add_argument(
+        "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: %(default)s)"
+    )
     parser.set_defaults(run=run)
 
 
@@ -50,4 +52,4 @@ def run(arguments: argparse.Namespace) -> None:
         )
     path = arguments.out / "model.safetensors"
     save_checkpoint(path, sam.cpu(), {"name": arguments.out.name, "steps": str(config.steps)})
-    print(f"{path}: trained for {config.steps} steps; try it with `napari-sam segment IMAGE --model {path} ...`")
+    print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
