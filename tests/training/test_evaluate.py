@@ -1,0 +1,97 @@
+import json
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam.predict import Candidate, Candidates, Frame
+from napari_sam.training.evaluate import (
+    MEASURES,
+    ObjectScore,
+    Report,
+    candidate_ious,
+    chosen_labels,
+    correction,
+    deepest_point,
+    jittered_box,
+)
+
+
+def candidates(mask: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]) -> Candidates:
+    item = Candidate(origin, mask, 0.9, np.zeros((4, 4), np.float32), Frame(0, 0, 1, 16))
+    return Candidates(shape, (item,), 0, "test", "0")
+
+
+def score(diameter: float, kind: str = "grey dark small", **values: float) -> ObjectScore:
+    return ObjectScore("a", kind, 1, diameter, **{name: values.get(name, 0.5) for name in MEASURES})
+
+
+def test_deepest_point_when_the_mask_is_a_rectangle_then_on_its_middle_line() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[10:21, 20:50] = True
+    row, col = deepest_point(mask)
+    assert row == 15
+    assert 25 <= col <= 44
+
+
+def test_deepest_point_when_the_mask_touches_the_border_then_the_border_counts() -> None:
+    mask = np.zeros((30, 30), bool)
+    mask[:9, :9] = True
+    assert deepest_point(mask) == (4, 4)
+
+
+def test_candidate_ious_when_shifted_then_exact() -> None:
+    truth = np.zeros((40, 40), bool)
+    truth[10:20, 10:20] = True
+    shifted = candidates(np.ones((10, 10), bool), (15, 10), (40, 40))
+    assert candidate_ious(shifted, truth) == [pytest.approx(50 / 150)]
+
+
+def test_correction_when_missed_then_positive_and_when_spilled_then_negative() -> None:
+    truth = np.zeros((40, 40), bool)
+    truth[10:20, 10:30] = True
+    missed = candidates(np.ones((10, 8), bool), (10, 10), (40, 40))
+    point, label = correction(missed, truth)
+    assert label == 1
+    assert 18 <= point[1] < 30
+    spilled = candidates(np.ones((25, 20), bool), (10, 10), (40, 40))
+    point, label = correction(spilled, truth)
+    assert label == 0
+    assert point[0] >= 20
+
+
+@given(
+    top=st.integers(0, 30), left=st.integers(0, 30), height=st.integers(1, 20), width=st.integers(1, 20),
+    seed=st.integers(0, 99),
+)  # fmt: skip
+def test_jittered_box_when_drawn_then_inside_the_image_and_near_the_object(
+    top: int, left: int, height: int, width: int, seed: int
+) -> None:
+    mask = np.zeros((50, 50), bool)
+    mask[top : top + height, left : left + width] = True
+    row0, col0, row1, col1 = jittered_box(mask, np.random.default_rng(seed))
+    assert -0.5 <= row0 < row1 <= 49.5
+    assert -0.5 <= col0 < col1 <= 49.5
+    assert abs(row0 - (top - 0.5)) <= 0.1 * height + 1e-9
+    assert abs(col1 - (left + width - 0.5)) <= 0.1 * width + 1e-9
+
+
+def test_chosen_labels_when_limited_then_a_repeatable_subset() -> None:
+    labels = np.arange(20, dtype=np.int32).reshape(4, 5)
+    first = chosen_labels(labels, 6, np.random.default_rng(3))
+    assert first == chosen_labels(labels, 6, np.random.default_rng(3))
+    assert len(set(first)) == 6
+    assert 0 not in first
+    assert chosen_labels(labels, None, np.random.default_rng(3)) == list(range(1, 20))
+
+
+def test_report_when_written_then_means_and_groups_agree_with_the_scores() -> None:
+    report = Report("m", "h", (score(6, point=0.2), score(45, point=0.8), score(50, "colour bright large")))
+    values = json.loads(report.to_json())
+    assert values["mean"]["point"] == pytest.approx(0.5)
+    assert values["groups"]["005 px and more"] == {"objects": 1, **report.means([report.objects[0]])}
+    assert values["groups"]["040 px and more"]["objects"] == 2
+    lines = report.to_table().splitlines()
+    assert lines[0].split() == ["objects", *MEASURES]
+    assert lines[1].split()[:3] == ["all", "3", "0.500"]
