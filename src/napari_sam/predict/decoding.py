@@ -13,6 +13,7 @@ from torch import Tensor
 
 from napari_sam.model import Features, SamConfig
 from napari_sam.model.windows import cut_windows
+
 from .candidates import Decoded
 from .embedding import Embedding, Level, running
 from .frames import Layout, Positions, Window, covered_extent, resample, whole_frame
@@ -140,7 +141,9 @@ def _batches(queries: Sequence[Query], limit: int) -> Iterator[list[int]]:
             yield group[start : start + limit]
 
 
-def _decode_batch(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
+def _decode_batch(
+    model: LoadedModel, embedding: Embedding, queries: Sequence[Query]
+) -> tuple[Tensor, Tensor]:
     count, boxed, masked = queries[0].kind
 
     def tensor(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
@@ -149,10 +152,13 @@ def _decode_batch(model: LoadedModel, embedding: Embedding, queries: Sequence[Qu
 
     points = tensor([query.points[:, ::-1] for query in queries]) if count else None
     labels = tensor([query.labels for query in queries]).long() if count else None
-    boxes = tensor([query.box[:, ::-1].ravel() for query in queries if query.box is not None]) if boxed else None
+    boxes = (
+        tensor([query.box[:, ::-1].ravel() for query in queries if query.box is not None]) if boxed else None
+    )
     masks = tensor([query.mask[None] for query in queries if query.mask is not None]) if masked else None
     features = _features(embedding, queries, model)
-    return model.sam.decode(features, points, labels, boxes, masks)
+    decoded: tuple[Tensor, Tensor] = model.sam.decode(features, points, labels, boxes, masks)
+    return decoded
 
 
 def _features(embedding: Embedding, queries: Sequence[Query], model: LoadedModel) -> Features:
@@ -164,7 +170,9 @@ def _features(embedding: Embedding, queries: Sequence[Query], model: LoadedModel
     for query in queries:
         level = embedding.levels[query.window.level]
         cut = cut_windows(
-            level.features, torch.zeros(1, dtype=torch.long), torch.tensor([query.window.origin]),
+            level.features,
+            torch.zeros(1, dtype=torch.long),
+            torch.tensor([query.window.origin]),
             config.embedding_size,
         )
         planes.append((cut.embedding, *cut.skips))

@@ -15,13 +15,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.errors import Cancelled, OutOfMemoryError
-from napari_sam.model import Features, Sam
+from napari_sam.model import Features
+
 from .frames import resized_shape
 from .image import Normalization, resize
 
 if TYPE_CHECKING:
     from napari_sam.weights import LoadedModel
 
+Square = tuple[tuple[int, int], tuple[int, int]]
 Progress = Callable[[int, int], None]
 Cancel = Callable[[], bool]
 Pixels = NDArray[np.float32]
@@ -112,7 +114,9 @@ def _out_of_memory(error: Exception) -> bool:
     return "out of memory" in text or "can't allocate memory" in text
 
 
-def encode_whole(model: LoadedModel, pixels: Pixels, eight_bit: bool, progress: Progress, cancelled: Cancel) -> Level:
+def encode_whole(
+    model: LoadedModel, pixels: Pixels, eight_bit: bool, progress: Progress, cancelled: Cancel
+) -> Level:
     """Encode (3, Y, X) pixels of 0 to 255 in one frame, the longest side resized to the input's."""
     _stop_if(cancelled)
     progress(0, 1)
@@ -127,7 +131,9 @@ def encode_whole(model: LoadedModel, pixels: Pixels, eight_bit: bool, progress: 
     return Level(size / max(pixels.shape[1:]), extent, features)
 
 
-def encode_scales(model: LoadedModel, pixels: Pixels, progress: Progress, cancelled: Cancel) -> tuple[Level, ...]:
+def encode_scales(
+    model: LoadedModel, pixels: Pixels, progress: Progress, cancelled: Cancel
+) -> tuple[Level, ...]:
     """Encode (3, Y, X) pixels of 0 to 255 at every scale of a windowed model, in tiles when large."""
     scales = model.sam.config.scales
     shape = (pixels.shape[1], pixels.shape[2])
@@ -155,21 +161,12 @@ def encode_scales(model: LoadedModel, pixels: Pixels, progress: Progress, cancel
 def encode_tile(model: LoadedModel, image: Tensor, core: Square, halo: Square) -> Features:
     """Encode the `halo` part of a (3, H, W) image of 0 to 255 and keep the features of its `core`."""
     (top, bottom), (left, right) = halo
-    stride = model.sam.config.stride
     with running(model):
         tile = model.sam.normalize(image[:, top:bottom, left:right].to(model.device))
         features = model.sam.encode_image(tile[None])
-    planes = []
-    for index, plane in enumerate((features.embedding, *features.skips)):
-        step = stride >> index
-        rows, cols = (
-            slice((a - start) // step, (b - start) // step) for (a, b), (start, _) in zip(core, halo, strict=True)
-        )
-        planes.append(plane[:, :, rows, cols])
-    return Features(planes[0], tuple(planes[1:]))
-
-
-Square = tuple[tuple[int, int], tuple[int, int]]
+    start = np.array([[top], [left]])
+    rows, cols = (np.array(core) - start).tolist()
+    return _part(features, (tuple(rows), tuple(cols)), model.sam.config.stride)
 
 
 def _padded_shape(shape: tuple[int, int], scale: float) -> tuple[tuple[int, int], tuple[int, int]]:
@@ -187,25 +184,39 @@ def _tiles(shape: tuple[int, int]) -> Iterator[tuple[Square, Square]]:
         spans.append(list(zip(starts, ends, strict=True)))
     for rows in spans[0]:
         for cols in spans[1]:
-            halo = [(max(a - HALO, 0), min(b + HALO, side)) for (a, b), side in zip((rows, cols), shape, strict=True)]
+            halo = [
+                (max(a - HALO, 0), min(b + HALO, side))
+                for (a, b), side in zip((rows, cols), shape, strict=True)
+            ]
             yield (rows, cols), (halo[0], halo[1])
 
 
+def _part(features: Features, square: Square, stride: int) -> Features:
+    """Return the features of some rows and columns of input pixels, as views."""
+    planes = []
+    for index, plane in enumerate((features.embedding, *features.skips)):
+        step = stride >> index
+        (top, bottom), (left, right) = ((start // step, end // step) for start, end in square)
+        planes.append(plane[:, :, top:bottom, left:right])
+    return Features(planes[0], tuple(planes[1:]))
+
+
 def _allocate(tile: Features, shape: tuple[int, int], stride: int) -> Features:
+    """Return room for the features of (H, W) input pixels, half as precise as float32."""
     planes = []
     for index, plane in enumerate((tile.embedding, *tile.skips)):
-        step = stride >> index
         dtype = torch.float16 if plane.dtype == torch.float32 else plane.dtype
-        planes.append(plane.new_empty((1, plane.shape[1], shape[0] // step, shape[1] // step), dtype=dtype))
+        size = (1, plane.shape[1], *(side // (stride >> index) for side in shape))
+        planes.append(torch.empty(size, dtype=dtype, device=plane.device))
     return Features(planes[0], tuple(planes[1:]))
 
 
 def _store(features: Features, tile: Features, core: Square, stride: int) -> None:
-    pairs = zip((features.embedding, *features.skips), (tile.embedding, *tile.skips), strict=True)
-    for index, (plane, part) in enumerate(pairs):
-        step = stride >> index
-        (top, bottom), (left, right) = ((a // step, b // step) for a, b in core)
-        plane[:, :, top:bottom, left:right] = part
+    """Write a tile's features to their place."""
+    place = _part(features, core, stride)
+    place.embedding.copy_(tile.embedding)
+    for plane, part in zip(place.skips, tile.skips, strict=True):
+        plane.copy_(part)
 
 
 def _stop_if(cancelled: Cancel) -> None:

@@ -53,7 +53,8 @@ class Frame:
     def contains(self, positions: Positions) -> NDArray[np.bool_]:
         """Say which of (N, 2) data positions lie in the frame; (N,) bool."""
         inputs = self.to_input(positions)
-        return ((inputs >= -0.5) & (inputs <= self.size - 0.5)).all(axis=1)
+        held = (inputs >= -0.5) & (inputs <= self.size - 0.5)
+        return held[:, 0] & held[:, 1]
 
 
 @dataclass(frozen=True)

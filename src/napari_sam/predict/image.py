@@ -94,7 +94,9 @@ def to_rgb(
     return _mix(channels, record), record
 
 
-def resize(pixels: NDArray[np.float32], shape: tuple[int, int], eight_bit: bool = False) -> NDArray[np.float32]:
+def resize(
+    pixels: NDArray[np.float32], shape: tuple[int, int], eight_bit: bool = False
+) -> NDArray[np.float32]:
     """Resize (3, Y, X) pixels bilinearly with antialiasing.
 
     Parameters
@@ -121,14 +123,16 @@ def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
     """Return (C, Y, X) of a real dtype, as a view."""
     array = np.asarray(image)
     if array.dtype.kind not in "biuf":
-        raise ImageError(f"The image's dtype {array.dtype} cannot be used; give booleans, integers or floats.")
+        raise ImageError(
+            f"An image of dtype {array.dtype} cannot be used; give booleans, integers or floats."
+        )
     if array.size == 0:
         raise ImageError(f"The image of shape {array.shape} has no pixels; give one of at least 1 x 1.")
     if array.ndim == 2 and channel_axis is None:
         return array[None]
     if array.ndim != 3:
         raise ImageError(
-            f"The image's shape {array.shape} cannot be used; give one plane, (Y, X) or with one channel axis."
+            f"An image of shape {array.shape} cannot be used; give one plane, (Y, X) or with a channel axis."
         )
     axis = -1 if channel_axis is None else channel_axis
     if not -3 <= axis < 3:
@@ -189,26 +193,28 @@ def _mix(channels: NDArray[Any], record: Normalization) -> NDArray[np.float32]:
     out = np.zeros((3, *channels.shape[1:]), np.float32)
     for channel, low, high, colour in zip(channels, record.low, record.high, record.colours, strict=True):
         scaled = _rescale(channel, low, high)
-        for plane, share in zip(out, colour, strict=True):
-            if share == 1:
-                plane += scaled
-            elif share:
-                plane += share * scaled
+        for index, share in enumerate(colour):
+            if share:
+                out[index] += scaled if share == 1 else share * scaled
     return np.minimum(out, 255, out=out) if len(channels) in (4, 5) else out
 
 
 def _rescale(channel: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:
     """Map low to 0 and high to 255, clipped; a constant channel becomes 0."""
     if (low, high) == (0.0, 255.0):
-        return np.nan_to_num(channel.astype(np.float32), nan=0.0, posinf=255.0, neginf=0.0)
+        whole: NDArray[np.float32] = channel.astype(np.float32)
+        return whole if channel.dtype.kind != "f" else np.nan_to_num(whole, nan=0.0, posinf=255.0, neginf=0.0)
     if channel.dtype == np.uint8:
         table = _rescale(np.arange(256, dtype=np.float32), low, high)
-        return table[channel]
+        looked_up: NDArray[np.float32] = table[channel]
+        return looked_up
     exact = channel.dtype.itemsize > 2 and channel.dtype != np.float32
-    values = np.nan_to_num(channel.astype(np.float64 if exact else np.float32), nan=low, posinf=high, neginf=low)
+    values = channel.astype(np.float64 if exact else np.float32)
+    if channel.dtype.kind == "f":
+        values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     # halved, so that the span of the largest floats stays finite
     span = high / 2 - low / 2
     if not span > 0:
         return np.zeros(channel.shape, np.float32)
-    scaled = (np.clip(values, low, high) / 2 - low / 2) / span * 255
-    return scaled.astype(np.float32)
+    scaled: NDArray[np.float32] = ((np.clip(values, low, high) / 2 - low / 2) / span * 255).astype(np.float32)
+    return scaled

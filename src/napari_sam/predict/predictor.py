@@ -7,14 +7,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import ImageError
+
 from .candidates import Candidate, Candidates, Decoded, draw, rank, whole_weights, window_weights
 from .decoding import decode, queries_for
 from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
 from .image import Method, to_rgb
-from .prompts import Prompts
+from .prompts import MaskPrompt, Prompts
 
 if TYPE_CHECKING:
     from napari_sam.weights import LoadedModel
@@ -82,9 +83,7 @@ class Predictor:
         shape = (pixels.shape[1], pixels.shape[2])
         return Embedding(shape, record, levels, self.model.name, self.model.weights_hash)
 
-    def predict(
-        self, embedding: Embedding, prompts: Prompts, *, multimask: Multimask = "auto"
-    ) -> Candidates:
+    def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: Multimask = "auto") -> Candidates:
         """Answer the prompts for one object.
 
         Parameters
@@ -135,20 +134,15 @@ class Predictor:
         PromptError, ImageError, OutOfMemoryError
             As `predict` does.
         """
-        positions, labels = prompts.positions, prompts.labels
-        order = list(range(len(positions)))
-        start = 0
-        if prompts.box is None and prompts.mask is None:
-            first = int(np.argmax(labels))
+        alone = prompts.box is None and prompts.mask is None
+        order = list(range(len(prompts.positions)))
+        if alone:
+            first = int(np.argmax(prompts.labels))
             order = [first, *[i for i in order if i != first]]
-            start = 1
-        answer: Candidates | None = None
-        for count in range(start, len(order) + 1):
-            chosen = order[:count]
-            mask = prompts.mask if answer is None else answer.mask_prompt(answer.best)
-            step = replace(prompts, points=positions[chosen], point_labels=labels[chosen], mask=mask)
-            answer = self.predict(embedding, step)
-        assert answer is not None
+        steps = [order[:count] for count in range(1 if alone else 0, len(order) + 1)]
+        answer = self.predict(embedding, _subset(prompts, steps[0], prompts.mask))
+        for chosen in steps[1:]:
+            answer = self.predict(embedding, _subset(prompts, chosen, answer.mask_prompt(answer.best)))
         return answer
 
     def _check(self, embedding: Embedding) -> None:
@@ -180,6 +174,15 @@ class Predictor:
         extent = embedding.levels[0].extent
         weights = whole_weights(extent, embedding.shape, config.image_size, size)
         return draw(decoded, (0, 0), weights)
+
+
+def _subset(
+    prompts: Prompts, chosen: Sequence[int], mask: MaskPrompt | NDArray[np.floating] | None
+) -> Prompts:
+    """Return prompts with some of the points and another mask."""
+    picked = list(chosen)
+    points, labels = prompts.positions[picked], prompts.labels[picked]
+    return replace(prompts, points=points, point_labels=labels, mask=mask)
 
 
 def _silent(done: int, total: int) -> None:

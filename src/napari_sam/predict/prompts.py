@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import PromptError
+
 from .frames import Frame
 
 Box = tuple[float, float, float, float]
@@ -116,7 +117,9 @@ class Prompts:
         size = f"{shape[0]} x {shape[1]} pixels"
         for row, col in self.positions:
             if not (-0.5 <= row <= ends[0] and -0.5 <= col <= ends[1]):
-                raise PromptError(f"The point ({row:g}, {col:g}) lies outside the image of {size}; move it inside.")
+                raise PromptError(
+                    f"The point ({row:g}, {col:g}) lies outside the image of {size}; move it inside."
+                )
         if self.box is None:
             return self
         corners = np.clip(np.reshape(self.box, (2, 2)), -0.5, ends)
@@ -157,7 +160,9 @@ def _checked_box(values: Sequence[float]) -> Box:
     if not np.isfinite(box).all():
         raise PromptError("A corner of the box is not finite; give numbers.")
     if not (row_max > row_min and col_max > col_min):
-        raise PromptError("The box has no area; give (row_min, col_min, row_max, col_max) with min below max.")
+        raise PromptError(
+            "The box has no area; give (row_min, col_min, row_max, col_max) with min below max."
+        )
     return box
 
 
