@@ -6,7 +6,7 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
-from .small_encoder import Features
+from .features import Features
 
 
 def cut_windows(features: Features, index: Tensor, origin: Tensor, size: int) -> Features:

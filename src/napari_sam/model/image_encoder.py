@@ -1,0 +1,179 @@
+"""The vision-transformer image encoder (paper, appendix A; ViTDet's windows)."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from .config import SamConfig, ViTConfig
+from .features import Features
+from .layers import LayerNorm2d
+from .relative_attention import attend
+
+
+class PatchEmbed(nn.Module):
+    """Cut the image into patches and project each to a token."""
+
+    def __init__(self, width: int, patch: int) -> None:
+        super().__init__()
+        self.proj = nn.Conv2d(3, width, patch, patch)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Map (B, 3, H, W) to (B, H / patch, W / patch, width)."""
+        tokens: Tensor = self.proj(image)
+        return tokens.permute(0, 2, 3, 1)
+
+
+class RelativeAttention(nn.Module):
+    """Self-attention over a rectangle of tokens with decomposed relative positions.
+
+    Parameters
+    ----------
+    width, heads : int
+        Channels of the tokens, number of heads.
+    size : int
+        Side of the square of tokens that the relative positions describe.
+    """
+
+    def __init__(self, width: int, heads: int, size: int) -> None:
+        super().__init__()
+        self.heads = heads
+        self.qkv = nn.Linear(width, 3 * width)
+        self.proj = nn.Linear(width, width)
+        self.rel_pos_h = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Attend among (B, h, w, width) tokens; same shape."""
+        h, w = x.shape[1:3]
+        q, k, v = self.qkv(x).flatten(1, 2).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        heads = attend(q, k, v, relative_positions(self.rel_pos_h, h), relative_positions(self.rel_pos_w, w))
+        out: Tensor = self.proj(heads.transpose(1, 2).flatten(2))
+        return out.unflatten(1, (h, w))
+
+
+class EncoderMLP(nn.Module):
+    """The two-layer perceptron of an encoder block."""
+
+    def __init__(self, width: int, hidden: int) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, hidden)
+        self.lin2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., width) to (..., width)."""
+        out: Tensor = self.lin2(F.gelu(self.lin1(x)))
+        return out
+
+
+class Block(nn.Module):
+    """Attention, in windows or over the whole image, and a perceptron; both residual.
+
+    Parameters
+    ----------
+    encoder : ViTConfig
+        Sizes.
+    window : int
+        Side of an attention window in tokens; 0 for global attention.
+    size : int
+        Side of the image in tokens.
+    """
+
+    def __init__(self, encoder: ViTConfig, window: int, size: int) -> None:
+        super().__init__()
+        self.window = window
+        self.norm1 = nn.LayerNorm(encoder.width, eps=1e-6)
+        self.attn = RelativeAttention(encoder.width, encoder.heads, window or size)
+        self.norm2 = nn.LayerNorm(encoder.width, eps=1e-6)
+        self.mlp = EncoderMLP(encoder.width, 4 * encoder.width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Update (B, h, w, width) tokens."""
+        normed = self.norm1(x)
+        if self.window:
+            windows = partition(normed, self.window)
+            x = x + unpartition(self.attn(windows), x.shape[1], x.shape[2])
+        else:
+            x = x + self.attn(normed)
+        out: Tensor = x + self.mlp(self.norm2(x))
+        return out
+
+
+class ImageEncoderViT(nn.Module):
+    """A ViT with windowed and global attention and a convolutional neck.
+
+    Parameters
+    ----------
+    config : SamConfig
+        Sizes, with a `ViTConfig` as encoder; parameters carry the names of Meta's checkpoints.
+
+    Raises
+    ------
+    TypeError
+        If the config describes another encoder.
+    """
+
+    def __init__(self, config: SamConfig) -> None:
+        super().__init__()
+        encoder, size = config.encoder, config.embedding_size
+        if not isinstance(encoder, ViTConfig):
+            raise TypeError("ImageEncoderViT needs a ViTConfig")
+        self.patch_embed = PatchEmbed(encoder.width, encoder.patch)
+        self.pos_embed = nn.Parameter(torch.zeros(1, size, size, encoder.width))
+        self.blocks = nn.ModuleList(
+            Block(encoder, 0 if i in encoder.global_blocks else encoder.window, size)
+            for i in range(encoder.depth)
+        )
+        self.neck = nn.Sequential(
+            nn.Conv2d(encoder.width, config.width, 1, bias=False),
+            LayerNorm2d(config.width),
+            nn.Conv2d(config.width, config.width, 3, padding=1, bias=False),
+            LayerNorm2d(config.width),
+        )
+
+    def forward(self, image: Tensor) -> Features:
+        """Encode (B, 3, image_size, image_size) normalised images, zero-padded at the right and bottom."""
+        x = self.patch_embed(image) + self.pos_embed
+        for block in self.blocks:
+            x = block(x)
+        return Features(self.neck(x.permute(0, 3, 1, 2)))
+
+
+def relative_positions(table: Tensor, size: int) -> Tensor:
+    """Look up the embedding of every pair of positions along one axis.
+
+    Parameters
+    ----------
+    table : (2 * trained size - 1, C)
+        Embeddings of the differences query - key, ascending; resampled linearly if `size`
+        is not the trained one.
+    size : int
+        Tokens along the axis.
+
+    Returns
+    -------
+    (size, size, C)
+        Indexed by query, then key.
+    """
+    wanted = 2 * size - 1
+    if len(table) != wanted:
+        table = F.interpolate(table.T[None], wanted, mode="linear")[0].T
+    index = torch.arange(size, device=table.device)
+    return table[index[:, None] - index + size - 1]
+
+
+def partition(x: Tensor, window: int) -> Tensor:
+    """Cut (B, h, w, C) into (B * windows, window, window, C), zero-padded at the right and bottom."""
+    h, w = x.shape[1:3]
+    padded = F.pad(x, (0, 0, 0, -w % window, 0, -h % window))
+    grid = padded.unflatten(2, (-1, window)).unflatten(1, (-1, window))
+    return grid.transpose(2, 3).flatten(0, 2)
+
+
+def unpartition(windows: Tensor, h: int, w: int) -> Tensor:
+    """Put the windows of `partition` back together and drop the padding; (B, h, w, C)."""
+    window = windows.shape[1]
+    rows, cols = -(-h // window), -(-w // window)
+    grid = windows.unflatten(0, (-1, rows, cols)).transpose(2, 3)
+    return grid.flatten(3, 4).flatten(1, 2)[:, :h, :w]
