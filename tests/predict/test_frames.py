@@ -1,0 +1,103 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.typing import NDArray
+
+from napari_sam.predict import Frame
+from napari_sam.predict.frames import Layout, covered_extent, linear_weights, resample, resized_shape
+
+LAYOUT = Layout((1.0, 0.5, 0.25), 128, 8)
+POSITIONS = st.tuples(st.floats(-0.5, 5000), st.floats(-0.5, 5000)).map(np.array)
+
+
+@settings(max_examples=200, deadline=None)
+@given(POSITIONS, st.integers(0, 2))
+def test_window_around_any_position_holds_it_near_its_middle(position: NDArray[Any], level: int) -> None:
+    window = LAYOUT.window(level, position)
+    inputs = window.frame.to_input(position[None])[0]
+    assert np.abs(inputs - 63.5).max() <= 4 + 1e-6
+    np.testing.assert_allclose(window.frame.to_data(inputs[None])[0], position, atol=1e-6)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(0, 2), st.integers(-20, 500), st.integers(-20, 500))
+def test_matching_finds_the_window_of_its_own_frame(level: int, row: float, col: float) -> None:
+    window = LAYOUT.window_at(level, (row, col))
+    assert LAYOUT.matching(window.frame) == window
+
+
+@pytest.mark.parametrize("frame", [Frame(0.3, 0, 1, 128), Frame(0, 0, 0.7, 128), Frame(0, 0, 1, 256)])
+def test_matching_when_the_frame_is_off_the_grid_finds_nothing(frame: Frame) -> None:
+    assert LAYOUT.matching(frame) is None
+
+
+def test_window_pixel_centres_follow_the_scale() -> None:
+    # at half the scale, the first input pixel of the image covers data pixels 0 and 1
+    assert LAYOUT.window_at(1, (0, 0)).frame.row == 0.5
+    assert LAYOUT.window_at(2, (0, 1)).frame.col == 32 + 1.5
+
+
+@pytest.mark.parametrize(("side", "level"), [(10, 0), (80, 0), (81, 1), (160, 1), (161, 2), (5000, 2)])
+def test_box_level_is_the_finest_that_fits_or_the_coarsest(side: float, level: int) -> None:
+    assert LAYOUT.box_level(side) == level
+
+
+def test_windows_for_one_point_are_one_a_scale() -> None:
+    assert [window.level for window in LAYOUT.windows(np.array([[50.0, 60.0]]), box=False)] == [0, 1, 2]
+
+
+def test_windows_for_points_far_apart_leave_out_scales_at_which_they_do_not_fit() -> None:
+    windows = LAYOUT.windows(np.array([[0.0, 0.0], [200.0, 10.0]]), box=False)
+    assert [window.level for window in windows] == [1, 2]
+    assert all(window.frame.contains(np.array([[0.0, 0.0], [200.0, 10.0]])).all() for window in windows)
+
+
+def test_mask_window_stays_while_prompts_are_inside_and_widens_when_one_is_not() -> None:
+    window = LAYOUT.window(0, np.array([100.0, 100.0]))
+    extent = np.array([[90.0, 90.0], [110.0, 110.0]])
+    assert LAYOUT.mask_window(window.frame, np.array([[120.0, 120.0]]), extent) == window
+    far = np.array([[100.0, 100.0], [250.0, 100.0]])
+    wider = LAYOUT.mask_window(window.frame, far, extent)
+    assert wider.level == 1
+    assert wider.frame.contains(np.concatenate([far, extent])).all()
+
+
+def test_mask_window_of_an_empty_mask_without_points_stays_in_place() -> None:
+    frame = Frame(10.3, 20.0, 1.0, 128)
+    window = LAYOUT.mask_window(frame, np.zeros((0, 2)), np.zeros((0, 2)))
+    assert abs(window.frame.row - frame.row) <= 4
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"), [((180, 240), (192, 256)), ((1, 4096), (1, 256)), ((3, 3), (256, 256))]
+)
+def test_resized_shape_rounds_as_meta_does(shape: tuple[int, ...], expected: tuple[int, int]) -> None:
+    assert resized_shape(shape, 256) == expected
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.integers(1, 20), st.lists(st.floats(-5, 30), min_size=1, max_size=10))
+def test_linear_weights_equal_numpy_interpolation(count: int, positions: list[float]) -> None:
+    samples = np.random.default_rng(0).normal(size=count).astype(np.float32)
+    result = linear_weights(np.array(positions), count) @ samples
+    np.testing.assert_allclose(result, np.interp(positions, np.arange(count), samples), atol=1e-5)
+
+
+def test_resample_to_the_same_frame_changes_nothing() -> None:
+    logits = np.random.default_rng(0).normal(size=(64, 64)).astype(np.float32)
+    frame = LAYOUT.window_at(1, (3, 4)).frame
+    np.testing.assert_allclose(resample(logits, frame, frame, 64, -8), logits, atol=1e-5)
+
+
+def test_resample_to_a_coarser_frame_keeps_the_place_and_fills_the_unseen() -> None:
+    fine, coarse = LAYOUT.window_at(0, (4, 6)).frame, LAYOUT.window_at(2, (0, 0)).frame
+    logits = np.full((64, 64), -3, np.float32)
+    logits[20:40, 24:48] = 5
+    moved = resample(logits, fine, coarse, 64, -8.0)
+    np.testing.assert_allclose(covered_extent(moved, coarse), covered_extent(logits, fine), atol=8)
+    assert moved[0, 0] == moved[-1, -1] == -8
