@@ -226,12 +226,18 @@ def whole_weights(extent: Shape, shape: Shape, frame_size: int, size: int) -> tu
     """
     weights = []
     for inputs, length in zip(extent, shape, strict=True):
-        enlarge = linear_weights((np.arange(inputs) + 0.5) * size / frame_size - 0.5, size)
-        positions = np.clip((np.arange(length) + 0.5) * inputs / length - 0.5, 0, inputs - 1)
+        enlarge = linear_weights(_half_pixel_positions(frame_size, size)[:inputs], size)
+        positions = np.clip(_half_pixel_positions(length, inputs), 0, inputs - 1)
         first = positions.astype(np.int64)
         share = (positions - first).astype(np.float32)[:, None]
         weights.append((1 - share) * enlarge[first] + share * enlarge[np.minimum(first + 1, inputs - 1)])
     return weights[0], weights[1]
+
+
+def _half_pixel_positions(large: int, small: int) -> NDArray[np.float32]:
+    """Return where `large` pixels lie among `small` ones; in float32 as torch, whose rounding shows."""
+    centres = np.arange(large, dtype=np.float32) + np.float32(0.5)
+    return centres * np.float32(small / large) - np.float32(0.5)
 
 
 def draw(

@@ -174,7 +174,7 @@ def resized_shape(shape: tuple[int, int], size: int) -> tuple[int, int]:
     return max(int(shape[0] * scale + 0.5), 1), max(int(shape[1] * scale + 0.5), 1)
 
 
-def linear_weights(positions: NDArray[np.float64], count: int) -> NDArray[np.float32]:
+def linear_weights(positions: NDArray[np.floating], count: int) -> NDArray[np.float32]:
     """Return the matrix that interpolates `count` samples linearly at positions; (P, count) float32.
 
     Beyond the first and the last sample their values go on.
