@@ -83,7 +83,7 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     picture = arguments.screenshot or PICTURE
     draw(sample.image, labels, [*prompts, awaiting], candidates).save(picture)
     print(
-        f"Segmented {len(scores)} cells of the bundled '{sample.title}' with {model.name} in {seconds:.1f} s; "
+        f"Segmented {len(scores)} cells of '{sample.title}' with {model.name} in {seconds:.1f} s; "
         f"{LABELS} holds them as labels 1 to {len(scores)}."
     )
     print(

@@ -38,3 +38,6 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     ACTIONS[arguments.action](arguments.name)
+
+
+ACTIONS = {"list": print}

@@ -16,6 +16,8 @@ if TYPE_CHECKING:
 
 SIDE = 1080
 """At least this many pixels has the picture's longer side."""
+LINE = 3
+"""Width of an outline in the picture, in pixels."""
 
 CANDIDATE_COLOURS = ((230, 159, 0), (86, 180, 233), (0, 200, 130))
 Colour = tuple[int, int, int]
@@ -78,7 +80,7 @@ def _paint(
         canvas.shape[1::-1], Image.Resampling.BILINEAR
     )
     inside = np.asarray(grown) > 127
-    outline = inside & ~ndimage.binary_erosion(inside, iterations=max(2, zoom), border_value=1)
+    outline = inside & ~ndimage.binary_erosion(inside, iterations=LINE, border_value=1)
     ink = np.array(colour)
     canvas[inside] = (canvas[inside] * (1 - fill) + ink * fill).astype(np.uint8)
     canvas[outline] = ink
@@ -98,11 +100,12 @@ def _mark(pen: ImageDraw.ImageDraw, prompt: Prompts, zoom: int) -> None:
 
 
 def _number(pen: ImageDraw.ImageDraw, mask: NDArray[np.bool_], zoom: int, colour: Colour, index: int) -> None:
-    """Write the candidate's number just above the right end of its mask, one beside the other."""
+    """Write the candidate's number beside the upper right end of its mask, inside the picture."""
     rows, cols = np.nonzero(mask)
     if not len(rows):
         return
-    place = (int(cols.max()) * zoom + 8, int(rows.min()) * zoom + 34 * index)
+    right = min(int(cols.max() + 1), mask.shape[1] - 1 - 30 // zoom) * zoom
+    place = (right + 8, int(rows.min()) * zoom + 34 * index)
     font = ImageFont.load_default(28)
     pen.text(place, str(index + 1), fill=colour, font=font, stroke_width=3, stroke_fill="black")
 
