@@ -23,7 +23,8 @@ def candidates(*sides: int) -> Candidates:
 
 
 def colours(picture: NDArray[np.uint8]) -> set[tuple[int, ...]]:
-    return {tuple(int(v) for v in row) for row in np.unique(picture.reshape(-1, 3), axis=0)}
+    packed = np.unique(picture.astype(np.uint32) @ np.array([65536, 256, 1], np.uint32))
+    return {(int(v) >> 16, int(v) >> 8 & 255, int(v) & 255) for v in packed}
 
 
 def test_a_picture_when_drawn_then_is_enlarged_and_tinted_where_the_labels_are() -> None:
