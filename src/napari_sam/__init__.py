@@ -7,9 +7,11 @@ and loads neither torch nor napari.
 from __future__ import annotations
 
 from importlib import import_module
-from typing import TYPE_CHECKING, Any
 
+TYPE_CHECKING = False  # importing typing would take longer than all the rest
 if TYPE_CHECKING:
+    from typing import Any
+
     from napari_sam.errors import NapariSamError
     from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
     from napari_sam.session import AnnotationSession
