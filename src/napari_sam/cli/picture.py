@@ -59,10 +59,10 @@ def draw(
         Image.fromarray(pixels.astype(np.uint8)).resize(size, Image.Resampling.BICUBIC)
     ).copy()
     for label in np.unique(labels[labels > 0]):
-        _paint(canvas, labels == label, zoom, _label_colour(int(label)), fill=0.35)
+        _paint(canvas, labels == label, _label_colour(int(label)), fill=0.35)
     shown = [] if candidates is None else list(zip(candidates.masks, CANDIDATE_COLOURS, strict=False))
     for mask, colour in shown:
-        _paint(canvas, mask, zoom, colour, fill=0)
+        _paint(canvas, mask, colour, fill=0)
     picture = Image.fromarray(canvas)
     pen = ImageDraw.Draw(picture)
     for prompt in prompts:
@@ -72,9 +72,7 @@ def draw(
     return picture
 
 
-def _paint(
-    canvas: NDArray[np.uint8], mask: NDArray[np.bool_], zoom: int, colour: Colour, fill: float
-) -> None:
+def _paint(canvas: NDArray[np.uint8], mask: NDArray[np.bool_], colour: Colour, fill: float) -> None:
     """Tint a mask of data pixels on the enlarged canvas, and draw its outline; in place."""
     grown = Image.fromarray(mask.astype(np.uint8) * 255).resize(
         canvas.shape[1::-1], Image.Resampling.BILINEAR

@@ -21,7 +21,7 @@ def progress_bar(title: str, unit: str = "it") -> Iterator[Callable[[int, int], 
     Yields
     ------
     callable
-        Takes how many are done and how many there are.
+        Takes how many are done and how many there are (0 if unknown).
     """
     from tqdm import tqdm
 
@@ -30,7 +30,7 @@ def progress_bar(title: str, unit: str = "it") -> Iterator[Callable[[int, int], 
     ) as bar:
 
         def report(done: int, total: int) -> None:
-            bar.total = total
+            bar.total = total or None
             bar.update(done - bar.n)
 
         yield report
