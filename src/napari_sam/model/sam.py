@@ -43,8 +43,14 @@ class Sam(nn.Module):
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)
         self.dense_head = None if vit else DenseHead(config)
-        self.register_buffer("pixel_mean", torch.tensor(PIXEL_MEAN).view(3, 1, 1), persistent=False)
-        self.register_buffer("pixel_std", torch.tensor(PIXEL_STD).view(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_mean", torch.empty(3, 1, 1), persistent=False)
+        self.register_buffer("pixel_std", torch.empty(3, 1, 1), persistent=False)
+        self.set_pixel_statistics()
+
+    def set_pixel_statistics(self) -> None:
+        """Fill in the pixels' mean and standard deviation, which no checkpoint holds."""
+        self.pixel_mean = torch.tensor(PIXEL_MEAN).view(3, 1, 1)
+        self.pixel_std = torch.tensor(PIXEL_STD).view(3, 1, 1)
 
     def normalize(self, pixels: Tensor) -> Tensor:
         """Normalise (..., 3, H, W) RGB pixels of 0 to 255 for the encoder."""
@@ -53,7 +59,7 @@ class Sam(nn.Module):
     def encode_image(self, image: Tensor) -> Features:
         """Encode (B, 3, H, W) normalised images."""
         features: Features = self.image_encoder(image)
-        return features
+        return features if self.config.windowed else features._replace(positions=self._positions(features))
 
     def predict_dense(self, features: Features) -> Tensor:
         """Return the dense head's (B, 3, H / 2, W / 2) logits: foreground, distance, boundary.
@@ -93,8 +99,12 @@ class Sam(nn.Module):
         iou_predictions : (B, 4)
         """
         sparse, dense = self.prompt_encoder(points, labels, boxes, masks, text)
-        positions = self.prompt_encoder.dense_positions().to(features.embedding.dtype)
+        positions = self._positions(features) if features.positions is None else features.positions
         logits: Tensor
         iou: Tensor
         logits, iou = self.mask_decoder(features.embedding, positions, sparse, dense, features.skips)
         return logits, iou
+
+    def _positions(self, features: Features) -> Tensor:
+        """Encode the positions of a frame's tokens; (1, width, h, w) in the embedding's dtype."""
+        return self.prompt_encoder.dense_positions().to(features.embedding.dtype)

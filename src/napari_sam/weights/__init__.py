@@ -1,0 +1,22 @@
+"""From a name or a file to a network with verified weights."""
+
+from .checkpoint import Checkpoint, read_checkpoint, save_checkpoint
+from .device import choose_device, choose_dtype, memory_errors
+from .download import download
+from .loading import LoadedModel, load_model
+from .registry import ModelEntry, find_model, list_models
+
+__all__ = [
+    "Checkpoint",
+    "LoadedModel",
+    "ModelEntry",
+    "choose_device",
+    "choose_dtype",
+    "download",
+    "find_model",
+    "list_models",
+    "load_model",
+    "memory_errors",
+    "read_checkpoint",
+    "save_checkpoint",
+]

@@ -1,0 +1,242 @@
+"""Checkpoint files: read without running code, recognised by keys and shapes, written at once."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import torch
+from safetensors import SafetensorError, safe_open
+from safetensors.torch import save_file
+from torch import Tensor
+
+from napari_sam.errors import WeightsError
+from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, Sam, SamConfig, ViTConfig
+
+State = dict[str, Tensor]
+WRAPPINGS = ("model_state", "model_state_dict", "state_dict", "model")
+PREFIXES = ("sam.", "module.")
+NOT_WEIGHTS = ("pixel_mean", "pixel_std")
+CONFIG_KEY = "napari_sam.config"
+
+
+@dataclass(frozen=True, eq=False)
+class Checkpoint:
+    """What a file holds.
+
+    Attributes
+    ----------
+    state : dict of str to Tensor
+        Under Meta's names, on the CPU, as stored.
+    config : SamConfig
+        The architecture they belong to.
+    metadata : dict of str to str
+        What the file says of itself; empty for Meta's.
+    """
+
+    state: State
+    config: SamConfig
+    metadata: dict[str, str]
+
+
+def read_checkpoint(path: Path) -> Checkpoint:
+    """Read a .pth or .safetensors file of Meta's, micro-sam's or our own.
+
+    Raises
+    ------
+    WeightsError
+        If the file is missing, damaged, holds code, or is no SAM.
+    """
+    if not path.is_file():
+        raise WeightsError(f"There is no file {path}; give the path of a .pth or .safetensors checkpoint.")
+    stored, metadata = _read_safetensors(path) if _is_safetensors(path) else (_read_pickle(path), {})
+    state = unwrap(stored, path.name)
+    if CONFIG_KEY in metadata:
+        config = SamConfig.from_dict(json.loads(metadata[CONFIG_KEY]))
+    else:
+        config = recognise(state, path.name)
+    return Checkpoint(state, config, metadata)
+
+
+def _is_safetensors(path: Path) -> bool:
+    with path.open("rb") as file:
+        return path.suffix == ".safetensors" or file.read(9)[8:] == b"{"
+
+
+def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
+    try:
+        with safe_open(path, framework="pt") as file:
+            return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+    except (SafetensorError, OSError) as error:
+        raise WeightsError(f"{path.name} is damaged or cut short; download or copy it again.") from error
+
+
+def _read_pickle(path: Path) -> Any:
+    try:
+        return torch.load(path, map_location="cpu", weights_only=True)
+    except pickle.UnpicklingError as error:
+        if "weights_only" in str(error).lower():
+            raise WeightsError(
+                f"{path.name} holds more than weights and would run code when opened, so it was not opened;"
+                " ask its author for a file of weights alone (.safetensors)."
+            ) from error
+        raise WeightsError(f"{path.name} is no checkpoint, or is damaged; download it again.") from error
+    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+        raise WeightsError(f"{path.name} is damaged or cut short; download or copy it again.") from error
+
+
+def unwrap(stored: Any, name: str) -> State:
+    """Find the weights in what a file held, whatever they are wrapped in.
+
+    Raises
+    ------
+    WeightsError
+        If there are none.
+    """
+    for key in WRAPPINGS:
+        if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
+            stored = stored[key]
+    state = {k: v for k, v in stored.items() if isinstance(v, Tensor)} if isinstance(stored, Mapping) else {}
+    for prefix in PREFIXES:
+        if state and all(key.startswith(prefix) for key in state):
+            state = {key.removeprefix(prefix): value for key, value in state.items()}
+    if not any(key.startswith("image_encoder.") for key in state):
+        raise WeightsError(f"{name} holds no Segment Anything weights; choose a SAM checkpoint.")
+    return {key: value for key, value in state.items() if key not in NOT_WEIGHTS}
+
+
+def recognise(state: Mapping[str, Tensor], name: str = "The file") -> SamConfig:
+    """Tell the architecture from the keys and shapes of its weights.
+
+    Raises
+    ------
+    WeightsError
+        If it is none that we know.
+    """
+    try:
+        config = _vit(state) if "image_encoder.pos_embed" in state else _conv(state)
+    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+        raise WeightsError(
+            f"{name} is a Segment Anything variant whose architecture is not known here ({error} is missing);"
+            " choose a ViT-B, ViT-L, ViT-H or cell-tiny checkpoint."
+        ) from error
+    known = [k for k in CONFIGS.values() if replace(k, name=config.name) == config]
+    return known[0] if known else config
+
+
+def _vit(state: Mapping[str, Tensor]) -> SamConfig:
+    size, width = state["image_encoder.pos_embed"].shape[1:3][0], state["image_encoder.pos_embed"].shape[3]
+    patch = state["image_encoder.patch_embed.proj.weight"].shape[-1]
+    depth = _count(state, "image_encoder.blocks.")
+    tables = [state[f"image_encoder.blocks.{i}.attn.rel_pos_h"] for i in range(depth)]
+    sides = [(len(table) + 1) // 2 for table in tables]
+    windows = [side for side in sides if side != size]
+    encoder = ViTConfig(
+        depth=depth,
+        width=width,
+        heads=width // tables[0].shape[1],
+        global_blocks=tuple(i for i, side in enumerate(sides) if side == size),
+        window=windows[0] if windows else 14,
+        patch=patch,
+    )
+    return _with_decoder(SamConfig("vit", encoder, image_size=size * patch), state)
+
+
+def _conv(state: Mapping[str, Tensor]) -> SamConfig:
+    stages = [f"image_encoder.stages.{i}." for i in range(5)]
+    widths = tuple(state[f"{stage}0.0.weight"].shape[0] for stage in stages)
+    # a stage is a strided convolution, an activation without weights, then blocks
+    depths = tuple(_count(state, stage) - 1 for stage in stages)
+    encoder = ConvConfig(widths, depths)  # type: ignore[arg-type]  # five each
+    return _with_decoder(replace(CELL_TINY, name="conv", encoder=encoder), state)
+
+
+def _with_decoder(config: SamConfig, state: Mapping[str, Tensor]) -> SamConfig:
+    upscaling = "mask_decoder.output_upscaling."
+    decoder = DecoderConfig(
+        depth=_count(state, "mask_decoder.transformer.layers."),
+        mlp=state["mask_decoder.transformer.layers.0.mlp.lin1.weight"].shape[0],
+        upscale_channels=(state[f"{upscaling}0.weight"].shape[1], state[f"{upscaling}3.weight"].shape[1]),
+        iou_hidden=state["mask_decoder.iou_prediction_head.layers.0.weight"].shape[0],
+    )
+    return replace(
+        config,
+        decoder=decoder,
+        width=state["prompt_encoder.no_mask_embed.weight"].shape[1],
+        mask_channels=state["prompt_encoder.mask_downscaling.3.weight"].shape[0],
+    )
+
+
+def _count(state: Mapping[str, Tensor], prefix: str) -> int:
+    """Count the numbered parts whose keys start with a prefix."""
+    return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
+
+
+def build(checkpoint: Checkpoint, name: str) -> Sam:
+    """Make the network of a checkpoint, in float32, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If keys are unknown or missing, or shapes differ.
+    """
+    with torch.device("meta"):
+        sam = Sam(checkpoint.config)
+    expected = sam.state_dict()
+    state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
+    shapes = [key for key in expected.keys() & state.keys() if expected[key].shape != state[key].shape]
+    problems = {
+        "unknown": sorted(state.keys() - expected.keys()),
+        "missing": sorted(expected.keys() - state.keys()),
+        "of another shape": sorted(shapes),
+    }
+    found = [f"{len(keys)} {what} (such as {keys[0]})" for what, keys in problems.items() if keys]
+    if found:
+        raise WeightsError(
+            f"{name} does not fit the {checkpoint.config.name} architecture: weights {', '.join(found)};"
+            " choose an unmodified SAM checkpoint."
+        )
+    sam.load_state_dict(state, assign=True)
+    sam.set_pixel_statistics()
+    return sam.requires_grad_(False).eval()
+
+
+def save_checkpoint(
+    path: Path, sam: Sam, metadata: Mapping[str, str] | None = None, dtype: torch.dtype = torch.float16
+) -> None:
+    """Write weights as safetensors with their architecture; a failure leaves an older file as it was.
+
+    Parameters
+    ----------
+    path : Path
+    sam : Sam
+    metadata : mapping of str to str, optional
+        Whatever else the file should say of itself.
+    dtype : torch.dtype
+        Of the floating-point weights in the file.
+
+    Raises
+    ------
+    WeightsError
+        If the file cannot be written.
+    """
+    state = {
+        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
+        for key, value in sam.state_dict().items()
+    }
+    config = json.dumps(sam.config.to_dict())
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with TemporaryDirectory(dir=path.parent) as folder:
+            part = Path(folder) / path.name
+            save_file(state, part, {**(metadata or {}), CONFIG_KEY: config})
+            part.replace(path)
+    except (OSError, SafetensorError) as error:
+        raise WeightsError(
+            f"{path} could not be written ({error}); free some space or choose another place."
+        ) from error

@@ -1,0 +1,101 @@
+"""Where and how precisely to compute, decided by what the machine can do."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Literal
+
+import torch
+
+from napari_sam.errors import OutOfMemoryError, WeightsError
+
+Precision = Literal["auto", "float32", "bfloat16"]
+
+
+def choose_device(device: str = "auto") -> torch.device:
+    """Return a device that is there: as asked, or CUDA, then MPS, then the CPU.
+
+    Parameters
+    ----------
+    device : str
+        ``"auto"`` (where ``NAPARI_SAM_DEVICE`` may say another), ``"cpu"``, ``"cuda"``, ``"cuda:1"``
+        or ``"mps"``.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such device.
+    """
+    if device == "auto":
+        device = os.environ.get("NAPARI_SAM_DEVICE") or "auto"
+    if device == "auto":
+        device = next((kind for kind in ("cuda", "mps") if _count(kind)), "cpu")
+    try:
+        chosen = torch.device(device)
+    except RuntimeError as error:
+        raise WeightsError(f"{device!r} is no device; choose auto, cpu, cuda or mps.") from error
+    if (chosen.index or 0) >= _count(chosen.type):
+        raise WeightsError(f"There is no device {device!r} on this computer; choose auto or cpu.")
+    return chosen
+
+
+def _count(kind: str) -> int:
+    if kind == "cuda":
+        return torch.cuda.device_count() if torch.cuda.is_available() else 0
+    if kind == "mps":
+        return int(torch.backends.mps.is_available())
+    return int(kind == "cpu")
+
+
+def choose_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
+    """Return the dtype to compute in: bfloat16 only where the hardware multiplies matrices in it.
+
+    Parameters
+    ----------
+    device : torch.device
+    precision : "auto", "float32" or "bfloat16"
+
+    Raises
+    ------
+    WeightsError
+        If the precision is unknown.
+    """
+    if precision not in ("auto", "float32", "bfloat16"):
+        raise WeightsError(f"The precision {precision!r} is unknown; choose auto, float32 or bfloat16.")
+    if precision == "auto":
+        precision = "bfloat16" if _multiplies_bfloat16(device) else "float32"
+    return torch.bfloat16 if precision == "bfloat16" else torch.float32
+
+
+def _multiplies_bfloat16(device: torch.device) -> bool:
+    if device.type == "cuda":
+        return torch.cuda.get_device_capability(device) >= (8, 0)
+    amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
+    return device.type == "cpu" and amx is not None and bool(amx())
+
+
+@contextmanager
+def memory_errors(device: torch.device, name: str) -> Iterator[None]:
+    """Turn torch's ways of running out of memory into one sentence.
+
+    Raises
+    ------
+    OutOfMemoryError
+        In place of torch's own errors.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not _is_memory_error(error):
+            raise
+        raise OutOfMemoryError(
+            f"The device {device} ran out of memory with {name}; close other programs, choose the CPU or"
+            " use a smaller image or model."
+        ) from error
+
+
+def _is_memory_error(error: Exception) -> bool:
+    text = str(error).lower()
+    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text

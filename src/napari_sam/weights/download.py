@@ -1,0 +1,117 @@
+"""Weights from the network into the cache: resumed where they broke off, checked, put in place at once."""
+
+from __future__ import annotations
+
+import errno
+import http.client
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import BinaryIO
+
+import pooch
+
+from napari_sam.errors import DownloadError
+
+from .registry import ModelEntry
+
+Progress = Callable[[int, int], None]
+CHUNK = 1 << 20
+TIMEOUT = 30.0
+"""Seconds without a byte until a connection counts as broken."""
+
+
+def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
+    """Return the weights' path, downloading them first where they are not in the cache.
+
+    A broken or cancelled download leaves a ``.part`` file beside, from which the next one goes on; the
+    cache's other files stay as they are.
+
+    Parameters
+    ----------
+    entry : ModelEntry
+        A model with an address.
+    progress : callable, optional
+        Called with the bytes done and their number (0 if unknown); may raise `Cancelled`.
+
+    Raises
+    ------
+    DownloadError
+        If there is no network, the server refuses, the disk is full, or the file is not what its
+        publisher put there.
+    """
+    path = entry.path
+    part = path.with_name(path.name + ".part")
+
+    def fetch(url: str, output_file: str, _: pooch.Pooch) -> None:
+        _resume(url, part, progress or _silent)
+        part.replace(output_file)
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        pooch.retrieve(entry.url, entry.hash, fname=path.name, path=path.parent, downloader=fetch)
+    except ValueError as error:  # pooch's word for a wrong hash; its temporary file is gone by now
+        raise DownloadError(
+            f"The download of {entry.name} is not the file that its publisher describes (its checksum"
+            " differs), so it was thrown away; try again, or download it by hand and give its path."
+        ) from error
+    except urllib.error.HTTPError as error:
+        raise DownloadError(
+            f"The server of {entry.name} answered {error.code} {error.reason}; try later, or download"
+            f" {entry.url} by hand and give its path."
+        ) from error
+    except OSError as error:
+        raise DownloadError(_sentence(entry, error)) from error
+    return path
+
+
+def _resume(url: str, part: Path, progress: Progress) -> None:
+    """Download to the partial file, going on where it ends if the server can.
+
+    Raises
+    ------
+    OSError
+        If the connection or the disk fails; the partial file stays.
+    """
+    start = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310
+    try:
+        with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
+            start = start if response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
+            length = int(response.headers.get("Content-Length") or 0)
+            with part.open("ab" if start else "wb") as file:
+                done = _copy(response, file, start, start + length if length else 0, progress)
+            if length and done < start + length:
+                raise ConnectionError(f"the connection broke after {done} of {start + length} bytes")
+    except urllib.error.HTTPError as error:
+        if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
+            raise
+        # the partial file is whole already; its checksum decides
+
+
+def _copy(source: http.client.HTTPResponse, file: BinaryIO, done: int, total: int, progress: Progress) -> int:
+    progress(done, total)
+    while chunk := source.read(CHUNK):
+        file.write(chunk)
+        done += len(chunk)
+        progress(done, total)
+    return done
+
+
+def _sentence(entry: ModelEntry, error: OSError) -> str:
+    if error.errno == errno.ENOSPC:
+        return (
+            f"The disk is full, so {entry.name} was not downloaded; free some space in {entry.path.parent}."
+        )
+    if isinstance(error, PermissionError):
+        return f"The folder {entry.path.parent} cannot be written to; set NAPARI_SAM_CACHE to one that can."
+    reason = getattr(error, "reason", error)
+    return (
+        f"{entry.name} could not be downloaded ({reason}); check the network and try again, or copy the file"
+        f" from {entry.url} to {entry.path}."
+    )
+
+
+def _silent(done: int, total: int) -> None:
+    """Report nothing."""

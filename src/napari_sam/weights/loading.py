@@ -1,0 +1,87 @@
+"""A name or a file becomes a network that is ready to use."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import pooch
+import torch
+
+from napari_sam.model import Sam
+
+from .checkpoint import build, read_checkpoint
+from .device import Precision, choose_device, choose_dtype, memory_errors
+from .download import Progress, download
+from .registry import find_model
+
+
+@dataclass(frozen=True, eq=False)
+class LoadedModel:
+    """A network with verified weights.
+
+    Attributes
+    ----------
+    name : str
+        The registry's name, or the file's stem.
+    sam : Sam
+        In evaluation mode, on `device`.
+    device : torch.device
+    dtype : torch.dtype
+        What to compute in under autocast; float32 for no autocast.
+    weights_hash : str
+        SHA-256 of the file.
+    """
+
+    name: str
+    sam: Sam
+    device: torch.device
+    dtype: torch.dtype
+    weights_hash: str
+
+
+def load_model(
+    model: str | os.PathLike[str],
+    device: str = "auto",
+    *,
+    precision: Precision = "auto",
+    progress: Progress | None = None,
+) -> LoadedModel:
+    """Load a model by name, downloading it if need be, or from a file.
+
+    Parameters
+    ----------
+    model : str or path
+        A name that `list_models` gives, or a .pth or .safetensors file.
+    device : str
+        ``"auto"`` takes CUDA, then MPS, then the CPU.
+    precision : "auto", "float32" or "bfloat16"
+        ``"auto"`` takes bfloat16 where the hardware multiplies matrices in it.
+    progress : callable, optional
+        Called with the bytes downloaded and their number; may raise `Cancelled`.
+
+    Raises
+    ------
+    WeightsError
+        If the model is unknown, its file unusable, or the device is not there.
+    DownloadError
+        If it cannot be downloaded.
+    OutOfMemoryError
+        If the device has too little memory.
+    """
+    chosen = choose_device(device)
+    dtype = choose_dtype(chosen, precision)
+    path, name = locate(model, progress)
+    with memory_errors(chosen, name):
+        sam = build(read_checkpoint(path), path.name).to(chosen)
+    return LoadedModel(name, sam, chosen, dtype, pooch.file_hash(str(path), alg="sha256"))
+
+
+def locate(model: str | os.PathLike[str], progress: Progress | None = None) -> tuple[Path, str]:
+    """Return a model's file, downloaded if need be, and its name."""
+    path = Path(model)
+    if path.suffix or path.is_file():
+        return path, path.stem
+    entry = find_model(os.fspath(model))
+    return (entry.path if entry.bundled else download(entry, progress)), entry.name

@@ -1,0 +1,167 @@
+import json
+import os
+import pickle
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from safetensors.torch import save_file
+
+from napari_sam.errors import WeightsError
+from napari_sam.model import CELL_TINY, CONFIGS, DecoderConfig, Sam, SamConfig, ViTConfig
+from napari_sam.weights import read_checkpoint, save_checkpoint
+from napari_sam.weights.checkpoint import build, recognise
+
+PARITY = Path(__file__).parent.parent / "parity"
+
+
+class Code:
+    def __reduce__(self) -> tuple[object, tuple[str]]:
+        return os.system, ("echo this must never run",)
+
+
+def public_state(name: str) -> dict[str, torch.Tensor]:
+    keys = json.loads((PARITY / f"sam_{name}_keys.json").read_text())
+    return {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
+
+
+@pytest.mark.parametrize("name", ["vit_b", "vit_l", "vit_h"])
+def test_recognise_when_the_keys_are_metas_then_the_config_is_the_published_one(name: str) -> None:
+    assert recognise(public_state(name)) == CONFIGS[name]
+
+
+def test_read_when_the_file_is_the_parity_sam_then_recognised_and_built() -> None:
+    checkpoint = read_checkpoint(PARITY / "sam_small.safetensors")
+    assert checkpoint.config.encoder == ViTConfig(4, 48, 4, (1, 3), window=7)
+    assert checkpoint.config.image_size == 256
+    sam = build(checkpoint, "small")
+    assert not any(tensor.is_meta for tensor in [*sam.parameters(), *sam.buffers()])
+    assert sam.pixel_mean.flatten()[0] == pytest.approx(123.675)
+
+
+@settings(max_examples=8, deadline=None)
+@given(
+    depth=st.integers(1, 3), heads=st.integers(1, 3), window=st.integers(2, 3), grid=st.integers(4, 6),
+    patch=st.sampled_from([8, 16]), layers=st.integers(1, 2), data=st.data(),
+)  # fmt: skip
+def test_recognise_when_any_vit_is_given_then_its_config_comes_back(
+    depth: int, heads: int, window: int, grid: int, patch: int, layers: int, data: st.DataObject
+) -> None:
+    blocks = data.draw(st.sets(st.integers(0, depth - 1), max_size=depth - 1))
+    encoder = ViTConfig(depth, 8 * heads, heads, tuple(sorted(blocks)), window, patch)
+    decoder = DecoderConfig(depth=layers, mlp=32, upscale_channels=(16, 8), iou_hidden=24)
+    config = SamConfig("vit", encoder, decoder, image_size=grid * patch, width=32, mask_channels=8)
+    with torch.device("meta"):
+        state = Sam(config).state_dict()
+    assert recognise(state) == config
+
+
+def test_read_when_a_conv_file_has_no_metadata_then_recognised_by_shapes(tiny: Sam, tmp_path: Path) -> None:
+    path = tmp_path / "plain.safetensors"
+    save_file({k: v.contiguous() for k, v in tiny.state_dict().items()}, path)
+    assert read_checkpoint(path).config == CELL_TINY
+
+
+def test_save_when_read_back_then_the_same_weights_in_half_precision(tiny: Sam, tmp_path: Path) -> None:
+    path = tmp_path / "a.safetensors"
+    save_checkpoint(path, tiny, {"steps": "3"})
+    checkpoint = read_checkpoint(path)
+    assert checkpoint.metadata["steps"] == "3"
+    assert checkpoint.config == CELL_TINY
+    assert path.stat().st_size < 16e6
+    built = build(checkpoint, "a").state_dict()
+    for key, value in tiny.state_dict().items():
+        half = value.half().float() if value.is_floating_point() else value
+        assert torch.equal(built[key], half), key
+
+
+@pytest.mark.parametrize("wrapping", ["plain", "model_state", "prefix", "both"])
+def test_read_when_wrapped_as_micro_sam_does_then_the_same_weights(
+    tiny: Sam, tmp_path: Path, wrapping: str
+) -> None:
+    state: dict[str, object] = dict(tiny.state_dict())
+    if wrapping in ("prefix", "both"):
+        state = {f"sam.{key}": value for key, value in state.items()}
+    if wrapping in ("model_state", "both"):
+        state = {"model_state": state, "epoch": 3, "decoder_state": {"x": torch.zeros(2)}}
+    path = tmp_path / "model.pt"
+    torch.save(state, path)
+    assert read_checkpoint(path).state.keys() == tiny.state_dict().keys()
+
+
+def test_read_when_a_pickle_holds_code_then_it_is_refused_and_not_run(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "bad.pth"
+    torch.save({"image_encoder.x": Code()}, path)
+    with pytest.raises(WeightsError, match="would run code"):
+        read_checkpoint(path)
+    path.write_bytes(pickle.dumps(Code(), protocol=2))
+    with pytest.raises(WeightsError, match=r"run code|no checkpoint"):
+        read_checkpoint(path)
+    assert "never" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("kind", ["safetensors", "pth"])
+@pytest.mark.parametrize("share", [0.0, 0.001, 0.5, 0.999])
+def test_read_when_cut_short_then_says_so(tiny: Sam, tmp_path: Path, kind: str, share: float) -> None:
+    path = tmp_path / f"cut.{kind}"
+    if kind == "pth":
+        torch.save(tiny.state_dict(), path)
+    else:
+        save_checkpoint(path, tiny)
+    whole = path.read_bytes()
+    path.write_bytes(whole[: int(len(whole) * share)])
+    with pytest.raises(WeightsError, match=r"damaged|no checkpoint"):
+        read_checkpoint(path)
+
+
+def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="There is no file"):
+        read_checkpoint(tmp_path / "none.pth")
+    save_file({"x": torch.zeros(3)}, tmp_path / "other.safetensors")
+    with pytest.raises(WeightsError, match="no Segment Anything weights"):
+        read_checkpoint(tmp_path / "other.safetensors")
+    save_file({"image_encoder.odd": torch.zeros(3)}, tmp_path / "odd.safetensors")
+    with pytest.raises(WeightsError, match="architecture is not known"):
+        read_checkpoint(tmp_path / "odd.safetensors")
+
+
+def test_build_when_keys_or_shapes_differ_then_names_them(tiny_file: Path) -> None:
+    checkpoint = read_checkpoint(tiny_file)
+    state = checkpoint.state
+    state["extra.weight"] = torch.zeros(1)
+    del state["mask_decoder.iou_token.weight"]
+    state["mask_decoder.mask_tokens.weight"] = torch.zeros(5, 128)
+    with pytest.raises(WeightsError) as caught:
+        build(checkpoint, "mine")
+    text = str(caught.value)
+    assert "1 unknown (such as extra.weight)" in text
+    assert "1 missing (such as mask_decoder.iou_token.weight)" in text
+    assert "1 of another shape (such as mask_decoder.mask_tokens.weight)" in text
+
+
+def test_save_when_the_folder_cannot_be_made_then_the_old_file_stays(tiny: Sam, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("kept")
+    with pytest.raises(WeightsError, match="could not be written"):
+        save_checkpoint(tmp_path / "file" / "a.safetensors", tiny)
+    assert (tmp_path / "file").read_text() == "kept"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="limits the size of files as Linux does")
+def test_save_when_there_is_no_room_then_the_old_file_stays_alone(tiny: Sam, tmp_path: Path) -> None:
+    import resource
+
+    path = tmp_path / "a.safetensors"
+    path.write_bytes(b"old")
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, before[1]))
+    try:
+        with pytest.raises(WeightsError, match="could not be written"):
+            save_checkpoint(path, tiny)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == {"a.safetensors": b"old"}

@@ -1,0 +1,188 @@
+import errno
+import hashlib
+import socket
+import threading
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+import xxhash
+
+from napari_sam.errors import Cancelled, DownloadError
+from napari_sam.weights import ModelEntry, download
+from napari_sam.weights.registry import find_model, list_models
+
+CONTENT = np.random.default_rng(0).bytes(3_000_000)
+
+
+@dataclass
+class Server:
+    """A loopback server of one file, with the manners of a real one."""
+
+    url: str = ""
+    ranges: bool = True
+    break_after: int | None = None
+    status: int = 200
+    content: bytes = CONTENT
+    asked: list[str | None] = field(default_factory=list)
+
+
+@pytest.fixture
+def server() -> Iterator[Server]:
+    state = Server()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            wanted = self.headers.get("Range")
+            state.asked.append(wanted)
+            if state.status != 200:
+                self.send_error(state.status)
+                return
+            start = int(wanted.removeprefix("bytes=").removesuffix("-")) if wanted and state.ranges else 0
+            if start >= len(state.content):
+                self.send_error(416)
+                return
+            self.send_response(206 if start else 200)
+            body = state.content[start:]
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body[: state.break_after])
+
+        def log_message(self, *args: object) -> None:
+            pass
+
+    httpd = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=httpd.serve_forever, daemon=True)
+    thread.start()
+    state.url = f"http://127.0.0.1:{httpd.server_port}/weights.pth"
+    yield state
+    httpd.shutdown()
+    httpd.server_close()
+    thread.join()
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.setenv("NAPARI_SAM_CACHE", str(tmp_path / "cache"))
+    monkeypatch.setenv("no_proxy", "127.0.0.1")
+    return tmp_path / "cache"
+
+
+def entry(server: Server, digest: str | None = None) -> ModelEntry:
+    known = digest or f"sha256:{hashlib.sha256(CONTENT).hexdigest()}"
+    return ModelEntry("test", "Test", "CC0", "weights.pth", server.url, known, len(CONTENT))
+
+
+def test_download_when_all_is_well_then_in_the_cache_with_progress_and_asked_once(
+    server: Server, cache: Path
+) -> None:
+    seen: list[tuple[int, int]] = []
+    path = download(entry(server), lambda done, total: seen.append((done, total)))
+    assert path == cache / "weights.pth"
+    assert path.read_bytes() == CONTENT
+    assert seen[0] == (0, len(CONTENT))
+    assert seen[-1] == (len(CONTENT), len(CONTENT))
+    assert [done for done, _ in seen] == sorted(done for done, _ in seen)
+    download(entry(server))
+    assert len(server.asked) == 1
+    assert [p.name for p in cache.iterdir()] == ["weights.pth"]
+
+
+def test_download_when_the_publisher_gives_xxh128_then_it_is_checked(server: Server) -> None:
+    digest = f"xxh128:{xxhash.xxh128(CONTENT).hexdigest()}"
+    assert download(entry(server, digest)).read_bytes() == CONTENT
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_download_when_the_connection_broke_then_goes_on_or_starts_again(
+    server: Server, cache: Path, ranges: bool
+) -> None:
+    server.break_after, server.ranges = 1_000_000, ranges
+    with pytest.raises(DownloadError, match="broke after 1000000 of 3000000 bytes"):
+        download(entry(server))
+    assert [p.name for p in cache.iterdir()] == ["weights.pth.part"]
+    server.break_after = None
+    assert download(entry(server)).read_bytes() == CONTENT
+    assert server.asked == [None, "bytes=1000000-"]
+    assert [p.name for p in cache.iterdir()] == ["weights.pth"]
+
+
+def test_download_when_cancelled_then_stops_and_later_goes_on(server: Server, cache: Path) -> None:
+    def cancel_half_way(done: int, total: int) -> None:
+        if done > total / 2:
+            raise Cancelled("stopped")
+
+    with pytest.raises(Cancelled):
+        download(entry(server), cancel_half_way)
+    assert not (cache / "weights.pth").exists()
+    assert download(entry(server)).read_bytes() == CONTENT
+    assert server.asked[1] is not None
+
+
+def test_download_when_the_content_is_wrong_then_nothing_stays_and_old_files_do(
+    server: Server, cache: Path
+) -> None:
+    cache.mkdir()
+    (cache / "other.pth").write_bytes(b"kept")
+    server.content = b"something else"
+    with pytest.raises(DownloadError, match="checksum"):
+        download(entry(server))
+    assert {p.name: p.read_bytes() for p in cache.iterdir()} == {"other.pth": b"kept"}
+
+
+def test_download_when_a_cached_file_was_damaged_then_it_is_fetched_again(
+    server: Server, cache: Path
+) -> None:
+    cache.mkdir()
+    (cache / "weights.pth").write_bytes(b"damaged")
+    assert download(entry(server)).read_bytes() == CONTENT
+
+
+def test_download_when_a_whole_part_was_left_then_its_checksum_decides(server: Server, cache: Path) -> None:
+    cache.mkdir()
+    (cache / "weights.pth.part").write_bytes(CONTENT)
+    assert download(entry(server)).read_bytes() == CONTENT
+
+
+def test_download_when_the_server_refuses_then_says_what_it_answered(server: Server) -> None:
+    server.status = 404
+    with pytest.raises(DownloadError, match="answered 404"):
+        download(entry(server))
+
+
+def test_download_when_there_is_no_network_then_says_what_to_do(cache: Path) -> None:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    nowhere = ModelEntry("test", "T", "CC0", "w.pth", f"http://127.0.0.1:{port}/w.pth", "sha256:00")
+    with pytest.raises(DownloadError, match="check the network and try again, or copy the file"):
+        download(nowhere)
+    assert not list(cache.iterdir())
+
+
+def test_download_when_the_disk_is_full_then_says_so_and_the_cache_is_as_before(
+    server: Server, cache: Path
+) -> None:
+    def full(done: int, total: int) -> None:
+        if done > total / 2:
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with pytest.raises(DownloadError, match="The disk is full"):
+        download(entry(server), full)
+    assert not (cache / "weights.pth").exists()
+
+
+def test_registry_when_listed_then_names_are_unique_and_every_download_is_checked() -> None:
+    models = list_models()
+    assert models[0].name == "cell-tiny"
+    assert models[0].bundled
+    assert len({model.name for model in models}) == len(models)
+    for model in models[1:]:
+        assert model.url is not None
+        assert model.url.startswith("https://")
+        assert model.hash is not None
+        assert model.hash.split(":")[0] in ("sha256", "xxh128")
+    assert find_model("vit_b").bytes == 375042383

@@ -1,0 +1,66 @@
+import hashlib
+from pathlib import Path
+
+import pytest
+import torch
+
+from napari_sam.errors import OutOfMemoryError, WeightsError
+from napari_sam.model import Sam
+from napari_sam.weights import choose_device, choose_dtype, load_model, memory_errors
+
+
+def test_load_model_when_given_a_file_then_ready_and_known_by_its_hash(tiny_file: Path, tiny: Sam) -> None:
+    model = load_model(tiny_file, "cpu")
+    assert model.name == "mine"
+    assert model.weights_hash == hashlib.sha256(tiny_file.read_bytes()).hexdigest()
+    assert not model.sam.training
+    assert not any(p.requires_grad for p in model.sam.parameters())
+    image = torch.rand(1, 3, 64, 64) * 255
+    with torch.inference_mode():
+        expected = tiny.encode_image(tiny.normalize(image)).embedding
+        assert torch.allclose(
+            model.sam.encode_image(model.sam.normalize(image)).embedding, expected, atol=1e-5
+        )
+
+
+def test_load_model_when_the_name_is_unknown_then_lists_the_known(tmp_path: Path) -> None:
+    with pytest.raises(WeightsError, match="choose one of cell-tiny, vit_b"):
+        load_model("vit_x")
+    with pytest.raises(WeightsError, match="There is no file"):
+        load_model(tmp_path / "none.pth")
+
+
+def test_choose_device_when_absent_or_nonsense_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert choose_device("cpu") == torch.device("cpu")
+    with pytest.raises(WeightsError, match="no device 'cuda:7'"):
+        choose_device("cuda:7")
+    with pytest.raises(WeightsError, match="is no device"):
+        choose_device("toaster")
+    monkeypatch.setenv("NAPARI_SAM_DEVICE", "cpu")
+    assert choose_device("auto") == torch.device("cpu")
+    monkeypatch.setenv("NAPARI_SAM_DEVICE", "cuda:99")
+    with pytest.raises(WeightsError, match="cuda:99"):
+        choose_device("auto")
+
+
+def test_choose_dtype_when_overridden_then_obeyed() -> None:
+    cpu = torch.device("cpu")
+    assert choose_dtype(cpu, "bfloat16") == torch.bfloat16
+    assert choose_dtype(cpu, "float32") == torch.float32
+    assert choose_dtype(cpu) in (torch.float32, torch.bfloat16)
+    with pytest.raises(WeightsError, match="precision 'half' is unknown"):
+        choose_dtype(cpu, "half")  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+def test_memory_errors_when_memory_runs_out_then_one_sentence(error: Exception) -> None:
+    with (
+        pytest.raises(OutOfMemoryError, match="ran out of memory with cell-tiny"),
+        memory_errors(torch.device("cpu"), "cell-tiny"),
+    ):
+        raise error
+
+
+def test_memory_errors_when_something_else_is_wrong_then_it_passes() -> None:
+    with pytest.raises(RuntimeError, match="shapes"), memory_errors(torch.device("cpu"), "cell-tiny"):
+        raise RuntimeError("shapes differ")
