@@ -1,16 +1,14 @@
 from __future__ import annotations
 
 from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 import torch
 from torch import Tensor, nn
 
 from napari_sam.model import ConvConfig, DecoderConfig, Features, Sam, SamConfig
-
-if TYPE_CHECKING:
-    from napari_sam.weights import LoadedModel
+from napari_sam.weights import LoadedModel
 
 SMALL = SamConfig(
     "small",
@@ -22,11 +20,9 @@ SMALL = SamConfig(
 )
 
 
-def loaded(sam: Any, name: str) -> Any:
-    """What `load_model` returns, without a file."""
-    return SimpleNamespace(
-        name=name, sam=sam, device=torch.device("cpu"), dtype=torch.float32, weights_hash=name
-    )
+def loaded(sam: Any, name: str) -> LoadedModel:
+    """Return what `load_model` does, without a file."""
+    return LoadedModel(name, sam, torch.device("cpu"), torch.float32, weights_hash=name)
 
 
 class Discs(nn.Module):

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
-from types import SimpleNamespace
-from typing import TYPE_CHECKING, Any, NoReturn
+from dataclasses import replace
+from typing import Any, NoReturn
 
 import numpy as np
 import pytest
@@ -13,9 +13,7 @@ from torch import Tensor
 
 from napari_sam.errors import Cancelled, ImageError, OutOfMemoryError, PromptError
 from napari_sam.predict import Predictor, Prompts, embedding
-
-if TYPE_CHECKING:
-    from napari_sam.weights import LoadedModel
+from napari_sam.weights import LoadedModel
 
 RNG = np.random.default_rng(0)
 
@@ -291,7 +289,7 @@ def test_embed_when_the_network_fails_otherwise_lets_the_error_through(
 
 def test_predict_in_bfloat16_stays_near_float32(small: LoadedModel) -> None:
     image = RNG.normal(size=(90, 90))
-    one, other = Predictor(small), Predictor(SimpleNamespace(**{**vars(small), "dtype": torch.bfloat16}))
+    one, other = Predictor(small), Predictor(replace(small, dtype=torch.bfloat16))
     exact = one.predict(one.embed(image), Prompts(box=(20, 20, 60, 60)), multimask=False)
     rough = other.predict(other.embed(image), Prompts(box=(20, 20, 60, 60)), multimask=False)
     assert other.embed(image).levels[0].features.embedding.dtype == torch.bfloat16

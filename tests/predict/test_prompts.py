@@ -32,6 +32,9 @@ FRAME = Frame(0.0, 0.0, 1.0, 128)
         ({"box": (1, 2, np.inf, 4)}, "not finite"),
         ({"box": (1, 2, 1, 4)}, "no area"),
         ({"box": (5, 2, 1, 4)}, "no area"),
+        ({"mask": np.zeros((1, 4, 4))}, "one plane of logits"),
+        ({"mask": "mask"}, "one plane of logits"),
+        ({"mask": np.full((4, 4), np.inf)}, "not finite"),
     ],
 )
 def test_prompts_that_make_no_sense_say_why_in_one_sentence(arguments: dict[str, Any], message: str) -> None:

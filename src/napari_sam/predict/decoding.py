@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -13,14 +12,12 @@ from torch import Tensor
 
 from napari_sam.model import Features, SamConfig
 from napari_sam.model.windows import cut_windows
+from napari_sam.weights import LoadedModel
 
 from .candidates import Decoded
 from .embedding import Embedding, Level, running
 from .frames import Layout, Positions, Window, covered_extent, resample, whole_frame
 from .prompts import MaskPrompt, Prompts
-
-if TYPE_CHECKING:
-    from napari_sam.weights import LoadedModel
 
 BATCH = {"cpu": 16}
 """Windows decoded together, by device; `GPU_BATCH` elsewhere."""

@@ -6,7 +6,6 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -14,14 +13,12 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.errors import Cancelled, OutOfMemoryError
+from napari_sam.errors import Cancelled
 from napari_sam.model import Features
+from napari_sam.weights import LoadedModel, memory_errors
 
 from .frames import resized_shape
 from .image import Normalization, resize
-
-if TYPE_CHECKING:
-    from napari_sam.weights import LoadedModel
 
 Square = tuple[tuple[int, int], tuple[int, int]]
 Progress = Callable[[int, int], None]
@@ -95,23 +92,8 @@ def running(model: LoadedModel) -> Iterator[None]:
     """
     reduced = model.dtype != torch.float32
     autocast = torch.autocast(model.device.type, dtype=model.dtype if reduced else None, enabled=reduced)
-    try:
-        with torch.inference_mode(), autocast:
-            yield
-    except (RuntimeError, MemoryError) as error:
-        if not _out_of_memory(error):
-            raise
-        raise OutOfMemoryError(
-            f"The device {model.device} ran out of memory with {model.name}; close other programs,"
-            " choose the CPU or use a smaller image or model."
-        ) from error
-
-
-def _out_of_memory(error: Exception) -> bool:
-    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
-        return True
-    text = str(error).lower()
-    return "out of memory" in text or "can't allocate memory" in text
+    with memory_errors(model.device, model.name), torch.inference_mode(), autocast:
+        yield
 
 
 def encode_whole(

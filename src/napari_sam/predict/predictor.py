@@ -4,21 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import ImageError
+from napari_sam.weights import LoadedModel
 
 from .candidates import Candidate, Candidates, Decoded, draw, rank, whole_weights, window_weights
 from .decoding import decode, queries_for
 from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
 from .image import Method, to_rgb
 from .prompts import MaskPrompt, Prompts
-
-if TYPE_CHECKING:
-    from napari_sam.weights import LoadedModel
 
 Multimask = bool | Literal["auto"]
 CHOICES = 3

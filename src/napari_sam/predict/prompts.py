@@ -32,12 +32,7 @@ class MaskPrompt:
     frame: Frame
 
     def __post_init__(self) -> None:
-        logits = np.asarray(self.logits, np.float32)
-        if logits.ndim != 2 or logits.size == 0:
-            raise PromptError(f"A mask prompt is one plane of logits, not an array of shape {logits.shape}.")
-        if not np.isfinite(logits).all():
-            raise PromptError("A mask prompt holds values that are not finite; give finite logits.")
-        object.__setattr__(self, "logits", logits)
+        object.__setattr__(self, "logits", _checked_logits(self.logits))
 
 
 @dataclass(frozen=True, eq=False)
@@ -72,6 +67,8 @@ class Prompts:
         object.__setattr__(self, "point_labels", labels)
         if self.box is not None:
             object.__setattr__(self, "box", _checked_box(self.box))
+        if self.mask is not None and not isinstance(self.mask, MaskPrompt):
+            object.__setattr__(self, "mask", _checked_logits(self.mask))
         if self.box is None and self.mask is None:
             if not len(points):
                 raise PromptError("There is no prompt; give a point, a box or a mask.")
@@ -126,6 +123,18 @@ class Prompts:
         if not (corners[1] > corners[0]).all():
             raise PromptError(f"The box lies outside the image of {size}; draw it on the image.")
         return replace(self, box=corners.ravel().tolist())
+
+
+def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
+    try:
+        logits = np.asarray(values, np.float32)
+    except (TypeError, ValueError) as error:
+        raise PromptError("A mask prompt is one plane of logits; something else was given.") from error
+    if logits.ndim != 2 or logits.size == 0:
+        raise PromptError(f"A mask prompt is one plane of logits, not an array of shape {logits.shape}.")
+    if not np.isfinite(logits).all():
+        raise PromptError("A mask prompt holds values that are not finite; give finite logits.")
+    return logits
 
 
 def _checked_points(values: ArrayLike) -> NDArray[np.float64]:
