@@ -128,7 +128,7 @@ class SamConfig:
         values = dict(values)
         encoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values["encoder"].items()}
         decoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values["decoder"].items()}
-        kind: type[ViTConfig] | type[ConvConfig] = ViTConfig if "patch" in encoder else ConvConfig
+        kind: type[ViTConfig | ConvConfig] = ViTConfig if "patch" in encoder else ConvConfig
         values.update(encoder=kind(**encoder), decoder=DecoderConfig(**decoder), scales=tuple(values["scales"]))
         return cls(**values)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
 import torch
@@ -9,6 +10,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import SamConfig
+from .features import PreparedImage
 from .layers import MLP, LayerNorm2d
 from .two_way_transformer import TwoWayTransformer
 
@@ -66,23 +68,77 @@ class MaskDecoder(nn.Module):
         logits : (B, 4, 4h, 4w)
         iou_predictions : (B, 4)
         """
-        batch, (h, w) = len(sparse), image.shape[-2:]
+        source = tokens_of(image + dense).expand(len(sparse), -1, -1)
+        tokens, source = self.transformer(self._tokens(sparse), source, tokens_of(image_pe))
+        return self._answer(tokens, source, image.shape[-2:], skips)
+
+    def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
+        """Do the first steps of decoding that no prompt without a mask changes.
+
+        Parameters
+        ----------
+        image : (B, width, h, h)
+            Image embedding, the vector for "no mask" added.
+        image_pe : (1, width, h, h)
+            Dense position encoding.
+        """
+        return self.transformer.prepare(tokens_of(image), tokens_of(image_pe))
+
+    def decode_prepared(self, prepared: PreparedImage, sparse: Tensor) -> tuple[Tensor, Tensor]:
+        """Decode (B, tokens, width) prompts without masks on what `prepare` gave; returns as `forward`."""
+        tokens, source = self.transformer.decode_prepared(self._tokens(sparse), prepared)
+        side = math.isqrt(source.shape[1])
+        return self._answer(tokens, source, (side, side), ())
+
+    def _tokens(self, sparse: Tensor) -> Tensor:
+        """Put the output tokens before the prompts."""
         output_tokens = torch.cat([self.iou_token.weight, self.mask_tokens.weight])
-        tokens = torch.cat([output_tokens.expand(batch, -1, -1), sparse], dim=1)
-        source = (image + dense).flatten(2).transpose(1, 2).expand(batch, -1, -1)
-        tokens, source = self.transformer(tokens, source, image_pe.flatten(2).transpose(1, 2))
-        features = self._upscale(source.transpose(1, 2).unflatten(2, (h, w)), skips)
+        return torch.cat([output_tokens.expand(len(sparse), -1, -1), sparse], dim=1)
+
+    def _answer(
+        self, tokens: Tensor, source: Tensor, shape: Sequence[int], skips: Sequence[Tensor]
+    ) -> tuple[Tensor, Tensor]:
+        """Turn what the transformer gave for h x w image tokens into logits and predicted IoUs."""
+        batch, (h, w) = len(source), shape
         weights = torch.stack(
             [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        logits = (weights @ features.flatten(2)).unflatten(2, features.shape[-2:])
+        if skips:
+            features = self._upscale(source.transpose(1, 2).reshape(batch, -1, h, w), skips)
+            logits = (weights @ features.flatten(2)).view(batch, -1, 4 * h, 4 * w)
+        else:
+            logits = self._classify(source, weights, h, w)
         return logits, self.iou_prediction_head(tokens[:, 0])
 
     def _upscale(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Upscale (B, width, h, w) fourfold, adding the encoder's skips on the way."""
         up1, norm, gelu, up2, _ = self.output_upscaling
-        features = up1(features)
-        features = F.gelu(norm(features + skips[0] if skips else features))
-        features = up2(features)
-        out: Tensor = gelu(features + skips[1] if skips else features)
+        features = F.gelu(norm(up1(features) + skips[0]))
+        out: Tensor = gelu(up2(features) + skips[1])
         return out
+
+    def _classify(self, source: Tensor, weights: Tensor, h: int, w: int) -> Tensor:
+        """Upscale (B, hw, width) fourfold and apply the (B, 4, C) weights to every pixel.
+
+        A transposed 2 x 2 convolution maps each pixel to four on its own: a matrix product. The four
+        stay together, and pixels are put in order when only one number a mask is left of each.
+        """
+        up1, norm, _, up2, _ = self.output_upscaling
+        x = F.gelu(norm.over_last(four_pixels(source, up1)))
+        x = F.gelu(four_pixels(x, up2))
+        logits = weights @ x.flatten(1, -2).transpose(1, 2)
+        blocks = logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2)  # rows, columns: coarse, middle, fine
+        ordered = blocks.permute(0, 1, 4, 6, 5, 7, 2, 3).reshape(len(source), -1, h, w)
+        return F.pixel_shuffle(ordered, 4)
+
+
+def tokens_of(image: Tensor) -> Tensor:
+    """Lay (B, C, h, w) out as (B, hw, C), row by row."""
+    return image.flatten(2).transpose(1, 2)
+
+
+def four_pixels(x: Tensor, convolution: nn.ConvTranspose2d) -> Tensor:
+    """Map (B, ..., C) pixels to (B, ..., 4, D) as a transposed 2 x 2 convolution of stride 2 does."""
+    weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
+    bias = None if convolution.bias is None else convolution.bias.repeat(4)
+    return F.linear(x, weight, bias).view(*x.shape[:-1], 4, -1)

@@ -54,7 +54,6 @@ def attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Te
     -------
     (B, heads, h * w, C)
     """
-
     if by_row.numel() * by_col.shape[-1] <= MAX_BIAS:
         return attend_biased(q, k, v, by_row, by_col)
     heads = zip(*(x.split(1, dim=1) for x in (q, k, v, by_row, by_col)), strict=True)

@@ -59,7 +59,13 @@ class Sam(nn.Module):
     def encode_image(self, image: Tensor) -> Features:
         """Encode (B, 3, H, W) normalised images."""
         features: Features = self.image_encoder(image)
-        return features if self.config.windowed else features._replace(positions=self._positions(features))
+        return features if self.config.windowed else self.prepare(features)
+
+    def prepare(self, features: Features) -> Features:
+        """Do once what every prompt without a mask on these whole frames would do again."""
+        positions = self.prompt_encoder.dense_positions().to(features.embedding.dtype)
+        no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+        return features._replace(prepared=self.mask_decoder.prepare(features.embedding + no_mask, positions))
 
     def predict_dense(self, features: Features) -> Tensor:
         """Return the dense head's (B, 3, H / 2, W / 2) logits: foreground, distance, boundary.
@@ -99,12 +105,10 @@ class Sam(nn.Module):
         iou_predictions : (B, 4)
         """
         sparse, dense = self.prompt_encoder(points, labels, boxes, masks, text)
-        positions = self._positions(features) if features.positions is None else features.positions
+        if features.prepared is not None and masks is None:
+            return self.mask_decoder.decode_prepared(features.prepared, sparse)
+        positions = self.prompt_encoder.dense_positions().to(features.embedding.dtype)
         logits: Tensor
         iou: Tensor
         logits, iou = self.mask_decoder(features.embedding, positions, sparse, dense, features.skips)
         return logits, iou
-
-    def _positions(self, features: Features) -> Tensor:
-        """Encode the positions of a frame's tokens; (1, width, h, w) in the embedding's dtype."""
-        return self.prompt_encoder.dense_positions().to(features.embedding.dtype)

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
+from typing import cast
+
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
 from .config import SamConfig
+from .features import PreparedImage
 
 
 class Attention(nn.Module):
     """Multi-head attention that may work at fewer channels than its inputs have.
+
+    `forward` projects queries, keys and values. Between a few tokens and the thousands of an
+    image, `read` and `write` give the same result by the cheaper way: with few enough tokens, that
+    is to take the projections of the image to the tokens instead.
 
     Parameters
     ----------
@@ -25,17 +33,74 @@ class Attention(nn.Module):
         self.v_proj = nn.Linear(width, inner)
         self.out_proj = nn.Linear(inner, width)
 
-    def split(self, x: Tensor) -> Tensor:
-        """Separate the heads: (B, N, inner) to (B, heads, N, inner / heads)."""
-        return x.unflatten(-1, (self.heads, -1)).transpose(1, 2)
-
     def forward(self, q: Tensor, k: Tensor, v: Tensor) -> Tensor:
         """Attend from (B, N, width) queries to (B, K, width) keys and values."""
         heads = F.scaled_dot_product_attention(
             self.split(self.q_proj(q)), self.split(self.k_proj(k)), self.split(self.v_proj(v))
         )
-        out: Tensor = self.out_proj(heads.transpose(1, 2).flatten(2))
+        return self.merge(heads)
+
+    def read(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Do as `forward` from (B, N, width) tokens to the (B, hw, width) keys and values of an image."""
+        if not self._few(tokens):
+            return self(tokens, keys, values)
+        query = self.split(self.q_proj(tokens))
+        scaled = query * query.shape[-1] ** -0.5
+        wide = (scaled @ self.by_head(self.k_proj.weight)).flatten(1, 2)
+        # a bias of the keys moves all scores of a query alike and has no effect
+        seen = (wide @ keys.transpose(1, 2)).softmax(-1) @ values
+        seen = seen.view(*query.shape[:3], values.shape[-1])
+        # weights sum to one: the bias of the values is added once
+        return self.merge(seen @ self.by_head(self.v_proj.weight).transpose(1, 2), self.v_proj.bias)
+
+    def read_prepared(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Do as `forward` from (B, N, width) tokens to keys and values projected and split before."""
+        query = self.split(self.q_proj(tokens))
+        keys, values = (x.expand(len(query), -1, -1, -1) for x in (keys, values))
+        return self.merge(F.scaled_dot_product_attention(query, keys, values))
+
+    def write(self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Add to an image what `forward` gives from its (B, hw, width) queries to (B, N, width) tokens."""
+        if not self._few(keys):
+            return image + self(queries, keys, values)
+        key = self._scaled_key(keys)
+        wide = (key @ self.by_head(self.q_proj.weight)).flatten(1, 2)
+        bias = (key @ self.q_proj.bias.view(self.heads, -1, 1)).flatten(1, 2)
+        scores = wide @ queries.transpose(1, 2) + bias
+        return self._spread(scores.view(*key.shape[:3], -1), values, image)
+
+    def write_prepared(self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
+        """Do as `write` with queries projected and split before."""
+        return self._spread(self._scaled_key(keys) @ queries.transpose(2, 3), values, image)
+
+    def _scaled_key(self, keys: Tensor) -> Tensor:
+        """Project the keys of tokens and scale them, so that the long queries need not be."""
+        key = self.split(self.k_proj(keys))
+        return key * key.shape[-1] ** -0.5
+
+    def _spread(self, scores: Tensor, values: Tensor, image: Tensor) -> Tensor:
+        """Add the values of tokens to an image, by (B, heads, N, hw) scores of tokens at its queries."""
+        weights = scores.softmax(2).flatten(1, 2).transpose(1, 2)
+        wide = self.split(self.v_proj(values)) @ self.by_head(self.out_proj.weight.T)
+        wide = wide + self.out_proj.bias / self.heads  # of each head, weights sum to one
+        return torch.baddbmm(image, weights, wide.flatten(1, 2))
+
+    def _few(self, tokens: Tensor) -> bool:
+        """Whether products with all heads of the tokens cost clearly less than a projection."""
+        return 4 * self.heads * tokens.shape[1] <= 3 * self.q_proj.out_features
+
+    def split(self, x: Tensor) -> Tensor:
+        """Separate the heads: (B, N, inner) to (B, heads, N, inner / heads)."""
+        return x.reshape(*x.shape[:2], self.heads, -1).transpose(1, 2)
+
+    def merge(self, heads: Tensor, bias: Tensor | float = 0.0) -> Tensor:
+        """Project (B, heads, N, inner / heads), with a bias of (inner,) added, to (B, N, width)."""
+        out: Tensor = self.out_proj(heads.transpose(1, 2).flatten(2) + bias)
         return out
+
+    def by_head(self, weight: Tensor) -> Tensor:
+        """Separate the heads of a weight: (inner, width) to (heads, inner / heads, width)."""
+        return weight.reshape(self.heads, -1, weight.shape[-1])
 
 
 class TokenMLP(nn.Module):
@@ -76,19 +141,50 @@ class TwoWayLayer(nn.Module):
         self.norm4 = nn.LayerNorm(width)
         self.cross_attn_image_to_token = Attention(width, width // 2, heads)
 
-    def forward(self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
+    ) -> tuple[Tensor, Tensor]:
         """Update (B, N, width) tokens and (B, hw, width) image features."""
+        tokens = self._among_tokens(tokens, token_pe)
+        keys = image + image_pe
+        tokens = self.norm2(tokens + self.cross_attn_token_to_image.read(tokens + token_pe, keys, image))
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        image = self.cross_attn_image_to_token.write(image, keys, tokens + token_pe, tokens)
+        return tokens, self.norm4(image)
+
+    def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
+        """Project (B, hw, width) image features for `forward_prepared`."""
+        read, write = self.cross_attn_token_to_image, self.cross_attn_image_to_token
+        keys = image + image_pe
+        return PreparedImage(
+            image,
+            image_pe,
+            read.split(read.k_proj(keys)),
+            read.split(read.v_proj(image)),
+            write.split(write.q_proj(keys)),
+        )
+
+    def forward_prepared(
+        self, tokens: Tensor, token_pe: Tensor, prepared: PreparedImage
+    ) -> tuple[Tensor, Tensor]:
+        """Do as `forward` with what `prepare` gave of one image, or one a prompt."""
+        tokens = self._among_tokens(tokens, token_pe)
+        read, write = self.cross_attn_token_to_image, self.cross_attn_image_to_token
+        seen = read.read_prepared(tokens + token_pe, prepared.keys, prepared.values)
+        tokens = self.norm2(tokens + seen)
+        tokens = self.norm3(tokens + self.mlp(tokens))
+        image = write.write_prepared(prepared.image, prepared.queries, tokens + token_pe, tokens)
+        return tokens, self.norm4(image)
+
+    def _among_tokens(self, tokens: Tensor, token_pe: Tensor) -> Tensor:
+        """Let (B, N, width) tokens attend to each other."""
         if self.first:
             tokens = self.self_attn(tokens, tokens, tokens)
         else:
             q = tokens + token_pe
             tokens = tokens + self.self_attn(q, q, tokens)
-        tokens = self.norm1(tokens)
-        keys = image + image_pe
-        tokens = self.norm2(tokens + self.cross_attn_token_to_image(tokens + token_pe, keys, image))
-        tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.norm4(image + self.cross_attn_image_to_token(keys, tokens + token_pe, tokens))
-        return tokens, image
+        out: Tensor = self.norm1(tokens)
+        return out
 
 
 class TwoWayTransformer(nn.Module):
@@ -117,8 +213,23 @@ class TwoWayTransformer(nn.Module):
         tokens : (B, N, width)
         image : (B, hw, width)
         """
-        token_pe = tokens
-        for layer in self.layers:
+        return self._run(tokens, *self.layers[0](tokens, image, tokens, image_pe), image_pe)
+
+    def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
+        """Project (B, hw, width) image features for `decode_prepared`."""
+        first = cast(TwoWayLayer, self.layers[0])
+        return first.prepare(image, image_pe)
+
+    def decode_prepared(self, tokens: Tensor, prepared: PreparedImage) -> tuple[Tensor, Tensor]:
+        """Do as `forward` on what `prepare` gave."""
+        first = cast(TwoWayLayer, self.layers[0])
+        return self._run(tokens, *first.forward_prepared(tokens, tokens, prepared), prepared.positions)
+
+    def _run(
+        self, token_pe: Tensor, tokens: Tensor, image: Tensor, image_pe: Tensor
+    ) -> tuple[Tensor, Tensor]:
+        """Run all that follows the first layer."""
+        for layer in self.layers[1:]:
             tokens, image = layer(tokens, image, token_pe, image_pe)
-        attended = self.final_attn_token_to_image(tokens + token_pe, image + image_pe, image)
+        attended = self.final_attn_token_to_image.read(tokens + token_pe, image + image_pe, image)
         return self.norm_final_attn(tokens + attended), image
