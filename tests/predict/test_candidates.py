@@ -14,6 +14,7 @@ from napari_sam.predict.candidates import (
     draw,
     overlap,
     rank,
+    stability,
     whole_weights,
     window_weights,
 )
@@ -88,7 +89,7 @@ def test_overlap_of_a_tiny_and_a_huge_mask_is_small_and_symmetric() -> None:
 
 
 def test_rank_drops_near_duplicates_before_it_fills_the_places() -> None:
-    pool = [disc(iou=0.9), disc(1, iou=0.85), disc(radius=10, iou=0.5), disc(2, radius=50, iou=0.4)]
+    pool = [disc(iou=0.9), disc(1, iou=0.85), disc(radius=10, iou=0.5), disc(2, radius=50, iou=0.1)]
     assert rank(pool, 3) == [0, 2, 3]
 
 
@@ -100,6 +101,17 @@ def test_rank_when_distinct_masks_run_out_fills_up_with_the_next_best() -> None:
 def test_rank_puts_empty_masks_last() -> None:
     pool = [disc(radius=-5, iou=0.99), disc(iou=0.2), disc(radius=8, iou=0.1)]
     assert rank(pool, 3) == [1, 2, 0]
+
+
+def test_rank_of_masks_of_one_predicted_iou_prefers_the_stable_one() -> None:
+    vague = disc(iou=0.8)
+    firm = Decoded(vague.logits * 10, vague.frame, 0.8, 1)
+    assert stability(vague.logits) < stability(firm.logits) < 1
+    assert rank([vague, firm], 1) == [1]
+
+
+def test_stability_of_logits_that_are_all_low_is_zero() -> None:
+    assert stability(np.full((4, 4), -9, np.float32)) == 0
 
 
 def test_candidates_give_masks_logits_and_prompts() -> None:

@@ -14,6 +14,8 @@ from .prompts import MaskPrompt, Shape
 
 SAME = 0.85
 """Masks whose IoU is higher count as one."""
+STABILITY_OFFSET = 2.0
+"""Half the distance between the two thresholds that stability compares."""
 GRID = 48
 """Side of the grid on which two masks are compared."""
 
@@ -133,6 +135,21 @@ class Candidates:
         return MaskPrompt(self.items[index].logits, self.items[index].frame)
 
 
+def stability(logits: Logits) -> float:
+    """Return the IoU of the masks at a higher and at a lower threshold (paper, appendix B)."""
+    low = np.count_nonzero(logits > -STABILITY_OFFSET)
+    return np.count_nonzero(logits > STABILITY_OFFSET) / low if low else 0.0
+
+
+def score(decoded: Decoded) -> float:
+    """Return how good a mask promises to be; minus infinity for an empty one.
+
+    Predicted IoU alone ranks masks of different scales badly: a mask seen at the wrong scale
+    is vague, which its stability shows.
+    """
+    return decoded.iou * stability(decoded.logits) if len(decoded.extent) else -np.inf
+
+
 def rank(pool: Sequence[Decoded], count: int) -> list[int]:
     """Choose `count` masks, the suggested one first; near-duplicates only where distinct ones run out.
 
@@ -147,7 +164,7 @@ def rank(pool: Sequence[Decoded], count: int) -> list[int]:
     list of int
         Indices into the pool.
     """
-    scores = [decoded.iou if len(decoded.extent) else -np.inf for decoded in pool]
+    scores = [score(decoded) for decoded in pool]
     distinct: list[int] = []
     repeated: list[int] = []
     for index in sorted(range(len(pool)), key=lambda i: -scores[i]):
