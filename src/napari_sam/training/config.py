@@ -61,8 +61,8 @@ class TrainConfig:
     prompts_per_crop: int = 12
     crop_size: int = 256
     diameters: tuple[float, float] = (12.0, 64.0)
-    any_diameters: tuple[float, float] = (5.0, 160.0)
-    any_scale_share: float = 0.4
+    any_diameters: tuple[float, float] = (3.5, 160.0)
+    any_scale_share: float = 0.6
     scale_limits: tuple[float, float] = (0.125, 4.0)
     corrections: int = 3
     learning_rate: float = 1.5e-3

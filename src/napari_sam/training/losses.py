@@ -6,6 +6,9 @@ import torch
 from torch import Tensor
 from torch.nn import functional as F
 
+IOU_WEIGHT = 3.0
+"""More than the paper's 1: candidates of several scales are told apart by predicted IoU alone."""
+
 
 def mask_losses(logits: Tensor, target: Tensor, area_offset: float = 30.0) -> Tensor:
     """Return cross-entropy over the object's area, plus dice loss, of every mask.
@@ -80,8 +83,8 @@ def single_loss(logits: Tensor, iou: Tensor, target: Tensor, area: Tensor) -> Te
 
 
 def iou_loss(logits: Tensor, iou: Tensor, target: Tensor, area: Tensor) -> Tensor:
-    """Return the squared error of the predicted IoUs, summed over masks; (B,)."""
-    return (iou.float() - true_ious(logits, target, area)).square().sum(dim=1)
+    """Return the weighted squared error of the predicted IoUs, summed over masks; (B,)."""
+    return IOU_WEIGHT * (iou.float() - true_ious(logits, target, area)).square().sum(dim=1)
 
 
 def dense_loss(logits: Tensor, target: Tensor) -> Tensor:

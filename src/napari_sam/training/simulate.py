@@ -18,7 +18,8 @@ TOKEN = 8
 """Input pixels a token."""
 LARGEST_BOX = 100
 """Boxes with a longer side are prompted at a coarser scale, so they are not drawn here."""
-SMALLEST_AREA = 12
+SMALLEST_AREA = 5
+"""Objects of fewer pixels in a crop are not prompted for."""
 
 
 @dataclass(frozen=True, eq=False)
