@@ -7,17 +7,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_sam.predict.candidates import (
-    Candidate,
-    Candidates,
-    Decoded,
-    draw,
-    overlap,
-    rank,
-    stability,
-    whole_weights,
-    window_weights,
-)
+from napari_sam.predict.candidates import Candidate, Candidates, Decoded, overlap, rank, stability
+from napari_sam.predict.drawing import draw, whole_weights, window_weights
 from napari_sam.predict.frames import Frame, Layout
 
 LAYOUT = Layout((1.0, 0.5, 0.25), 128, 8)

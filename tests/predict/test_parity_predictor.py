@@ -10,7 +10,7 @@ import pytest
 from numpy.typing import NDArray
 
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
-from napari_sam.predict.candidates import whole_weights
+from napari_sam.predict.drawing import whole_weights
 from napari_sam.predict.image import resize, to_rgb
 from napari_sam.weights import load_model
 

@@ -1,4 +1,4 @@
-"""The decoder's answers: ranked, told apart, and drawn at full resolution."""
+"""The decoder's answers: told apart, ranked, and cropped to what they cover."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .frames import Frame, covered_extent, linear_weights
+from .frames import Frame, covered_extent
 from .prompts import MaskPrompt, Shape
 
 SAME = 0.85
@@ -198,91 +198,3 @@ def _sample(decoded: Decoded, positions: NDArray[np.float64]) -> Mask:
     rows, cols = np.clip(index, 0, size - 1).T
     inside: Mask = (decoded.logits[np.ix_(rows, cols)] > 0) & np.outer(known[:, 0], known[:, 1])
     return inside
-
-
-def window_weights(frame: Frame, shape: Shape, size: int) -> tuple[tuple[int, int], tuple[Logits, Logits]]:
-    """Return how a window's logits become data pixels.
-
-    Parameters
-    ----------
-    frame : Frame
-    shape : (Y, X)
-        Of the image; pixels outside it are left out.
-    size : int
-        Side of the logits.
-
-    Returns
-    -------
-    origin : (int, int)
-        The first data pixel.
-    weights : two float32 matrices
-        (rows, size) and (cols, size): pixels = rows @ logits @ cols.T.
-    """
-    origin, weights = [], []
-    for start, length in zip((frame.row, frame.col), shape, strict=True):
-        first = start - 0.5 / frame.scale
-        begin = max(int(np.ceil(first - 1e-9)), 0)
-        end = min(int(np.ceil(first + frame.size / frame.scale - 1e-9)), length)
-        inputs = (np.arange(begin, max(end, begin)) - start) * frame.scale
-        origin.append(begin)
-        weights.append(linear_weights((inputs + 0.5) * size / frame.size - 0.5, size))
-    return (origin[0], origin[1]), (weights[0], weights[1])
-
-
-def whole_weights(extent: Shape, shape: Shape, frame_size: int, size: int) -> tuple[Logits, Logits]:
-    """Return how a ViT's logits become data pixels: to the input's size, then to the image's, as Meta does.
-
-    Parameters
-    ----------
-    extent : (int, int)
-        Input rows and columns that show the image.
-    shape : (Y, X)
-        Of the image.
-    frame_size, size : int
-        Sides of the input and of the logits.
-    """
-    weights = []
-    for inputs, length in zip(extent, shape, strict=True):
-        enlarge = linear_weights(_half_pixel_positions(frame_size, size)[:inputs], size)
-        positions = np.clip(_half_pixel_positions(length, inputs), 0, inputs - 1)
-        first = positions.astype(np.int64)
-        share = (positions - first).astype(np.float32)[:, None]
-        weights.append((1 - share) * enlarge[first] + share * enlarge[np.minimum(first + 1, inputs - 1)])
-    return weights[0], weights[1]
-
-
-def _half_pixel_positions(large: int, small: int) -> NDArray[np.float32]:
-    """Return where `large` pixels lie among `small` ones; in float32 as torch, whose rounding shows."""
-    centres = np.arange(large, dtype=np.float32) + np.float32(0.5)
-    return centres * np.float32(small / large) - np.float32(0.5)
-
-
-def draw(
-    decoded: Decoded, origin: tuple[int, int], weights: tuple[Logits, Logits], threshold: float = 0.0
-) -> Candidate:
-    """Interpolate logits where they can be positive, and crop to the mask.
-
-    Parameters
-    ----------
-    decoded : Decoded
-    origin, weights
-        As `window_weights` gives them.
-    threshold : float
-        Logits above it are inside.
-    """
-    positive = decoded.logits > threshold
-    spans, parts = [], []
-    for axis, matrix in enumerate(weights):
-        reach = np.flatnonzero(positive.any(axis=1 - axis))
-        used = matrix[:, reach[0] : reach[-1] + 1].any(axis=1) if len(reach) else np.zeros(len(matrix), bool)
-        touched = np.flatnonzero(used)
-        first, last = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 0)
-        spans.append(first)
-        parts.append(matrix[first:last])
-    mask = (parts[0] @ decoded.logits) @ parts[1].T > threshold
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, decoded.logits, decoded.frame)
-    crop = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
-    corner = (origin[0] + spans[0] + int(rows[0]), origin[1] + spans[1] + int(cols[0]))
-    return Candidate(corner, crop, decoded.iou, decoded.logits, decoded.frame)

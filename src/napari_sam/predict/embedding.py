@@ -77,8 +77,8 @@ class Embedding:
     @property
     def nbytes(self) -> int:
         """Bytes that the features take."""
-        tensors = [t for level in self.levels for t in (level.features.embedding, *level.features.skips)]
-        return sum(tensor.nbytes for tensor in tensors)
+        every = [level.features for level in self.levels]
+        return sum(t.nbytes for f in every for t in (f.embedding, *f.skips, *(f.prepared or ())))
 
 
 @contextmanager

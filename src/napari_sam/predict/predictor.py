@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Hashable, MutableMapping, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -12,8 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
-from .candidates import Candidate, Candidates, Decoded, draw, rank, whole_weights, window_weights
+from .candidates import Candidate, Candidates, Decoded, rank
 from .decoding import decode, queries_for
+from .drawing import draw, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
 from .image import Method, to_rgb
 from .prompts import MaskPrompt, Prompts
@@ -120,12 +121,22 @@ class Predictor:
             answers.append(self._candidates(embedding, pool, many))
         return answers
 
-    def predict_sequence(self, embedding: Embedding, prompts: Prompts) -> Candidates:
+    def predict_sequence(
+        self, embedding: Embedding, prompts: Prompts, memo: MutableMapping[Hashable, Candidates] | None = None
+    ) -> Candidates:
         """Answer prompts one after another, each with the logits of the best mask before it.
 
         First the box and the given mask, or else the first positive point; then the (other) points,
         in their order. This is how the network was trained (paper, appendix A), and a pure function of
         the prompts. The last step gives three masks or one as ``multimask="auto"`` does.
+
+        Parameters
+        ----------
+        embedding : Embedding
+        prompts : Prompts
+        memo : mutable mapping, optional
+            Answers to earlier steps on this embedding, read and added to, so that one more point
+            costs one decoding. Prompts that start from a given mask are not kept.
 
         Raises
         ------
@@ -138,9 +149,14 @@ class Predictor:
             first = int(np.argmax(prompts.labels))
             order = [first, *[i for i in order if i != first]]
         steps = [order[:count] for count in range(1 if alone else 0, len(order) + 1)]
-        answer = self.predict(embedding, _subset(prompts, steps[0], prompts.mask))
-        for chosen in steps[1:]:
-            answer = self.predict(embedding, _subset(prompts, chosen, answer.mask_prompt(answer.best)))
+        known: MutableMapping[Hashable, Candidates] = {} if memo is None or prompts.mask is not None else memo
+        answer = None
+        for chosen in steps:
+            mask = prompts.mask if answer is None else answer.mask_prompt(answer.best)
+            step = _subset(prompts, chosen, mask)
+            key = (step.positions.tobytes(), step.labels.tobytes(), prompts.box)
+            answer = known[key] = known.get(key) or self.predict(embedding, step)
+        assert answer is not None  # noqa: S101 (there is at least one step)
         return answer
 
     def _check(self, embedding: Embedding) -> None:
