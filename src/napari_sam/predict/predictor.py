@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, MutableMapping, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import replace
 from typing import Literal
 
@@ -122,7 +122,7 @@ class Predictor:
         return answers
 
     def predict_sequence(
-        self, embedding: Embedding, prompts: Prompts, memo: MutableMapping[Hashable, Candidates] | None = None
+        self, embedding: Embedding, prompts: Prompts, memo: dict[Hashable, Candidates] | None = None
     ) -> Candidates:
         """Answer prompts one after another, each with the logits of the best mask before it.
 
@@ -133,30 +133,29 @@ class Predictor:
         Parameters
         ----------
         embedding : Embedding
+            Of this predictor's model.
         prompts : Prompts
-        memo : mutable mapping, optional
-            Answers to earlier steps on this embedding, read and added to, so that one more point
-            costs one decoding. Prompts that start from a given mask are not kept.
+        memo : dict, optional
+            Holds the steps of the last call on the same embedding afterwards, so that one more point
+            costs one decoding.
 
         Raises
         ------
         PromptError, ImageError, OutOfMemoryError
             As `predict` does.
         """
-        alone = prompts.box is None and prompts.mask is None
-        order = list(range(len(prompts.positions)))
-        if alone:
-            first = int(np.argmax(prompts.labels))
-            order = [first, *[i for i in order if i != first]]
-        steps = [order[:count] for count in range(1 if alone else 0, len(order) + 1)]
-        known: MutableMapping[Hashable, Candidates] = {} if memo is None or prompts.mask is not None else memo
-        answer = None
-        for chosen in steps:
-            mask = prompts.mask if answer is None else answer.mask_prompt(answer.best)
+        known = {} if memo is None else dict(memo)
+        taken: dict[Hashable, Candidates] = {}
+        mask = prompts.mask
+        for chosen in _steps(prompts):
+            key = _key(prompts, chosen)
             step = _subset(prompts, chosen, mask)
-            key = (step.positions.tobytes(), step.labels.tobytes(), prompts.box)
-            answer = known[key] = known.get(key) or self.predict(embedding, step)
-        assert answer is not None  # noqa: S101 (there is at least one step)
+            answer = known[key] if key in known else self.predict(embedding, step)
+            taken[key] = answer
+            mask = answer.mask_prompt(answer.best)
+        if memo is not None:
+            memo.clear()
+            memo.update(taken)
         return answer
 
     def _check(self, embedding: Embedding) -> None:
@@ -190,13 +189,29 @@ class Predictor:
         return draw(decoded, (0, 0), weights)
 
 
-def _subset(
-    prompts: Prompts, chosen: Sequence[int], mask: MaskPrompt | NDArray[np.floating] | None
-) -> Prompts:
+def _steps(prompts: Prompts) -> list[list[int]]:
+    """Return which points take part in each step of a sequence; at least one step."""
+    order = list(range(len(prompts.positions)))
+    if prompts.box is not None or prompts.mask is not None:
+        return [order[:count] for count in range(len(order) + 1)]
+    first = int(np.argmax(prompts.labels))
+    order = [first, *[i for i in order if i != first]]
+    return [order[: count + 1] for count in range(len(order))]
+
+
+def _subset(prompts: Prompts, chosen: list[int], mask: MaskPrompt | NDArray[np.floating] | None) -> Prompts:
     """Return prompts with some of the points and another mask."""
-    picked = list(chosen)
-    points, labels = prompts.positions[picked], prompts.labels[picked]
+    points, labels = prompts.positions[chosen], prompts.labels[chosen]
     return replace(prompts, points=points, point_labels=labels, mask=mask)
+
+
+def _key(prompts: Prompts, chosen: list[int]) -> Hashable:
+    """Return what a step of a sequence depends on, besides the embedding."""
+    mask = prompts.mask
+    given = mask.logits.tobytes() if isinstance(mask, MaskPrompt) else mask is not None and mask.tobytes()
+    frame = mask.frame if isinstance(mask, MaskPrompt) else None
+    box = None if prompts.box is None else tuple(prompts.box)
+    return prompts.positions[chosen].tobytes(), prompts.labels[chosen].tobytes(), box, given, frame
 
 
 def _silent(done: int, total: int) -> None:

@@ -56,7 +56,7 @@ def train(
     sam = initial_model(config).to(device)
     sam.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
     sam.train()
-    average = AveragedModel(sam, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)  # type: ignore[no-untyped-call]  # untyped upstream
+    average = AveragedModel(sam, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
     optimizer = torch.optim.AdamW(
         parameter_groups(sam, config.weight_decay), lr=config.learning_rate, fused=True
     )
@@ -126,7 +126,7 @@ def training_step(
     total = losses["dense"] * (1.0 if step < config.dense_steps else 0.5)
     total = total + sum(value for name, value in losses.items() if name != "dense")
     optimizer.zero_grad(set_to_none=True)
-    total.backward()  # type: ignore[no-untyped-call]  # untyped upstream
+    total.backward()
     norm = nn.utils.clip_grad_norm_(sam.parameters(), config.clip)
     if torch.isfinite(norm):
         optimizer.step()

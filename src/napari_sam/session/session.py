@@ -1,0 +1,192 @@
+"""One annotation session: prompts become candidates, candidates become objects, objects can be undone."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Sequence
+
+from psygnal import Signal
+
+from napari_sam.errors import PromptError
+from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
+
+from .objects import Object, Plane, Proposal
+
+Step = tuple[Object, ...]
+
+
+class AnnotationSession:
+    """The state of annotating one image, without any window.
+
+    `answer` and `answer_many` compute and change nothing that others see, so they may run in a worker;
+    everything else belongs to the thread that listens to the signals.
+
+    Signals
+    -------
+    proposed : Proposal or None
+        There are other candidates now, or none.
+    committed : tuple of Object
+        These objects were added, in one step.
+    removed : tuple of Object
+        These objects were taken back, in one step.
+
+    Parameters
+    ----------
+    first_id : int
+        The first object's label.
+    """
+
+    proposed = Signal(object)
+    committed = Signal(tuple)
+    removed = Signal(tuple)
+
+    def __init__(self, first_id: int = 1) -> None:
+        self._next_id = first_id
+        self._predictor: Predictor | None = None
+        self._embedding: Embedding | None = None
+        self._plane: Plane = ()
+        self._memo: dict[Hashable, Candidates] = {}
+        self._proposal: Proposal | None = None
+        self._done: list[Step] = []
+        self._undone: list[Step] = []
+
+    @property
+    def ready(self) -> bool:
+        """Whether there is an embedding to prompt on."""
+        return self._embedding is not None
+
+    @property
+    def proposal(self) -> Proposal | None:
+        """The candidates to choose from, if there are any."""
+        return self._proposal
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """All committed objects, in their order."""
+        return tuple(each for step in self._done for each in step)
+
+    @property
+    def can_undo(self) -> bool:
+        """Whether there is a commit to take back."""
+        return bool(self._done)
+
+    @property
+    def can_redo(self) -> bool:
+        """Whether there is a commit to bring back."""
+        return bool(self._undone)
+
+    def open(self, predictor: Predictor, embedding: Embedding, plane: Plane = ()) -> None:
+        """Work on another embedding, of a plane of the image; committed objects stay."""
+        self._predictor, self._embedding, self._plane = predictor, embedding, plane
+        self._memo = {}
+        self.propose(None)
+
+    def close(self) -> None:
+        """Forget the embedding and the candidates; committed objects stay."""
+        self._predictor = self._embedding = None
+        self._memo = {}
+        self.propose(None)
+
+    def reserve(self, label: int) -> None:
+        """Give no object a label up to this one, because it is in use."""
+        self._next_id = max(self._next_id, label + 1)
+
+    def answer(self, prompts: Prompts) -> Proposal:
+        """Compute candidates; one more point than last time costs one decoding.
+
+        Raises
+        ------
+        PromptError
+            If there is no embedding yet, or a prompt lies outside the image.
+        OutOfMemoryError
+            If the device has too little memory.
+        """
+        predictor, embedding, plane, memo = self._opened()
+        return Proposal(prompts, predictor.predict_sequence(embedding, prompts, memo), plane)
+
+    def answer_many(self, prompts: Sequence[Prompts]) -> list[Proposal]:
+        """Compute candidates of many objects in batches; errors as in `answer`."""
+        predictor, embedding, plane, _ = self._opened()
+        answers = predictor.predict_many(embedding, prompts)
+        return [Proposal(p, candidates, plane) for p, candidates in zip(prompts, answers, strict=True)]
+
+    def _opened(self) -> tuple[Predictor, Embedding, Plane, dict[Hashable, Candidates]]:
+        if self._predictor is None or self._embedding is None:
+            raise PromptError("The image is not embedded yet; press Start, or wait until it is.")
+        return self._predictor, self._embedding, self._plane, self._memo
+
+    def propose(self, proposal: Proposal | None) -> None:
+        """Put candidates up for choice, or drop them."""
+        if proposal is None and self._proposal is None:
+            return
+        self._proposal = proposal
+        self.proposed.emit(proposal)
+
+    def set_prompts(self, prompts: Prompts | None) -> None:
+        """Answer prompts and put the candidates up for choice; None drops them."""
+        self.propose(None if prompts is None else self.answer(prompts))
+
+    def commit(self, choice: int | None = None) -> Object:
+        """Commit one candidate, the suggested one by default, as one step.
+
+        Raises
+        ------
+        PromptError
+            If there is nothing to commit: no candidates, none of this number, or an empty mask.
+        """
+        if self._proposal is None:
+            raise PromptError("There are no candidates; click on a cell or draw a box around it.")
+        if choice is not None and not 0 <= choice < len(self._proposal.candidates):
+            raise PromptError(f"There is no candidate {choice + 1}; choose one that is shown.")
+        (committed,) = self.commit_many([self._proposal], choice)
+        return committed
+
+    def commit_many(self, proposals: Iterable[Proposal], choice: int | None = None) -> Step:
+        """Commit one candidate of each proposal, all in one step; empty masks are left out.
+
+        Raises
+        ------
+        PromptError
+            If no mask has any pixel.
+        """
+        filled = [proposal for proposal in proposals if proposal.chosen(choice).mask.any()]
+        if not filled:
+            raise PromptError("The mask is empty, so there is nothing to commit; add or move a point.")
+        step = tuple(self._object(proposal, choice) for proposal in filled)
+        self._done.append(step)
+        self._undone.clear()
+        self.propose(None)
+        self.committed.emit(step)
+        return step
+
+    def _object(self, proposal: Proposal, choice: int | None) -> Object:
+        candidates, candidate = proposal.candidates, proposal.chosen(choice)
+        label, self._next_id = self._next_id, self._next_id + 1
+        return Object(
+            id=label,
+            plane=proposal.plane,
+            origin=candidate.origin,
+            mask=candidate.mask,
+            prompts=proposal.prompts,
+            choice=candidates.best if choice is None else choice,
+            iou_prediction=candidate.iou_prediction,
+            model=candidates.model,
+            weights_hash=candidates.weights_hash,
+        )
+
+    def undo(self) -> Step:
+        """Take back the last commit; return its objects, none if there was none."""
+        if not self._done:
+            return ()
+        step = self._done.pop()
+        self._undone.append(step)
+        self.removed.emit(step)
+        return step
+
+    def redo(self) -> Step:
+        """Bring back the last commit that was undone; return its objects, none if there was none."""
+        if not self._undone:
+            return ()
+        step = self._undone.pop()
+        self._done.append(step)
+        self.committed.emit(step)
+        return step

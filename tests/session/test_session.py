@@ -1,0 +1,148 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_sam.errors import PromptError
+from napari_sam.predict import Predictor, Prompts
+from napari_sam.session import AnnotationSession
+from napari_sam.weights import LoadedModel
+
+IMAGE = np.zeros((120, 160), np.uint8)
+
+
+@pytest.fixture
+def session(discs: LoadedModel) -> AnnotationSession:
+    session = AnnotationSession()
+    predictor = Predictor(discs)
+    session.open(predictor, predictor.embed(IMAGE))
+    return session
+
+
+class Ear:
+    """Listens to everything a session says."""
+
+    def __init__(self, session: AnnotationSession) -> None:
+        self.heard: list[tuple[str, Any]] = []
+        session.proposed.connect(lambda p: self.heard.append(("proposed", p and len(p.candidates))))
+        session.committed.connect(lambda step: self.heard.append(("committed", [each.id for each in step])))
+        session.removed.connect(lambda step: self.heard.append(("removed", [each.id for each in step])))
+
+
+def test_session_walks_from_a_click_to_an_object_and_back(session: AnnotationSession) -> None:
+    ear = Ear(session)
+    session.set_prompts(Prompts([(40, 50)], [1]))
+    assert session.proposal is not None
+    second = session.proposal.candidates.items[1]
+    made = session.commit(1)
+    assert made.id == 1
+    assert made.choice == 1
+    assert made.origin == second.origin
+    assert np.array_equal(made.mask, second.mask)
+    assert made.mask[40 - made.origin[0], 50 - made.origin[1]]
+    assert made.prompts.positions.tolist() == [[40, 50]]
+    assert (made.model, made.weights_hash) == ("discs", "discs")
+    assert session.proposal is None
+    assert session.undo() == (made,)
+    assert session.objects == ()
+    assert session.redo() == (made,)
+    assert session.objects == (made,)
+    assert ear.heard == [
+        ("proposed", 3), ("proposed", None), ("committed", [1]), ("removed", [1]), ("committed", [1]),
+    ]  # fmt: skip
+
+
+def test_commit_without_a_choice_takes_the_suggested_candidate(session: AnnotationSession) -> None:
+    session.set_prompts(Prompts([(40, 50)], [1]))
+    assert session.proposal is not None
+    best = session.proposal.candidates.best
+    made = session.commit()
+    assert made.choice == best
+    assert made.iou_prediction == session.objects[0].iou_prediction == pytest.approx(0.9)
+
+
+def test_commit_gives_every_object_a_label_of_its_own_also_after_undo(session: AnnotationSession) -> None:
+    session.reserve(6)
+    for point in ((20, 20), (60, 60)):
+        session.set_prompts(Prompts([point], [1]))
+        session.commit()
+    session.undo()
+    session.set_prompts(Prompts([(90, 90)], [1]))
+    session.commit()
+    assert [each.id for each in session.objects] == [7, 9]
+    assert not session.can_redo
+
+
+def test_commit_many_is_one_step(session: AnnotationSession) -> None:
+    boxes = [Prompts(box=(10, 10, 30, 30)), Prompts(box=(60, 60, 80, 80)), Prompts(box=(80, 20, 95, 40))]
+    step = session.commit_many(session.answer_many(boxes))
+    assert [each.id for each in step] == [1, 2, 3]
+    assert [each.prompts for each in step] == boxes
+    assert session.undo() == step
+    assert not session.can_undo
+
+
+@pytest.mark.parametrize("choice", [-1, 3])
+def test_commit_of_a_candidate_that_is_not_there_says_so_and_keeps_the_prompts(
+    session: AnnotationSession, choice: int
+) -> None:
+    session.set_prompts(Prompts([(40, 50)], [1]))
+    with pytest.raises(PromptError, match="no candidate"):
+        session.commit(choice)
+    assert session.proposal is not None
+
+
+def test_commit_without_candidates_or_of_an_empty_mask_says_so(session: AnnotationSession) -> None:
+    with pytest.raises(PromptError, match="no candidates"):
+        session.commit()
+    with pytest.raises(PromptError, match="empty"):
+        session.commit_many([])
+
+
+def test_answer_before_the_image_is_embedded_says_so() -> None:
+    with pytest.raises(PromptError, match="not embedded yet"):
+        AnnotationSession().answer(Prompts([(1, 1)], [1]))
+
+
+def test_answer_after_one_more_point_decodes_once_and_equals_the_whole_sequence(
+    small: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(small)
+    image = np.random.default_rng(0).integers(0, 255, IMAGE.shape).astype(np.uint8)
+    embedding = predictor.embed(image)
+    session = AnnotationSession()
+    session.open(predictor, embedding)
+    asked: list[int] = []
+    predict = predictor.predict
+
+    def counted(*args: Any, **options: Any) -> Any:
+        asked.append(len(args[1].positions))
+        return predict(*args, **options)
+
+    monkeypatch.setattr(predictor, "predict", counted)
+    points, labels = [(40.0, 50.0), (45.0, 60.0), (20.0, 20.0)], [1, 1, 0]
+    for count in (1, 2, 3, 2):
+        last = session.answer(Prompts(points[:count], labels[:count]))
+    assert asked == [1, 2, 3]
+    fresh = Predictor(small).predict_sequence(embedding, Prompts(points[:2], labels[:2]))
+    assert np.array_equal(last.candidates.masks, fresh.masks)
+
+
+def test_open_on_another_plane_drops_candidates_and_keeps_objects(
+    session: AnnotationSession, discs: LoadedModel
+) -> None:
+    session.set_prompts(Prompts([(40, 50)], [1]))
+    first = session.commit()
+    session.set_prompts(Prompts([(80, 50)], [1]))
+    predictor = Predictor(discs)
+    session.open(predictor, predictor.embed(IMAGE), plane=(4,))
+    assert session.proposal is None
+    session.set_prompts(Prompts([(40, 50)], [1]))
+    second = session.commit()
+    assert session.objects == (first, second)
+    assert second.plane == (4,)
+    assert second.window[0] == 4
+    session.close()
+    assert not session.ready
