@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections.abc import Hashable
 from dataclasses import replace
 from typing import Any, NoReturn
 
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam.errors import Cancelled, ImageError, OutOfMemoryError, PromptError
-from napari_sam.predict import Predictor, Prompts, embedding
+from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, embedding
 from napari_sam.weights import LoadedModel
 
 RNG = np.random.default_rng(0)
@@ -193,6 +194,33 @@ def test_predict_sequence_starts_from_a_positive_point_and_repeats_exactly(small
     one, other = (predictor.predict_sequence(embedded, prompts) for _ in range(2))
     assert len(one) == 1
     np.testing.assert_array_equal(one.low_res_logits, other.low_res_logits)
+
+
+def test_predict_sequence_with_a_memo_decodes_only_what_is_new(
+    small: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    predictor = Predictor(small)
+    embedded = predictor.embed(RNG.normal(size=(100, 120)))
+    decoded: list[Prompts] = []
+    predict = predictor.predict
+
+    def counted(embedding: Embedding, prompts: Prompts) -> Candidates:
+        decoded.append(prompts)
+        return predict(embedding, prompts)
+
+    monkeypatch.setattr(predictor, "predict", counted)
+    memo: dict[Hashable, Candidates] = {}
+    points, labels = [(50, 60), (70, 60), (10, 10)], [1, 1, 0]
+    for count in (1, 2, 3, 2):
+        prompts = Prompts(points[:count], labels[:count])
+        answer = predictor.predict_sequence(embedded, prompts, memo)
+        np.testing.assert_array_equal(
+            answer.low_res_logits, Predictor(small).predict_sequence(embedded, prompts).low_res_logits
+        )
+    assert [len(prompts.positions) for prompts in decoded] == [1, 2, 3]
+    predictor.predict_sequence(embedded, Prompts(points[1:], labels[1:]), memo)
+    assert len(decoded) == 5
+    assert len(memo) == 2
 
 
 @pytest.mark.parametrize("shape", [(1, 1), (1, 200), (33, 1), (31, 32), (64, 129, 2), (50, 60, 5)])
