@@ -125,12 +125,14 @@ class SamConfig:
     @classmethod
     def from_dict(cls, values: dict[str, Any]) -> SamConfig:
         """Make a config from the values of `to_dict`, read back from JSON."""
-        values = dict(values)
-        encoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values["encoder"].items()}
-        decoder = {k: tuple(v) if isinstance(v, list) else v for k, v in values["decoder"].items()}
+        encoder, decoder = _tuples(values["encoder"]), _tuples(values["decoder"])
         kind: type[ViTConfig | ConvConfig] = ViTConfig if "patch" in encoder else ConvConfig
-        values.update(encoder=kind(**encoder), decoder=DecoderConfig(**decoder), scales=tuple(values["scales"]))
-        return cls(**values)
+        return cls(**_tuples(values) | {"encoder": kind(**encoder), "decoder": DecoderConfig(**decoder)})
+
+
+def _tuples(values: dict[str, Any]) -> dict[str, Any]:
+    """Make tuples of JSON's lists again."""
+    return {name: tuple(value) if isinstance(value, list) else value for name, value in values.items()}
 
 
 VIT_B = SamConfig("vit_b", ViTConfig(12, 768, 12, (2, 5, 8, 11)))

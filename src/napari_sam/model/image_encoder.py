@@ -46,11 +46,11 @@ class RelativeAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend among (B, h, w, width) tokens; same shape."""
-        h, w = x.shape[1:3]
-        q, k, v = self.qkv(x).flatten(1, 2).unflatten(2, (3, self.heads, -1)).permute(2, 0, 3, 1, 4)
+        batch, h, w = x.shape[:3]
+        q, k, v = self.qkv(x).view(batch, h * w, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         heads = attend(q, k, v, relative_positions(self.rel_pos_h, h), relative_positions(self.rel_pos_w, w))
         out: Tensor = self.proj(heads.transpose(1, 2).flatten(2))
-        return out.unflatten(1, (h, w))
+        return out.view(batch, h, w, -1)
 
 
 class EncoderMLP(nn.Module):
@@ -165,15 +165,15 @@ def relative_positions(table: Tensor, size: int) -> Tensor:
 
 def partition(x: Tensor, window: int) -> Tensor:
     """Cut (B, h, w, C) into (B * windows, window, window, C), zero-padded at the right and bottom."""
-    h, w = x.shape[1:3]
+    batch, h, w, channels = x.shape
     padded = F.pad(x, (0, 0, 0, -w % window, 0, -h % window))
-    grid = padded.unflatten(2, (-1, window)).unflatten(1, (-1, window))
-    return grid.transpose(2, 3).flatten(0, 2)
+    grid = padded.reshape(batch, -(-h // window), window, -(-w // window), window, channels)
+    return grid.transpose(2, 3).reshape(-1, window, window, channels)
 
 
 def unpartition(windows: Tensor, h: int, w: int) -> Tensor:
     """Put the windows of `partition` back together and drop the padding; (B, h, w, C)."""
-    window = windows.shape[1]
+    window, channels = windows.shape[-2:]
     rows, cols = -(-h // window), -(-w // window)
-    grid = windows.unflatten(0, (-1, rows, cols)).transpose(2, 3)
-    return grid.flatten(3, 4).flatten(1, 2)[:, :h, :w]
+    grid = windows.reshape(-1, rows, cols, window, window, channels).transpose(2, 3)
+    return grid.reshape(-1, rows * window, cols * window, channels)[:, :h, :w]

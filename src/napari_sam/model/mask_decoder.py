@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -123,7 +124,8 @@ class MaskDecoder(nn.Module):
         A transposed 2 x 2 convolution maps each pixel to four on its own: a matrix product. The four
         stay together, and pixels are put in order when only one number a mask is left of each.
         """
-        up1, norm, _, up2, _ = self.output_upscaling
+        up1, up2 = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
+        norm = cast(LayerNorm2d, self.output_upscaling[1])
         x = F.gelu(norm.over_last(four_pixels(source, up1)))
         x = F.gelu(four_pixels(x, up2))
         logits = weights @ x.flatten(1, -2).transpose(1, 2)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import cast
 
 import torch
 from torch import Tensor, nn
@@ -136,5 +137,7 @@ class PromptEncoder(nn.Module):
         (B, N, width) float
         """
         encoded = self.pe_layer((points + 0.5) / self.image_size)
-        table = torch.cat([self.not_a_point_embed.weight, *[e.weight for e in self.point_embeddings]])
-        return encoded * (labels >= 0).unsqueeze(-1) + table[labels.long() + 1]
+        kinds = [cast(nn.Embedding, embedding).weight for embedding in self.point_embeddings]
+        table = torch.cat([self.not_a_point_embed.weight, *kinds])
+        embedded: Tensor = encoded * (labels >= 0).unsqueeze(-1) + table[labels.long() + 1]
+        return embedded

@@ -31,7 +31,7 @@ def attend(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Ten
     -------
     (B, heads, h * w, C)
     """
-    grid = q.unflatten(2, (len(rel_h), len(rel_w)))
+    grid = q.reshape(*q.shape[:2], len(rel_h), len(rel_w), -1)
     by_row = torch.einsum("bnhwc,hkc->bnhwk", grid, rel_h.to(q.dtype)).flatten(2, 3)
     by_col = torch.einsum("bnhwc,wkc->bnhwk", grid, rel_w.to(q.dtype)).flatten(2, 3)
     if q.device.type != "cpu":
@@ -56,13 +56,13 @@ def attend_in_blocks(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Te
     """
     if by_row.numel() * by_col.shape[-1] <= MAX_BIAS:
         return attend_biased(q, k, v, by_row, by_col)
-    heads = zip(*(x.split(1, dim=1) for x in (q, k, v, by_row, by_col)), strict=True)
+    heads = zip(*(torch.split(x, 1, dim=1) for x in (q, k, v, by_row, by_col)), strict=True)
     return torch.cat([attend_head_in_blocks(*head) for head in heads], dim=1)
 
 
 def attend_head_in_blocks(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
     """Attend block by block of queries; parameters as `attend_in_blocks`, heads being 1."""
-    blocks = zip(*(x.split(BLOCK, dim=2) for x in (q, by_row, by_col)), strict=True)
+    blocks = zip(*(torch.split(x, BLOCK, dim=2) for x in (q, by_row, by_col)), strict=True)
     return torch.cat([attend_biased(queries, k, v, rows, cols) for queries, rows, cols in blocks], dim=2)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import cast
 
 import torch
@@ -43,9 +44,10 @@ class Attention(nn.Module):
     def read(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Do as `forward` from (B, N, width) tokens to the (B, hw, width) keys and values of an image."""
         if not self._few(tokens):
-            return self(tokens, keys, values)
+            plain: Tensor = self(tokens, keys, values)
+            return plain
         query = self.split(self.q_proj(tokens))
-        scaled = query * query.shape[-1] ** -0.5
+        scaled = query / math.sqrt(query.shape[-1])
         wide = (scaled @ self.by_head(self.k_proj.weight)).flatten(1, 2)
         # a bias of the keys moves all scores of a query alike and has no effect
         seen = (wide @ keys.transpose(1, 2)).softmax(-1) @ values
@@ -62,7 +64,8 @@ class Attention(nn.Module):
     def write(self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Add to an image what `forward` gives from its (B, hw, width) queries to (B, N, width) tokens."""
         if not self._few(keys):
-            return image + self(queries, keys, values)
+            plain: Tensor = image + self(queries, keys, values)
+            return plain
         key = self._scaled_key(keys)
         wide = (key @ self.by_head(self.q_proj.weight)).flatten(1, 2)
         bias = (key @ self.q_proj.bias.view(self.heads, -1, 1)).flatten(1, 2)
@@ -76,7 +79,7 @@ class Attention(nn.Module):
     def _scaled_key(self, keys: Tensor) -> Tensor:
         """Project the keys of tokens and scale them, so that the long queries need not be."""
         key = self.split(self.k_proj(keys))
-        return key * key.shape[-1] ** -0.5
+        return key / math.sqrt(key.shape[-1])
 
     def _spread(self, scores: Tensor, values: Tensor, image: Tensor) -> Tensor:
         """Add the values of tokens to an image, by (B, heads, N, hw) scores of tokens at its queries."""
@@ -213,7 +216,8 @@ class TwoWayTransformer(nn.Module):
         tokens : (B, N, width)
         image : (B, hw, width)
         """
-        return self._run(tokens, *self.layers[0](tokens, image, tokens, image_pe), image_pe)
+        updated, image = self.layers[0](tokens, image, tokens, image_pe)
+        return self._run(updated, image, tokens, image_pe)
 
     def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
         """Project (B, hw, width) image features for `decode_prepared`."""
@@ -223,10 +227,11 @@ class TwoWayTransformer(nn.Module):
     def decode_prepared(self, tokens: Tensor, prepared: PreparedImage) -> tuple[Tensor, Tensor]:
         """Do as `forward` on what `prepare` gave."""
         first = cast(TwoWayLayer, self.layers[0])
-        return self._run(tokens, *first.forward_prepared(tokens, tokens, prepared), prepared.positions)
+        updated, image = first.forward_prepared(tokens, tokens, prepared)
+        return self._run(updated, image, tokens, prepared.positions)
 
     def _run(
-        self, token_pe: Tensor, tokens: Tensor, image: Tensor, image_pe: Tensor
+        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
     ) -> tuple[Tensor, Tensor]:
         """Run all that follows the first layer."""
         for layer in self.layers[1:]:
