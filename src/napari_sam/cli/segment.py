@@ -104,7 +104,8 @@ def segment(
     choice : {"best", "1", "2", "3"}
         Which candidate to take.
     multimask : bool, optional
-        Three masks or one; by default as `Predictor.predict` decides.
+        Three masks or one from all prompts at once; by default they are applied one after another, and
+        `Predictor.predict_sequence` decides.
 
     Returns
     -------
@@ -114,7 +115,12 @@ def segment(
     """
     import numpy as np
 
-    answers = predictor.predict_many(embedding, prompts, multimask="auto" if multimask is None else multimask)
+    if multimask is not None:
+        answers = predictor.predict_many(embedding, prompts, multimask=multimask)
+    elif len(prompts) == 1:
+        answers = [predictor.predict_sequence(embedding, prompts[0])]
+    else:
+        answers = predictor.predict_many(embedding, prompts)
     chosen = [answer.items[_index(answer, choice)] for answer in answers]
     labels = np.zeros(embedding.shape, np.uint16)
     for label, item in sorted(enumerate(chosen, 1), key=lambda pair: pair[1].iou_prediction):
