@@ -8,7 +8,14 @@ from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.data import Batches, Sample, dense_targets, image_label_pairs, kind_weights, read_folder
+from napari_sam.training.data import (
+    Batches,
+    Sample,
+    dense_targets,
+    image_label_pairs,
+    kind_weights,
+    read_folder,
+)
 
 
 @pytest.fixture
@@ -67,7 +74,7 @@ def test_batches_when_asked_twice_for_a_step_then_equal_and_steps_differ(folder:
     assert not torch.equal(first.images, other.images)
     assert first.images.shape == (2, 3, 64, 64)
     assert first.dense.shape == (2, 3, 32, 32)
-    assert 0 <= first.images.min()
+    assert first.images.min() >= 0
     assert first.images.max() <= 255
 
 
@@ -76,7 +83,9 @@ def test_prompts_when_drawn_then_points_lie_in_their_object_and_boxes_around_it(
     seen = set()
     for step in range(12):
         prompts = batches[step].prompts
-        for (first, second), labels, target in zip(prompts.points, prompts.labels, prompts.target, strict=True):
+        for (first, second), labels, target in zip(
+            prompts.points, prompts.labels, prompts.target, strict=True
+        ):
             seen.add(tuple(labels.tolist()))
             rows, cols = np.nonzero(target[0].numpy())
             if labels.tolist() == [1, -1]:

@@ -200,7 +200,7 @@ def corrected_ious(
     ious = []
     for _ in range(3):
         point, positive = correction(candidates, truth)
-        prompts = Prompts([*prompts.points, point], [*prompts.point_labels, positive])
+        prompts = Prompts([*prompts.positions, point], [*prompts.labels, positive])
         candidates = predictor.predict_sequence(embedding, prompts)
         ious.append(candidate_ious(candidates, truth)[candidates.best])
     return ious
