@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -26,17 +27,18 @@ class Ear:
 
     def __init__(self, session: AnnotationSession) -> None:
         self.heard: list[tuple[str, Any]] = []
-        session.proposed.connect(lambda p: self.heard.append(("proposed", p and len(p.candidates))))
+        session.proposed.connect(
+            lambda proposals: self.heard.append(("proposed", [len(p.candidates) for p in proposals]))
+        )
         session.committed.connect(lambda step: self.heard.append(("committed", [each.id for each in step])))
         session.removed.connect(lambda step: self.heard.append(("removed", [each.id for each in step])))
 
 
 def test_session_walks_from_a_click_to_an_object_and_back(session: AnnotationSession) -> None:
     ear = Ear(session)
-    session.set_prompts(Prompts([(40, 50)], [1]))
-    assert session.proposal is not None
-    second = session.proposal.candidates.items[1]
-    made = session.commit(1)
+    session.set_prompts([Prompts([(40, 50)], [1])])
+    second = session.proposals[0].candidates.items[1]
+    (made,) = session.commit(1)
     assert made.id == 1
     assert made.choice == 1
     assert made.origin == second.origin
@@ -44,21 +46,20 @@ def test_session_walks_from_a_click_to_an_object_and_back(session: AnnotationSes
     assert made.mask[40 - made.origin[0], 50 - made.origin[1]]
     assert made.prompts.positions.tolist() == [[40, 50]]
     assert (made.model, made.weights_hash) == ("discs", "discs")
-    assert session.proposal is None
+    assert session.proposals == ()
     assert session.undo() == (made,)
     assert session.objects == ()
     assert session.redo() == (made,)
     assert session.objects == (made,)
     assert ear.heard == [
-        ("proposed", 3), ("proposed", None), ("committed", [1]), ("removed", [1]), ("committed", [1]),
+        ("proposed", [3]), ("proposed", []), ("committed", [1]), ("removed", [1]), ("committed", [1]),
     ]  # fmt: skip
 
 
 def test_commit_without_a_choice_takes_the_suggested_candidate(session: AnnotationSession) -> None:
-    session.set_prompts(Prompts([(40, 50)], [1]))
-    assert session.proposal is not None
-    best = session.proposal.candidates.best
-    made = session.commit()
+    session.set_prompts([Prompts([(40, 50)], [1])])
+    best = session.proposals[0].candidates.best
+    (made,) = session.commit()
     assert made.choice == best
     assert made.iou_prediction == session.objects[0].iou_prediction == pytest.approx(0.9)
 
@@ -66,18 +67,19 @@ def test_commit_without_a_choice_takes_the_suggested_candidate(session: Annotati
 def test_commit_gives_every_object_a_label_of_its_own_also_after_undo(session: AnnotationSession) -> None:
     session.reserve(6)
     for point in ((20, 20), (60, 60)):
-        session.set_prompts(Prompts([point], [1]))
+        session.set_prompts([Prompts([point], [1])])
         session.commit()
     session.undo()
-    session.set_prompts(Prompts([(90, 90)], [1]))
+    session.set_prompts([Prompts([(90, 90)], [1])])
     session.commit()
     assert [each.id for each in session.objects] == [7, 9]
     assert not session.can_redo
 
 
-def test_commit_many_is_one_step(session: AnnotationSession) -> None:
+def test_commit_of_many_boxes_is_one_step(session: AnnotationSession) -> None:
     boxes = [Prompts(box=(10, 10, 30, 30)), Prompts(box=(60, 60, 80, 80)), Prompts(box=(80, 20, 95, 40))]
-    step = session.commit_many(session.answer_many(boxes))
+    session.set_prompts(boxes)
+    step = session.commit()
     assert [each.id for each in step] == [1, 2, 3]
     assert [each.prompts for each in step] == boxes
     assert session.undo() == step
@@ -88,22 +90,26 @@ def test_commit_many_is_one_step(session: AnnotationSession) -> None:
 def test_commit_of_a_candidate_that_is_not_there_says_so_and_keeps_the_prompts(
     session: AnnotationSession, choice: int
 ) -> None:
-    session.set_prompts(Prompts([(40, 50)], [1]))
+    session.set_prompts([Prompts([(40, 50)], [1])])
     with pytest.raises(PromptError, match="no candidate"):
         session.commit(choice)
-    assert session.proposal is not None
+    assert session.proposals
 
 
 def test_commit_without_candidates_or_of_an_empty_mask_says_so(session: AnnotationSession) -> None:
     with pytest.raises(PromptError, match="no candidates"):
         session.commit()
+    (proposal,) = session.answer([Prompts([(40, 50)], [1])])
+    nothing = replace(proposal.candidates.items[0], mask=np.zeros((0, 0), bool))
+    session.propose((replace(proposal, candidates=replace(proposal.candidates, items=(nothing,), best=0)),))
     with pytest.raises(PromptError, match="empty"):
-        session.commit_many([])
+        session.commit()
+    assert session.objects == ()
 
 
 def test_answer_before_the_image_is_embedded_says_so() -> None:
     with pytest.raises(PromptError, match="not embedded yet"):
-        AnnotationSession().answer(Prompts([(1, 1)], [1]))
+        AnnotationSession().answer([Prompts([(1, 1)], [1])])
 
 
 def test_answer_after_one_more_point_decodes_once_and_equals_the_whole_sequence(
@@ -124,7 +130,7 @@ def test_answer_after_one_more_point_decodes_once_and_equals_the_whole_sequence(
     monkeypatch.setattr(predictor, "predict", counted)
     points, labels = [(40.0, 50.0), (45.0, 60.0), (20.0, 20.0)], [1, 1, 0]
     for count in (1, 2, 3, 2):
-        last = session.answer(Prompts(points[:count], labels[:count]))
+        (last,) = session.answer([Prompts(points[:count], labels[:count])])
     assert asked == [1, 2, 3]
     fresh = Predictor(small).predict_sequence(embedding, Prompts(points[:2], labels[:2]))
     assert np.array_equal(last.candidates.masks, fresh.masks)
@@ -133,14 +139,14 @@ def test_answer_after_one_more_point_decodes_once_and_equals_the_whole_sequence(
 def test_open_on_another_plane_drops_candidates_and_keeps_objects(
     session: AnnotationSession, discs: LoadedModel
 ) -> None:
-    session.set_prompts(Prompts([(40, 50)], [1]))
-    first = session.commit()
-    session.set_prompts(Prompts([(80, 50)], [1]))
+    session.set_prompts([Prompts([(40, 50)], [1])])
+    (first,) = session.commit()
+    session.set_prompts([Prompts([(80, 50)], [1])])
     predictor = Predictor(discs)
     session.open(predictor, predictor.embed(IMAGE), plane=(4,))
-    assert session.proposal is None
-    session.set_prompts(Prompts([(40, 50)], [1]))
-    second = session.commit()
+    assert session.proposals == ()
+    session.set_prompts([Prompts([(40, 50)], [1])])
+    (second,) = session.commit()
     assert session.objects == (first, second)
     assert second.plane == (4,)
     assert second.window[0] == 4

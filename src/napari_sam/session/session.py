@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Sequence
 
 from psygnal import Signal
 
@@ -12,17 +12,18 @@ from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from .objects import Object, Plane, Proposal
 
 Step = tuple[Object, ...]
+Proposals = tuple[Proposal, ...]
 
 
 class AnnotationSession:
     """The state of annotating one image, without any window.
 
-    `answer` and `answer_many` compute and change nothing that others see, so they may run in a worker;
-    everything else belongs to the thread that listens to the signals.
+    `answer` computes and changes nothing that others see, so it may run in a worker; everything
+    else belongs to the thread that listens to the signals.
 
     Signals
     -------
-    proposed : Proposal or None
+    proposed : tuple of Proposal
         There are other candidates now, or none.
     committed : tuple of Object
         These objects were added, in one step.
@@ -35,7 +36,7 @@ class AnnotationSession:
         The first object's label.
     """
 
-    proposed = Signal(object)
+    proposed = Signal(tuple)
     committed = Signal(tuple)
     removed = Signal(tuple)
 
@@ -45,7 +46,7 @@ class AnnotationSession:
         self._embedding: Embedding | None = None
         self._plane: Plane = ()
         self._memo: dict[Hashable, Candidates] = {}
-        self._proposal: Proposal | None = None
+        self._proposals: Proposals = ()
         self._done: list[Step] = []
         self._undone: list[Step] = []
 
@@ -55,9 +56,9 @@ class AnnotationSession:
         return self._embedding is not None
 
     @property
-    def proposal(self) -> Proposal | None:
-        """The candidates to choose from, if there are any."""
-        return self._proposal
+    def proposals(self) -> Proposals:
+        """The candidates to choose from, one proposal an object."""
+        return self._proposals
 
     @property
     def objects(self) -> tuple[Object, ...]:
@@ -78,20 +79,20 @@ class AnnotationSession:
         """Work on another embedding, of a plane of the image; committed objects stay."""
         self._predictor, self._embedding, self._plane = predictor, embedding, plane
         self._memo = {}
-        self.propose(None)
+        self.propose(())
 
     def close(self) -> None:
         """Forget the embedding and the candidates; committed objects stay."""
         self._predictor = self._embedding = None
         self._memo = {}
-        self.propose(None)
+        self.propose(())
 
     def reserve(self, label: int) -> None:
         """Give no object a label up to this one, because it is in use."""
         self._next_id = max(self._next_id, label + 1)
 
-    def answer(self, prompts: Prompts) -> Proposal:
-        """Compute candidates; one more point than last time costs one decoding.
+    def answer(self, prompts: Sequence[Prompts]) -> Proposals:
+        """Compute candidates for each object; one more point than last time costs one decoding.
 
         Raises
         ------
@@ -101,60 +102,50 @@ class AnnotationSession:
             If the device has too little memory.
         """
         predictor, embedding, plane, memo = self._opened()
-        return Proposal(prompts, predictor.predict_sequence(embedding, prompts, memo), plane)
-
-    def answer_many(self, prompts: Sequence[Prompts]) -> list[Proposal]:
-        """Compute candidates of many objects in batches; errors as in `answer`."""
-        predictor, embedding, plane, _ = self._opened()
-        answers = predictor.predict_many(embedding, prompts)
-        return [Proposal(p, candidates, plane) for p, candidates in zip(prompts, answers, strict=True)]
+        if len(prompts) > 1 and all(each.ambiguous for each in prompts):
+            answers = predictor.predict_many(embedding, prompts)
+        else:
+            answers = [predictor.predict_sequence(embedding, each, memo) for each in prompts]
+        return tuple(Proposal(p, candidates, plane) for p, candidates in zip(prompts, answers, strict=True))
 
     def _opened(self) -> tuple[Predictor, Embedding, Plane, dict[Hashable, Candidates]]:
         if self._predictor is None or self._embedding is None:
             raise PromptError("The image is not embedded yet; press Start, or wait until it is.")
         return self._predictor, self._embedding, self._plane, self._memo
 
-    def propose(self, proposal: Proposal | None) -> None:
-        """Put candidates up for choice, or drop them."""
-        if proposal is None and self._proposal is None:
+    def propose(self, proposals: Proposals) -> None:
+        """Put candidates up for choice, one proposal an object; an empty tuple drops them."""
+        if not proposals and not self._proposals:
             return
-        self._proposal = proposal
-        self.proposed.emit(proposal)
+        self._proposals = proposals
+        self.proposed.emit(proposals)
 
-    def set_prompts(self, prompts: Prompts | None) -> None:
-        """Answer prompts and put the candidates up for choice; None drops them."""
-        self.propose(None if prompts is None else self.answer(prompts))
+    def set_prompts(self, prompts: Sequence[Prompts]) -> None:
+        """Answer prompts and put the candidates up for choice; no prompts drop them."""
+        self.propose(self.answer(prompts) if prompts else ())
 
-    def commit(self, choice: int | None = None) -> Object:
-        """Commit one candidate, the suggested one by default, as one step.
+    def commit(self, choice: int | None = None) -> Step:
+        """Commit one candidate of each proposal, the suggested one by default, all in one step.
+
+        Empty masks are left out.
 
         Raises
         ------
         PromptError
-            If there is nothing to commit: no candidates, none of this number, or an empty mask.
+            If there is nothing to commit: no candidates, none of this number, or only empty masks.
         """
-        if self._proposal is None:
+        if not self._proposals:
             raise PromptError("There are no candidates; click on a cell or draw a box around it.")
-        if choice is not None and not 0 <= choice < len(self._proposal.candidates):
-            raise PromptError(f"There is no candidate {choice + 1}; choose one that is shown.")
-        (committed,) = self.commit_many([self._proposal], choice)
-        return committed
-
-    def commit_many(self, proposals: Iterable[Proposal], choice: int | None = None) -> Step:
-        """Commit one candidate of each proposal, all in one step; empty masks are left out.
-
-        Raises
-        ------
-        PromptError
-            If no mask has any pixel.
-        """
-        filled = [proposal for proposal in proposals if proposal.chosen(choice).mask.any()]
+        for proposal in self._proposals:
+            if choice is not None and not 0 <= choice < len(proposal.candidates):
+                raise PromptError(f"There is no candidate {choice + 1}; choose one that is shown.")
+        filled = [proposal for proposal in self._proposals if proposal.chosen(choice).mask.any()]
         if not filled:
             raise PromptError("The mask is empty, so there is nothing to commit; add or move a point.")
         step = tuple(self._object(proposal, choice) for proposal in filled)
         self._done.append(step)
         self._undone.clear()
-        self.propose(None)
+        self.propose(())
         self.committed.emit(step)
         return step
 
