@@ -38,7 +38,7 @@ def test_train_when_stopped_and_resumed_then_the_weights_are_the_same(
     class Stop(Exception):
         pass
 
-    def stop_at_the_end_of_the_first_half(row: dict[str, float]) -> None:
+    def stop_at_the_end_of_the_first_half(_row: dict[str, float]) -> None:
         if (tmp_path / "halves" / "state.pt").exists():
             raise Stop
 
