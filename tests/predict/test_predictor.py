@@ -323,3 +323,14 @@ def test_predict_in_bfloat16_stays_near_float32(small: LoadedModel) -> None:
     assert other.embed(image).levels[0].features.embedding.dtype == torch.bfloat16
     spread = exact.low_res_logits.std()
     assert np.abs(exact.low_res_logits - rough.low_res_logits).mean() < 0.1 * spread + 0.02
+
+
+def test_predict_at_a_scale_above_one_puts_the_mask_at_the_point(
+    discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(discs.sam, "config", replace(discs.sam.config, scales=(2.0, 1.0)))
+    predictor = Predictor(discs)
+    embedded = predictor.embed(np.zeros((101, 77), np.uint8))
+    candidates = predictor.predict(embedded, click(60.3, 40.8))
+    assert {item.frame.scale for item in candidates.items} == {2.0, 1.0}
+    np.testing.assert_allclose(middle(candidates.masks[0]), (60.3, 40.8), atol=0.5)
