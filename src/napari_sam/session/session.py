@@ -75,6 +75,11 @@ class AnnotationSession:
         """Whether there is a commit to bring back."""
         return bool(self._undone)
 
+    @property
+    def next_id(self) -> int:
+        """The label that the next object will get."""
+        return self._next_id
+
     def open(self, predictor: Predictor, embedding: Embedding, plane: Plane = ()) -> None:
         """Work on another embedding, of a plane of the image; committed objects stay."""
         self._predictor, self._embedding, self._plane = predictor, embedding, plane

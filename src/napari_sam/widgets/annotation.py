@@ -1,0 +1,227 @@
+"""One image being annotated: prompts heard, candidates shown, commits written."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_sam.errors import NapariSamError
+from napari_sam.predict import Embedding, Predictor
+from napari_sam.predict.image import to_rgb
+from napari_sam.session import AnnotationSession, Plane
+
+from .candidate_view import CandidateView
+from .label_writer import LabelWriter
+from .planes import alignment, image_shape, plane_under_sliders, read_plane
+from .prompt_layers import PromptLayers
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+    from .jobs import Job, Jobs
+
+Load = Callable[["Job"], Predictor]
+KEPT_PLANES = 4
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A plane that is ready for prompts: its predictor, its embedding, and its (Y, X, 3) uint8 picture."""
+
+    predictor: Predictor
+    embedding: Embedding
+    picture: NDArray[np.uint8]
+
+
+class Annotation:
+    """Ties a session to the layers of a viewer.
+
+    Signals
+    -------
+    said : str
+        One sentence for the person.
+    failed : str
+        One sentence about what went wrong.
+    stopped
+        A layer that it needs is gone.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : napari.layers.Image
+    labels : napari.layers.Labels or None
+        Where commits go; None for a new layer.
+    load : callable
+        Makes the predictor; called in the worker.
+    jobs : Jobs
+        Runs what takes long.
+    """
+
+    said = Signal(str)
+    failed = Signal(str)
+    stopped = Signal()
+
+    def __init__(
+        self, viewer: ViewerModel, image: Image, labels: Labels | None, load: Load, jobs: Jobs
+    ) -> None:
+        self.session = AnnotationSession()
+        self._viewer, self._image, self._load, self._jobs = viewer, image, load, jobs
+        self._plane = plane_under_sliders(image, viewer.dims)
+        self._opened: dict[Plane, Opened] = {}
+        if labels is None:
+            empty = np.zeros(image_shape(image), np.int32)
+            labels = viewer.add_labels(empty, name=f"{image.name} cells", **alignment(image))
+        self.writer = LabelWriter(self.session, labels)
+        self.view = CandidateView(viewer, image)
+        self.prompts = PromptLayers(viewer, image)
+        self._bind_keys()
+        self.session.proposed.connect(self.view.show)
+        self.prompts.changed.connect(self._ask)
+        viewer.dims.events.point.connect(self._moved)
+        viewer.layers.events.removed.connect(self._layer_removed)
+        image.events.data.connect(self._image_changed)
+        self.prompts.use_points()
+        self._open()
+
+    @property
+    def picture(self) -> NDArray[np.uint8] | None:
+        """The plane's pixels for people, (Y, X, 3) uint8, once it is open."""
+        opened = self._opened.get(self._plane)
+        return None if opened is None else opened.picture
+
+    def close(self) -> None:
+        """Stop: prompts and candidates go, labels stay."""
+        self._jobs.cancel()
+        self._viewer.dims.events.point.disconnect(self._moved)
+        self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._image.events.data.disconnect(self._image_changed)
+        self.prompts.changed.disconnect(self._ask)
+        self.session.proposed.disconnect(self.view.show)
+        self.session.close()
+        self.writer.close()
+        self.prompts.close()
+        self.view.close()
+        self._opened.clear()
+
+    def _bind_keys(self) -> None:
+        for number in range(3):
+            self.prompts.bind(str(number + 1), lambda choice=number: self.commit(choice))
+        self.prompts.bind("Enter", self.commit)
+        self.prompts.bind("Escape", self.clear)
+        self.prompts.bind("Control-Z", self.undo)
+        self.prompts.bind("Control-Shift-Z", self.redo)
+        self.prompts.bind("N", self.swap_polarity)
+        self.prompts.bind("P", self.prompts.use_points)
+        self.prompts.bind("B", self.prompts.use_boxes)
+
+    def swap_polarity(self) -> None:
+        """Let the next clicks be of the other kind."""
+        self.prompts.positive = not self.prompts.positive
+
+    def commit(self, choice: int | None = None) -> None:
+        """Commit one candidate, or the suggested one of each object that has a box."""
+        try:
+            self.writer.check_room(self.session.next_id + len(self.session.proposals))
+            step = self.session.commit(choice)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        self.prompts.clear()
+        made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
+        self.said.emit(f"Committed {made}. {len(self.session.objects)} so far.")
+
+    def clear(self) -> None:
+        """Drop the prompts and their candidates."""
+        if self.session.ready:
+            self._jobs.cancel()
+        self.prompts.clear()
+        self.session.propose(())
+
+    def undo(self) -> None:
+        """Take back the last commit."""
+        step = self.session.undo()
+        self.said.emit(f"Took back {counted(len(step))}.")
+
+    def redo(self) -> None:
+        """Bring back the last commit that was taken back."""
+        step = self.session.redo()
+        self.said.emit(f"Brought back {counted(len(step))}.")
+
+    def _open(self) -> None:
+        """Embed the plane that is seen, unless it is at hand."""
+        self.session.close()
+        if self._plane in self._opened:
+            self._embedded((self._plane, self._opened[self._plane]))
+            return
+        plane = self._plane
+        self._jobs.run("Reading the image", lambda job: (plane, self._embed(job, plane)), self._embedded)
+
+    def _embed(self, job: Job, plane: Plane) -> Opened:
+        """Run in the worker."""
+        predictor = self._load(job)
+        pixels = read_plane(self._image, plane)
+        embedding = predictor.embed(pixels, progress=job.progress, cancelled=job.cancelled)
+        picture = np.ascontiguousarray(to_rgb(pixels)[0].transpose(1, 2, 0)).astype(np.uint8)
+        return Opened(predictor, embedding, picture)
+
+    def _embedded(self, answer: tuple[Plane, Opened]) -> None:
+        plane, opened = answer
+        self._opened.pop(plane, None)
+        self._opened[plane] = opened
+        while len(self._opened) > KEPT_PLANES:
+            del self._opened[next(iter(self._opened))]
+        self.session.open(opened.predictor, opened.embedding, plane)
+        self.said.emit("Ready: click on a cell, or draw a box around it.")
+        self._ask()
+
+    def _ask(self) -> None:
+        """Answer the prompts that are on the plane now."""
+        if not self.session.ready:
+            return
+        try:
+            prompts = self.prompts.read(self._plane)
+        except NapariSamError as error:
+            self._jobs.cancel()
+            self.session.propose(())
+            self.failed.emit(str(error))
+            return
+        if prompts:
+            self._jobs.run("Segmenting", lambda _: self.session.answer(prompts), self.session.propose)
+        else:
+            self._jobs.cancel()
+            self.session.propose(())
+
+    def _moved(self) -> None:
+        try:
+            plane = plane_under_sliders(self._image, self._viewer.dims)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        if plane != self._plane:
+            self._plane = plane
+            self._open()
+
+    def _image_changed(self) -> None:
+        self._opened.clear()
+        if image_shape(self._image) != tuple(self.writer.labels.data.shape):
+            self.failed.emit("The image has another shape now, so annotation stopped; your labels are kept.")
+            self.stopped.emit()
+            return
+        self._open()
+
+    def _layer_removed(self, event: Any) -> None:
+        needed = (self._image, self.writer.labels, self.prompts.points, self.prompts.boxes, self.view.layer)
+        if event.value in needed:
+            self.failed.emit(f"The layer {event.value.name!r} was removed, so annotation stopped.")
+            self.stopped.emit()
+
+
+def counted(labels: int) -> str:
+    """Return "1 label", "2 labels" and so on."""
+    return f"{labels} label{'' if labels == 1 else 's'}"

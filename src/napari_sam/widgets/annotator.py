@@ -1,0 +1,246 @@
+"""The dock widget "Segment Anything"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from napari_sam.errors import NapariSamError
+
+from .jobs import Job, Jobs
+from .panel import NEW_LABELS, Panel
+
+if TYPE_CHECKING:
+    import napari
+    from napari.layers import Layer
+
+    from napari_sam.predict import Predictor
+    from napari_sam.weights import ModelEntry
+
+    from .annotation import Annotation
+
+DEFAULT_MODEL = "cell-tiny"
+FROM_FILE = "from a file..."
+
+
+class AnnotatorWidget(QWidget):
+    """Choose an image and a model, start, and annotate.
+
+    Importing torch, loading the model and everything else that takes long happens in a thread.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari passes it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._predictors: dict[tuple[str, str], Predictor] = {}
+        self.annotation: Annotation | None = None
+        self.panel = Panel(self)
+        self.jobs = Jobs(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.panel)
+        self._connect()
+        self.panel.set_choices(self.panel.model, [DEFAULT_MODEL])
+        self.panel.set_pending(0)
+        self.reset_choices()
+        self.jobs.run("Getting ready", _known_models, self._show_models)
+
+    def _connect(self) -> None:
+        panel, jobs = self.panel, self.jobs
+        panel.start_asked.connect(self._start_or_stop)
+        panel.cancel_asked.connect(self._cancel)
+        panel.commit_asked.connect(lambda: self.annotation and self.annotation.commit())
+        panel.clear_asked.connect(lambda: self.annotation and self.annotation.clear())
+        panel.undo_asked.connect(lambda: self.annotation and self.annotation.undo())
+        panel.thumbnails.chosen.connect(lambda choice: self.annotation and self.annotation.commit(choice))
+        panel.tool_asked.connect(self._use_tool)
+        panel.outside_asked.connect(self._set_outside)
+        panel.model.activated.connect(self._model_chosen)
+        jobs.started.connect(panel.show_job)
+        jobs.progressed.connect(panel.show_progress)
+        jobs.idle.connect(panel.hide_job)
+        jobs.failed.connect(self._fail)
+        events = self._viewer.layers.events
+        for event in (events.inserted, events.removed, events.reordered):
+            event.connect(self.reset_choices)
+
+    def event(self, event: QEvent) -> bool:
+        """Stop when napari takes the dock away."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.stop()
+        return bool(super().event(event))
+
+    def closeEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
+        """Stop when the widget is closed on its own."""
+        self.stop()
+        super().closeEvent(event)
+
+    def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002 (napari calls it with or without)
+        """Offer the layers that there are now."""
+        from napari.layers import Image, Labels
+
+        if self.annotation is not None:
+            return
+        self.panel.set_choices(self.panel.image, self._names(Image))
+        self.panel.set_choices(self.panel.labels, [NEW_LABELS, *self._names(Labels)])
+
+    def _names(self, kind: type[Layer]) -> list[str]:
+        return [layer.name for layer in self._viewer.layers if isinstance(layer, kind)]
+
+    def start(self) -> None:
+        """Start annotating what is chosen."""
+        from .annotation import Annotation
+
+        if not self.panel.image.currentText():
+            self._fail("There is no image; open one, or try File > Open Sample.")
+            return
+        self.panel.say("")
+        image = self._viewer.layers[self.panel.image.currentText()]
+        name = self.panel.labels.currentText()
+        labels = None if name == NEW_LABELS else self._viewer.layers[name]
+        model, device = self.panel.model.currentData() or DEFAULT_MODEL, self.panel.device.currentText()
+        try:
+            check_labels(image, labels)
+            annotation = Annotation(
+                self._viewer, image, labels, lambda job: self._predictor(job, model, device), self.jobs
+            )
+        except NapariSamError as error:
+            self._fail(str(error))
+            return
+        self._attach(annotation)
+
+    def _attach(self, annotation: Annotation) -> None:
+        self.annotation = annotation
+        annotation.said.connect(self.panel.say)
+        annotation.failed.connect(self._fail)
+        annotation.stopped.connect(self.stop)
+        annotation.session.proposed.connect(self._show_proposals)
+        annotation.prompts.polarity_changed.connect(self._show_polarity)
+        self.panel.set_running(True)
+        self.panel.set_pending(0)
+
+    def stop(self) -> None:
+        """Stop annotating; labels stay."""
+        annotation, self.annotation = self.annotation, None
+        if annotation is None:
+            self.jobs.cancel()
+            return
+        annotation.said.disconnect(self.panel.say)
+        annotation.failed.disconnect(self._fail)
+        annotation.stopped.disconnect(self.stop)
+        annotation.session.proposed.disconnect(self._show_proposals)
+        annotation.prompts.polarity_changed.disconnect(self._show_polarity)
+        annotation.close()
+        self.panel.set_running(False)
+        self.panel.set_pending(0)
+        self.reset_choices()
+
+    def _start_or_stop(self) -> None:
+        if self.annotation is None:
+            self.start()
+        else:
+            self.stop()
+
+    def _cancel(self) -> None:
+        """Cancel a job; without an embedding there is nothing to annotate on, so stop."""
+        self.jobs.cancel()
+        if self.annotation is not None and not self.annotation.session.ready:
+            self.stop()
+        self.panel.say("Cancelled.")
+
+    def _predictor(self, job: Job, model: str, device: str) -> Predictor:
+        """Return the predictor of a model, loading it if it is not at hand; runs in the worker."""
+        from napari_sam.predict import Predictor
+        from napari_sam.weights import load_model
+
+        key = (model, device)
+        if key not in self._predictors:
+            loaded = load_model(model, device, progress=job.progress)
+            self._predictors.clear()  # one model's memory is enough
+            self._predictors[key] = Predictor(loaded)
+        return self._predictors[key]
+
+    def _show_models(self, entries: tuple[ModelEntry, ...]) -> None:
+        combo = self.panel.model
+        chosen = combo.currentData() or DEFAULT_MODEL
+        combo.clear()
+        for entry in entries:
+            combo.addItem(entry.name + _note(entry), entry.name)
+            combo.setItemData(
+                combo.count() - 1, f"{entry.title}; {entry.licence}", role=3
+            )  # Qt's tooltip role
+        combo.addItem(FROM_FILE, None)
+        combo.setCurrentIndex(max(combo.findData(chosen), 0))
+
+    def _model_chosen(self, index: int) -> None:
+        combo = self.panel.model
+        if combo.itemText(index) != FROM_FILE:
+            return
+        path, _ = QFileDialog.getOpenFileName(self, "Weights", "", "Weights (*.pth *.pt *.safetensors)")
+        if path:
+            combo.insertItem(0, path.rsplit("/", 1)[-1], path)
+        combo.setCurrentIndex(0)
+
+    def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
+        self.panel.set_pending(len(proposals))
+        picture = None if self.annotation is None else self.annotation.picture
+        if len(proposals) == 1 and picture is not None:
+            self.panel.thumbnails.show_candidates(proposals[0].candidates, picture)
+            self.panel.say("")
+        else:
+            self.panel.thumbnails.clear()
+
+    def _use_tool(self, tool: str) -> None:
+        if self.annotation is not None:
+            prompts = self.annotation.prompts
+            (prompts.use_points if tool == "points" else prompts.use_boxes)()
+
+    def _set_outside(self, outside: bool) -> None:
+        if self.annotation is not None:
+            self.annotation.prompts.positive = not outside
+
+    def _show_polarity(self, positive: bool) -> None:
+        self.panel.set_outside(not positive)
+
+    def _fail(self, text: str) -> None:
+        self.panel.say(text, error=True)
+
+
+def check_labels(image: Any, labels: Any) -> None:
+    """Make sure that a Labels layer fits an image.
+
+    Raises
+    ------
+    ImageError
+        If the shapes differ.
+    """
+    from napari_sam.errors import ImageError
+
+    from .planes import image_shape
+
+    if labels is not None and tuple(labels.data.shape) != image_shape(image):
+        raise ImageError(
+            f"The Labels layer {labels.name!r} has the shape {tuple(labels.data.shape)} and the image"
+            f" {image_shape(image)}; choose one of the image's shape, or a new one."
+        )
+
+
+def _known_models(_: Job) -> tuple[ModelEntry, ...]:
+    """Run in the worker: importing the lower floors takes a second or two."""
+    import napari_sam.session  # noqa: F401
+    from napari_sam.weights import list_models
+
+    return list_models()
+
+
+def _note(entry: ModelEntry) -> str:
+    if entry.here:
+        return ""
+    return f" (download {entry.bytes / 1e6:.0f} MB)" if entry.bytes else " (download)"

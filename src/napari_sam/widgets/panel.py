@@ -1,0 +1,212 @@
+"""The dock's form: what can be chosen and pressed, shown and said; it knows nothing of models or layers."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtWidgets import (
+    QCheckBox,
+    QComboBox,
+    QFormLayout,
+    QHBoxLayout,
+    QLabel,
+    QProgressBar,
+    QPushButton,
+    QVBoxLayout,
+    QWidget,
+)
+from superqt import QCollapsible
+
+from .thumbnails import Thumbnails
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+NEW_LABELS = "new Labels layer"
+DEVICES = ("auto", "cpu", "cuda", "mps")
+KEYS = (
+    ("click", "point inside the cell"),
+    ("Alt + click", "point outside it"),
+    ("N", "swap inside and outside"),
+    ("P, B", "draw points, draw boxes"),
+    ("1, 2, 3", "commit that candidate"),
+    ("Enter", "commit the suggested one (*), or all boxes"),
+    ("Esc", "drop the prompts"),
+    ("Ctrl+Z, Ctrl+Shift+Z", "take back a commit, bring it back"),
+)
+PATIENCE = 250
+"""Milliseconds until a job is worth a progress bar."""
+
+
+class Panel(QWidget):
+    """Setters for what is shown, signals for what was asked.
+
+    Signals
+    -------
+    start_asked, cancel_asked, commit_asked, clear_asked, undo_asked
+        A button was pressed.
+    tool_asked : str
+        ``"points"`` or ``"boxes"``.
+    outside_asked : bool
+        Whether the next points are outside the object.
+    """
+
+    start_asked = Signal()
+    cancel_asked = Signal()
+    commit_asked = Signal()
+    clear_asked = Signal()
+    undo_asked = Signal()
+    tool_asked = Signal(str)
+    outside_asked = Signal(bool)
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.image, self.labels, self.model, self.device = (QComboBox(self) for _ in range(4))
+        self.device.addItems(DEVICES)
+        self.labels.addItem(NEW_LABELS)
+        self.thumbnails = Thumbnails(self)
+        self._build()
+        self._timer = QTimer(self)
+        self._timer.setSingleShot(True)
+        self._timer.setInterval(PATIENCE)
+        self._timer.timeout.connect(lambda: self._progress_row.setVisible(True))
+        self.set_running(False)
+
+    def _build(self) -> None:
+        layout = QVBoxLayout(self)
+        form = QFormLayout()
+        form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
+        rows = (
+            ("Image", self.image, "The layer to segment; of a stack, the plane that is seen"),
+            ("Labels", self.labels, "Where committed cells go"),
+            ("Model", self.model, "cell-tiny comes with the plugin; others are downloaded when first used"),
+            ("Device", self.device, "auto takes a graphics card where there is one"),
+        )
+        for title, combo, tip in rows:
+            combo.setToolTip(tip)
+            combo.setMinimumWidth(80)
+            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            form.addRow(title, combo)
+        layout.addLayout(form)
+        self.start = self._button(
+            "Start", "Read the image and make layers for prompts and labels", self.start_asked
+        )
+        layout.addWidget(self.start)
+        layout.addWidget(self._build_progress())
+        layout.addWidget(self._build_tools())
+        layout.addWidget(self.thumbnails)
+        layout.addWidget(self._build_actions())
+        self.status = QLabel(self)
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        layout.addWidget(self.status)
+        layout.addWidget(self._build_help())
+        layout.addStretch()
+
+    def _build_progress(self) -> QWidget:
+        self._progress_row = QWidget(self)
+        row = QHBoxLayout(self._progress_row)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.progress = QProgressBar(self)
+        self.cancel = self._button("Cancel", "Stop what is going on", self.cancel_asked)
+        row.addWidget(self.progress, 1)
+        row.addWidget(self.cancel)
+        self._progress_row.setVisible(False)
+        return self._progress_row
+
+    def _build_tools(self) -> QWidget:
+        self._tools = QWidget(self)
+        row = QHBoxLayout(self._tools)
+        row.setContentsMargins(0, 0, 0, 0)
+        for title, tool, tip in (
+            ("Points", "points", "Click on a cell (P)"),
+            ("Boxes", "boxes", "Draw a box around a cell, or one around each of many (B)"),
+        ):
+            button = QPushButton(title, self)
+            button.setToolTip(tip)
+            button.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
+            row.addWidget(button)
+        self.outside = QCheckBox("outside", self)
+        self.outside.setToolTip("Clicks say what is not the cell (N); Alt + click does so once")
+        self.outside.toggled.connect(self.outside_asked)
+        row.addWidget(self.outside)
+        return self._tools
+
+    def _build_actions(self) -> QWidget:
+        self._actions = QWidget(self)
+        row = QHBoxLayout(self._actions)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.commit = self._button("Commit", "Commit the suggested candidate (Enter)", self.commit_asked)
+        self.clear = self._button("Clear", "Drop the prompts (Esc)", self.clear_asked)
+        self.undo = self._button("Undo", "Take back the last commit (Ctrl+Z)", self.undo_asked)
+        for button in (self.commit, self.clear, self.undo):
+            row.addWidget(button)
+        return self._actions
+
+    def _build_help(self) -> QWidget:
+        text = "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in KEYS)
+        keys = QLabel(f"<table>{text}</table>", self)
+        keys.setWordWrap(True)
+        box = QCollapsible("Keys", self)
+        box.addWidget(keys)
+        box.expand(animate=False)
+        return box
+
+    def _button(self, title: str, tip: str, signal: Signal) -> QPushButton:
+        button = QPushButton(title, self)
+        button.setToolTip(tip)
+        button.clicked.connect(lambda: signal.emit())  # noqa: PLW0108 (clicked says more)
+        return button
+
+    def set_choices(self, combo: QComboBox, names: Sequence[str], *, keep: bool = True) -> None:
+        """Offer other names in a combo box, keeping the chosen one if it is still there."""
+        chosen = combo.currentText()
+        with QSignalBlocker(combo):
+            combo.clear()
+            combo.addItems(list(names))
+            if keep and chosen in names:
+                combo.setCurrentText(chosen)
+
+    def set_running(self, running: bool) -> None:
+        """Enable what can be done before Start, or after it."""
+        for combo in (self.image, self.labels, self.model, self.device):
+            combo.setEnabled(not running)
+        self.start.setText("Stop" if running else "Start")
+        for row in (self._tools, self._actions):
+            row.setEnabled(running)
+        if not running:
+            self.thumbnails.clear()
+
+    def set_pending(self, objects: int) -> None:
+        """Say how many objects a commit would add."""
+        self.commit.setText(f"Commit all {objects}" if objects > 1 else "Commit")
+        self.commit.setEnabled(objects > 0)
+        self.clear.setEnabled(objects > 0)
+
+    def set_outside(self, outside: bool) -> None:
+        """Show which kind of point comes next."""
+        with QSignalBlocker(self.outside):
+            self.outside.setChecked(outside)
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Show one sentence."""
+        self.status.setStyleSheet("color: #ff8a80;" if error else "")
+        self.status.setText(text)
+
+    def show_job(self, title: str) -> None:
+        """Show that something is going on, if it takes a while."""
+        self.progress.setRange(0, 0)
+        self.progress.setFormat(title)
+        self._timer.start()
+
+    def show_progress(self, done: int, total: int) -> None:
+        """Show how far it is; a total of 0 is unknown."""
+        # Qt counts in 32 bits, and downloads are larger than that
+        self.progress.setRange(0, 1000 if total else 0)
+        self.progress.setValue(round(1000 * done / total) if total else 0)
+
+    def hide_job(self) -> None:
+        """Show that nothing is going on."""
+        self._timer.stop()
+        self._progress_row.setVisible(False)

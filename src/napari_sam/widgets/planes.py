@@ -1,0 +1,56 @@
+"""The plane of an image layer that is seen, and how to lay other layers over it."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam.errors import ImageError
+
+if TYPE_CHECKING:
+    from napari.components import Dims
+    from napari.layers import Image
+
+    from napari_sam.session import Plane
+
+ALIGNED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+
+
+def plane_under_sliders(image: Image, dims: Dims) -> Plane:
+    """Return the index of the visible plane on the axes before (Y, X).
+
+    Raises
+    ------
+    ImageError
+        If the layer is not seen in 2-D along its last two axes.
+    """
+    if image.ndim < 2:
+        raise ImageError("This image has one axis only; choose one with rows and columns.")
+    shown = tuple(dims.displayed[-2:])
+    if dims.ndisplay != 2 or shown != (dims.ndim - 2, dims.ndim - 1):
+        raise ImageError(
+            "Prompts need the 2-D view of the last two axes; switch 3-D off and roll the axes back."
+        )
+    if image.ndim == 2:
+        return ()
+    world = np.asarray(dims.point, float)[-image.ndim :]
+    index = np.rint(np.asarray(image.world_to_data(world))[:-2]).astype(int)
+    return tuple(int(i) for i in np.clip(index, 0, np.array(image_shape(image)[:-2]) - 1))
+
+
+def image_shape(image: Image) -> tuple[int, ...]:
+    """Return the shape of the finest level, without RGB channels."""
+    data = image.data[0] if image.multiscale else image.data
+    return tuple(int(n) for n in data.shape[: image.ndim])
+
+
+def read_plane(image: Image, plane: Plane) -> np.ndarray[Any, Any]:
+    """Return the pixels of a plane, (Y, X) or (Y, X, C), computing no more of a lazy image than that."""
+    data = image.data[0] if image.multiscale else image.data
+    return np.asarray(data[plane])
+
+
+def alignment(image: Image) -> dict[str, Any]:
+    """Return the options that lay another layer over the image."""
+    return {name: getattr(image, name) for name in ALIGNED if hasattr(image, name)}

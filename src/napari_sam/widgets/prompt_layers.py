@@ -1,0 +1,190 @@
+"""The two layers a person prompts with: points inside and outside, and boxes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_sam.predict.prompts import Prompts
+
+from .planes import alignment
+
+if TYPE_CHECKING:
+    from collections.abc import Generator
+
+    from napari.components import ViewerModel
+    from napari.layers import Image, Points, Shapes
+    from numpy.typing import NDArray
+
+    from napari_sam.session import Plane
+
+INSIDE, OUTSIDE = "inside", "outside"
+COLOURS = {INSIDE: "#2fc46b", OUTSIDE: "#ff3b30"}
+SYMBOLS = {INSIDE: "disc", OUTSIDE: "x"}
+BOX_COLOUR = "#ffd23f"
+SMALLEST_BOX = 1.0
+"""A click makes a rectangle of 0.6 pixels; a box is drawn, and larger."""
+POINT_SIZE = 10
+"""On the screen, in pixels, whatever the zoom."""
+
+
+class PromptLayers:
+    """A Points and a Shapes layer over an image, read together.
+
+    Signals
+    -------
+    changed
+        The prompts are others now.
+    polarity_changed : bool
+        The next click is positive, or negative.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : napari.layers.Image
+        What to lie over.
+    """
+
+    changed = Signal()
+    polarity_changed = Signal(bool)
+
+    def __init__(self, viewer: ViewerModel, image: Image) -> None:
+        self._viewer = viewer
+        self._positive = True
+        aligned = alignment(image)
+        self.boxes: Shapes = viewer.add_shapes(
+            ndim=image.ndim, name="Boxes", face_color="transparent", edge_color=BOX_COLOUR, **aligned
+        )
+        self.points: Points = viewer.add_points(
+            np.zeros((0, image.ndim)),
+            ndim=image.ndim,
+            name="Points",
+            features={"label": np.array([], dtype=object)},
+            face_color=COLOURS[INSIDE],
+            border_color="white",
+            size=POINT_SIZE / float(image.scale[-1]),
+            canvas_size_limits=(POINT_SIZE, POINT_SIZE),
+            **aligned,
+        )
+        self.points.mouse_drag_callbacks.insert(0, self._choose_polarity)
+        self._zoomed()
+        viewer.camera.events.zoom.connect(self._zoomed)
+        self.points.events.data.connect(self._points_changed)
+        self.boxes.events.data.connect(self._boxes_changed)
+
+    @property
+    def positive(self) -> bool:
+        """Whether the next click without a modifier says "inside"."""
+        return self._positive
+
+    @positive.setter
+    def positive(self, value: bool) -> None:
+        if value != self._positive:
+            self._positive = value
+            self._point_looks(value)
+            self.polarity_changed.emit(value)
+
+    def close(self) -> None:
+        """Stop listening and take the layers away."""
+        self._viewer.camera.events.zoom.disconnect(self._zoomed)
+        self.points.events.data.disconnect(self._points_changed)
+        self.boxes.events.data.disconnect(self._boxes_changed)
+        for layer in (self.points, self.boxes):
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
+
+    def bind(self, key: str, act: Callable[[], None]) -> None:
+        """Let a key act while one of the two layers is active."""
+        for layer in (self.points, self.boxes):
+            layer.bind_key(key, lambda _: act(), overwrite=True)
+
+    def use_points(self) -> None:
+        """Let the next click be a point."""
+        self._viewer.layers.selection.active = self.points
+        self.points.mode = "add"
+
+    def use_boxes(self) -> None:
+        """Let the next drag be a box."""
+        self._viewer.layers.selection.active = self.boxes
+        self.boxes.mode = "add_rectangle"
+
+    def clear(self) -> None:
+        """Take all prompts away, silently."""
+        for layer in (self.points, self.boxes):
+            with layer.events.data.blocker():
+                layer.selected_data = set()
+                layer.data = np.zeros((0, layer.ndim)) if layer is self.points else []
+
+    def read(self, plane: Plane) -> list[Prompts]:
+        """Return the prompts on a plane, one an object.
+
+        Points and at most one box are one object; several boxes are one object each, with the points
+        that lie in them.
+
+        Raises
+        ------
+        PromptError
+            If the prompts make no sense together.
+        """
+        points, labels = self._points_on(plane)
+        boxes = self._boxes_on(plane)
+        if len(boxes) < 2:
+            if not len(points) and not boxes:
+                return []
+            return [Prompts(points, labels, boxes[0] if boxes else None)]
+        together = []
+        for box in boxes:
+            inside = np.array([_contains(box, point) for point in points], bool)
+            together.append(Prompts(points[inside], labels[inside], box))
+        return together
+
+    def _points_on(self, plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        data = np.asarray(self.points.data, float)
+        here = (np.rint(data[:, :-2]) == np.array(plane)).all(axis=1)
+        labels = np.array([value != OUTSIDE for value in self.points.features["label"]], np.int64)
+        return data[here, -2:], labels[here]
+
+    def _boxes_on(self, plane: Plane) -> list[tuple[float, float, float, float]]:
+        boxes = []
+        for vertices in map(np.asarray, self.boxes.data):
+            low, high = vertices[:, -2:].min(axis=0), vertices[:, -2:].max(axis=0)
+            here = (np.rint(vertices[0, :-2]) == np.array(plane)).all()
+            if here and (high - low >= SMALLEST_BOX).all():
+                boxes.append((float(low[0]), float(low[1]), float(high[0]), float(high[1])))
+        return boxes
+
+    def _choose_polarity(self, _: Points, event: Any) -> Generator[None, None, None]:
+        """Before a click adds its point: with Alt it is of the other kind."""
+        self._point_looks(self._positive != ("Alt" in event.modifiers))
+        yield
+
+    def _point_looks(self, positive: bool) -> None:
+        kind = INSIDE if positive else OUTSIDE
+        with self.points.events.data.blocker():
+            self.points.selected_data = set()
+            self.points.feature_defaults = {"label": [kind]}
+            self.points.current_face_color = COLOURS[kind]
+            self.points.current_symbol = SYMBOLS[kind]
+
+    def _zoomed(self) -> None:
+        """Keep the boxes' lines of one width on the screen."""
+        pixel = 1 / max(self._viewer.camera.zoom, 1e-6) / float(self.points.scale[-1])
+        with self.boxes.events.data.blocker():
+            self.boxes.current_edge_width = 2 * pixel
+            if self.boxes.nshapes:
+                self.boxes.edge_width = 2 * pixel
+
+    def _points_changed(self, event: Any) -> None:
+        if event.action in ("added", "removed", "changed"):
+            self.changed.emit()
+
+    def _boxes_changed(self, event: Any) -> None:
+        if event.action in ("added", "removed", "changed"):
+            self.changed.emit()
+
+
+def _contains(box: tuple[float, float, float, float], point: NDArray[np.float64]) -> bool:
+    return bool(box[0] <= point[0] <= box[2] and box[1] <= point[1] <= box[3])
