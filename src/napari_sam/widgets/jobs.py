@@ -72,11 +72,11 @@ class Jobs(QObject):
     """
 
     started = Signal(str)
-    progressed = Signal(int, int)
+    progressed = Signal(object, object)  # Qt's int has 32 bits; downloads are larger
     failed = Signal(str)
     idle = Signal()
     _ended = Signal(object, object, object)
-    _reported = Signal(object, int, int)
+    _reported = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)

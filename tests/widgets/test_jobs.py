@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+from threading import Event
+from typing import Any
+
+import pytest
+
+from napari_sam.errors import ImageError
+from napari_sam.widgets.jobs import Job, Jobs
+
+
+@pytest.fixture
+def jobs(qapp: Any) -> Any:  # noqa: ARG001 (Qt has to be there)
+    jobs = Jobs()
+    yield jobs
+    jobs.close()
+
+
+def test_a_job_when_it_ends_then_its_answer_arrives_between_started_and_idle(jobs: Jobs, qtbot: Any) -> None:
+    heard: list[Any] = []
+    jobs.started.connect(heard.append)
+    jobs.idle.connect(lambda: heard.append("idle"))
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Counting", lambda _: 3, heard.append)
+        assert jobs.busy
+    assert heard == ["Counting", 3, "idle"]
+    assert not jobs.busy
+
+
+def test_a_job_when_it_reports_then_progress_arrives_also_beyond_32_bits(jobs: Jobs, qtbot: Any) -> None:
+    heard: list[tuple[int, int]] = []
+    jobs.progressed.connect(lambda done, total: heard.append((done, total)))
+    size = 2_564_550_879  # bytes of the largest download
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Downloading", lambda job: job.progress(size - 1, size), lambda _: None)
+    assert heard == [(size - 1, size)]
+
+
+def test_a_job_when_a_newer_one_starts_then_its_late_answer_is_dropped(jobs: Jobs, qtbot: Any) -> None:
+    go, answers = Event(), []
+
+    def old(_: Job) -> str:
+        go.wait(10)
+        return "old"
+
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Old", old, answers.append)
+        jobs.run("New", lambda _: "new", answers.append)
+        go.set()
+    assert answers == ["new"]
+
+
+def test_a_job_when_cancelled_then_it_stops_at_its_next_report_and_says_nothing(
+    jobs: Jobs, qtbot: Any
+) -> None:
+    begun, go, passed, answers, failures = Event(), Event(), Event(), [], []
+    jobs.failed.connect(failures.append)
+
+    def work(job: Job) -> str:
+        begun.set()
+        go.wait(10)
+        job.progress(1, 2)
+        passed.set()
+        return "answer"
+
+    jobs.run("Embedding", work, answers.append)
+    assert begun.wait(10)
+    with qtbot.waitSignal(jobs.idle):
+        jobs.cancel()
+    go.set()
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Next", lambda _: None, lambda _: None)
+    assert not passed.is_set()
+    assert (answers, failures) == ([], [])
+
+
+@pytest.mark.parametrize(
+    ("error", "start"),
+    [
+        (ImageError("The image is empty; open another."), "The image is empty; open another."),
+        (KeyError("x"), "Something went wrong"),
+    ],
+)
+def test_a_job_when_it_fails_then_one_sentence_says_so(
+    jobs: Jobs, qtbot: Any, error: Exception, start: str
+) -> None:
+    said: list[str] = []
+    jobs.failed.connect(said.append)
+
+    def work(_: Job) -> None:
+        raise error
+
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Failing", work, lambda _: pytest.fail("there is no answer"))
+    assert len(said) == 1
+    assert said[0].startswith(start)
+    assert "\n" not in said[0]
