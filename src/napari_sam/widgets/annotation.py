@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
+from superqt.utils import qdebounced
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Embedding, Predictor
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 Load = Callable[["Job"], Predictor]
 KEPT_PLANES = 4
+PATIENCE = 150
+"""Milliseconds that the sliders have to rest before a plane is read."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -86,6 +89,7 @@ class Annotation:
         viewer.dims.events.point.connect(self._moved)
         viewer.layers.events.removed.connect(self._layer_removed)
         image.events.data.connect(self._image_changed)
+        self._open_soon = qdebounced(self._open, timeout=PATIENCE)
         self.prompts.use_points()
         self._open()
 
@@ -97,6 +101,7 @@ class Annotation:
 
     def close(self) -> None:
         """Stop: prompts and candidates go, labels stay."""
+        self._open_soon.cancel()
         self._jobs.cancel()
         self._viewer.dims.events.point.disconnect(self._moved)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
@@ -205,7 +210,9 @@ class Annotation:
             return
         if plane != self._plane:
             self._plane = plane
-            self._open()
+            self.session.close()
+            self._jobs.cancel()
+            self._open_soon()
 
     def _image_changed(self) -> None:
         self._opened.clear()
@@ -216,7 +223,8 @@ class Annotation:
         self._open()
 
     def _layer_removed(self, event: Any) -> None:
-        needed = (self._image, self.writer.labels, self.prompts.points, self.prompts.boxes, self.view.layer)
+        made = (self.prompts.points, self.prompts.boxes, *self.view.layers)
+        needed = (self._image, self.writer.labels, *made)
         if event.value in needed:
             self.failed.emit(f"The layer {event.value.name!r} was removed, so annotation stopped.")
             self.stopped.emit()

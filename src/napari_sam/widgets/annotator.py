@@ -50,6 +50,7 @@ class AnnotatorWidget(QWidget):
         self.panel.set_choices(self.panel.model, [DEFAULT_MODEL])
         self.panel.set_pending(0)
         self.reset_choices()
+        self.panel.start.setEnabled(False)
         self.jobs.run("Getting ready", _known_models, self._show_models)
 
     def _connect(self) -> None:
@@ -66,21 +67,23 @@ class AnnotatorWidget(QWidget):
         jobs.started.connect(panel.show_job)
         jobs.progressed.connect(panel.show_progress)
         jobs.idle.connect(panel.hide_job)
+        jobs.idle.connect(lambda: panel.start.setEnabled(True))
         jobs.failed.connect(self._fail)
-        events = self._viewer.layers.events
-        for event in (events.inserted, events.removed, events.reordered):
+        for event in self._layer_events():
             event.connect(self.reset_choices)
 
+    def _layer_events(self) -> tuple[Any, ...]:
+        events = self._viewer.layers.events
+        return events.inserted, events.removed, events.reordered
+
     def event(self, event: QEvent) -> bool:
-        """Stop when napari takes the dock away."""
+        """Stop for good when napari takes the dock away."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
+            self.jobs.close()
+            for source in self._layer_events():
+                source.disconnect(self.reset_choices)
         return bool(super().event(event))
-
-    def closeEvent(self, event: Any) -> None:  # noqa: N802 (Qt's name)
-        """Stop when the widget is closed on its own."""
-        self.stop()
-        super().closeEvent(event)
 
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002 (napari calls it with or without)
         """Offer the layers that there are now."""

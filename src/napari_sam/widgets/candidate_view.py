@@ -2,30 +2,33 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers.utils.color_encoding import DirectColorEncoding
+from napari.utils.colormaps.standardize_color import transform_color
 
 from .outlines import outlines
-from .planes import alignment
+from .planes import alignment, image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Shapes
+    from napari.layers import Image, Points, Vectors
     from numpy.typing import NDArray
 
     from napari_sam.predict import Candidates
-    from napari_sam.session import Proposal
+    from napari_sam.session import Plane, Proposal
 
 COLOURS = ("#56b4e9", "#ffb000", "#e8489b")
 """Told apart by people with any colour vision."""
 SIZES = {1: ("refined",), 2: ("small", "large"), 3: ("small", "medium", "large")}
-LINE = 15
-"""Height of a caption's line on the screen, in pixels."""
-REDRAW = 1.3
-"""Lines are redrawn when the zoom has changed by this factor."""
+LINE, GAP, WORDS, WIDTH = 16, 8, 120, 2.5
+"""A caption's height, its distance and width, and an outline's width: pixels of the screen."""
+
+Line = tuple["NDArray[np.float64]", str]
+"""A closed path and its colour."""
 
 
 def size_names(candidates: Candidates) -> list[str]:
@@ -44,7 +47,9 @@ def caption(candidates: Candidates, index: int) -> str:
 
 
 class CandidateView:
-    """One Shapes layer that shows what a session proposes.
+    """A Vectors layer with the outlines of what a session proposes, and a Points layer with their captions.
+
+    Segments of a Vectors layer are drawn ten times as fast as paths of a Shapes layer.
 
     Parameters
     ----------
@@ -56,76 +61,105 @@ class CandidateView:
     def __init__(self, viewer: ViewerModel, image: Image) -> None:
         self._viewer = viewer
         self._drawn: Sequence[Proposal] = ()
-        self._zoom = viewer.camera.zoom
-        self.layer: Shapes = viewer.add_shapes(
-            ndim=image.ndim, name="Candidates", face_color="transparent", **alignment(image)
+        self._shape = image_shape(image)[-2:]
+        aligned = alignment(image)
+        self.outlines: Vectors = viewer.add_vectors(
+            np.zeros((0, 2, image.ndim)), ndim=image.ndim, name="Candidates", vector_style="line", **aligned
         )
+        colours = DirectColorEncoding(feature="colour", fallback="white")
+        self.captions: Points = viewer.add_points(
+            np.zeros((0, image.ndim)),
+            ndim=image.ndim,
+            name="Candidate names",
+            size=0,
+            features={"caption": np.array([], object), "colour": np.array([], object)},
+            text={
+                "string": "{caption}",
+                "size": 11,
+                "color": DirectColorEncoding(feature="colour", fallback="white"),
+            },
+            **aligned,
+        )
+        self._zoomed()
         viewer.camera.events.zoom.connect(self._zoomed)
 
+    @property
+    def layers(self) -> tuple[Vectors, Points]:
+        """The two layers."""
+        return self.outlines, self.captions
+
     def close(self) -> None:
-        """Stop listening and take the layer away."""
+        """Stop listening and take the layers away."""
         self._viewer.camera.events.zoom.disconnect(self._zoomed)
-        if self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
+        for layer in self.layers:
+            if layer in self._viewer.layers:
+                self._viewer.layers.remove(layer)
 
     def show(self, proposals: Sequence[Proposal]) -> None:
         """Draw all candidates of one proposal, or the suggested ones of several."""
-        self._drawn, self._zoom = proposals, self._viewer.camera.zoom
-        self.layer.data = []
-        if not proposals:
-            return
-        pixel = 1 / max(self._zoom, 1e-6) / float(self.layer.scale[-1])
-        lines = _one(proposals[0], pixel) if len(proposals) == 1 else _many(proposals)
-        paths = [self._in_plane(path, proposals[0].plane) for path, _, _, _ in lines]
-        colours = [colour for _, colour, _, _ in lines]
-        self.layer.add(
-            paths,
-            shape_type="path",
-            edge_width=[width * pixel for _, _, width, _ in lines],
-            edge_color=colours,
-            face_color="transparent",
-        )
-        self.layer.features = {"caption": [text for _, _, _, text in lines]}
-        self.layer.text = {
-            "string": "{caption}", "size": 11, "color": colours, "anchor": "upper_left"
-        }  # fmt: skip
+        self._drawn = proposals
+        drawn = _one(proposals[0]) if len(proposals) == 1 else _many(proposals)
+        plane = proposals[0].plane if proposals else ()
+        segments = [(_segments(path, plane, self.outlines.ndim), colour) for path, colour in drawn]
+        self.outlines.data = np.concatenate([np.zeros((0, 2, self.outlines.ndim)), *[s for s, _ in segments]])
+        if segments:
+            rgba = [np.tile(transform_color(colour), (len(part), 1)) for part, colour in segments]
+            self.outlines.edge_color = np.concatenate(rgba)
+        self._write_captions()
 
-    def _in_plane(self, path: NDArray[np.float64], plane: tuple[int, ...]) -> NDArray[np.float64]:
-        return np.column_stack([np.broadcast_to(np.array(plane, float), (len(path), len(plane))), path])
+    def _write_captions(self) -> None:
+        """Write the captions of one object's candidates in lines beside it, where there is room."""
+        if len(self._drawn) != 1:
+            self.captions.data = np.zeros((0, self.captions.ndim))
+            return
+        candidates, plane = self._drawn[0].candidates, self._drawn[0].plane
+        boxes = np.array([item.bbox for item in candidates.items if item.mask.size] or [[0, 0, 0, 0]])
+        left_room, right_room = boxes[:, 1].min(), self._shape[1] - boxes[:, 3].max()
+        right = right_room >= min(left_room, WORDS * self._pixel)
+        col = boxes[:, 3].max() + GAP * self._pixel if right else boxes[:, 1].min() - GAP * self._pixel
+        rows = boxes[:, 0].min() + (np.arange(len(candidates)) + 0.5) * LINE * self._pixel
+        places = np.zeros((len(candidates), self.captions.ndim))
+        places[:, :-2], places[:, -2], places[:, -1] = plane, rows, col
+        self.captions.data = places
+        self.captions.features = {
+            "caption": [caption(candidates, i) for i in range(len(rows))],
+            "colour": COLOURS[: len(rows)],
+        }
+        self.captions.text.anchor = "upper_left" if right else "upper_right"
+
+    @property
+    def _pixel(self) -> float:
+        """One pixel of the screen, in data pixels."""
+        return 1 / max(self._viewer.camera.zoom, 1e-6) / float(self.outlines.scale[-1])
 
     def _zoomed(self) -> None:
-        zoom = self._viewer.camera.zoom
-        if self._drawn and not 1 / REDRAW < zoom / self._zoom < REDRAW:
-            self.show(self._drawn)
+        """Keep lines and distances of one size on the screen."""
+        self.outlines.edge_width = WIDTH * self._pixel
+        self._write_captions()
 
 
-Line = tuple[Any, str, float, str]
-"""A path, its colour, its width on the screen, and its caption."""
+def _segments(path: NDArray[np.float64], plane: Plane, ndim: int) -> NDArray[np.float64]:
+    """Return a path as (N, 2, ndim) vectors: starts and ways to the next vertex."""
+    vectors = np.zeros((len(path) - 1, 2, ndim))
+    vectors[:, 0, : ndim - 2] = plane
+    vectors[:, 0, -2:] = path[:-1]
+    vectors[:, 1, -2:] = np.diff(path, axis=0)
+    return vectors
 
 
-def _one(proposal: Proposal, pixel: float) -> list[Line]:
-    """Return the outlines of one object's candidates, and their captions in lines beside them."""
+def _one(proposal: Proposal) -> list[Line]:
+    """Return the outlines of one object's candidates, the suggested one last and so on top."""
     candidates = proposal.candidates
-    lines: list[Line] = []
-    for index, item in enumerate(candidates.items):
-        width = 3.0 if index == candidates.best else 2.0
-        lines += [(path, COLOURS[index], width, "") for path in outlines(item.mask, item.origin)]
-    if not lines:
-        return []
-    everything = np.concatenate([path for path, _, _, _ in lines])
-    top, right = everything[:, 0].min(), everything[:, 1].max()
-    for index in range(len(candidates)):
-        at = np.array([top + index * LINE * pixel, right + 6 * pixel])
-        place = np.array([at, [at[0], at[1] + 0.01 * pixel]])
-        lines.append((place, COLOURS[index], 0.01, caption(candidates, index)))
-    return lines
+    order = [i for i in range(len(candidates)) if i != candidates.best] + [candidates.best]
+    items = candidates.items
+    return [(path, COLOURS[i]) for i in order for path in outlines(items[i].mask, items[i].origin)]
 
 
 def _many(proposals: Sequence[Proposal]) -> list[Line]:
     """Return the suggested outline of every object."""
+    suggested = [proposal.chosen(None) for proposal in proposals]
     return [
-        (path, COLOURS[number % len(COLOURS)], 2.0, "")
-        for number, proposal in enumerate(proposals)
-        for item in [proposal.candidates.items[proposal.candidates.best]]
+        (path, COLOURS[number % len(COLOURS)])
+        for number, item in enumerate(suggested)
         for path in outlines(item.mask, item.origin)
     ]

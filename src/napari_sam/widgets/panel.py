@@ -27,7 +27,7 @@ NEW_LABELS = "new Labels layer"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 KEYS = (
     ("click", "point inside the cell"),
-    ("Alt + click", "point outside it"),
+    ("Ctrl or Alt + click", "point outside it"),
     ("N", "swap inside and outside"),
     ("P, B", "draw points, draw boxes"),
     ("1, 2, 3", "commit that candidate"),
@@ -128,7 +128,7 @@ class Panel(QWidget):
             button.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
             row.addWidget(button)
         self.outside = QCheckBox("outside", self)
-        self.outside.setToolTip("Clicks say what is not the cell (N); Alt + click does so once")
+        self.outside.setToolTip("Clicks say what is not the cell (N); Ctrl + click does so once")
         self.outside.toggled.connect(self.outside_asked)
         row.addWidget(self.outside)
         return self._tools

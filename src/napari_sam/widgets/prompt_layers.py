@@ -157,8 +157,9 @@ class PromptLayers:
         return boxes
 
     def _choose_polarity(self, _: Points, event: Any) -> Generator[None, None, None]:
-        """Before a click adds its point: with Alt it is of the other kind."""
-        self._point_looks(self._positive != ("Alt" in event.modifiers))
+        """Before a click adds its point: with Alt or Control it is of the other kind."""
+        # some window managers keep Alt to themselves
+        self._point_looks(self._positive != bool({"Alt", "Control"} & {str(m) for m in event.modifiers}))
         yield
 
     def _point_looks(self, positive: bool) -> None:
