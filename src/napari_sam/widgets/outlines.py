@@ -11,11 +11,15 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 VERTICES = 160
-"""At most about as many for one mask: drawing costs as much as computing the mask at some hundreds."""
+"""About as many for one mask: drawing costs as much as computing the mask at some hundreds."""
+SIDE = 256
+"""Larger masks are shrunk to this before they are traced, which is a matter of their area."""
+PIECES = 20
+"""At most as many outlines of one mask, the longest: more would be specks."""
 
 
 def outlines(mask: NDArray[np.bool_], origin: tuple[int, int]) -> list[NDArray[np.float64]]:
-    """Return the closed outlines of a mask, holes too; long ones skip vertices evenly.
+    """Return the longest closed outlines of a mask, holes too; they skip vertices evenly.
 
     Parameters
     ----------
@@ -30,13 +34,19 @@ def outlines(mask: NDArray[np.bool_], origin: tuple[int, int]) -> list[NDArray[n
     """
     if not mask.any():
         return []
-    level: Any = np.pad(mask, 1).astype(np.float32)
-    contours = sorted(find_contours(level, 0.5), key=len, reverse=True)[:PIECES]
-    tolerance = 0.3
-    while True:
-        # each round simplifies what the round before left, so that a ragged mask stays quick too
-        contours = [approximate_polygon(contour, tolerance) for contour in contours]
-        contours = [contour for contour in contours if len(contour) > 3]
-        if sum(map(len, contours)) <= VERTICES or tolerance > max(mask.shape):
-            return [contour - 1 + np.array(origin) for contour in contours]
-        tolerance *= 1.6
+    block = -(-max(mask.shape) // SIDE)
+    contours = sorted(find_contours(_shrunk(mask, block), 0.5), key=len, reverse=True)[:PIECES]
+    step = -(-sum(map(len, contours)) // VERTICES)
+    # every outline keeps four corners, and its first vertex at its end
+    thinned = [contour[:-1][:: min(step, max(len(contour) // 4, 1))] for contour in contours]
+    # vertices count blocks, of which the first one is padding
+    corner = np.array(origin) + (block - 1) / 2 - block
+    return [np.concatenate([contour, contour[:1]]) * block + corner for contour in thinned]
+
+
+def _shrunk(mask: NDArray[np.bool_], block: int) -> NDArray[Any]:
+    """Return the covered share of each square block of a mask, with a free border."""
+    height, width = mask.shape
+    padded = np.pad(mask, [(block, block + -height % block), (block, block + -width % block)])
+    rows, cols = padded.shape[0] // block, padded.shape[1] // block
+    return padded.reshape(rows, block, cols, block).mean(axis=(1, 3), dtype=np.float32)

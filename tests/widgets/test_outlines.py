@@ -1,0 +1,58 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from PIL import Image, ImageDraw
+
+from napari_sam.widgets.outlines import PIECES, VERTICES, outlines
+
+
+def disc(side: int, radius: float) -> np.ndarray:
+    rows, cols = np.ogrid[:side, :side]
+    return (rows - side / 2) ** 2 + (cols - side / 2) ** 2 <= radius**2
+
+
+def filled(paths: list[np.ndarray], shape: tuple[int, int]) -> np.ndarray:
+    """Fill outlines, holes left free, at eight times the resolution; then sample pixel centres."""
+    grown = np.zeros((shape[0] * 8, shape[1] * 8), bool)
+    for path in paths:
+        picture = Image.new("1", (shape[1] * 8, shape[0] * 8))
+        ImageDraw.Draw(picture).polygon([(8 * c + 4, 8 * r + 4) for r, c in path], fill=1)
+        grown ^= np.asarray(picture)
+    return grown[4::8, 4::8]
+
+
+@pytest.mark.parametrize("radius", [3, 20, 140, 300])
+def test_outlines_of_a_disc_when_filled_again_then_are_the_mask_with_few_vertices(radius: int) -> None:
+    mask = disc(2 * radius + 8, radius)
+    paths = outlines(mask, (0, 0))
+    assert len(paths) == 1
+    assert np.array_equal(paths[0][0], paths[0][-1])
+    assert len(paths[0]) <= VERTICES + 1
+    again = filled(paths, mask.shape)
+    assert (again & mask).sum() / (again | mask).sum() > 0.97
+
+
+def test_outlines_of_a_mask_at_an_origin_then_lie_there() -> None:
+    (path,) = outlines(np.ones((4, 6), bool), (100, 200))
+    assert path.min(axis=0).tolist() == [99.5, 199.5]
+    assert path.max(axis=0).tolist() == [103.5, 205.5]
+
+
+def test_outlines_of_a_ring_and_a_speck_then_are_three() -> None:
+    mask = disc(60, 25) & ~disc(60, 12)
+    mask[1:4, 1:4] = True
+    paths = outlines(mask, (0, 0))
+    assert len(paths) == 3
+    again = filled(paths, mask.shape)
+    assert (again & mask).sum() / (again | mask).sum() > 0.95
+
+
+def test_outlines_of_a_ragged_mask_then_stay_few() -> None:
+    ragged = np.random.default_rng(0).random((200, 200)) < 0.5
+    assert sum(map(len, outlines(ragged, (0, 0)))) <= VERTICES + 2 * PIECES
+
+
+@pytest.mark.parametrize("shape", [(0, 0), (3, 3)])
+def test_outlines_of_an_empty_mask_then_are_none(shape: tuple[int, int]) -> None:
+    assert outlines(np.zeros(shape, bool), (0, 0)) == []
