@@ -20,12 +20,13 @@ from typing import Any
 import napari
 import numpy as np
 import torch
-from napari_sam.samples import Sample, layer_settings, load_sample
-from napari_sam.widgets.annotator import AnnotatorWidget
 from qtpy.QtCore import QPoint, Qt
 from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
+
+from napari_sam.samples import Sample, layer_settings, load_sample
+from napari_sam.widgets.annotator import AnnotatorWidget
 
 SIDE = 2048
 PATIENCE = 120.0

@@ -35,9 +35,13 @@ RENAMES = (
 )
 
 
-def reference_model(sam: Sam) -> SamModel:
-    """Return transformers' network of the sizes and with the weights of `sam`, ready to predict."""
-    model = SamModel(reference_config(sam.config)).eval()
+def reference_model(sam: Sam, attention: str = "sdpa") -> SamModel:
+    """Return transformers' network of the sizes and with the weights of `sam`, ready to predict.
+
+    `attention` is "sdpa", its default, or "eager", the plain formula of Meta's code.
+    """
+    config = reference_config(sam.config)
+    model = SamModel._from_config(config, attn_implementation=attention).eval()
     state = {reference_name(name): value for name, value in sam.state_dict().items()}
     matrix = state["prompt_encoder.shared_embedding.positional_embedding"]
     state["shared_image_embedding.positional_embedding"] = matrix

@@ -19,9 +19,10 @@ from .embedding import Embedding, Level, running
 from .frames import Layout, Positions, Window, covered_extent, resample, whole_frame
 from .prompts import MaskPrompt, Prompts
 
-BATCH = {"cpu": 16}
-"""Windows decoded together, by device; `GPU_BATCH` elsewhere."""
-GPU_BATCH = 128
+CPU_TOKENS = 1 << 12
+"""Image tokens decoded together on a CPU, where what is worked on should stay in the cache."""
+GPU_TOKENS = 1 << 19
+"""The same elsewhere, where large products are fast ones."""
 SPILL = -8.0
 """Logit of what an earlier mask could not see."""
 
@@ -114,8 +115,9 @@ def _query(
 def decode(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -> list[list[Decoded]]:
     """Decode queries in batches of one kind; return the four masks of each, in their order."""
     answers: list[list[Decoded]] = [[] for _ in queries]
-    limit = BATCH.get(model.device.type, GPU_BATCH)
-    for indices in _batches(queries, limit):
+    tokens = CPU_TOKENS if model.device.type == "cpu" else GPU_TOKENS
+    limit = tokens // model.sam.config.embedding_size**2
+    for indices in _batches(queries, max(limit, 1)):
         chosen = [queries[i] for i in indices]
         with running(model):
             logits, iou = _decode_batch(model, embedding, chosen)
