@@ -1,0 +1,124 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from napari.layers import Labels
+
+from napari_sam.errors import ImageError
+from napari_sam.predict import Predictor, Prompts
+from napari_sam.session import AnnotationSession
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.label_writer import LabelWriter
+
+SHAPE = (60, 80)
+
+
+@pytest.fixture
+def session(discs: LoadedModel) -> AnnotationSession:
+    """Answer every point with discs of radius 6, 8 and 10 around it."""
+    session = AnnotationSession()
+    predictor = Predictor(discs)
+    session.open(predictor, predictor.embed(np.zeros(SHAPE, np.uint8)))
+    return session
+
+
+def commit(session: AnnotationSession, *points: tuple[float, float], choice: int | None = None) -> None:
+    session.set_prompts([Prompts([point], [1]) for point in points])
+    session.commit(choice)
+
+
+def test_a_commit_when_written_then_changes_just_the_masks_background_pixels(
+    session: AnnotationSession,
+) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    (one,) = session.objects
+    assert np.array_equal(labels.data[one.window] == one.id, one.mask)
+    assert (labels.data > 0).sum() == one.mask.sum() > 50
+    before = labels.data.copy()
+    commit(session, (30, 40))
+    two = session.objects[1]
+    assert np.array_equal(labels.data == one.id, before == one.id)
+    assert 0 < (labels.data == two.id).sum() < two.mask.sum()
+
+
+def test_a_commit_when_undone_and_redone_then_labels_are_as_before_and_after(
+    session: AnnotationSession,
+) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    first = labels.data.copy()
+    commit(session, (10, 60), (45, 60))
+    both = labels.data.copy()
+    assert set(np.unique(both)) == {0, 1, 2, 3}
+    session.undo()
+    assert np.array_equal(labels.data, first)
+    session.redo()
+    assert np.array_equal(labels.data, both)
+    session.undo()
+    session.undo()
+    assert not labels.data.any()
+
+
+def test_a_commit_of_many_when_undone_in_the_labels_layer_itself_then_goes_in_one_step(
+    session: AnnotationSession,
+) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    _writer = LabelWriter(session, labels)
+    commit(session, (10, 60), (45, 60))
+    labels.undo()
+    assert not labels.data.any()
+    labels.redo()
+    assert set(np.unique(labels.data)) == {0, 1, 2}
+
+
+def test_what_was_painted_by_hand_when_a_commit_is_undone_then_stays(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    labels.data_setitem((np.array([30, 31]), np.array([30, 30])), 9)
+    session.undo()
+    assert (labels.data == 9).sum() == 2
+    assert (labels.data > 0).sum() == 2
+
+
+def test_labels_that_are_there_when_a_session_takes_them_over_then_keep_pixels_and_ids(
+    session: AnnotationSession,
+) -> None:
+    old = np.zeros(SHAPE, np.uint8)
+    old[25:35, 25:30] = 41
+    labels = Labels(old.copy())
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    assert session.objects[0].id == 42
+    assert np.array_equal(labels.data == 41, old == 41)
+
+
+def test_a_commit_when_on_a_plane_of_a_stack_then_changes_that_plane_only(
+    session: AnnotationSession, discs: LoadedModel
+) -> None:
+    labels = Labels(np.zeros((2, 5, *SHAPE), np.int32))
+    _writer = LabelWriter(session, labels)
+    predictor = Predictor(discs)
+    session.open(predictor, predictor.embed(np.zeros(SHAPE, np.uint8)), plane=(1, 3))
+    commit(session, (30, 30))
+    assert labels.data[1, 3].any()
+    assert labels.data.any(axis=(2, 3)).sum() == 1
+
+
+def test_a_label_when_the_layer_cannot_count_so_far_then_one_sentence_says_so(
+    session: AnnotationSession,
+) -> None:
+    writer = LabelWriter(session, Labels(np.zeros(SHAPE, np.uint8)))
+    writer.check_room(255)
+    with pytest.raises(ImageError, match="cannot count beyond 255"):
+        writer.check_room(256)
+
+
+def test_a_closed_writer_when_objects_are_committed_then_writes_nothing(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    LabelWriter(session, labels).close()
+    commit(session, (30, 30))
+    assert not labels.data.any()

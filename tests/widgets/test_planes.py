@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image
+
+from napari_sam.errors import ImageError
+from napari_sam.widgets.planes import alignment, image_shape, plane_under_sliders, read_plane
+
+STACK = np.arange(2 * 5 * 6 * 7).reshape(2, 5, 6, 7).astype(np.uint16)
+
+
+@pytest.mark.parametrize("scale", [(1, 1, 1, 1), (3, 0.5, 0.1, 0.1)])
+def test_the_plane_when_sliders_move_then_is_the_one_that_napari_shows(scale: tuple[float, ...]) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(STACK, scale=scale, translate=(10, 20, 0, 0))
+    for step in ((0, 0), (1, 4), (0, 2)):
+        viewer.dims.set_current_step((0, 1), step)
+        plane = plane_under_sliders(layer, viewer.dims)
+        assert plane == step
+        assert np.array_equal(read_plane(layer, plane), STACK[step])
+
+
+def test_the_plane_of_a_2d_image_over_a_stack_then_is_the_image() -> None:
+    viewer = ViewerModel()
+    viewer.add_image(STACK)
+    layer = viewer.add_image(STACK[0, 0])
+    assert plane_under_sliders(layer, viewer.dims) == ()
+
+
+def test_the_plane_of_a_short_stack_beside_a_long_one_then_stays_inside_it() -> None:
+    viewer = ViewerModel()
+    viewer.add_image(np.zeros((20, 6, 7)))
+    layer = viewer.add_image(STACK[0])
+    viewer.dims.set_current_step(0, 19)
+    assert plane_under_sliders(layer, viewer.dims) == (4,)
+
+
+@pytest.mark.parametrize("change", [{"ndisplay": 3}, {"order": (1, 0, 2, 3)[::-1]}])
+def test_the_plane_when_not_seen_along_its_last_axes_then_one_sentence_says_so(
+    change: dict[str, Any],
+) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(STACK)
+    viewer.dims.update(change)
+    with pytest.raises(ImageError, match="2-D view of the last two axes"):
+        plane_under_sliders(layer, viewer.dims)
+
+
+def test_the_plane_of_a_lazy_image_when_read_then_computes_no_other() -> None:
+    computed = []
+
+    def block(block_info: Any = None) -> np.ndarray:
+        computed.append(block_info[None]["chunk-location"][0])
+        return np.full((1, 6, 7), computed[-1], np.uint16)
+
+    lazy = da.map_blocks(block, chunks=((1,) * 5, (6,), (7,)), dtype=np.uint16, meta=np.zeros((0, 0, 0)))
+    layer = Image(lazy, contrast_limits=(0, 5))
+    computed.clear()
+    pixels = read_plane(layer, (3,))
+    assert isinstance(pixels, np.ndarray)
+    assert (pixels == 3).all()
+    assert computed == [3]
+
+
+def test_a_multiscale_image_when_read_then_gives_its_finest_level() -> None:
+    layer = Image([STACK[0], STACK[0, :, ::2, ::2]], multiscale=True, contrast_limits=(0, 9))
+    assert image_shape(layer) == (5, 6, 7)
+    assert np.array_equal(read_plane(layer, (2,)), STACK[0, 2])
+
+
+def test_an_rgb_stack_when_read_then_keeps_its_channels() -> None:
+    pixels = np.zeros((4, 6, 7, 3), np.uint8)
+    layer = Image(pixels, rgb=True)
+    assert image_shape(layer) == (4, 6, 7)
+    assert read_plane(layer, (2,)).shape == (6, 7, 3)
+
+
+def test_a_layer_with_an_images_alignment_then_lies_over_it() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(
+        STACK[0], scale=(2, 0.5, 0.5), translate=(1, 2, 3), rotate=30, affine=np.diag([1, 2, 2, 1]),
+        shear=[0, 0, 0.3], units="um", axis_labels=("z", "y", "x"),
+    )  # fmt: skip
+    points = viewer.add_points(ndim=3, **alignment(image))
+    spot = (3.0, 4.5, 1.0)
+    assert np.allclose(points.data_to_world(spot), image.data_to_world(spot))
+    assert points.units == image.units
+    assert points.axis_labels == image.axis_labels
