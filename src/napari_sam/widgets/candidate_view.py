@@ -9,7 +9,7 @@ from napari.layers.utils.color_encoding import DirectColorEncoding
 from napari.utils.colormaps.standardize_color import transform_color
 
 from .outlines import outlines
-from .planes import alignment, image_shape
+from .planes import alignment, camera_of, image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -60,6 +60,7 @@ class CandidateView:
 
     def __init__(self, viewer: ViewerModel, image: Image) -> None:
         self._viewer = viewer
+        self._camera = camera_of(viewer)
         self._drawn: Sequence[Proposal] = ()
         self._shape = image_shape(image)[-2:]
         aligned = alignment(image)
@@ -73,15 +74,11 @@ class CandidateView:
             name="Candidate names",
             size=0,
             features={"caption": np.array([], object), "colour": np.array([], object)},
-            text={
-                "string": "{caption}",
-                "size": 11,
-                "color": DirectColorEncoding(feature="colour", fallback="white"),
-            },
+            text={"string": "{caption}", "size": 11, "color": colours},
             **aligned,
         )
         self._zoomed()
-        viewer.camera.events.zoom.connect(self._zoomed)
+        self._camera.events.zoom.connect(self._zoomed)
 
     @property
     def layers(self) -> tuple[Vectors, Points]:
@@ -90,7 +87,7 @@ class CandidateView:
 
     def close(self) -> None:
         """Stop listening and take the layers away."""
-        self._viewer.camera.events.zoom.disconnect(self._zoomed)
+        self._camera.events.zoom.disconnect(self._zoomed)
         for layer in self.layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
@@ -130,7 +127,7 @@ class CandidateView:
     @property
     def _pixel(self) -> float:
         """One pixel of the screen, in data pixels."""
-        return 1 / max(self._viewer.camera.zoom, 1e-6) / float(self.outlines.scale[-1])
+        return 1 / max(self._camera.zoom, 1e-6) / float(self.outlines.scale[-1])
 
     def _zoomed(self) -> None:
         """Keep lines and distances of one size on the screen."""

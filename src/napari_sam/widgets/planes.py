@@ -9,7 +9,7 @@ import numpy as np
 from napari_sam.errors import ImageError
 
 if TYPE_CHECKING:
-    from napari.components import Dims
+    from napari.components import Camera, Dims, ViewerModel
     from napari.layers import Image
 
     from napari_sam.session import Plane
@@ -37,6 +37,12 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     world = np.asarray(dims.point, float)[-image.ndim :]
     index = np.rint(np.asarray(image.world_to_data(world))[:-2]).astype(int)
     return tuple(int(i) for i in np.clip(index, 0, np.array(image_shape(image)[:-2]) - 1))
+
+
+def camera_of(viewer: ViewerModel) -> Camera:
+    """Return the viewer's camera, which napari 0.9 moved into a scene."""
+    camera: Camera = getattr(viewer, "scene", viewer).camera
+    return camera
 
 
 def image_shape(image: Image) -> tuple[int, ...]:

@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_sam.predict.prompts import Prompts
 
-from .planes import alignment
+from .planes import alignment, camera_of
 
 if TYPE_CHECKING:
     from collections.abc import Generator
@@ -53,6 +53,7 @@ class PromptLayers:
 
     def __init__(self, viewer: ViewerModel, image: Image) -> None:
         self._viewer = viewer
+        self._camera = camera_of(viewer)
         self._positive = True
         aligned = alignment(image)
         self.boxes: Shapes = viewer.add_shapes(
@@ -70,8 +71,9 @@ class PromptLayers:
             **aligned,
         )
         self.points.mouse_drag_callbacks.insert(0, self._choose_polarity)
+        self._point_looks(positive=True)
         self._zoomed()
-        viewer.camera.events.zoom.connect(self._zoomed)
+        self._camera.events.zoom.connect(self._zoomed)
         self.points.events.data.connect(self._points_changed)
         self.boxes.events.data.connect(self._boxes_changed)
 
@@ -89,7 +91,7 @@ class PromptLayers:
 
     def close(self) -> None:
         """Stop listening and take the layers away."""
-        self._viewer.camera.events.zoom.disconnect(self._zoomed)
+        self._camera.events.zoom.disconnect(self._zoomed)
         self.points.events.data.disconnect(self._points_changed)
         self.boxes.events.data.disconnect(self._boxes_changed)
         for layer in (self.points, self.boxes):
@@ -172,7 +174,7 @@ class PromptLayers:
 
     def _zoomed(self) -> None:
         """Keep the boxes' lines of one width on the screen."""
-        pixel = 1 / max(self._viewer.camera.zoom, 1e-6) / float(self.points.scale[-1])
+        pixel = 1 / max(self._camera.zoom, 1e-6) / float(self.points.scale[-1])
         with self.boxes.events.data.blocker():
             self.boxes.current_edge_width = 2 * pixel
             if self.boxes.nshapes:

@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_sam import weights
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotator import AnnotatorWidget
+
+IMAGE = np.zeros((120, 160), np.uint8)
+
+
+@pytest.fixture
+def make_annotator(
+    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[Callable[..., AnnotatorWidget]]:
+    """Return a function that opens a viewer on an image, with the dock, started and ready.
+
+    Every model name loads the network with a known answer.
+    """
+    monkeypatch.setattr(weights, "load_model", lambda *_, **__: discs)
+    opened: list[AnnotatorWidget] = []
+
+    def make(image: Any = IMAGE, *, start: bool = True, **options: Any) -> AnnotatorWidget:
+        viewer = make_napari_viewer(show=True)
+        viewer.add_image(image, name="cells", **options)
+        widget = AnnotatorWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Segment Anything")
+        opened.append(widget)
+        settle(qtbot, widget)
+        if start:
+            widget.start()
+            settle(qtbot, widget)
+        return widget
+
+    yield make
+    for widget in opened:
+        widget.stop()
+        widget.jobs.close()
+
+
+def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
+    """Wait until the widget's jobs are done."""
+    qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)

@@ -1,0 +1,377 @@
+"""The whole story in a real viewer, with a network whose masks are discs of known size around the prompt."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
+from qtpy.QtCore import Qt
+
+from napari_sam.errors import OutOfMemoryError
+from napari_sam.predict import Predictor
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.planes import camera_of
+
+Make = Callable[..., AnnotatorWidget]
+
+
+def wait(qtbot: Any, widget: AnnotatorWidget) -> None:
+    qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)
+
+
+class Press:
+    """A mouse event as napari's callbacks take it."""
+
+    def __init__(self, world: Any, modifiers: tuple[str, ...] = ()) -> None:
+        self.position = tuple(world)
+        self.pos = np.zeros(2)
+        self.modifiers = modifiers
+        self.type, self.handled = "mouse_press", False
+        self.button, self.view_direction, self.dims_displayed = 1, None, [0, 1]
+
+
+def click(qtbot: Any, widget: AnnotatorWidget, data: Any, *modifiers: str) -> None:
+    """Click on a position in data pixels, through the mouse callbacks of the Points layer."""
+    assert widget.annotation is not None
+    points = widget.annotation.prompts.points
+    event = Press(points.data_to_world(data), modifiers)
+    mouse_press_callbacks(points, event)
+    event.type = "mouse_release"
+    mouse_release_callbacks(points, event)
+    wait(qtbot, widget)
+
+
+def draw_box(qtbot: Any, widget: AnnotatorWidget, box: Any, leading: tuple[int, ...] = ()) -> None:
+    assert widget.annotation is not None
+    top, left, bottom, right = box
+    corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
+    widget.annotation.prompts.boxes.add_rectangles(np.array([(*leading, *corner) for corner in corners]))
+    wait(qtbot, widget)
+
+
+def press_key(qtbot: Any, widget: AnnotatorWidget, key: Any, modifier: Any = None) -> None:
+    canvas = widget._viewer.window._qt_viewer.canvas.native
+    qtbot.keyClick(canvas, key, modifier or Qt.KeyboardModifier.NoModifier)
+    wait(qtbot, widget)
+
+
+def labels(widget: AnnotatorWidget) -> np.ndarray:
+    assert widget.annotation is not None
+    return np.asarray(widget.annotation.writer.labels.data)
+
+
+def test_a_click_shows_three_candidates_and_the_second_becomes_a_label_that_can_be_undone(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    click(qtbot, widget, (40, 50))
+    (proposal,) = annotation.session.proposals
+    assert len(proposal.candidates) == 3
+    assert len(annotation.view.outlines.data) > 0
+    captions = annotation.view.captions.features["caption"].tolist()
+    assert [text.split()[:2] for text in captions] == [["1", "small"], ["2", "medium"], ["3", "large"]]
+    assert all(
+        button.isEnabled() and not button.icon().isNull() for button in widget.panel.thumbnails.buttons
+    )
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    expected = proposal.candidates.masks[1]
+    assert np.array_equal(labels(widget), expected.astype(np.int32))
+    assert len(annotation.prompts.points.data) == 0
+    assert len(annotation.view.outlines.data) == 0
+    press_key(qtbot, widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not labels(widget).any()
+    modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
+    press_key(qtbot, widget, Qt.Key.Key_Z, modifiers)
+    assert np.array_equal(labels(widget), expected.astype(np.int32))
+
+
+def test_enter_commits_the_suggested_and_escape_drops(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    click(qtbot, widget, (40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_Escape)
+    assert annotation.session.proposals == ()
+    assert len(annotation.prompts.points.data) == 0
+    click(qtbot, widget, (60, 70))
+    candidates = annotation.session.proposals[0].candidates
+    press_key(qtbot, widget, Qt.Key.Key_Return)
+    assert np.array_equal(labels(widget) == 1, candidates.masks[candidates.best])
+
+
+def test_a_click_on_a_thumbnail_commits_it(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    click(qtbot, widget, (40, 50))
+    assert widget.annotation is not None
+    third = widget.annotation.session.proposals[0].candidates.masks[2]
+    qtbot.mouseClick(widget.panel.thumbnails.buttons[2], Qt.MouseButton.LeftButton)
+    assert np.array_equal(labels(widget) == 1, third)
+
+
+def test_a_negative_click_looks_different_and_reaches_the_network(
+    make_annotator: Make, qtbot: Any, discs: LoadedModel
+) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    click(qtbot, widget, (40, 50))
+    click(qtbot, widget, (45, 60), "Control")
+    press_key(qtbot, widget, Qt.Key.Key_N)
+    assert widget.panel.outside.isChecked()
+    click(qtbot, widget, (30, 40))
+    (proposal,) = annotation.session.proposals
+    assert proposal.prompts.labels.tolist() == [1, 0, 0]
+    assert len(proposal.candidates) == 1
+    points = annotation.prompts.points
+    assert [str(symbol) for symbol in points.symbol] == ["disc", "x", "x"]
+    assert not np.array_equal(points.face_color[0], points.face_color[1])
+    assert discs.sam.seen.labels.tolist()[0][:3] == [1, 0, 0]
+
+
+def test_a_box_gives_three_candidates_and_with_a_point_one(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    draw_box(qtbot, widget, (30, 40, 60, 70))
+    assert annotation.session.proposals[0].prompts.box == (30, 40, 60, 70)
+    assert len(annotation.session.proposals[0].candidates) == 3
+    click(qtbot, widget, (45, 50))
+    (proposal,) = annotation.session.proposals
+    assert proposal.prompts.box == (30, 40, 60, 70)
+    assert proposal.prompts.positions.tolist() == [[45, 50]]
+    assert len(proposal.candidates) == 1
+
+
+def test_many_boxes_are_committed_and_undone_at_once(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    for box in ((10, 10, 30, 30), (60, 20, 80, 40), (70, 100, 90, 120)):
+        draw_box(qtbot, widget, box)
+    assert widget.panel.commit.text() == "Commit all 3"
+    qtbot.mouseClick(widget.panel.commit, Qt.MouseButton.LeftButton)
+    found = labels(widget)
+    assert [found[20, 20], found[70, 30], found[80, 110]] == [1, 2, 3]
+    qtbot.mouseClick(widget.panel.undo, Qt.MouseButton.LeftButton)
+    assert not labels(widget).any()
+
+
+def test_overlapping_objects_keep_the_older_pixels(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    for col in (50, 54):
+        click(qtbot, widget, (40, col))
+        press_key(qtbot, widget, Qt.Key.Key_3)
+    first, second = widget.annotation.session.objects  # type: ignore[union-attr]
+    found = labels(widget)
+    assert np.count_nonzero(found == 1) == first.mask.sum()
+    assert 0 < np.count_nonzero(found == 2) < second.mask.sum()
+    press_key(qtbot, widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert np.count_nonzero(labels(widget) == 1) == first.mask.sum()
+
+
+def test_a_scaled_rotated_and_moved_image_gets_its_labels_in_place(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(scale=(0.5, 0.25), rotate=30, translate=(100, -20), affine=np.diag([2, 2, 1]))
+    annotation = widget.annotation
+    assert annotation is not None
+    image = widget._viewer.layers["cells"]
+    made = (
+        annotation.prompts.points,
+        annotation.prompts.boxes,
+        annotation.writer.labels,
+        *annotation.view.layers,
+    )
+    for layer in made:
+        for position in ((0, 0), (100, 30)):
+            assert np.allclose(layer.data_to_world(position), image.data_to_world(position))
+    click(qtbot, widget, (40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    rows, cols = np.nonzero(labels(widget))
+    assert (rows.mean(), cols.mean()) == pytest.approx((40, 50), abs=0.5)
+
+
+def test_an_rgb_image_is_one_plane(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(np.zeros((90, 100, 3), np.uint8), rgb=True)
+    click(qtbot, widget, (40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_1)
+    assert labels(widget).shape == (90, 100)
+    assert labels(widget)[40, 50] == 1
+
+
+def test_a_stack_is_annotated_plane_by_plane(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(np.zeros((4, 90, 100), np.uint16), scale=(3, 1, 1))
+    annotation = widget.annotation
+    assert annotation is not None
+    for plane in (2, 0):
+        widget._viewer.dims.set_current_step(0, plane)
+        qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
+        click(qtbot, widget, (plane, 40, 50))
+        press_key(qtbot, widget, Qt.Key.Key_2)
+    assert [each.plane for each in annotation.session.objects] == [(2,), (0,)]
+    assert [labels(widget)[z, 40, 50] for z in range(4)] == [2, 0, 1, 0]
+
+
+def test_a_multiscale_image_is_read_at_its_finest_level(make_annotator: Make, qtbot: Any) -> None:
+    levels = [np.zeros((128, 160), np.uint8), np.zeros((64, 80), np.uint8)]
+    widget = make_annotator(levels, multiscale=True)
+    click(qtbot, widget, (100, 120))
+    press_key(qtbot, widget, Qt.Key.Key_1)
+    assert labels(widget).shape == (128, 160)
+    assert labels(widget)[100, 120] == 1
+
+
+def test_an_existing_labels_layer_is_continued_not_overwritten(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(start=False)
+    old = np.zeros((120, 160), np.uint8)
+    old[35:45, 45:50] = 7
+    layer = widget._viewer.add_labels(old.copy(), name="mine")
+    widget.panel.labels.setCurrentText("mine")
+    widget.start()
+    wait(qtbot, widget)
+    assert widget.annotation is not None
+    assert widget.annotation.writer.labels is layer
+    click(qtbot, widget, (40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_3)
+    assert np.array_equal(layer.data == 7, old == 7)
+    assert layer.data[40, 52] == 8
+
+
+def test_a_labels_layer_of_another_shape_is_refused_in_one_sentence(make_annotator: Make) -> None:
+    widget = make_annotator(start=False)
+    widget._viewer.add_labels(np.zeros((5, 5), np.uint8), name="small")
+    widget.panel.labels.setCurrentText("small")
+    widget.start()
+    assert widget.annotation is None
+    assert "choose one of the image's shape" in widget.panel.status.text()
+
+
+class Slow:
+    """An embedding that goes on until it is cancelled."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        self.begun, self.cancelled = Event(), Event()
+        embed = Predictor.embed
+
+        def slow(predictor: Predictor, image: Any, **options: Any) -> Any:
+            self.begun.set()
+            for _ in range(2000):
+                if options["cancelled"]():
+                    self.cancelled.set()
+                    break
+                Event().wait(0.01)
+            return embed(predictor, image, **options)
+
+        monkeypatch.setattr(Predictor, "embed", slow)
+
+
+def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = make_annotator(start=False)
+    with monkeypatch.context() as patch:
+        slow = Slow(patch)
+        widget.start()
+        qtbot.waitUntil(slow.begun.is_set, timeout=20_000)
+        qtbot.mouseClick(widget.panel.cancel, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(slow.cancelled.is_set, timeout=20_000)
+    assert widget.annotation is None
+    assert widget.panel.start.text() == "Start"
+    assert widget.panel.status.text() == "Cancelled."
+    assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
+    widget.start()
+    wait(qtbot, widget)
+    click(qtbot, widget, (40, 50))
+    assert len(widget.annotation.session.proposals) == 1  # type: ignore[union-attr]
+
+
+def test_prompts_placed_while_the_image_is_read_are_answered_when_it_is(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    widget.start()
+    assert widget.annotation is not None
+    widget.annotation.prompts.points.add(np.array([[40, 50]]))
+    qtbot.waitUntil(lambda: len(widget.annotation.session.proposals) == 1, timeout=20_000)  # type: ignore[union-attr]
+
+
+def test_running_out_of_memory_is_told_in_one_sentence(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any, **__: Any) -> None:
+        raise OutOfMemoryError("The device cuda ran out of memory; choose the CPU.")
+
+    widget = make_annotator(start=False)
+    monkeypatch.setattr(Predictor, "embed", full)
+    widget.start()
+    wait(qtbot, widget)
+    assert widget.panel.status.text() == "The device cuda ran out of memory; choose the CPU."
+
+
+@pytest.mark.parametrize("name", ["cells", "Points", "Boxes", "Candidates", "cells cells"])
+def test_removing_a_layer_in_the_middle_stops_and_keeps_the_labels(
+    make_annotator: Make, qtbot: Any, name: str
+) -> None:
+    widget = make_annotator()
+    click(qtbot, widget, (40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    click(qtbot, widget, (80, 90))
+    found = widget.annotation.writer.labels  # type: ignore[union-attr]
+    widget._viewer.layers.remove(widget._viewer.layers[name])
+    assert widget.annotation is None
+    assert "was removed" in widget.panel.status.text()
+    assert found.data[40, 50] == 1
+    left = {"cells", "cells cells"} - {name}
+    assert {layer.name for layer in widget._viewer.layers} == left
+
+
+def test_replacing_the_image_reads_it_again(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    widget._viewer.layers["cells"].data = np.full((120, 160), 9, np.uint8)
+    qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
+    click(qtbot, widget, (40, 50))
+    assert len(annotation.session.proposals) == 1
+    widget._viewer.layers["cells"].data = np.zeros((50, 60), np.uint8)
+    assert widget.annotation is None
+    assert "another shape" in widget.panel.status.text()
+
+
+def test_closing_and_reopening_leaves_labels_and_no_listeners(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    viewer = widget._viewer
+    click(qtbot, widget, (40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    emitters = (viewer.dims.events.point, camera_of(viewer).events.zoom, viewer.layers.events.removed)
+    viewer.window.remove_dock_widget(widget)
+    listening = [len(emitter.callbacks) for emitter in emitters]
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells cells"]
+    for _ in range(2):
+        again = AnnotatorWidget(viewer)
+        viewer.window.add_dock_widget(again, name="again")
+        wait(qtbot, again)
+        again.panel.labels.setCurrentText("cells cells")
+        again.start()
+        wait(qtbot, again)
+        click(qtbot, again, (80, 90))
+        viewer.window.remove_dock_widget(again)
+        again.deleteLater()
+    assert [len(emitter.callbacks) for emitter in emitters] == listening
+    assert [layer.name for layer in viewer.layers] == ["cells", "cells cells"]
+    assert viewer.layers["cells cells"].data[40, 50] == 1
+    widget.deleteLater()
+
+
+def test_without_an_image_start_says_what_to_do(make_napari_viewer: Any, qtbot: Any) -> None:
+    widget = AnnotatorWidget(make_napari_viewer())
+    qtbot.addWidget(widget)
+    wait(qtbot, widget)
+    widget.start()
+    assert "There is no image" in widget.panel.status.text()
+    assert widget.panel.model.currentData() == "cell-tiny"
+    assert widget.panel.model.findData("vit_b") > 0
+    widget.jobs.close()
