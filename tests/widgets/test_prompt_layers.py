@@ -1,0 +1,145 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Shapes
+
+from napari_sam.errors import PromptError
+from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.prompt_layers import INSIDE, OUTSIDE, SYMBOLS, PromptLayers
+
+
+@pytest.fixture
+def layers() -> PromptLayers:
+    viewer = ViewerModel()
+    return PromptLayers(viewer, viewer.add_image(np.zeros((50, 60)), scale=(0.5, 0.5), rotate=20))
+
+
+@pytest.fixture
+def stack() -> PromptLayers:
+    viewer = ViewerModel()
+    return PromptLayers(viewer, viewer.add_image(np.zeros((3, 4, 50, 60))))
+
+
+def add_box(boxes: Shapes, *corners: tuple[float, ...]) -> None:
+    """Add a rectangle whose opposite corners are given, as four vertices in the last two axes."""
+    one, other = np.array(corners)
+    vertices = np.array([one, one, other, other])
+    vertices[1, -1], vertices[3, -1] = other[-1], one[-1]
+    boxes.add_rectangles(vertices)
+
+
+def test_points_and_a_box_when_read_then_are_one_object_whichever_way_the_box_was_drawn(
+    layers: PromptLayers,
+) -> None:
+    layers.points.add([10, 20])
+    layers.positive = False
+    layers.points.add([30, 40])
+    add_box(layers.boxes, (35, 45), (5, 15))
+    (prompts,) = layers.read(())
+    assert prompts.positions.tolist() == [[10, 20], [30, 40]]
+    assert prompts.labels.tolist() == [1, 0]
+    assert prompts.box == (5, 15, 35, 45)
+
+
+def test_several_boxes_when_read_then_are_an_object_each_with_the_points_inside(
+    layers: PromptLayers,
+) -> None:
+    add_box(layers.boxes, (0, 0), (10, 10))
+    add_box(layers.boxes, (20, 20), (40, 50))
+    layers.points.add([30, 30])
+    layers.points.add([45, 55])
+    one, other = layers.read(())
+    assert (one.box, len(one.positions)) == ((0, 0, 10, 10), 0)
+    assert (other.box, other.positions.tolist()) == ((20, 20, 40, 50), [[30, 30]])
+
+
+def test_a_click_with_the_box_tool_when_read_then_is_no_box(layers: PromptLayers) -> None:
+    add_box(layers.boxes, (10, 10), (10.6, 10.6))
+    assert layers.read(()) == []
+
+
+def test_points_outside_alone_when_read_then_one_sentence_says_so(layers: PromptLayers) -> None:
+    layers.positive = False
+    layers.points.add([10, 20])
+    with pytest.raises(PromptError, match="add a positive point"):
+        layers.read(())
+
+
+def test_prompts_on_a_stack_when_read_then_are_those_of_the_plane(stack: PromptLayers) -> None:
+    stack.points.add([1, 2, 10, 20])
+    stack.points.add([1, 3, 11, 21])
+    add_box(stack.boxes, (2, 2, 5, 6), (2, 2, 15, 16))
+    (here,) = stack.read((1, 2))
+    assert here.positions.tolist() == [[10, 20]]
+    (boxed,) = stack.read((2, 2))
+    assert boxed.box == (5, 6, 15, 16)
+    assert stack.read((0, 0)) == []
+
+
+def test_points_of_the_two_kinds_then_differ_by_colour_and_by_symbol(layers: PromptLayers) -> None:
+    heard: list[bool] = []
+    layers.polarity_changed.connect(heard.append)
+    layers.points.add([10, 20])
+    layers.positive = False
+    layers.points.add([30, 40])
+    layers.positive = True
+    layers.points.add([5, 5])
+    assert heard == [False, True]
+    assert list(layers.points.features["label"]) == [INSIDE, OUTSIDE, INSIDE]
+    assert [str(symbol) for symbol in layers.points.symbol] == [SYMBOLS[k] for k in (INSIDE, OUTSIDE, INSIDE)]
+    colours = layers.points.face_color
+    assert np.array_equal(colours[0], colours[2])
+    assert not np.array_equal(colours[0], colours[1])
+
+
+def test_prompts_when_added_moved_or_removed_then_are_told_once_each_and_cleared_silently(
+    layers: PromptLayers,
+) -> None:
+    heard: list[int] = []
+    layers.changed.connect(lambda: heard.append(1))
+    layers.points.add([10, 20])
+    add_box(layers.boxes, (5, 5), (20, 30))
+    assert len(heard) == 2
+    layers.points.selected_data = {0}
+    layers.points.remove_selected()
+    assert len(heard) == 3
+    layers.points.add([10, 20])
+    heard.clear()
+    layers.clear()
+    assert heard == []
+    assert layers.read(()) == []
+    layers.points.add([10, 20])
+    assert len(layers.read(())) == 1
+
+
+def test_a_boxs_line_when_zooming_then_keeps_its_width_on_the_screen(layers: PromptLayers) -> None:
+    add_box(layers.boxes, (5, 5), (20, 30))
+    camera = camera_of(layers._viewer)
+    widths = []
+    for zoom in (1.0, 4.0):
+        camera.zoom = zoom
+        widths.append(layers.boxes.edge_width[0] * zoom)
+    assert widths[0] == pytest.approx(widths[1])
+
+
+def test_closed_layers_then_are_gone_and_deaf(layers: PromptLayers) -> None:
+    viewer, heard = layers._viewer, []
+    layers.changed.connect(lambda: heard.append(1))
+    layers.close()
+    assert [layer.name for layer in viewer.layers] == ["Image"]
+    layers.points.add([1, 1])
+    camera_of(viewer).zoom = 3
+    assert heard == []
+
+
+def test_a_key_when_bound_then_acts_from_both_layers(layers: PromptLayers) -> None:
+    heard: list[Any] = []
+    layers.bind("N", lambda: heard.append("n"))
+    for layer in (layers.points, layers.boxes):
+        (act,) = [act for key, act in layer.keymap.items() if str(key) == "N"]
+        act(layer)
+    assert heard == ["n", "n"]

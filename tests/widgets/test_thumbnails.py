@@ -1,0 +1,82 @@
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_sam.predict import Candidates, Predictor, Prompts
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.candidate_view import COLOURS, caption, size_names
+from napari_sam.widgets.thumbnails import Thumbnails, square_around, thumbnail
+
+SHAPE = (60, 80)
+PIXELS = np.full((*SHAPE, 3), 200, np.uint8)
+
+
+def candidates_at(model: LoadedModel, *point: float) -> Candidates:
+    predictor = Predictor(model)
+    return predictor.predict(predictor.embed(np.zeros(SHAPE, np.uint8)), Prompts([point], [1]))
+
+
+@pytest.mark.parametrize("point", [(30, 40), (1, 1), (58, 79)])
+def test_a_thumbnail_then_shows_the_whole_candidate_in_its_colour_and_dims_the_rest(
+    discs: LoadedModel, point: tuple[float, float]
+) -> None:
+    candidates = candidates_at(discs, *point)
+    square = square_around(candidates)
+    for index, item in enumerate(candidates.items):
+        picture = thumbnail(candidates, index, PIXELS, square)
+        side = square[2]
+        assert picture.shape == (side, side, 3)
+        colour = tuple(int(COLOURS[index][i : i + 2], 16) for i in (1, 3, 5))
+        coloured = (picture == colour).all(axis=-1)
+        bright = (picture == 200).all(axis=-1)
+        assert coloured.any()
+        assert (coloured | bright).sum() == item.area
+        assert set(np.unique(picture[~(coloured | bright)])) <= {0, 100}
+
+
+def test_the_square_around_candidates_then_holds_them_all(discs: LoadedModel) -> None:
+    candidates = candidates_at(discs, 30, 40)
+    row, col, side = square_around(candidates)
+    for item in candidates.items:
+        top, left, bottom, right = item.bbox
+        assert row < top <= bottom < row + side
+        assert col < left <= right < col + side
+
+
+def test_names_by_size_then_grow_with_the_area(discs: LoadedModel) -> None:
+    candidates = candidates_at(discs, 30, 40)
+    areas = [item.area for item in candidates.items]
+    named = dict(zip(size_names(candidates), areas, strict=True))
+    assert named["small"] < named["medium"] < named["large"]
+    best = caption(candidates, candidates.best)
+    assert best.startswith(str(candidates.best + 1))
+    assert "0.90" in best
+    others = [caption(candidates, index) for index in range(3) if index != candidates.best]
+    assert all("*" not in each for each in others)
+    assert "*" in best
+
+
+def test_a_thumbnail_when_clicked_then_tells_its_number(qtbot: Any, discs: LoadedModel) -> None:
+    thumbnails = Thumbnails()
+    qtbot.addWidget(thumbnails)
+    thumbnails.show_candidates(candidates_at(discs, 30, 40), PIXELS)
+    with qtbot.waitSignal(thumbnails.chosen) as told:
+        qtbot.mouseClick(thumbnails.buttons[1], Qt.MouseButton.LeftButton)
+    assert told.args == [1]
+    assert [not button.icon().isNull() for button in thumbnails.buttons] == [True] * 3
+
+
+def test_thumbnails_when_cleared_then_cannot_be_clicked(qtbot: Any, discs: LoadedModel) -> None:
+    thumbnails = Thumbnails()
+    qtbot.addWidget(thumbnails)
+    thumbnails.show_candidates(candidates_at(discs, 30, 40), PIXELS)
+    thumbnails.clear()
+    heard: list[int] = []
+    thumbnails.chosen.connect(heard.append)
+    qtbot.mouseClick(thumbnails.buttons[1], Qt.MouseButton.LeftButton)
+    assert heard == []
+    assert all(button.icon().isNull() for button in thumbnails.buttons)
