@@ -69,6 +69,13 @@ def load_sample(name: SampleName) -> Sample:
     )
 
 
+def layer_settings(sample: Sample) -> dict[str, Any]:
+    """Return a napari image layer's name and looks: grey images are shown up to their brightest pixels."""
+    if sample.image.ndim == 3:
+        return {"name": sample.title, "rgb": True}
+    return {"name": sample.title, "contrast_limits": (0.0, float(np.percentile(sample.image, 99.9)))}
+
+
 def fluorescence() -> list[tuple[NDArray[np.uint8], dict[str, Any], str]]:
     """Return the fluorescence sample as napari layer data."""
     return _layer_data("fluorescence")
@@ -81,4 +88,4 @@ def tissue() -> list[tuple[NDArray[np.uint8], dict[str, Any], str]]:
 
 def _layer_data(name: SampleName) -> list[tuple[NDArray[np.uint8], dict[str, Any], str]]:
     sample = load_sample(name)
-    return [(sample.image, {"name": sample.title, "rgb": sample.image.ndim == 3}, "image")]
+    return [(sample.image, layer_settings(sample), "image")]

@@ -10,6 +10,7 @@ import pytest
 import tifffile
 from PIL import Image
 
+from napari_sam.cli.picture import CANDIDATE_COLOURS
 from napari_sam.samples import load_sample
 
 WITHOUT_A_SCREEN = """
@@ -18,6 +19,9 @@ from napari_sam.cli import main
 status = main(sys.argv[1:])
 sys.exit(3 if {"qtpy", "napari"} & set(sys.modules) else status)
 """
+
+
+WITH_A_SCREEN = "import sys; from napari_sam.cli import main; sys.exit(main(sys.argv[1:]))"
 
 
 def run_demo(folder: Path, *arguments: str) -> subprocess.CompletedProcess[str]:
@@ -58,3 +62,21 @@ def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_draws_it(tmp
     done = run_demo(tmp_path, "--screenshot", "seen.png")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "seen.png"}
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="the virtual screen is X11")
+def test_the_demo_when_there_is_a_screen_then_the_window_shows_candidates_on_a_cell(tmp_path: Path) -> None:
+    assert os.environ["DISPLAY"], "pytest-xvfb starts a virtual screen"
+    done = subprocess.run(
+        [sys.executable, "-c", WITH_A_SCREEN, "demo", "--screenshot", "window.png"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert [path.name for path in tmp_path.iterdir()] == ["window.png"]
+    picture = np.asarray(Image.open(tmp_path / "window.png").convert("RGB")).astype(int)
+    assert min(picture.shape[:2]) > 600
+    for colour in CANDIDATE_COLOURS:
+        assert (np.abs(picture - np.array(colour)).max(axis=2) < 12).sum() > 100

@@ -19,7 +19,7 @@ SIDE = 1080
 LINE = 3
 """Width of an outline in the picture, in pixels."""
 
-CANDIDATE_COLOURS = ((230, 159, 0), (86, 180, 233), (0, 200, 130))
+CANDIDATE_COLOURS = ((86, 180, 233), (255, 176, 0), (232, 72, 155))
 Colour = tuple[int, int, int]
 
 
