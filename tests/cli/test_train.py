@@ -19,6 +19,11 @@ precision = "float32"
 images = "{folder}/images"
 labels = "{folder}/labels"
 """
+VALIDATION = """
+[[validation]]
+images = "dsb2018/images"
+labels = "dsb2018/labels"
+"""
 
 
 def test_train_when_interrupted_and_resumed_then_leaves_a_model_that_segments(
@@ -27,11 +32,14 @@ def test_train_when_interrupted_and_resumed_then_leaves_a_model_that_segments(
     folder = (data_folder / "dsb2018").as_posix()
     for steps, more in ((2, []), (4, ["--resume"])):
         config = tmp_path / f"{steps}.toml"
-        config.write_text(CONFIG.format(steps=steps, folder=folder))
+        config.write_text(CONFIG.format(steps=steps, folder="dsb2018") + (VALIDATION if more else ""))
         typed = ["train", "--config", str(config), "--out", str(tmp_path / "run"), "--device", "cpu"]
+        typed += ["--data", str(data_folder)]
         assert main([*typed, *more]) == 0
     model, out = tmp_path / "run" / "model.safetensors", tmp_path / "labels.tif"
-    assert str(model) in capsys.readouterr().out
+    printed = capsys.readouterr().out
+    assert str(model) in printed
+    assert "best_of_three" in printed
     image = f"{folder}/images/4327d2759187.png"
     assert main(["segment", image, "--box", "10,10,60,60", "--model", str(model), "-o", str(out)]) == 0
     assert tifffile.imread(out).dtype == np.uint16

@@ -26,12 +26,12 @@ class TrainConfig:
     Attributes
     ----------
     data, validation : tuple of DataConfig
-        Sets to learn from, and to measure on.
+        Sets to learn from, and to measure the finished model on.
     model : str
         Name of an architecture with a convolutional encoder.
     init : Path, optional
         Weights to start from.
-    seed, steps, dense_steps, validate_every, save_every : int
+    seed, steps, dense_steps, save_every : int
         `dense_steps` at the start train the dense head alone.
     crops, prompts_per_crop, crop_size : int
         A step's crops, the prompts in each, and a crop's side in input pixels.
@@ -55,7 +55,6 @@ class TrainConfig:
     seed: int = 0
     steps: int = 4000
     dense_steps: int = 300
-    validate_every: int = 1000
     save_every: int = 100
     crops: int = 4
     prompts_per_crop: int = 12
