@@ -19,6 +19,8 @@ PLUGIN, WIDGET = "napari-sam-microscopy", "Segment Anything"
 SIZE = (1400, 900)
 SETTLE = 1000
 """Milliseconds that the canvas is given to draw before a screenshot."""
+PATIENCE = 600_000
+"""Milliseconds until a screenshot is given up; a model may have to be downloaded first."""
 
 
 def show(sample: Sample, model: str, device: str, screenshot: Path | None = None) -> None:
@@ -48,8 +50,7 @@ def show(sample: Sample, model: str, device: str, screenshot: Path | None = None
     steps = [lambda: _start(viewer, widget, sample, model, device)]
     if screenshot is not None:
         steps.append(lambda: _shoot_and_close(viewer, screenshot))
-        widget.jobs.failed.connect(failures.append)
-        widget.jobs.failed.connect(viewer.close)
+        _give_up(viewer, widget, failures)
     _run_one_by_one(widget, steps)
     napari.run()
     if failures:
@@ -66,6 +67,22 @@ def _open_viewer() -> napari.Viewer:
     import napari
 
     return napari.Viewer(title="Segment Anything for microscopy")
+
+
+def _give_up(viewer: napari.Viewer, widget: AnnotatorWidget, failures: list[str]) -> None:
+    """Close the window when a job fails or nothing comes; nobody may be there to do it."""
+    from qtpy.QtCore import QTimer
+
+    def fail(sentence: str) -> None:
+        failures.append(sentence)
+        viewer.close()
+
+    widget.jobs.failed.connect(fail)
+    late = f"No candidates were shown within {PATIENCE / 60_000:g} minutes; try without --screenshot."
+    timer = QTimer(widget)
+    timer.setSingleShot(True)
+    timer.timeout.connect(lambda: fail(late))
+    timer.start(PATIENCE)
 
 
 def _run_one_by_one(widget: AnnotatorWidget, steps: list[Callable[[], None]]) -> None:
