@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_sam.predict import Candidates, Predictor, Prompts
+from napari_sam.predict import Candidate, Candidates, Frame, Predictor, Prompts
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.candidate_view import COLOURS, caption, size_names
-from napari_sam.widgets.thumbnails import Thumbnails, square_around, thumbnail
+from napari_sam.widgets.thumbnails import SIDE, Thumbnails, square_around, thumbnail
 
 SHAPE = (60, 80)
 PIXELS = np.full((*SHAPE, 3), 200, np.uint8)
@@ -36,6 +36,17 @@ def test_a_thumbnail_then_shows_the_whole_candidate_in_its_colour_and_dims_the_r
         assert coloured.any()
         assert (coloured | bright).sum() == item.area
         assert set(np.unique(picture[~(coloured | bright)])) <= {0, 100}
+
+
+def test_a_thumbnail_of_a_large_candidate_then_is_small() -> None:
+    mask = np.hypot(*np.ogrid[-900:900, -900:900]) < 890
+    item = Candidate((100, 100), mask, 0.9, np.zeros((8, 8), np.float32), Frame(0, 0, 1, 8))
+    candidates = Candidates((2048, 2048), (item,), 0, "model", "hash")
+    picture = thumbnail(candidates, 0, np.full((2048, 2048, 3), 200, np.uint8), square_around(candidates))
+    assert SIDE <= len(picture) <= 4 * SIDE
+    shown = (picture == 200).all(axis=-1)
+    assert shown[len(picture) // 2, len(picture) // 2]
+    assert not shown[0].any()
 
 
 def test_the_square_around_candidates_then_holds_them_all(discs: LoadedModel) -> None:

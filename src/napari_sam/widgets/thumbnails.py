@@ -96,26 +96,28 @@ def square_around(candidates: Candidates) -> tuple[int, int, int]:
 def thumbnail(
     candidates: Candidates, index: int, pixels: NDArray[np.uint8], square: tuple[int, int, int]
 ) -> NDArray[np.uint8]:
-    """Return a square of the image with one candidate outlined and what lies outside it dimmed; uint8 RGB."""
-    row, col, side = square
-    picture = _cut(pixels, row, col, side)
-    item = candidates.items[index]
-    mask = np.zeros((side, side), bool)
-    if item.mask.size:
-        top, left = item.origin[0] - row, item.origin[1] - col
-        mask[top : top + item.mask.shape[0], left : left + item.mask.shape[1]] = item.mask
+    """Return a square of the image, one candidate outlined and all else dimmed; (S, S, 3) uint8.
+
+    Large squares are sampled, for the sake of speed.
+    """
+    step = max(1, square[2] // (2 * SIDE))
+    picture, item = _sampled(pixels, (0, 0), square, step), candidates.items[index]
+    mask = _sampled(item.mask, item.origin, square, step)
     picture[~mask] //= 2
-    step = max(1, round(side / SIDE))
-    edge = mask & ~ndimage.binary_erosion(mask, iterations=step)
+    edge = mask & ~ndimage.binary_erosion(mask, iterations=max(1, round(len(mask) / SIDE)))
     colour = QColor(COLOURS[index])
     picture[edge] = (colour.red(), colour.green(), colour.blue())
     return np.ascontiguousarray(picture)
 
 
-def _cut(pixels: NDArray[np.uint8], row: int, col: int, side: int) -> NDArray[np.uint8]:
-    """Return a square of an image, black where it leaves the image."""
-    out: NDArray[Any] = np.zeros((side, side, 3), np.uint8)
-    part = pixels[max(row, 0) : max(row + side, 0), max(col, 0) : max(col + side, 0)]
-    top, left = max(-row, 0), max(-col, 0)
-    out[top : top + part.shape[0], left : left + part.shape[1]] = part
+def _sampled(
+    array: NDArray[Any], origin: tuple[int, int], square: tuple[int, int, int], step: int
+) -> NDArray[Any]:
+    """Return every `step`-th pixel of a square, of an array that starts at `origin`; zero where it ends."""
+    row, col, side = square
+    steps = np.arange(0, side, step)
+    rows, cols = row - origin[0] + steps, col - origin[1] + steps
+    out = np.zeros((len(rows), len(cols), *array.shape[2:]), array.dtype)
+    here, there = (rows >= 0) & (rows < array.shape[0]), (cols >= 0) & (cols < array.shape[1])
+    out[np.ix_(here, there)] = array[np.ix_(rows[here], cols[there])]
     return out
