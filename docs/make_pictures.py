@@ -12,9 +12,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import napari
+from qtpy.QtWidgets import QApplication
+
 from napari_sam.samples import SAMPLE_NAMES, Sample, layer_settings, load_sample
 from napari_sam.widgets.annotator import AnnotatorWidget
-from qtpy.QtWidgets import QApplication
 
 IMAGES = Path(__file__).parent / "images"
 SIZE = (1400, 900)
