@@ -52,7 +52,7 @@ class Annotation:
     failed : str
         One sentence about what went wrong.
     stopped
-        A layer that it needs is gone.
+        A layer that it needs is gone, or the image could not be embedded.
 
     Parameters
     ----------
@@ -79,7 +79,8 @@ class Annotation:
         self._opened: dict[Plane, Opened] = {}
         if labels is None:
             empty = np.zeros(image_shape(image), np.int32)
-            labels = viewer.add_labels(empty, name=f"{image.name} cells", **alignment(image))
+            name = f"{image.name} cells"
+            labels = viewer.add_labels(empty, name=name, opacity=0.5, **alignment(image))
         self.writer = LabelWriter(self.session, labels)
         self.view = CandidateView(viewer, image)
         self.prompts = PromptLayers(viewer, image)
@@ -89,6 +90,7 @@ class Annotation:
         viewer.dims.events.point.connect(self._moved)
         viewer.layers.events.removed.connect(self._layer_removed)
         image.events.data.connect(self._image_changed)
+        jobs.failed.connect(self._job_failed)
         self._open_soon = qdebounced(self._open, timeout=PATIENCE)
         self.prompts.use_points()
         self._open()
@@ -106,6 +108,7 @@ class Annotation:
         self._viewer.dims.events.point.disconnect(self._moved)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._image.events.data.disconnect(self._image_changed)
+        self._jobs.failed.disconnect(self._job_failed)
         self.prompts.changed.disconnect(self._ask)
         self.session.proposed.disconnect(self.view.show)
         self.session.close()
@@ -137,6 +140,7 @@ class Annotation:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
+        self._jobs.cancel()  # an answer to newer prompts, which go as well
         self.prompts.clear()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         self.said.emit(f"Committed {made}. {len(self.session.objects)} so far.")
@@ -201,6 +205,12 @@ class Annotation:
         else:
             self._jobs.cancel()
             self.session.propose(())
+
+    def _job_failed(self, _: str) -> None:
+        """Drop what is not true any more; without an embedding there is nothing to annotate on."""
+        self.session.propose(())
+        if not self.session.ready:
+            self.stopped.emit()
 
     def _moved(self) -> None:
         try:

@@ -74,7 +74,8 @@ class AnnotatorWidget(QWidget):
 
     def _layer_events(self) -> tuple[Any, ...]:
         events = self._viewer.layers.events
-        return events.inserted, events.removed, events.reordered
+        names = ("inserted", "removed", "reordered", "renamed")  # the last one is younger than napari 0.6
+        return tuple(getattr(events, name) for name in names if hasattr(events, name))
 
     def event(self, event: QEvent) -> bool:
         """Stop for good when napari takes the dock away."""
@@ -217,21 +218,29 @@ class AnnotatorWidget(QWidget):
 
 
 def check_labels(image: Any, labels: Any) -> None:
-    """Make sure that a Labels layer fits an image.
+    """Make sure that a Labels layer fits an image and can be written.
 
     Raises
     ------
     ImageError
-        If the shapes differ.
+        If the shapes differ, or its data cannot be changed in place.
     """
     from napari_sam.errors import ImageError
 
     from .planes import image_shape
 
-    if labels is not None and tuple(labels.data.shape) != image_shape(image):
+    if labels is None:
+        return
+    if tuple(labels.data.shape) != image_shape(image):
         raise ImageError(
             f"The Labels layer {labels.name!r} has the shape {tuple(labels.data.shape)} and the image"
             f" {image_shape(image)}; choose one of the image's shape, or a new one."
+        )
+    lazy = labels.multiscale or hasattr(labels.data, "__dask_graph__")
+    if lazy or not getattr(getattr(labels.data, "flags", None), "writeable", True):
+        raise ImageError(
+            f"The Labels layer {labels.name!r} is lazy, multiscale or read-only and cannot be written;"
+            " choose a new one, or load its data into memory."
         )
 
 

@@ -108,9 +108,9 @@ class Jobs(QObject):
             self.idle.emit()
 
     def close(self) -> None:
-        """Stop for good, and wait for the thread to notice."""
+        """Stop for good; the thread ends as soon as its work notices."""
         self._drop()
-        self._pool.shutdown(wait=True, cancel_futures=True)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     def _drop(self) -> None:
         if self._current is not None:

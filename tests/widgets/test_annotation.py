@@ -1,0 +1,179 @@
+"""The ties between a session and layers, in a viewer without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from threading import Event
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
+
+from napari_sam.errors import ImageError, WeightsError
+from napari_sam.predict import Predictor
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotator import check_labels
+from napari_sam.widgets.jobs import Job, Jobs
+
+SHAPE = (60, 80)
+
+
+@pytest.fixture
+def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
+    jobs = Jobs()
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def make(jobs: Jobs, qtbot: Any, discs: LoadedModel) -> Callable[..., Annotation]:
+    """Return a function that starts annotating an image."""
+
+    def make(image: np.ndarray, **options: Any) -> Annotation:
+        viewer = ViewerModel()
+        layer = viewer.add_image(image, **options)
+        annotation = Annotation(viewer, layer, None, lambda _: Predictor(discs), jobs)
+        settle(qtbot, jobs)
+        return annotation
+
+    return make
+
+
+def settle(qtbot: Any, jobs: Jobs) -> None:
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=20_000)
+
+
+def sentences(annotation: Annotation) -> list[str]:
+    said: list[str] = []
+    annotation.failed.connect(said.append)
+    return said
+
+
+def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_late_answer(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotation = make(np.zeros(SHAPE, np.uint8))
+    annotation.prompts.points.add([20, 20])
+    settle(qtbot, jobs)
+    go, answer = Event(), annotation.session.answer
+
+    def slow(prompts: Any) -> Any:
+        go.wait(10)
+        return answer(prompts)
+
+    monkeypatch.setattr(annotation.session, "answer", slow)
+    annotation.prompts.points.add([40, 60])
+    annotation.commit(0)
+    go.set()
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Next", lambda _: None, lambda _: None)
+    assert annotation.session.proposals == ()
+    assert annotation.prompts.read(()) == []
+    assert [each.prompts.positions.tolist() for each in annotation.session.objects] == [[[20, 20]]]
+
+
+def test_a_point_outside_the_image_then_drops_the_candidates_and_says_so(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
+) -> None:
+    annotation = make(np.zeros(SHAPE, np.uint8))
+    annotation.prompts.points.add([20, 20])
+    settle(qtbot, jobs)
+    assert annotation.session.proposals
+    with qtbot.waitSignal(jobs.failed) as told:
+        annotation.prompts.points.add([200, 20])
+    assert "outside the image" in told.args[0]
+    settle(qtbot, jobs)
+    assert annotation.session.proposals == ()
+    assert annotation.session.ready
+
+
+def test_a_model_that_cannot_be_loaded_then_stops_the_annotation(jobs: Jobs, qtbot: Any) -> None:
+    viewer = ViewerModel()
+    layer = viewer.add_image(np.zeros(SHAPE))
+
+    def load(_: Job) -> Predictor:
+        raise WeightsError("There is no such model; choose another.")
+
+    annotation = Annotation(viewer, layer, None, load, jobs)
+    stopped: list[int] = []
+    annotation.stopped.connect(lambda: stopped.append(1))
+    with qtbot.waitSignal(jobs.failed) as told:
+        pass
+    assert told.args == ["There is no such model; choose another."]
+    assert stopped == [1]
+
+
+def test_the_sliders_when_moved_then_the_plane_is_read_and_its_prompts_are_answered(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
+) -> None:
+    annotation = make(np.zeros((3, *SHAPE), np.uint8))
+    annotation.prompts.points.add([2, 30, 40])
+    settle(qtbot, jobs)
+    assert annotation.session.proposals == ()
+    annotation._viewer.dims.set_current_step(0, 2)
+    assert not annotation.session.ready
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    annotation.commit()
+    labels = annotation.writer.labels.data
+    assert labels.shape == (3, *SHAPE)
+    assert labels.any(axis=(1, 2)).tolist() == [False, False, True]
+
+
+def test_other_pixels_in_the_image_then_are_read_again_and_labels_stay(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
+) -> None:
+    annotation = make(np.zeros(SHAPE, np.uint8))
+    annotation.prompts.points.add([20, 20])
+    settle(qtbot, jobs)
+    annotation.commit()
+    before = annotation.writer.labels.data.copy()
+    annotation._image.data = np.full(SHAPE, 9, np.uint8)
+    assert not annotation.session.ready
+    settle(qtbot, jobs)
+    assert annotation.session.ready
+    assert np.array_equal(annotation.writer.labels.data, before)
+    stopped: list[int] = []
+    annotation.stopped.connect(lambda: stopped.append(1))
+    said = sentences(annotation)
+    annotation._image.data = np.zeros((30, 30), np.uint8)
+    assert stopped == [1]
+    assert "another shape" in said[0]
+
+
+def test_an_annotation_when_closed_then_leaves_image_and_labels_and_hears_nothing(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
+) -> None:
+    annotation = make(np.zeros((3, *SHAPE), np.uint8), name="cells")
+    annotation.prompts.points.add([1, 20, 20])
+    settle(qtbot, jobs)
+    annotation.commit()
+    annotation.close()
+    viewer = annotation._viewer
+    assert [type(layer) for layer in viewer.layers] == [Image, Labels]
+    assert viewer.layers[1].data.any()
+    viewer.dims.set_current_step(0, 2)
+    viewer.layers[0].data = np.ones((3, *SHAPE), np.uint8)
+    viewer.layers.clear()
+    assert not jobs.busy
+
+
+@pytest.mark.parametrize(
+    ("labels", "reason"),
+    [
+        (Labels(np.zeros((4, 5), int)), "shape"),
+        (Labels(da.zeros(SHAPE, dtype=int)), "cannot be written"),
+        (Labels([np.zeros(SHAPE, int), np.zeros((30, 40), int)], multiscale=True), "cannot be written"),
+        (Labels(np.broadcast_to(np.int32(0), SHAPE)), "cannot be written"),
+    ],
+    ids=["other shape", "dask", "multiscale", "read-only"],
+)
+def test_labels_that_cannot_take_commits_then_one_sentence_says_so(labels: Labels, reason: str) -> None:
+    image = Image(np.zeros(SHAPE))
+    with pytest.raises(ImageError, match=reason):
+        check_labels(image, labels)
+    check_labels(image, Labels(np.zeros(SHAPE, int)))
+    check_labels(image, None)
