@@ -105,7 +105,8 @@ def time_click(viewer: napari.Viewer, widget: AnnotatorWidget, place: np.ndarray
     frames: list[float] = []
     heard = annotation.session.proposed.connect(lambda _: answered.append(time.perf_counter()))
     noted = canvas.frameSwapped.connect(lambda: frames.append(time.perf_counter()))
-    offset = (place - np.asarray(viewer.camera.center[-2:])) * viewer.camera.zoom
+    camera = getattr(viewer, "scene", viewer).camera  # since napari 0.9 it is the scene's
+    offset = (place - np.asarray(camera.center[-2:])) * camera.zoom
     pixel = QPoint(round(canvas.width() / 2 + offset[1]), round(canvas.height() / 2 + offset[0]))
     QTest.mouseMove(canvas, pixel)
     QApplication.processEvents()

@@ -26,6 +26,9 @@ COLOURS = ("#56b4e9", "#ffb000", "#e8489b")
 SIZES = {1: ("refined",), 2: ("small", "large"), 3: ("small", "medium", "large")}
 LINE, GAP, WORDS, WIDTH = 16, 8, 120, 2.5
 """A caption's height, its distance and width, and an outline's width: pixels of the screen."""
+SHADOW = ((-1, -1), (-1, 1), (1, -1), (1, 1))
+"""Where captions are drawn dark first, so that they can be read on bright cells and labels too."""
+SHADE = "#101014"
 
 Line = tuple["NDArray[np.float64]", str]
 """A closed path and its colour."""
@@ -73,6 +76,8 @@ class CandidateView:
             ndim=image.ndim,
             name="Candidate names",
             size=0,
+            face_color="transparent",
+            border_color="transparent",
             features={"caption": np.array([], object), "colour": np.array([], object)},
             text={"string": "{caption}", "size": 11, "color": colours},
             **aligned,
@@ -110,24 +115,31 @@ class CandidateView:
             self.captions.data = np.zeros((0, self.captions.ndim))
             return
         candidates, plane = self._drawn[0].candidates, self._drawn[0].plane
-        boxes = np.array([item.bbox for item in candidates.items if item.mask.size] or [[0, 0, 0, 0]])
+        boxes = np.array([item.bbox for item in candidates.items if item.mask.size] or [(0, 0, 0, 0)])
         left_room, right_room = boxes[:, 1].min(), self._shape[1] - boxes[:, 3].max()
         right = right_room >= min(left_room, WORDS * self._pixel)
         col = boxes[:, 3].max() + GAP * self._pixel if right else boxes[:, 1].min() - GAP * self._pixel
         rows = boxes[:, 0].min() + (np.arange(len(candidates)) + 0.5) * LINE * self._pixel
         places = np.zeros((len(candidates), self.captions.ndim))
         places[:, :-2], places[:, -2], places[:, -1] = plane, rows, col
-        self.captions.data = places
+        shadows = [places + self._shift(step) for step in SHADOW]
+        self.captions.data = np.concatenate([*shadows, places])
         self.captions.features = {
-            "caption": [caption(candidates, i) for i in range(len(rows))],
-            "colour": COLOURS[: len(rows)],
+            "caption": [caption(candidates, i) for i in range(len(rows))] * (len(SHADOW) + 1),
+            "colour": [SHADE] * len(SHADOW) * len(rows) + list(COLOURS[: len(rows)]),
         }
         self.captions.text.anchor = "upper_left" if right else "upper_right"
+
+    def _shift(self, step: tuple[int, int]) -> NDArray[np.float64]:
+        """Return a way of some pixels of the screen, in data coordinates."""
+        way = np.zeros(self.captions.ndim)
+        way[-2:] = np.array(step) * self._pixel
+        return way
 
     @property
     def _pixel(self) -> float:
         """One pixel of the screen, in data pixels."""
-        return 1 / max(self._camera.zoom, 1e-6) / float(self.outlines.scale[-1])
+        return 1 / max(float(self._camera.zoom), 1e-6) / float(self.outlines.scale[-1])
 
     def _zoomed(self) -> None:
         """Keep lines and distances of one size on the screen."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from skimage.measure import find_contours
@@ -44,9 +44,10 @@ def outlines(mask: NDArray[np.bool_], origin: tuple[int, int]) -> list[NDArray[n
     return [np.concatenate([contour, contour[:1]]) * block + corner for contour in thinned]
 
 
-def _shrunk(mask: NDArray[np.bool_], block: int) -> NDArray[Any]:
+def _shrunk(mask: NDArray[np.bool_], block: int) -> NDArray[np.float32]:
     """Return the covered share of each square block of a mask, with a free border."""
     height, width = mask.shape
     padded = np.pad(mask, [(block, block + -height % block), (block, block + -width % block)])
     rows, cols = padded.shape[0] // block, padded.shape[1] // block
-    return padded.reshape(rows, block, cols, block).mean(axis=(1, 3), dtype=np.float32)
+    shares: NDArray[np.float32] = padded.reshape(rows, block, cols, block).mean(axis=(1, 3), dtype=np.float32)
+    return shares

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, Qt, QTimer, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -27,14 +27,18 @@ NEW_LABELS = "new Labels layer"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 KEYS = (
     ("click", "point inside the cell"),
-    ("Ctrl or Alt + click", "point outside it"),
+    ("Ctrl/Alt+click", "point outside it"),
     ("N", "swap inside and outside"),
     ("P, B", "draw points, draw boxes"),
     ("1, 2, 3", "commit that candidate"),
-    ("Enter", "commit the suggested one (*), or all boxes"),
+    ("Enter", "commit the suggested (*)"),
+    ("Enter, boxes", "commit one for each box"),
     ("Esc", "drop the prompts"),
-    ("Ctrl+Z, Ctrl+Shift+Z", "take back a commit, bring it back"),
+    ("Ctrl+Z", "take back a commit"),
+    ("Ctrl+Shift+Z", "bring it back"),
 )
+WIDTH = 320
+"""Pixels that the dock asks for."""
 PATIENCE = 250
 """Milliseconds until a job is worth a progress bar."""
 
@@ -72,6 +76,10 @@ class Panel(QWidget):
         self._timer.setInterval(PATIENCE)
         self._timer.timeout.connect(lambda: self._progress_row.setVisible(True))
         self.set_running(False)
+
+    def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Ask for a narrow dock, whatever the longest name in it."""
+        return QSize(WIDTH, super().sizeHint().height())
 
     def _build(self) -> None:
         layout = QVBoxLayout(self)
@@ -147,7 +155,6 @@ class Panel(QWidget):
     def _build_help(self) -> QWidget:
         text = "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in KEYS)
         keys = QLabel(f"<table>{text}</table>", self)
-        keys.setWordWrap(True)
         box = QCollapsible("Keys", self)
         box.addWidget(keys)
         box.expand(animate=False)

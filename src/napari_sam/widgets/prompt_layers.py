@@ -27,7 +27,7 @@ SYMBOLS = {INSIDE: "disc", OUTSIDE: "x"}
 BOX_COLOUR = "#ffd23f"
 SMALLEST_BOX = 1.0
 """A click makes a rectangle of 0.6 pixels; a box is drawn, and larger."""
-POINT_SIZE = 10
+POINT_SIZE = 12
 """On the screen, in pixels, whatever the zoom."""
 
 
@@ -66,8 +66,7 @@ class PromptLayers:
             features={"label": np.array([], dtype=object)},
             face_color=COLOURS[INSIDE],
             border_color="white",
-            size=POINT_SIZE / float(image.scale[-1]),
-            canvas_size_limits=(POINT_SIZE, POINT_SIZE),
+            border_width=0.1,
             **aligned,
         )
         self.points.mouse_drag_callbacks.insert(0, self._choose_polarity)
@@ -75,6 +74,7 @@ class PromptLayers:
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
         self.points.events.data.connect(self._points_changed)
+        self.points.events.features.connect(self._points_added)
         self.boxes.events.data.connect(self._boxes_changed)
 
     @property
@@ -93,6 +93,7 @@ class PromptLayers:
         """Stop listening and take the layers away."""
         self._camera.events.zoom.disconnect(self._zoomed)
         self.points.events.data.disconnect(self._points_changed)
+        self.points.events.features.disconnect(self._points_added)
         self.boxes.events.data.disconnect(self._boxes_changed)
         for layer in (self.points, self.boxes):
             if layer in self._viewer.layers:
@@ -173,8 +174,11 @@ class PromptLayers:
             self.points.current_symbol = SYMBOLS[kind]
 
     def _zoomed(self) -> None:
-        """Keep the boxes' lines of one width on the screen."""
+        """Keep points and lines of one size on the screen."""
         pixel = 1 / max(self._camera.zoom, 1e-6) / float(self.points.scale[-1])
+        # napari's own canvas_size_limits would fill a small symbol with its border's colour
+        self.points.current_size = POINT_SIZE * pixel
+        self.points.size = POINT_SIZE * pixel
         with self.boxes.events.data.blocker():
             self.boxes.current_edge_width = 2 * pixel
             if self.boxes.nshapes:
@@ -183,6 +187,11 @@ class PromptLayers:
     def _points_changed(self, event: Any) -> None:
         if event.action in ("added", "removed", "changed"):
             self.changed.emit()
+
+    def _points_added(self) -> None:
+        """Deselect a new point: the ring around it would hide whether it is inside or outside."""
+        if self.points.mode == "add" and self.points.selected_data:
+            self.points.selected_data = set()
 
     def _boxes_changed(self, event: Any) -> None:
         if event.action in ("added", "removed", "changed"):
