@@ -144,6 +144,25 @@ def test_other_pixels_in_the_image_then_are_read_again_and_labels_stay(
     assert "another shape" in said[0]
 
 
+@pytest.mark.parametrize("name", ["cells", "Points", "Boxes", "Candidates", "Candidate names", "cells cells"])
+def test_a_layer_when_removed_in_the_middle_then_annotation_asks_to_be_stopped(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, name: str
+) -> None:
+    annotation = make(np.zeros(SHAPE, np.uint8), name="cells")
+    annotation.prompts.points.add([20, 20])
+    settle(qtbot, jobs)
+    annotation.commit()
+    annotation.prompts.points.add([40, 60])
+    annotation.stopped.connect(annotation.close)
+    said = sentences(annotation)
+    layers, labels = annotation._viewer.layers, annotation.writer.labels
+    layers.remove(layers[name])
+    assert said == [f"The layer '{name}' was removed, so annotation stopped."]
+    assert {layer.name for layer in layers} == {"cells", "cells cells"} - {name}
+    assert labels.data[20, 20] == 1
+    assert not jobs.busy
+
+
 def test_an_annotation_when_closed_then_leaves_image_and_labels_and_hears_nothing(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
 ) -> None:
