@@ -40,6 +40,14 @@ def test_the_plane_of_a_short_stack_beside_a_long_one_then_stays_inside_it() -> 
     assert plane_under_sliders(layer, viewer.dims) == (4,)
 
 
+def test_the_plane_when_layers_have_other_units_then_is_still_the_one_that_napari_shows() -> None:
+    viewer = ViewerModel()
+    micro = viewer.add_image(STACK[0], scale=(2, 1, 1), units="um")
+    nano = viewer.add_image(STACK[0], scale=(2000, 1000, 1000), units="nm", rotate=(0, 0, 20))
+    viewer.dims.set_current_step(0, 3)
+    assert plane_under_sliders(micro, viewer.dims) == plane_under_sliders(nano, viewer.dims) == (3,)
+
+
 @pytest.mark.parametrize("change", [{"ndisplay": 3}, {"order": (1, 0, 2, 3)[::-1]}])
 def test_the_plane_when_not_seen_along_its_last_axes_then_one_sentence_says_so(
     change: dict[str, Any],

@@ -11,6 +11,7 @@ from napari_sam.errors import ImageError
 if TYPE_CHECKING:
     from napari.components import Camera, Dims, ViewerModel
     from napari.layers import Image
+    from numpy.typing import NDArray
 
     from napari_sam.session import Plane
 
@@ -34,9 +35,18 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
         )
     if image.ndim == 2:
         return ()
-    world = np.asarray(dims.point, float)[-image.ndim :]
+    world = np.asarray(dims.point, float)[-image.ndim :] * _world_units(image, dims)
     index = np.rint(np.asarray(image.world_to_data(world))[:-2]).astype(int)
     return tuple(int(i) for i in np.clip(index, 0, np.array(image_shape(image)[:-2]) - 1))
+
+
+def _world_units(image: Image, dims: Dims) -> NDArray[np.float64]:
+    """Return how many of the image's units one of the viewer's is, axis by axis; napari leaves this to us."""
+    shared = getattr(dims, "units", None)  # younger than napari 0.6
+    if shared is None:
+        return np.ones(image.ndim)
+    pairs = zip(shared[-image.ndim :], image.units, strict=True)
+    return np.array([(1 * world).to(own).magnitude for world, own in pairs])
 
 
 def camera_of(viewer: ViewerModel) -> Camera:
