@@ -55,6 +55,6 @@ def run(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             progress=progress,
         )
-    print(report.to_table())
     if arguments.json:
         arguments.json.write_text(report.to_json() + "\n", encoding="utf-8")
+    print(report.to_table())
