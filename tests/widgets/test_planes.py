@@ -94,8 +94,21 @@ def test_a_layer_with_an_images_alignment_then_lies_over_it() -> None:
         STACK[0], scale=(2, 0.5, 0.5), translate=(1, 2, 3), rotate=30, affine=np.diag([1, 2, 2, 1]),
         shear=[0, 0, 0.3], units="um", axis_labels=("z", "y", "x"),
     )  # fmt: skip
-    points = viewer.add_points(ndim=3, **alignment(image))
+    points = viewer.add_points(ndim=3, **alignment(image, viewer.dims))
     spot = (3.0, 4.5, 1.0)
     assert np.allclose(points.data_to_world(spot), image.data_to_world(spot))
     assert points.units == image.units
     assert points.axis_labels == image.axis_labels
+
+
+def test_a_layer_over_an_image_of_other_units_then_takes_clicks_in_the_viewers() -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(
+        STACK[0, 0], scale=(0.5, 0.5), translate=(2, 3), rotate=30, affine=np.diag([3, 3, 1]), units="um"
+    )
+    viewer.add_image(STACK[0, 0], scale=(100, 100), units="nm")
+    points = viewer.add_points(ndim=2, **alignment(image, viewer.dims))
+    spot = (3.0, 4.5)
+    nanometres = np.array(image.data_to_world(spot)) * 1000  # napari's own answer is in um
+    assert np.allclose(points.world_to_data(nanometres), spot)
+    assert points.units == viewer.dims.units

@@ -80,7 +80,7 @@ class Annotation:
         if labels is None:
             empty = np.zeros(image_shape(image), np.int32)
             name = f"{image.name} cells"
-            labels = viewer.add_labels(empty, name=name, opacity=0.5, **alignment(image))
+            labels = viewer.add_labels(empty, name=name, opacity=0.5, **alignment(image, viewer.dims))
         self.writer = LabelWriter(self.session, labels)
         self.view = CandidateView(viewer, image)
         self.prompts = PromptLayers(viewer, image)

@@ -66,7 +66,7 @@ class CandidateView:
         self._camera = camera_of(viewer)
         self._drawn: Sequence[Proposal] = ()
         self._shape = image_shape(image)[-2:]
-        aligned = alignment(image)
+        aligned = alignment(image, viewer.dims)
         self.outlines: Vectors = viewer.add_vectors(
             np.zeros((0, 2, image.ndim)), ndim=image.ndim, name="Candidates", vector_style="line", **aligned
         )

@@ -67,6 +67,16 @@ def read_plane(image: Image, plane: Plane) -> np.ndarray[Any, Any]:
     return np.asarray(data[plane])
 
 
-def alignment(image: Image) -> dict[str, Any]:
-    """Return the options that lay another layer over the image."""
-    return {name: getattr(image, name) for name in ALIGNED if hasattr(image, name)}
+def alignment(image: Image, dims: Dims) -> dict[str, Any]:
+    """Return the options that lay another layer over the image, in the units of the viewer.
+
+    Clicks come in the viewer's units, and napari takes them for the layer's.
+    """
+    options = {name: getattr(image, name) for name in ALIGNED if hasattr(image, name)}
+    factors = 1 / _world_units(image, dims)
+    if not np.allclose(factors, 1):
+        affine = np.array(image.affine.affine_matrix)
+        affine[:-1] = factors[:, None] * affine[:-1] / np.append(factors, 1)
+        options["scale"], options["translate"] = image.scale * factors, image.translate * factors
+        options["affine"], options["units"] = affine, dims.units[-image.ndim :]
+    return options

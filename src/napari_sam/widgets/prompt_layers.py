@@ -55,7 +55,7 @@ class PromptLayers:
         self._viewer = viewer
         self._camera = camera_of(viewer)
         self._positive = True
-        aligned = alignment(image)
+        aligned = alignment(image, viewer.dims)
         self.boxes: Shapes = viewer.add_shapes(
             ndim=image.ndim, name="Boxes", face_color="transparent", edge_color=BOX_COLOUR, **aligned
         )
