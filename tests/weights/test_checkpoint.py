@@ -78,13 +78,15 @@ def test_save_when_read_back_then_the_same_weights_in_half_precision(tiny: Sam, 
         assert torch.equal(built[key], half), key
 
 
-@pytest.mark.parametrize("wrapping", ["plain", "model_state", "prefix", "both"])
+@pytest.mark.parametrize("wrapping", ["plain", "model_state", "prefix", "both", "parallel"])
 def test_read_when_wrapped_as_micro_sam_does_then_the_same_weights(
     tiny: Sam, tmp_path: Path, wrapping: str
 ) -> None:
     state: dict[str, object] = dict(tiny.state_dict())
     if wrapping in ("prefix", "both"):
         state = {f"sam.{key}": value for key, value in state.items()}
+    if wrapping == "parallel":
+        state = {f"module.sam.{key}": value for key, value in state.items()}
     if wrapping in ("model_state", "both"):
         state = {"model_state": state, "epoch": 3, "decoder_state": {"x": torch.zeros(2)}}
     path = tmp_path / "model.pt"
@@ -97,11 +99,12 @@ def test_read_when_a_pickle_holds_code_then_it_is_refused_and_not_run(
 ) -> None:
     path = tmp_path / "bad.pth"
     torch.save({"image_encoder.x": Code()}, path)
-    with pytest.raises(WeightsError, match="would run code"):
+    with pytest.raises(WeightsError, match="could run code"):
         read_checkpoint(path)
-    path.write_bytes(pickle.dumps(Code(), protocol=2))
-    with pytest.raises(WeightsError, match=r"run code|no checkpoint"):
-        read_checkpoint(path)
+    for protocol, answer in ((2, "could run code"), (5, "no checkpoint|damaged")):
+        path.write_bytes(pickle.dumps(Code(), protocol))
+        with pytest.raises(WeightsError, match=answer):
+            read_checkpoint(path)
     assert "never" not in capfd.readouterr().out
 
 
@@ -119,6 +122,39 @@ def test_read_when_cut_short_then_says_so(tiny: Sam, tmp_path: Path, kind: str, 
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize("content", [b"<html>Please log in</html>", b'{"error": 404}', b"hello", bytes(999)])
+def test_read_when_the_file_is_something_else_then_it_is_not_accused_of_code(
+    tmp_path: Path, content: bytes
+) -> None:
+    path = tmp_path / "page.pth"
+    path.write_bytes(content)
+    with pytest.raises(WeightsError, match=r"no checkpoint|damaged"):
+        read_checkpoint(path)
+
+
+@settings(max_examples=30, deadline=None)
+@given(share=st.floats(0, 1), garbage=st.binary(min_size=1, max_size=40), legacy=st.booleans())
+def test_read_when_bytes_are_damaged_then_read_or_refused_in_a_sentence(
+    tmp_path_factory: pytest.TempPathFactory, share: float, garbage: bytes, legacy: bool
+) -> None:
+    path = tmp_path_factory.mktemp("damaged") / "model.pth"
+    state = {"image_encoder.pos_embed": torch.zeros(1, 4, 4, 8)}
+    torch.save(state, path, _use_new_zipfile_serialization=not legacy)
+    whole = path.read_bytes()
+    at = int(share * len(whole))
+    path.write_bytes(whole[:at] + garbage + whole[at + len(garbage) :])
+    with pytest.raises(WeightsError):  # at its best it has a position table only
+        read_checkpoint(path)
+
+
+@pytest.mark.parametrize("text", ["{", "null", "[]", "{}", '{"encoder": {"patch": 16}}'])
+def test_read_when_the_description_is_odd_then_says_so(tmp_path: Path, text: str) -> None:
+    path = tmp_path / "newer.safetensors"
+    save_file({"image_encoder.x": torch.zeros(1)}, path, {"napari_sam.config": text})
+    with pytest.raises(WeightsError, match="description of the architecture in newer"):
+        read_checkpoint(path)
+
+
 def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="There is no file"):
         read_checkpoint(tmp_path / "none.pth")
@@ -126,8 +162,14 @@ def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="no Segment Anything weights"):
         read_checkpoint(tmp_path / "other.safetensors")
     save_file({"image_encoder.odd": torch.zeros(3)}, tmp_path / "odd.safetensors")
-    with pytest.raises(WeightsError, match="architecture is not known"):
+    with pytest.raises(WeightsError, match=r"architecture is not known here \(it has no image_encoder"):
         read_checkpoint(tmp_path / "odd.safetensors")
+    torch.save({"state": {0: torch.zeros(3)}, 1: torch.zeros(3)}, tmp_path / "optimizer.pth")
+    with pytest.raises(WeightsError, match="no Segment Anything weights"):
+        read_checkpoint(tmp_path / "optimizer.pth")
+    save_file({"image_encoder.pos_embed": torch.zeros(3)}, tmp_path / "flat.safetensors")
+    with pytest.raises(WeightsError, match="its shapes are unusual"):
+        read_checkpoint(tmp_path / "flat.safetensors")
 
 
 def test_build_when_keys_or_shapes_differ_then_names_them(tiny_file: Path) -> None:
@@ -136,12 +178,13 @@ def test_build_when_keys_or_shapes_differ_then_names_them(tiny_file: Path) -> No
     state["extra.weight"] = torch.zeros(1)
     del state["mask_decoder.iou_token.weight"]
     state["mask_decoder.mask_tokens.weight"] = torch.zeros(5, 128)
+    state["prompt_encoder.no_mask_embed.weight"] = torch.zeros(1, 128, dtype=torch.int32)
     with pytest.raises(WeightsError) as caught:
         build(checkpoint, "mine")
     text = str(caught.value)
     assert "1 unknown (such as extra.weight)" in text
     assert "1 missing (such as mask_decoder.iou_token.weight)" in text
-    assert "1 of another shape (such as mask_decoder.mask_tokens.weight)" in text
+    assert "2 of another shape or kind (such as mask_decoder.mask_tokens.weight, prompt_encoder.no" in text
 
 
 def test_save_when_the_folder_cannot_be_made_then_the_old_file_stays(tiny: Sam, tmp_path: Path) -> None:

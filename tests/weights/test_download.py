@@ -1,6 +1,6 @@
-import errno
 import hashlib
 import socket
+import sys
 import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
@@ -25,9 +25,12 @@ class Server:
     url: str = ""
     ranges: bool = True
     break_after: int | None = None
+    announce: int | None = None
+    chunked: bool = False
     status: int = 200
     content: bytes = CONTENT
     asked: list[str | None] = field(default_factory=list)
+    agents: list[str | None] = field(default_factory=list)
 
 
 @pytest.fixture
@@ -35,9 +38,12 @@ def server() -> Iterator[Server]:
     state = Server()
 
     class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
         def do_GET(self) -> None:
             wanted = self.headers.get("Range")
             state.asked.append(wanted)
+            state.agents.append(self.headers.get("User-Agent"))
             if state.status != 200:
                 self.send_error(state.status)
                 return
@@ -47,7 +53,12 @@ def server() -> Iterator[Server]:
                 return
             self.send_response(206 if start else 200)
             body = state.content[start:]
-            self.send_header("Content-Length", str(len(body)))
+            if state.chunked:  # and broken off in the first chunk
+                self.send_header("Transfer-Encoding", "chunked")
+                self.end_headers()
+                self.wfile.write(b"2dc6c0\r\n" + body[:1000])
+                return
+            self.send_header("Content-Length", str(state.announce or len(body)))
             self.end_headers()
             self.wfile.write(body[: state.break_after])
 
@@ -163,16 +174,34 @@ def test_download_when_there_is_no_network_then_says_what_to_do(cache: Path) -> 
     assert not list(cache.iterdir())
 
 
-def test_download_when_the_disk_is_full_then_says_so_and_the_cache_is_as_before(
+def test_download_when_the_disk_has_too_little_room_then_nothing_is_written(
     server: Server, cache: Path
 ) -> None:
-    def full(done: int, total: int) -> None:
-        if done > total / 2:
-            raise OSError(errno.ENOSPC, "No space left on device")
+    server.announce = 1 << 60
+    with pytest.raises(DownloadError, match="The disk is full, so test was not downloaded; free some space"):
+        download(entry(server))
+    assert not list(cache.iterdir())
 
+
+@pytest.mark.skipif(sys.platform != "linux", reason="writes to a device that is always full")
+def test_download_when_the_disk_fills_up_then_says_so(server: Server, cache: Path) -> None:
+    cache.mkdir()
+    (cache / "weights.pth.part").symlink_to("/dev/full")
     with pytest.raises(DownloadError, match="The disk is full"):
-        download(entry(server), full)
+        download(entry(server))
+    assert [p.name for p in cache.iterdir()] == ["weights.pth.part"]
+
+
+def test_download_when_a_chunked_answer_breaks_off_then_says_what_to_do(server: Server, cache: Path) -> None:
+    server.chunked = True
+    with pytest.raises(DownloadError, match="check the network and try again"):
+        download(entry(server))
     assert not (cache / "weights.pth").exists()
+
+
+def test_download_when_the_server_asks_who_then_the_program_names_itself(server: Server) -> None:
+    download(entry(server))
+    assert server.agents == ["napari-sam"]
 
 
 def test_registry_when_listed_then_names_are_unique_and_every_download_is_checked() -> None:

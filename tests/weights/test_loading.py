@@ -52,7 +52,14 @@ def test_choose_dtype_when_overridden_then_obeyed() -> None:
         choose_dtype(cpu, "half")  # type: ignore[arg-type]
 
 
-@pytest.mark.parametrize("error", [torch.OutOfMemoryError("CUDA out of memory"), MemoryError()])
+@pytest.mark.parametrize(
+    "error",
+    [
+        torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        MemoryError(),
+    ],
+)
 def test_memory_errors_when_memory_runs_out_then_one_sentence(error: Exception) -> None:
     with (
         pytest.raises(OutOfMemoryError, match="ran out of memory with cell-tiny"),

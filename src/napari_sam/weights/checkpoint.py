@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -18,9 +19,11 @@ from torch import Tensor
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, Sam, SamConfig, ViTConfig
 
+from .device import is_memory_error
+
 State = dict[str, Tensor]
 WRAPPINGS = ("model_state", "model_state_dict", "state_dict", "model")
-PREFIXES = ("sam.", "module.")
+PREFIXES = ("module.", "sam.")
 NOT_WEIGHTS = ("pixel_mean", "pixel_std")
 CONFIG_KEY = "napari_sam.config"
 
@@ -54,13 +57,23 @@ def read_checkpoint(path: Path) -> Checkpoint:
     """
     if not path.is_file():
         raise WeightsError(f"There is no file {path}; give the path of a .pth or .safetensors checkpoint.")
+    if not os.access(path, os.R_OK):
+        raise WeightsError(f"You may not read {path}; change its permissions or choose another file.")
     stored, metadata = _read_safetensors(path) if _is_safetensors(path) else (_read_pickle(path), {})
     state = unwrap(stored, path.name)
-    if CONFIG_KEY in metadata:
-        config = SamConfig.from_dict(json.loads(metadata[CONFIG_KEY]))
-    else:
-        config = recognise(state, path.name)
+    text = metadata.get(CONFIG_KEY)
+    config = recognise(state, path.name) if text is None else _parse_config(text, path.name)
     return Checkpoint(state, config, metadata)
+
+
+def _parse_config(text: str, name: str) -> SamConfig:
+    try:
+        return SamConfig.from_dict(json.loads(text))
+    except (ValueError, KeyError, TypeError) as error:
+        raise WeightsError(
+            f"The description of the architecture in {name} cannot be read ({error}); it may come from a"
+            " newer napari-sam: update it, or choose another checkpoint."
+        ) from error
 
 
 def _is_safetensors(path: Path) -> bool:
@@ -80,13 +93,15 @@ def _read_pickle(path: Path) -> Any:
     try:
         return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
-        if "weights_only" in str(error).lower():
+        if "GLOBAL" in str(error):  # the pickle's instruction to import something
             raise WeightsError(
-                f"{path.name} holds more than weights and would run code when opened, so it was not opened;"
+                f"{path.name} holds more than weights and could run code when opened, so it was not opened;"
                 " ask its author for a file of weights alone (.safetensors)."
             ) from error
         raise WeightsError(f"{path.name} is no checkpoint, or is damaged; download it again.") from error
-    except (RuntimeError, EOFError, OSError, ValueError, KeyError) as error:
+    except Exception as error:  # damaged bytes lead the unpickler into errors of any kind
+        if is_memory_error(error):
+            raise
         raise WeightsError(f"{path.name} is damaged or cut short; download or copy it again.") from error
 
 
@@ -101,7 +116,8 @@ def unwrap(stored: Any, name: str) -> State:
     for key in WRAPPINGS:
         if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
             stored = stored[key]
-    state = {k: v for k, v in stored.items() if isinstance(v, Tensor)} if isinstance(stored, Mapping) else {}
+    items = stored.items() if isinstance(stored, Mapping) else ()
+    state = {key: value for key, value in items if isinstance(key, str) and isinstance(value, Tensor)}
     for prefix in PREFIXES:
         if state and all(key.startswith(prefix) for key in state):
             state = {key.removeprefix(prefix): value for key, value in state.items()}
@@ -121,8 +137,9 @@ def recognise(state: Mapping[str, Tensor], name: str = "The file") -> SamConfig:
     try:
         config = _vit(state) if "image_encoder.pos_embed" in state else _conv(state)
     except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+        reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else "its shapes are unusual"
         raise WeightsError(
-            f"{name} is a Segment Anything variant whose architecture is not known here ({error} is missing);"
+            f"{name} is a Segment Anything variant whose architecture is not known here ({reason});"
             " choose a ViT-B, ViT-L, ViT-H or cell-tiny checkpoint."
         ) from error
     known = [k for k in CONFIGS.values() if replace(k, name=config.name) == config]
@@ -189,13 +206,13 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
         sam = Sam(checkpoint.config)
     expected = sam.state_dict()
     state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
-    shapes = [key for key in expected.keys() & state.keys() if expected[key].shape != state[key].shape]
+    shapes = [key for key in expected.keys() & state.keys() if not _fits(state[key], expected[key])]
     problems = {
         "unknown": sorted(state.keys() - expected.keys()),
         "missing": sorted(expected.keys() - state.keys()),
-        "of another shape": sorted(shapes),
+        "of another shape or kind": sorted(shapes),
     }
-    found = [f"{len(keys)} {what} (such as {keys[0]})" for what, keys in problems.items() if keys]
+    found = [f"{len(keys)} {what} (such as {', '.join(keys[:3])})" for what, keys in problems.items() if keys]
     if found:
         raise WeightsError(
             f"{name} does not fit the {checkpoint.config.name} architecture: weights {', '.join(found)};"
@@ -204,6 +221,10 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
     sam.load_state_dict(state, assign=True)
     sam.set_pixel_statistics()
     return sam.requires_grad_(False).eval()
+
+
+def _fits(value: Tensor, wanted: Tensor) -> bool:
+    return value.shape == wanted.shape and value.is_floating_point() == wanted.is_floating_point()
 
 
 def save_checkpoint(

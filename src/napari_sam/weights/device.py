@@ -88,7 +88,7 @@ def memory_errors(device: torch.device, name: str) -> Iterator[None]:
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not _is_memory_error(error):
+        if not is_memory_error(error):
             raise
         raise OutOfMemoryError(
             f"The device {device} ran out of memory with {name}; close other programs, choose the CPU or"
@@ -96,6 +96,9 @@ def memory_errors(device: torch.device, name: str) -> Iterator[None]:
         ) from error
 
 
-def _is_memory_error(error: Exception) -> bool:
+def is_memory_error(error: Exception) -> bool:
+    """Tell whether an error means that a device or the computer has no memory left."""
     text = str(error).lower()
-    return isinstance(error, MemoryError) or "out of memory" in text or "can't allocate memory" in text
+    # CUDA and MPS, Linux, Windows
+    phrases = ("out of memory", "can't allocate memory", "not enough memory")
+    return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import http.client
+import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Callable
@@ -18,6 +19,7 @@ from .registry import ModelEntry
 
 Progress = Callable[[int, int], None]
 CHUNK = 1 << 20
+AGENT = "napari-sam"  # some servers refuse urllib by its own name
 TIMEOUT = 30.0
 """Seconds without a byte until a connection counts as broken."""
 
@@ -26,7 +28,7 @@ def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
     """Return the weights' path, downloading them first where they are not in the cache.
 
     A broken or cancelled download leaves a ``.part`` file beside, from which the next one goes on; the
-    cache's other files stay as they are.
+    cache's other files stay as they are. Where the disk has too little room, nothing is written.
 
     Parameters
     ----------
@@ -61,7 +63,7 @@ def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
             f"The server of {entry.name} answered {error.code} {error.reason}; try later, or download"
             f" {entry.url} by hand and give its path."
         ) from error
-    except OSError as error:
+    except (OSError, http.client.HTTPException) as error:
         raise DownloadError(_sentence(entry, error)) from error
     return path
 
@@ -75,11 +77,14 @@ def _resume(url: str, part: Path, progress: Progress) -> None:
         If the connection or the disk fails; the partial file stays.
     """
     start = part.stat().st_size if part.exists() else 0
-    request = urllib.request.Request(url, headers={"Range": f"bytes={start}-"} if start else {})  # noqa: S310
+    wanted = {"Range": f"bytes={start}-"} if start else {}
+    request = urllib.request.Request(url, headers={"User-Agent": AGENT, **wanted})  # noqa: S310
     try:
         with urllib.request.urlopen(request, timeout=TIMEOUT) as response:  # noqa: S310
             start = start if response.status == http.HTTPStatus.PARTIAL_CONTENT else 0
             length = int(response.headers.get("Content-Length") or 0)
+            if length > shutil.disk_usage(part.parent).free:
+                raise OSError(errno.ENOSPC, f"{length} bytes do not fit")
             with part.open("ab" if start else "wb") as file:
                 done = _copy(response, file, start, start + length if length else 0, progress)
             if length and done < start + length:
@@ -99,8 +104,8 @@ def _copy(source: http.client.HTTPResponse, file: BinaryIO, done: int, total: in
     return done
 
 
-def _sentence(entry: ModelEntry, error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
+def _sentence(entry: ModelEntry, error: OSError | http.client.HTTPException) -> str:
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
         return (
             f"The disk is full, so {entry.name} was not downloaded; free some space in {entry.path.parent}."
         )
