@@ -67,8 +67,7 @@ def draw(
     pen = ImageDraw.Draw(picture)
     for prompt in prompts:
         _mark(pen, prompt, zoom)
-    for number, (mask, colour) in enumerate(shown):
-        _number(pen, mask, zoom, colour, number)
+    _number(pen, shown, zoom)
     return picture
 
 
@@ -97,15 +96,18 @@ def _mark(pen: ImageDraw.ImageDraw, prompt: Prompts, zoom: int) -> None:
             pen.line((x - r, y + r, x + r, y - r), fill=(255, 60, 60), width=4)
 
 
-def _number(pen: ImageDraw.ImageDraw, mask: NDArray[np.bool_], zoom: int, colour: Colour, index: int) -> None:
-    """Write the candidate's number beside the upper right end of its mask, inside the picture."""
-    rows, cols = np.nonzero(mask)
-    if not len(rows):
+def _number(pen: ImageDraw.ImageDraw, shown: Sequence[tuple[NDArray[np.bool_], Colour]], zoom: int) -> None:
+    """Write the candidates' numbers in a column beside them, inside the picture."""
+    if not any(mask.any() for mask, _ in shown):
         return
-    right = min(int(cols.max() + 1), mask.shape[1] - 1 - 30 // zoom) * zoom
-    place = (right + 8, int(rows.min()) * zoom + 34 * index)
+    rows, cols = np.nonzero(np.any([mask for mask, _ in shown], axis=0))
+    height, width = shown[0][0].shape
     font = ImageFont.load_default(28)
-    pen.text(place, str(index + 1), fill=colour, font=font, stroke_width=3, stroke_fill="black")
+    right = min(int(cols.max() + 1) * zoom + 8, width * zoom - 24)
+    top = min(int(rows.min()) * zoom, height * zoom - 34 * len(shown))
+    for index, (_, colour) in enumerate(shown):
+        place = (right, top + 34 * index)
+        pen.text(place, str(index + 1), fill=colour, font=font, stroke_width=3, stroke_fill="black")
 
 
 def _label_colour(label: int) -> Colour:
