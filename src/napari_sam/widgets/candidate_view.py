@@ -103,7 +103,9 @@ class CandidateView:
         drawn = _one(proposals[0]) if len(proposals) == 1 else _many(proposals)
         plane = proposals[0].plane if proposals else ()
         segments = [(_segments(path, plane, self.outlines.ndim), colour) for path, colour in drawn]
-        self.outlines.data = np.concatenate([np.zeros((0, 2, self.outlines.ndim)), *[s for s, _ in segments]])
+        self._set(
+            self.outlines, np.concatenate([np.zeros((0, 2, self.outlines.ndim)), *[s for s, _ in segments]])
+        )
         if segments:
             rgba = [np.tile(transform_color(colour), (len(part), 1)) for part, colour in segments]
             self.outlines.edge_color = np.concatenate(rgba)
@@ -112,7 +114,7 @@ class CandidateView:
     def _write_captions(self) -> None:
         """Write the captions of one object's candidates in lines beside it, where there is room."""
         if len(self._drawn) != 1:
-            self.captions.data = np.zeros((0, self.captions.ndim))
+            self._set(self.captions, np.zeros((0, self.captions.ndim)))
             return
         candidates, plane = self._drawn[0].candidates, self._drawn[0].plane
         boxes = np.array([item.bbox for item in candidates.items if item.mask.size] or [(0, 0, 0, 0)])
@@ -123,12 +125,17 @@ class CandidateView:
         places = np.zeros((len(candidates), self.captions.ndim))
         places[:, :-2], places[:, -2], places[:, -1] = plane, rows, col
         shadows = [places + self._shift(step) for step in SHADOW]
-        self.captions.data = np.concatenate([*shadows, places])
+        self._set(self.captions, np.concatenate([*shadows, places]))
         self.captions.features = {
             "caption": [caption(candidates, i) for i in range(len(rows))] * (len(SHADOW) + 1),
             "colour": [SHADE] * len(SHADOW) * len(rows) + list(COLOURS[: len(rows)]),
         }
         self.captions.text.anchor = "upper_left" if right else "upper_right"
+
+    def _set(self, layer: Points | Vectors, data: NDArray[np.float64]) -> None:
+        """Give one of the two layers other data, but spare the viewer: its axes stay the image's."""
+        with layer.events.data.blocker():
+            layer.data = data
 
     def _shift(self, step: tuple[int, int]) -> NDArray[np.float64]:
         """Return a way of some pixels of the screen, in data coordinates."""
