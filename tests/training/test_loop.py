@@ -53,7 +53,7 @@ def test_train_when_it_runs_on_then_the_prompt_loss_falls(config: TrainConfig, t
     rows: list[dict[str, float]] = []
     train(config.with_steps(61), tmp_path / "run", report=rows.append)
     first = [row["first"] for row in rows if "first" in row]
-    assert np.mean(first[-2:]) < 0.5 * first[0]
+    assert np.mean(first[-2:]) < 0.65 * first[0]
     assert (tmp_path / "run" / "curve.csv").read_text().startswith("step,dense,first,corrected,seconds\n0,")
 
 
