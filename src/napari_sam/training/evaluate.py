@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Hashable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -198,10 +198,12 @@ def corrected_ious(
 ) -> list[float]:
     """Return the suggested mask's IoU after one, two and three corrective points."""
     ious = []
+    memo: dict[Hashable, Candidates] = {}
     for _ in range(3):
         point, positive = correction(candidates, truth)
-        prompts = Prompts([*prompts.positions, point], [*prompts.labels, positive])
-        candidates = predictor.predict_sequence(embedding, prompts)
+        positions = [*prompts.positions.tolist(), point]
+        prompts = Prompts(positions, [*prompts.labels.tolist(), positive])
+        candidates = predictor.predict_sequence(embedding, prompts, memo)
         ious.append(candidate_ious(candidates, truth)[candidates.best])
     return ious
 
@@ -229,7 +231,7 @@ def deepest_point(mask: Mask) -> tuple[float, float]:
 
 def correction(candidates: Candidates, truth: Mask) -> tuple[tuple[float, float], int]:
     """Return the deepest point of the largest error region, and 1 if the object was missed there."""
-    predicted = candidates.masks[candidates.best]
+    predicted = candidates.items[candidates.best].full_mask(candidates.shape)
     regions, count = ndimage.label(predicted != truth)
     if count == 0:
         return deepest_point(truth), 1

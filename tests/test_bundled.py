@@ -1,0 +1,36 @@
+"""The model that comes with the package, on images that it was not trained on."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_sam.training.evaluate import evaluate
+from napari_sam.weights import LoadedModel, find_model, load_model, read_checkpoint
+
+
+@pytest.fixture(scope="module")
+def model() -> LoadedModel:
+    return load_model("cell-tiny", "cpu")
+
+
+def test_bundled_weights_are_small_and_say_what_they_are() -> None:
+    entry = find_model("cell-tiny")
+    assert entry.bundled
+    assert entry.path.stat().st_size < 16e6
+    metadata = read_checkpoint(entry.path).metadata
+    assert "dsb2018" in metadata["data"]
+    assert int(metadata["steps"]) > 0
+
+
+def test_bundled_model_on_held_out_nuclei_is_as_good_as_its_card_says(
+    model: LoadedModel, data_folder: Path
+) -> None:
+    folder = data_folder / "dsb2018"
+    report = evaluate(model, folder / "images", folder / "labels", limit=6, seed=0)
+    means = report.means()
+    assert len(report.objects) >= 12
+    assert means["point"] > 0.65
+    assert means["best_of_three"] > 0.7
+    assert means["box"] > 0.75
