@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 COLOURS = ("#56b4e9", "#ffb000", "#e8489b")
 """Told apart by people with any colour vision."""
 SIZES = {1: ("refined",), 2: ("small", "large"), 3: ("small", "medium", "large")}
-LINE, GAP, WORDS, WIDTH = 16, 8, 120, 2.5
+LINE, GAP, WORDS, WIDTH = 18, 8, 120, 2.5
 """A caption's height, its distance and width, and an outline's width: pixels of the screen."""
 SHADOW = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 """Where captions are drawn dark first, so that they can be read on bright cells and labels too."""
