@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from torch.nn import functional as F
 
 from napari_sam.predict.candidates import Candidate, Candidates, Decoded, overlap, rank, stability
-from napari_sam.predict.drawing import draw, whole_weights, window_weights
+from napari_sam.predict.drawing import draw, pointed_at, whole_weights, window_weights
 from napari_sam.predict.frames import Frame, Layout
 
 LAYOUT = Layout((1.0, 0.5, 0.25), 128, 8)
@@ -135,3 +135,17 @@ def test_whole_weights_equal_the_two_interpolations_of_meta(shape: tuple[int, ..
     np.testing.assert_array_equal(
         draw(decoded, (0, 0), (rows, cols)).full_mask(shape), rows @ logits @ cols.T > 0
     )
+
+
+def test_pointed_at_keeps_the_pieces_that_points_lie_in() -> None:
+    mask = np.zeros((20, 30), bool)
+    mask[2:8, 3:9], mask[12:18, 3:9], mask[0, 29] = True, True, True
+    mask[2, 2] = True  # touches the first piece at a corner
+    item = Candidate((100, 200), mask, 0.5, np.zeros((4, 4), np.float32), Frame(0, 0, 1, 16))
+    one = pointed_at(item, np.array([[104.2, 205.0]]))
+    assert one.origin == (102, 202)
+    assert one.area == 37
+    two = pointed_at(item, np.array([[104.0, 205.0], [115.0, 205.0]]))
+    assert two.area == 73
+    for nowhere in (np.zeros((0, 2)), np.array([[110.0, 205.0]]), np.array([[0.0, 0.0]])):
+        assert pointed_at(item, nowhere) is item

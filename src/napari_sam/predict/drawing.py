@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from .candidates import Candidate, Decoded, Logits
-from .frames import Frame, linear_weights
+from .frames import Frame, Positions, linear_weights
 from .prompts import Shape
 
 
@@ -96,3 +99,27 @@ def draw(
     crop = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
     corner = (origin[0] + spans[0] + int(rows[0]), origin[1] + spans[1] + int(cols[0]))
     return Candidate(corner, crop, decoded.iou, decoded.logits, decoded.frame)
+
+
+def pointed_at(candidate: Candidate, points: Positions) -> Candidate:
+    """Return a candidate with only those of its pieces that a point lies in; all if there is none such.
+
+    A small network's masks have specks far from the click, and an object is one piece for each click.
+
+    Parameters
+    ----------
+    candidate : Candidate
+    points : (K, 2) float64
+        Positive points, (row, col) in data pixels.
+    """
+    pieces, count = ndimage.label(candidate.mask, np.ones((3, 3)))
+    pixels = np.rint(points).astype(int) - candidate.origin
+    inside = ((pixels >= 0) & (pixels < candidate.mask.shape)).all(axis=1)
+    wanted = np.unique(pieces[tuple(pixels[inside].T)])
+    wanted = wanted[wanted > 0]
+    if count == len(wanted) or not len(wanted):
+        return candidate
+    mask = np.isin(pieces, wanted)
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    origin = (candidate.origin[0] + int(rows[0]), candidate.origin[1] + int(cols[0]))
+    return replace(candidate, origin=origin, mask=mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy())

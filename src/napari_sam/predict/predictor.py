@@ -14,8 +14,9 @@ from napari_sam.weights import LoadedModel
 
 from .candidates import Candidate, Candidates, Decoded, rank
 from .decoding import decode, queries_for
-from .drawing import draw, whole_weights, window_weights
+from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
+from .frames import Positions
 from .image import Method, to_rgb
 from .prompts import MaskPrompt, Prompts
 
@@ -118,7 +119,7 @@ class Predictor:
         for each, group in zip(placed, queries, strict=True):
             many = each.ambiguous if multimask == "auto" else bool(multimask)
             pool = [mask for _ in group for mask in next(decoded) if (mask.token > 0) == many]
-            answers.append(self._candidates(embedding, pool, many))
+            answers.append(self._candidates(embedding, pool, many, each.positions[each.labels == 1]))
         return answers
 
     def predict_sequence(
@@ -165,7 +166,9 @@ class Predictor:
                 f" {self.model.name}; embed the image again."
             )
 
-    def _candidates(self, embedding: Embedding, pool: Sequence[Decoded], many: bool) -> Candidates:
+    def _candidates(
+        self, embedding: Embedding, pool: Sequence[Decoded], many: bool, positive: Positions
+    ) -> Candidates:
         """Choose from the decoder's answers and draw the chosen ones."""
         windowed = self.model.sam.config.windowed
         if many and not windowed:
@@ -174,6 +177,7 @@ class Predictor:
             best = int(np.argmax([item.iou_prediction for item in items]))
         else:
             items = [self._draw(embedding, pool[i]) for i in rank(pool, CHOICES if many else 1)]
+            items = [pointed_at(item, positive) for item in items] if windowed else items
             suggested = items[0]
             items.sort(key=lambda item: item.area)
             best = next(i for i, item in enumerate(items) if item is suggested)
