@@ -154,6 +154,7 @@ def test_many_boxes_are_committed_and_undone_at_once(make_annotator: Make, qtbot
     for box in ((10, 10, 30, 30), (60, 20, 80, 40), (70, 100, 90, 120)):
         draw_box(qtbot, widget, box)
     assert widget.panel.commit.text() == "Commit all 3"
+    assert widget.panel.status.text().startswith("3 boxes: Enter commits")
     qtbot.mouseClick(widget.panel.commit, Qt.MouseButton.LeftButton)
     found = labels(widget)
     assert [found[20, 20], found[70, 30], found[80, 110]] == [1, 2, 3]

@@ -198,8 +198,10 @@ class AnnotatorWidget(QWidget):
         if len(proposals) == 1 and picture is not None:
             self.panel.thumbnails.show_candidates(proposals[0].candidates, picture)
             self.panel.say("")
-        else:
-            self.panel.thumbnails.clear()
+            return
+        self.panel.thumbnails.clear()
+        if len(proposals) > 1:
+            self.panel.say(f"{len(proposals)} boxes: Enter commits one cell for each, Esc drops them.")
 
     def _use_tool(self, tool: str) -> None:
         if self.annotation is not None:
