@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.compat import isalive
 
 from napari_sam import weights
 from napari_sam.weights import LoadedModel
@@ -37,7 +38,7 @@ def make_annotator(
         return widget
 
     yield make
-    for widget in opened:
+    for widget in filter(isalive, opened):
         widget.stop()
         widget.jobs.close()
 

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
+from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
 from napari_sam.errors import OutOfMemoryError
@@ -241,6 +242,38 @@ def test_an_existing_labels_layer_is_continued_not_overwritten(make_annotator: M
     assert layer.data[40, 52] == 8
 
 
+def test_prompts_of_another_layer_are_copied_through_the_world(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(start=False, scale=(0.5, 0.5))
+    squares = [[(5, 5), (5, 15), (15, 15), (15, 5)], [(30, 40), (30, 50), (40, 50), (40, 40)]]
+    widget._viewer.add_shapes(np.array(squares), shape_type="polygon", name="detections")
+    widget.panel.prompts.setCurrentText("detections")
+    widget.start()
+    annotation = widget.annotation
+    assert annotation is not None
+    qtbot.waitUntil(lambda: len(annotation.session.proposals) == 2, timeout=20_000)
+    boxes = [proposal.prompts.box for proposal in annotation.session.proposals]
+    assert boxes == [(10, 10, 30, 30), (60, 80, 80, 100)]
+    widget.stop()
+    kinds = {"label": np.array(["inside", "outside"], dtype=object)}
+    widget._viewer.add_points([(20, 25), (22, 30)], features=kinds, name="seeds")
+    widget.panel.prompts.setCurrentText("seeds")
+    widget.start()
+    annotation = widget.annotation
+    assert annotation is not None
+    qtbot.waitUntil(lambda: len(annotation.session.proposals) == 1, timeout=20_000)
+    prompts = annotation.session.proposals[0].prompts
+    assert prompts.positions.tolist() == [[40, 50], [44, 60]]
+    assert prompts.labels.tolist() == [1, 0]
+    assert len(widget._viewer.layers["seeds"].data) == 2
+    widget.stop()
+    widget._viewer.add_points([(1, 2, 3)], name="of a stack")
+    widget.panel.prompts.setCurrentText("of a stack")
+    widget.start()
+    assert widget.annotation is None
+    assert "has other axes" in widget.panel.status.text()
+    assert "Candidates" not in widget._viewer.layers
+
+
 def test_a_labels_layer_of_another_shape_is_refused_in_one_sentence(make_annotator: Make) -> None:
     widget = make_annotator(start=False)
     widget._viewer.add_labels(np.zeros((5, 5), np.uint8), name="small")
@@ -342,16 +375,17 @@ def test_closing_and_reopening_leaves_labels_and_no_listeners(make_annotator: Ma
         wait(qtbot, again)
         click(qtbot, again, (80, 90))
         viewer.window.remove_dock_widget(again)
-        again.deleteLater()
+        qtbot.waitUntil(lambda dock=again: not isalive(dock))
     assert [len(emitter.callbacks) for emitter in emitters] == listening
     assert [layer.name for layer in viewer.layers] == ["cells", "cells cells"]
     assert viewer.layers["cells cells"].data[40, 50] == 1
-    widget.deleteLater()
+    assert not isalive(widget)
 
 
 def test_without_an_image_start_says_what_to_do(make_napari_viewer: Any, qtbot: Any) -> None:
-    widget = AnnotatorWidget(make_napari_viewer())
-    qtbot.addWidget(widget)
+    viewer = make_napari_viewer()
+    widget = AnnotatorWidget(viewer)
+    viewer.window.add_dock_widget(widget)
     wait(qtbot, widget)
     widget.start()
     assert "There is no image" in widget.panel.status.text()

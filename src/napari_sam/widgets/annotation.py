@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from psygnal import Signal
-from superqt.utils import qdebounced
+from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Embedding, Predictor
@@ -22,7 +22,7 @@ from .prompt_layers import PromptLayers
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Points, Shapes
     from numpy.typing import NDArray
 
     from .jobs import Job, Jobs
@@ -60,6 +60,8 @@ class Annotation:
     image : napari.layers.Image
     labels : napari.layers.Labels or None
         Where commits go; None for a new layer.
+    given : napari.layers.Points or napari.layers.Shapes or None
+        A layer of prompts to begin with; it stays as it is.
     load : callable
         Makes the predictor; called in the worker.
     jobs : Jobs
@@ -71,7 +73,13 @@ class Annotation:
     stopped = Signal()
 
     def __init__(
-        self, viewer: ViewerModel, image: Image, labels: Labels | None, load: Load, jobs: Jobs
+        self,
+        viewer: ViewerModel,
+        image: Image,
+        labels: Labels | None,
+        load: Load,
+        jobs: Jobs,
+        given: Points | Shapes | None = None,
     ) -> None:
         self.session = AnnotationSession()
         self._viewer, self._image, self._load, self._jobs = viewer, image, load, jobs
@@ -91,8 +99,21 @@ class Annotation:
         viewer.layers.events.removed.connect(self._layer_removed)
         image.events.data.connect(self._image_changed)
         jobs.failed.connect(self._job_failed)
-        self._open_soon = qdebounced(self._open, timeout=PATIENCE)
+        # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
+        self._rest = QTimer(jobs)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(PATIENCE)
+        self._rest.timeout.connect(self._open)
         self.prompts.use_points()
+        self._begin(given)
+
+    def _begin(self, given: Points | Shapes | None) -> None:
+        try:
+            if given is not None:
+                self.prompts.take(given)
+        except NapariSamError:
+            self.close()
+            raise
         self._open()
 
     @property
@@ -103,7 +124,8 @@ class Annotation:
 
     def close(self) -> None:
         """Stop: prompts and candidates go, labels stay."""
-        self._open_soon.cancel()
+        self._rest.stop()
+        self._rest.deleteLater()
         self._jobs.cancel()
         self._viewer.dims.events.point.disconnect(self._moved)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
@@ -222,7 +244,7 @@ class Annotation:
             self._plane = plane
             self.session.close()
             self._jobs.cancel()
-            self._open_soon()
+            self._rest.start()
 
     def _image_changed(self) -> None:
         self._opened.clear()

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_sam.errors import NapariSamError
 
 from .jobs import Job, Jobs
-from .panel import NEW_LABELS, Panel
+from .panel import NEW_LABELS, NEW_PROMPTS, Panel
 
 if TYPE_CHECKING:
     import napari
@@ -84,16 +85,19 @@ class AnnotatorWidget(QWidget):
             self.jobs.close()
             for source in self._layer_events():
                 source.disconnect(self.reset_choices)
+            # by Qt and in its thread: Python would delete it wherever it next collects garbage
+            self.deleteLater()
         return bool(super().event(event))
 
     def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002 (napari calls it with or without)
         """Offer the layers that there are now."""
-        from napari.layers import Image, Labels
+        from napari.layers import Image, Labels, Points, Shapes
 
         if self.annotation is not None:
             return
         self.panel.set_choices(self.panel.image, self._names(Image))
         self.panel.set_choices(self.panel.labels, [NEW_LABELS, *self._names(Labels)])
+        self.panel.set_choices(self.panel.prompts, [NEW_PROMPTS, *self._names(Points), *self._names(Shapes)])
 
     def _names(self, kind: type[Layer]) -> list[str]:
         return [layer.name for layer in self._viewer.layers if isinstance(layer, kind)]
@@ -107,18 +111,21 @@ class AnnotatorWidget(QWidget):
             return
         self.panel.say("")
         image = self._viewer.layers[self.panel.image.currentText()]
-        name = self.panel.labels.currentText()
-        labels = None if name == NEW_LABELS else self._viewer.layers[name]
+        labels = self._chosen(self.panel.labels, NEW_LABELS)
+        given = self._chosen(self.panel.prompts, NEW_PROMPTS)
         model, device = self.panel.model.currentData() or DEFAULT_MODEL, self.panel.device.currentText()
         try:
             check_labels(image, labels)
-            annotation = Annotation(
-                self._viewer, image, labels, lambda job: self._predictor(job, model, device), self.jobs
-            )
+            load = partial(self._predictor, model=model, device=device)
+            annotation = Annotation(self._viewer, image, labels, load, self.jobs, given)
         except NapariSamError as error:
             self._fail(str(error))
             return
         self._attach(annotation)
+
+    def _chosen(self, combo: QComboBox, nothing: str) -> Any:
+        name = combo.currentText()
+        return None if name == nothing else self._viewer.layers[name]
 
     def _attach(self, annotation: Annotation) -> None:
         self.annotation = annotation

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NEW_LABELS = "new Labels layer"
+NEW_PROMPTS = "none yet"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 KEYS = (
     ("click", "point inside the cell"),
@@ -66,9 +67,10 @@ class Panel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.image, self.labels, self.model, self.device = (QComboBox(self) for _ in range(4))
+        self.image, self.labels, self.prompts, self.model, self.device = (QComboBox(self) for _ in range(5))
         self.device.addItems(DEVICES)
         self.labels.addItem(NEW_LABELS)
+        self.prompts.addItem(NEW_PROMPTS)
         self.thumbnails = Thumbnails(self)
         self._build()
         self._timer = QTimer(self)
@@ -88,6 +90,7 @@ class Panel(QWidget):
         rows = (
             ("Image", self.image, "The layer to segment; of a stack, the plane that is seen"),
             ("Labels", self.labels, "Where committed cells go"),
+            ("Prompts", self.prompts, "Points or shapes to begin with, copied from a layer of yours"),
             ("Model", self.model, "cell-tiny comes with the plugin; others are downloaded when first used"),
             ("Device", self.device, "auto takes a graphics card where there is one"),
         )
@@ -177,7 +180,7 @@ class Panel(QWidget):
 
     def set_running(self, running: bool) -> None:
         """Enable what can be done before Start, or after it."""
-        for combo in (self.image, self.labels, self.model, self.device):
+        for combo in (self.image, self.labels, self.prompts, self.model, self.device):
             combo.setEnabled(not running)
         self.start.setText("Stop" if running else "Start")
         for row in (self._tools, self._actions):

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from napari_sam.errors import ImageError
 from napari_sam.predict.prompts import Prompts
 
 from .planes import alignment, camera_of
@@ -16,7 +17,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Points, Shapes
+    from napari.layers import Image, Layer, Points, Shapes
     from numpy.typing import NDArray
 
     from napari_sam.session import Plane
@@ -121,6 +122,42 @@ class PromptLayers:
                 layer.selected_data = set()
                 layer.data = np.zeros((0, layer.ndim)) if layer is self.points else []
 
+    def take(self, layer: Points | Shapes) -> None:
+        """Copy the prompts of another layer, wherever its own scale and rotation put them.
+
+        Points are inside the object, unless a feature `label` says "outside"; of a shape, its bounding
+        box is taken.
+
+        Raises
+        ------
+        ImageError
+            If the layer has other axes than the image.
+        """
+        same_units = getattr(layer, "units", None) == getattr(self.points, "units", None)
+        if layer.ndim != self.points.ndim or not same_units:
+            raise ImageError(f"The layer {layer.name!r} has other axes than the image; choose another.")
+        if not len(layer.data):
+            return
+        (self._take_boxes if hasattr(layer, "shape_type") else self._take_points)(layer)
+
+    def _take_points(self, layer: Points) -> None:
+        kinds = list(layer.features["label"]) if "label" in layer.features else [INSIDE] * len(layer.data)
+        for outside in (False, True):
+            chosen = [p for p, kind in zip(layer.data, kinds, strict=True) if (kind == OUTSIDE) == outside]
+            self._point_looks(not outside)
+            if chosen:
+                self.points.add(_moved(np.array(chosen), layer, self.points))
+        self._point_looks(self._positive)
+
+    def _take_boxes(self, layer: Shapes) -> None:
+        corners = []
+        for vertices in layer.data:
+            moved = _moved(vertices, layer, self.boxes)
+            (top, left), (bottom, right) = moved[:, -2:].min(axis=0), moved[:, -2:].max(axis=0)
+            around = [(top, left), (top, right), (bottom, right), (bottom, left)]
+            corners.append(np.array([(*moved[0, :-2], *corner) for corner in around]))
+        self.boxes.add_rectangles(corners)
+
     def read(self, plane: Plane) -> list[Prompts]:
         """Return the prompts on a plane, one an object.
 
@@ -196,6 +233,12 @@ class PromptLayers:
     def _boxes_changed(self, event: Any) -> None:
         if event.action in ("added", "removed", "changed"):
             self.changed.emit()
+
+
+def _moved(positions: NDArray[np.float64], source: Layer, target: Layer) -> NDArray[np.float64]:
+    """Turn one layer's data positions into another's."""
+    # one by one: napari's transforms take a single position
+    return np.array([target.world_to_data(source.data_to_world(position)) for position in positions])
 
 
 def _contains(box: tuple[float, float, float, float], point: NDArray[np.float64]) -> bool:
