@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -51,7 +52,7 @@ def test_train_when_stopped_and_resumed_then_the_weights_are_the_same(
 
 def test_train_when_it_runs_on_then_the_prompt_loss_falls(config: TrainConfig, tmp_path: Path) -> None:
     rows: list[dict[str, float]] = []
-    train(config.with_steps(61), tmp_path / "run", report=rows.append)
+    train(replace(config, steps=61), tmp_path / "run", report=rows.append)
     first = [row["first"] for row in rows if "first" in row]
     assert np.mean(first[-2:]) < 0.65 * first[0]
     assert (tmp_path / "run" / "curve.csv").read_text().startswith("step,dense,first,corrected,seconds\n0,")
@@ -63,7 +64,7 @@ def test_train_when_there_is_nothing_to_resume_then_says_so(config: TrainConfig,
 
 
 def test_learning_rate_when_steps_pass_then_rises_and_falls_to_zero(config: TrainConfig) -> None:
-    run = config.with_steps(1000)
+    run = replace(config, steps=1000)
     rates = [learning_rate(run, step) for step in (0, 1, 2, 500, 999)]
     assert rates[0] == pytest.approx(run.learning_rate / 2)
     assert rates[1] == rates[2] == run.learning_rate

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import asdict, dataclass, field
-from typing import Any, Literal
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -147,5 +147,4 @@ CELL_TINY = SamConfig(
     scales=(1.0, 0.5, 0.25),
 )
 
-ConfigName = Literal["vit_b", "vit_l", "vit_h", "cell-tiny"]
 CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_B, VIT_L, VIT_H, CELL_TINY)}

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from .candidates import Candidate, Decoded, Logits
+from .candidates import Candidate, Decoded, Logits, Mask
 from .frames import Frame, Positions, linear_weights
 from .prompts import Shape
 
@@ -93,12 +93,17 @@ def draw(
         spans.append(first)
         parts.append(matrix[first:last])
     mask = (parts[0] @ decoded.logits) @ parts[1].T > threshold
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    if not mask.any():
         return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, decoded.logits, decoded.frame)
-    crop = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy()
-    corner = (origin[0] + spans[0] + int(rows[0]), origin[1] + spans[1] + int(cols[0]))
-    return Candidate(corner, crop, decoded.iou, decoded.logits, decoded.frame)
+    rows, cols = filled(mask)
+    corner = (origin[0] + spans[0] + rows.start, origin[1] + spans[1] + cols.start)
+    return Candidate(corner, mask[rows, cols].copy(), decoded.iou, decoded.logits, decoded.frame)
+
+
+def filled(mask: Mask) -> tuple[slice, slice]:
+    """Return the rows and columns from the first to the last that a (Y, X) mask, not empty, has pixels in."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
 
 
 def pointed_at(candidate: Candidate, points: Positions) -> Candidate:
@@ -120,6 +125,6 @@ def pointed_at(candidate: Candidate, points: Positions) -> Candidate:
     if count == len(wanted) or not len(wanted):
         return candidate
     mask = np.isin(pieces, wanted)
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    origin = (candidate.origin[0] + int(rows[0]), candidate.origin[1] + int(cols[0]))
-    return replace(candidate, origin=origin, mask=mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1].copy())
+    rows, cols = filled(mask)
+    origin = (candidate.origin[0] + rows.start, candidate.origin[1] + cols.start)
+    return replace(candidate, origin=origin, mask=mask[rows, cols].copy())

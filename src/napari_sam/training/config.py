@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tomllib
-from dataclasses import dataclass, fields, replace
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any, Literal
 
@@ -98,10 +98,6 @@ class TrainConfig:
             values["init"] = root / values["init"]
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**settings)
-
-    def with_steps(self, steps: int) -> TrainConfig:
-        """Return the same run with another length."""
-        return replace(self, steps=steps)
 
 
 def _data_config(entry: dict[str, Any], root: Path, path: Path) -> DataConfig:

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
+from napari_sam.predict.drawing import filled
 
 from .data import Sample, image_label_pairs, read_image, read_sample
 
@@ -222,11 +223,10 @@ def candidate_ious(candidates: Candidates, truth: Mask) -> list[float]:
 
 def deepest_point(mask: Mask) -> tuple[float, float]:
     """Return the (row, col) of the mask's pixel that is farthest from its border."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    box = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    depth = ndimage.distance_transform_edt(np.pad(box, 1))[1:-1, 1:-1]
+    rows, cols = filled(mask)
+    depth = ndimage.distance_transform_edt(np.pad(mask[rows, cols], 1))[1:-1, 1:-1]
     row, col = np.unravel_index(int(depth.argmax()), depth.shape)
-    return float(row + rows[0]), float(col + cols[0])
+    return float(row + rows.start), float(col + cols.start)
 
 
 def correction(candidates: Candidates, truth: Mask) -> tuple[tuple[float, float], int]:
@@ -242,8 +242,8 @@ def correction(candidates: Candidates, truth: Mask) -> tuple[tuple[float, float]
 
 def jittered_box(mask: Mask, rng: np.random.Generator) -> tuple[float, float, float, float]:
     """Return the mask's box with corners moved by up to `BOX_JITTER` of its sides, inside the image."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    corners = np.array([rows[0] - 0.5, cols[0] - 0.5, rows[-1] + 0.5, cols[-1] + 0.5])
+    rows, cols = filled(mask)
+    corners = np.array([rows.start, cols.start, rows.stop, cols.stop]) - 0.5
     sides = np.tile(corners[2:] - corners[:2], 2)
     moved = corners + rng.uniform(-BOX_JITTER, BOX_JITTER, 4) * sides
     limits = np.tile(np.array(mask.shape) - 0.5, 2)

@@ -12,9 +12,11 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-WINDOW = 128
+from napari_sam.model import CELL_TINY
+
+WINDOW = CELL_TINY.image_size
 """Side of a decoding window, in input pixels."""
-TOKEN = 8
+TOKEN = CELL_TINY.stride
 """Input pixels a token."""
 LARGEST_BOX = 100
 """Boxes with a longer side are prompted at a coarser scale, so they are not drawn here."""
