@@ -90,7 +90,7 @@ def initial_model(config: TrainConfig) -> Sam:
         return Sam(CONFIGS[config.model])
     from napari_sam.weights import load_model
 
-    return load_model(config.init, device="cpu").sam
+    return load_model(config.init, device="cpu").sam.requires_grad_(True)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:
