@@ -9,7 +9,14 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from napari_sam.predict import Frame
-from napari_sam.predict.frames import Layout, covered_extent, linear_weights, resample, resized_shape
+from napari_sam.predict.frames import (
+    Layout,
+    covered_extent,
+    linear_weights,
+    resample,
+    resized_shape,
+    useful_scales,
+)
 
 LAYOUT = Layout((1.0, 0.5, 0.25), 128, 8)
 POSITIONS = st.tuples(st.floats(-0.5, 5000), st.floats(-0.5, 5000)).map(np.array)
@@ -48,13 +55,48 @@ def test_box_level_is_the_finest_that_fits_or_the_coarsest(side: float, level: i
 
 
 def test_windows_for_one_point_are_one_a_scale() -> None:
-    assert [window.level for window in LAYOUT.windows(np.array([[50.0, 60.0]]), box=False)] == [0, 1, 2]
+    assert [window.level for window in LAYOUT.windows(np.array([[50.0, 60.0]]), box=False, count=3)] == [
+        0,
+        1,
+        2,
+    ]
 
 
 def test_windows_for_points_far_apart_leave_out_scales_at_which_they_do_not_fit() -> None:
-    windows = LAYOUT.windows(np.array([[0.0, 0.0], [200.0, 10.0]]), box=False)
+    windows = LAYOUT.windows(np.array([[0.0, 0.0], [200.0, 10.0]]), box=False, count=3)
     assert [window.level for window in windows] == [1, 2]
     assert all(window.frame.contains(np.array([[0.0, 0.0], [200.0, 10.0]])).all() for window in windows)
+
+
+def test_finer_windows_are_those_that_hold_a_small_mask_with_room() -> None:
+    layout = Layout((1.0, 0.5, 2.0, 4.0), 128, 8)
+    point = np.array([[50.0, 60.0]])
+
+    def levels(side: float) -> list[int]:
+        extent = np.array([[50 - side / 2, 60.0], [50 + side / 2, 60.0]])
+        return [window.level for window in layout.finer_windows(point, extent, 2)]
+
+    assert levels(10) == [2, 3]
+    assert levels(30) == [2]
+    assert levels(40) == []
+    assert [window.level for window in layout.windows(point, box=False, count=2)] == [0, 1]
+    assert layout.box_level(15) == 3
+    assert layout.finer_windows(point, np.zeros((0, 2)), 2)[0].frame.contains(point).all()
+
+
+@pytest.mark.parametrize(
+    ("shape", "expected"),
+    [
+        ((64, 64), (1.0,)),
+        ((65, 20), (1.0, 0.5)),
+        ((256, 256), (1.0, 0.5, 0.25)),
+        ((300, 9), (1.0, 0.5, 0.25)),
+    ],
+)
+def test_useful_scales_end_where_one_shows_the_whole_image(
+    shape: tuple[int, int], expected: tuple[float, ...]
+) -> None:
+    assert useful_scales((1.0, 0.5, 0.25), 128, shape) == expected
 
 
 def test_mask_window_stays_while_prompts_are_inside_and_widens_when_one_is_not() -> None:

@@ -8,14 +8,10 @@ from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.data import (
-    Batches,
-    Sample,
-    dense_targets,
-    image_label_pairs,
-    kind_weights,
-    read_folder,
-)
+from napari_sam.training.data import Batches
+from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder
+from napari_sam.training.simulate import initial_prompts
+from napari_sam.training.targets import dense_targets
 
 
 @pytest.fixture
@@ -30,7 +26,7 @@ def folder(tmp_path: Path) -> DataConfig:
         image = (labels > 0) * 120 + rng.integers(0, 40, labels.shape)
         Image.fromarray(image.astype(np.uint8)).save(tmp_path / "images" / f"{index}.png")
         tifffile.imwrite(tmp_path / "labels" / f"{index}.tif", labels)
-    return DataConfig(tmp_path / "images", tmp_path / "labels")
+    return DataConfig(tmp_path / "images", (tmp_path / "labels",))
 
 
 def small(folder: DataConfig, **settings: object) -> TrainConfig:
@@ -55,7 +51,7 @@ def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig,
 
 
 def test_read_folder_when_labels_have_another_size_then_says_so(folder: DataConfig) -> None:
-    tifffile.imwrite(folder.labels / "1.tif", np.zeros((5, 5), np.uint16))
+    tifffile.imwrite(folder.labels[0] / "1.tif", np.zeros((5, 5), np.uint16))
     with pytest.raises(DataError, match="give labels of the image's size"):
         read_folder(folder)
 
@@ -73,7 +69,7 @@ def test_batches_when_asked_twice_for_a_step_then_equal_and_steps_differ(folder:
     assert torch.equal(first.prompts.points, again.prompts.points)
     assert not torch.equal(first.images, other.images)
     assert first.images.shape == (2, 3, 64, 64)
-    assert first.dense.shape == (2, 3, 32, 32)
+    assert first.dense.shape == (2, 4, 32, 32)
     assert first.images.min() >= 0
     assert first.images.max() <= 255
 
@@ -84,7 +80,7 @@ def test_prompts_when_drawn_then_points_lie_in_their_object_and_boxes_around_it(
     for step in range(12):
         prompts = batches[step].prompts
         for (first, second), labels, target in zip(
-            prompts.points, prompts.labels, prompts.target, strict=True
+            prompts.points, prompts.labels, prompts.targets, strict=True
         ):
             seen.add(tuple(labels.tolist()))
             rows, cols = np.nonzero(target[0].numpy())
@@ -102,23 +98,52 @@ def test_prompts_when_drawn_then_points_lie_in_their_object_and_boxes_around_it(
 
 def test_prompts_when_drawn_then_area_covers_the_window_and_more(folder: DataConfig) -> None:
     prompts = Batches([(read_folder(folder), 1.0)], small(folder))[0].prompts
-    assert (prompts.area >= prompts.target.sum(dim=(1, 2, 3)) - 1e-3).all()
+    assert (prompts.area >= prompts.targets.sum(dim=(2, 3)) - 1e-3).all()
 
 
 def test_dense_targets_when_two_objects_touch_then_a_boundary_parts_them() -> None:
     labels = np.zeros((40, 40), np.int32)
     labels[8:32, 4:20], labels[8:32, 20:36] = 1, 2
-    foreground, distance, boundary = dense_targets(labels)
+    foreground, distance, boundary, weight = dense_targets(labels, 40)
     assert foreground.sum() == 12 * 16
     assert boundary[10, 9] == boundary[10, 10] == 1
     assert distance.max() == 1
     assert distance[10, 10] < 0.5 < distance[10, 6]
     assert distance[0].sum() == 0
+    assert weight.min() == 1
+
+
+def test_dense_targets_when_labels_are_partial_or_none_then_what_is_unknown_weighs_nothing() -> None:
+    labels = np.zeros((40, 40), np.int32)
+    labels[8:32, 8:20] = 1
+    weight = dense_targets(labels, 40, partial=True)[3]
+    assert weight[4:16, 4:10].min() == weight[3, 6] == 1
+    assert weight[:, 13:].max() == 0
+    assert dense_targets(None, 40).abs().max() == 0
+
+
+def test_initial_prompts_when_objects_are_nested_then_a_point_may_mean_each_level_there() -> None:
+    inner, outer = np.zeros((2, 96, 96), np.int32)
+    inner[30:50, 30:50], outer[20:60, 20:60] = 5, 3
+    group = np.where(outer > 0, 1, 0).astype(np.int32)  # the same pixels as `outer`: no third meaning
+    seen = set()
+    for seed in range(20):
+        prompts = initial_prompts((inner, outer, group), 0, 6, np.random.default_rng(seed))
+        for labels, area, targets in zip(prompts.labels, prompts.area, prompts.targets, strict=True):
+            kind = "point" if labels[1] == -1 else "box"
+            sizes = tuple(area[area > 0].tolist())
+            assert targets[area == 0].abs().max() == 0
+            assert targets.sum(dim=(1, 2)).tolist() == area.tolist()
+            seen.add((kind, sizes))
+    assert seen == {
+        ("box", (100.0,)), ("box", (400.0,)),
+        ("point", (100.0, 400.0)), ("point", (400.0, 100.0)), ("point", (400.0,)),
+    }  # fmt: skip
 
 
 def test_kind_weights_when_a_kind_is_rare_then_each_of_its_images_counts_more() -> None:
-    dark = Sample("a", np.zeros((3, 8, 8), np.uint8), np.zeros((8, 8), np.int32), 10.0)
-    bright = Sample("b", np.full((3, 8, 8), 200, np.uint8), np.zeros((8, 8), np.int32), 10.0)
+    dark = Sample("a", np.zeros((3, 8, 8), np.uint8), (np.zeros((8, 8), np.int32),), 10.0)
+    bright = Sample("b", np.full((3, 8, 8), 200, np.uint8), (np.zeros((8, 8), np.int32),), 10.0)
     weights = kind_weights([dark, dark, dark, dark, bright])
     assert weights.sum() == pytest.approx(1)
     assert weights[4] == pytest.approx(2 * weights[0])
@@ -132,7 +157,12 @@ def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path
     path.write_text("steps = 3\n")
     with pytest.raises(DataError, match="at least one set"):
         TrainConfig.from_toml(path)
-    path.write_text('steps = 3\ndiameters = [10, 20]\n[[data]]\nimages = "i"\nlabels = "l"\n')
+    path.write_text(
+        'steps = 3\ndiameters = [10, 20]\n[[data]]\nimages = "i"\nlabels = "l"\n'
+        '[[data]]\nimages = "i"\nlabels = ["in", "out"]\npartial = true\n'
+    )
     config = TrainConfig.from_toml(path, data_root=Path("root"))
-    assert config.data == (DataConfig(Path("root/i"), Path("root/l")),)
+    root = Path("root")
+    nested = DataConfig(root / "i", (root / "in", root / "out"), partial=True)
+    assert config.data == (DataConfig(root / "i", (root / "l",)), nested)
     assert config.diameters == (10, 20)

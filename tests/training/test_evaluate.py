@@ -5,17 +5,18 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from napari_sam.predict import Candidate, Candidates, Frame
+from napari_sam.predict import Candidate, Candidates, Frame, Prompts
 from napari_sam.training.evaluate import (
-    MEASURES,
-    ObjectScore,
-    Report,
+    all_found,
     candidate_ious,
     chosen_labels,
     correction,
     deepest_point,
     jittered_box,
+    outer_masks,
 )
+from napari_sam.training.report import MEASURES, ObjectScore, Report
+from napari_sam.training.samples import Sample
 
 
 def candidates(mask: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]) -> Candidates:
@@ -95,3 +96,31 @@ def test_report_when_written_then_means_and_groups_agree_with_the_scores() -> No
     lines = report.to_table().splitlines()
     assert lines[0].split() == ["objects", *MEASURES]
     assert lines[1].split()[:3] == ["all", "3", "0.500"]
+
+
+def test_report_when_objects_are_nested_then_the_levels_are_averaged_over_those_alone() -> None:
+    nested = ObjectScore("a", "k", 1, 9, *[0.5] * 6, outer=(0.9, 0.5), all_levels=1.0)
+    missed = ObjectScore("a", "k", 2, 9, *[0.5] * 6, outer=(0.1,), all_levels=0.0)
+    report = Report("m", "h", (nested, missed, score(45)))
+    assert report.means()["outer"] == pytest.approx(0.5)
+    assert report.means()["all_levels"] == pytest.approx(0.5)
+    assert report.to_table().splitlines()[0].split() == ["objects", *MEASURES, "outer", "all_levels"]
+    assert "outer" not in report.means([score(45)])
+
+
+def test_all_found_when_two_levels_share_a_mask_then_not() -> None:
+    inner, outer = np.zeros((2, 40, 40), bool)
+    inner[10:20, 10:20], outer[10:21, 10:20] = True, True
+    one = candidates(np.ones((10, 10), bool), (10, 10), (40, 40))
+    both = Candidates((40, 40), (one.items[0], one.items[0]), 0, "test", "0")
+    assert all_found(one, [inner]) == 1
+    assert all_found(one, [inner, outer]) == 0
+    assert all_found(both, [inner, outer]) == 1
+
+
+def test_outer_masks_when_a_level_repeats_an_object_or_lacks_it_then_left_out() -> None:
+    inner, same, outer, nothing = np.zeros((4, 40, 40), np.int32)
+    inner[10:20, 10:20], same[10:20, 10:21], outer[5:30, 5:30] = 1, 7, 2
+    sample = Sample("a", np.zeros((3, 40, 40), np.uint8), (inner, same, outer, nothing), 11.0)
+    masks = outer_masks(sample, Prompts([(15, 15)], [1]))
+    assert [mask.sum() for mask in masks] == [625]

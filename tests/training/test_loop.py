@@ -24,7 +24,7 @@ def config(tmp_path: Path) -> TrainConfig:
     image = ((labels > 0) * 150 + rng.integers(0, 30, labels.shape)).astype(np.uint8)
     Image.fromarray(image).save(tmp_path / "images" / "a.png")
     tifffile.imwrite(tmp_path / "labels" / "a.tif", labels)
-    data = DataConfig(tmp_path / "images", tmp_path / "labels")
+    data = DataConfig(tmp_path / "images", (tmp_path / "labels",))
     return TrainConfig(
         (data,), steps=6, dense_steps=1, warmup=2, crops=1, prompts_per_crop=4, crop_size=64,
         save_every=3, precision="float32", ema=0.5,
@@ -63,13 +63,19 @@ def test_train_when_there_is_nothing_to_resume_then_says_so(config: TrainConfig,
         train(config, tmp_path / "empty", resume=True)
 
 
-def test_learning_rate_when_steps_pass_then_rises_and_falls_to_zero(config: TrainConfig) -> None:
-    run = replace(config, steps=1000)
-    rates = [learning_rate(run, step) for step in (0, 1, 2, 500, 999)]
-    assert rates[0] == pytest.approx(run.learning_rate / 2)
-    assert rates[1] == rates[2] == run.learning_rate
-    assert rates[3] == pytest.approx(run.learning_rate / 2, rel=0.01)
-    assert rates[4] < 1e-5
+def test_learning_rate_when_steps_pass_then_rises_stays_and_falls_to_nearly_zero(config: TrainConfig) -> None:
+    run = replace(config, steps=1000, decay=200)
+    rates = [learning_rate(run, step) for step in (0, 1, 500, 800, 900, 999)]
+    assert rates == pytest.approx([run.learning_rate * share for share in (0.5, 1, 1, 1, 0.5, 0.005)])
+
+
+def test_train_when_the_rate_falls_then_batch_statistics_stay(config: TrainConfig, tmp_path: Path) -> None:
+    def statistics(steps: int, decay: int) -> torch.Tensor:
+        run = replace(config, steps=steps, decay=decay, learning_rate=0.0)
+        return train(run, tmp_path / f"{steps}").image_encoder.smooth16[1].running_mean  # type: ignore[union-attr, index, return-value]
+
+    assert torch.equal(statistics(4, 0), statistics(6, 2))
+    assert not torch.equal(statistics(4, 0), statistics(5, 0))
 
 
 def test_corrective_points_when_missed_or_spilled_then_the_label_says_which() -> None:

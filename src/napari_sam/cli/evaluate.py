@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 from pathlib import Path
 
+from napari_sam.errors import DataError
+
 from . import arguments as arg
 
 EXAMPLE = """\
 example:
   napari-sam evaluate --images val/images --labels val/labels --model cell-tiny --json scores.json
+  napari-sam evaluate --images val/images --labels val/axons val/fibres
+  napari-sam evaluate --scenes 60
 """
 
 
@@ -23,9 +27,15 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--images", type=Path, required=True, metavar="DIR", help="images")
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument("--images", type=Path, metavar="DIR", help="images")
+    source.add_argument("--scenes", type=int, metavar="N", help="generated scenes with three nested levels")
     parser.add_argument(
-        "--labels", type=Path, required=True, metavar="DIR", help="label images of the same names"
+        "--labels",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="label images of the same names; several folders, the finest first, where objects are nested",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     parser.add_argument(
@@ -40,17 +50,21 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..training.evaluate import evaluate
+    from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
     from .progress import progress_bar
 
+    if arguments.images and not arguments.labels:
+        raise DataError("There are images but no labels to compare with; give their folder with --labels.")
+    annotated = (
+        Folder(arguments.images, tuple(arguments.labels)) if arguments.images else Scenes(arguments.scenes)
+    )
     with progress_bar("loading the model", "B") as progress:
         model = load_model(arguments.model, arguments.device, progress=progress)
     with progress_bar("evaluating", "image") as progress:
         report = evaluate(
             model,
-            arguments.images,
-            arguments.labels,
+            annotated,
             limit=arguments.limit,
             seed=arguments.seed,
             progress=progress,

@@ -44,7 +44,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command; the trained model becomes ``model.safetensors`` in the run's folder."""
     from ..training.config import TrainConfig
-    from ..training.evaluate import evaluate
+    from ..training.evaluate import Folder, evaluate
     from ..training.loop import train
     from ..weights import choose_device, load_model, save_checkpoint
     from .progress import progress_bar
@@ -64,4 +64,4 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")
-        print(evaluate(load_model(path), entry.images, entry.labels, limit=VALIDATED).to_table())
+        print(evaluate(load_model(path), Folder(entry.images, entry.labels), limit=VALIDATED).to_table())

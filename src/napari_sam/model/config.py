@@ -56,6 +56,8 @@ class DecoderConfig:
         Channels after each of the two 2 x 2 transposed convolutions.
     iou_hidden : int
         Hidden width of the IoU head.
+    quality_hidden : int
+        Hidden width of what corrects predicted IoUs by looking at the masks; 0 for none, as Meta's.
     """
 
     depth: int = 2
@@ -63,6 +65,7 @@ class DecoderConfig:
     mlp: int = 2048
     upscale_channels: tuple[int, int] = (64, 32)
     iou_hidden: int = 256
+    quality_hidden: int = 0
 
 
 @dataclass(frozen=True)
@@ -88,6 +91,8 @@ class SamConfig:
     scales : tuple of float
         Input pixels per data pixel at which the image is embedded; empty when the
         longest side is resized to `image_size` instead.
+    fine_scales : tuple of float
+        Scales above 1, at which only the surroundings of small objects are embedded.
     """
 
     name: str
@@ -97,6 +102,7 @@ class SamConfig:
     width: int = 256
     mask_channels: int = 16
     scales: tuple[float, ...] = ()
+    fine_scales: tuple[float, ...] = ()
 
     @property
     def stride(self) -> int:
@@ -141,10 +147,11 @@ VIT_H = SamConfig("vit_h", ViTConfig(32, 1280, 16, (7, 15, 23, 31)))
 CELL_TINY = SamConfig(
     "cell-tiny",
     ConvConfig(),
-    DecoderConfig(mlp=512),
+    DecoderConfig(mlp=512, quality_hidden=128),
     image_size=128,
     width=128,
-    scales=(1.0, 0.5, 0.25),
+    scales=(1.0, 0.5, 0.25, 0.125),
+    fine_scales=(2.0,),
 )
 
 CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_B, VIT_L, VIT_H, CELL_TINY)}

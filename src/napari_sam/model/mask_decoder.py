@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from .config import SamConfig
 from .features import PreparedImage
 from .layers import MLP, LayerNorm2d
+from .mask_quality import MaskQuality
 from .two_way_transformer import TwoWayTransformer
 
 
@@ -45,6 +46,8 @@ class MaskDecoder(nn.Module):
             MLP(width, width, second, 3) for _ in range(self.MASK_TOKENS)
         )
         self.iou_prediction_head = MLP(width, config.decoder.iou_hidden, self.MASK_TOKENS, 3)
+        hidden = config.decoder.quality_hidden
+        self.mask_quality = MaskQuality(width, second, hidden) if hidden else None
 
     def forward(
         self, image: Tensor, image_pe: Tensor, sparse: Tensor, dense: Tensor, skips: Sequence[Tensor] = ()
@@ -104,12 +107,14 @@ class MaskDecoder(nn.Module):
         weights = torch.stack(
             [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
         )
-        if skips:
-            features = self._upscale(source.transpose(1, 2).reshape(batch, -1, h, w), skips)
-            logits = (weights @ features.flatten(2)).view(batch, -1, 4 * h, 4 * w)
-        else:
-            logits = self._classify(source, weights, h, w)
-        return logits, self.iou_prediction_head(tokens[:, 0])
+        iou = self.iou_prediction_head(tokens[:, 0])
+        if not skips:
+            return self._classify(source, weights, h, w), iou
+        features = self._upscale(source.transpose(1, 2).reshape(batch, -1, h, w), skips)
+        logits = (weights @ features.flatten(2)).view(batch, -1, 4 * h, 4 * w)
+        if self.mask_quality is not None:
+            iou = iou + self.mask_quality(logits, features, tokens[:, 1 : 1 + self.MASK_TOKENS])
+        return logits, iou
 
     def _upscale(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:
         """Upscale (B, width, h, w) fourfold, adding the encoder's skips on the way."""

@@ -15,9 +15,10 @@ from napari_sam.model.windows import cut_windows
 from napari_sam.weights import LoadedModel
 
 from .candidates import Decoded
-from .embedding import Embedding, Level, running
+from .embedding import Embedding
 from .frames import Layout, Positions, Window, covered_extent, resample, whole_frame
 from .prompts import MaskPrompt, Prompts
+from .running import running
 
 CPU_TOKENS = 1 << 12
 """Image tokens decoded together on a CPU, where what is worked on should stay in the cache."""
@@ -55,9 +56,9 @@ class Query:
         return len(self.points), self.box is not None, self.mask is not None
 
 
-def layout_of(config: SamConfig) -> Layout:
-    """Return the grid of a windowed model."""
-    return Layout(config.scales, config.image_size, config.stride)
+def layout_of(embedding: Embedding, config: SamConfig) -> Layout:
+    """Return the grid of a windowed model on an image."""
+    return Layout(embedding.scales, config.image_size, config.stride)
 
 
 def queries_for(prompts: Prompts, embedding: Embedding, config: SamConfig) -> list[Query]:
@@ -75,20 +76,39 @@ def queries_for(prompts: Prompts, embedding: Embedding, config: SamConfig) -> li
     if isinstance(mask, np.ndarray):
         mask = MaskPrompt(mask, whole)
     if not config.windowed:
-        return [_query(prompts, mask, Window(0, (0, 0), whole), embedding.levels[0], embedding, config)]
-    layout = layout_of(config)
+        return [_query(prompts, mask, Window(0, (0, 0), whole), embedding, config)]
+    layout = layout_of(embedding, config)
     if mask is None:
-        windows = layout.windows(prompts.inside, prompts.box is not None)
+        windows = layout.windows(prompts.inside, prompts.box is not None, len(embedding.levels))
     else:
         windows = [layout.mask_window(mask.frame, prompts.inside, covered_extent(mask.logits, mask.frame))]
-    return [_query(prompts, mask, w, embedding.levels[w.level], embedding, config) for w in windows]
+    return [_query(prompts, mask, window, embedding, config) for window in windows]
+
+
+def finer_queries(
+    prompts: Prompts, extent: Positions, embedding: Embedding, config: SamConfig
+) -> list[Query]:
+    """Ask for points again at finer scales where the mask they gave is small.
+
+    Parameters
+    ----------
+    prompts : Prompts
+        Within the image.
+    extent : (2 or 0, 2)
+        The least and largest data positions that the mask covers.
+    embedding : Embedding
+    config : SamConfig
+    """
+    if prompts.mask is not None or prompts.box is not None or not embedding.fine:
+        return []
+    windows = layout_of(embedding, config).finer_windows(prompts.inside, extent, len(embedding.levels))
+    return [_query(prompts, None, window, embedding, config) for window in windows]
 
 
 def _query(
     prompts: Prompts,
     mask: MaskPrompt | None,
     window: Window,
-    level: Level,
     embedding: Embedding,
     config: SamConfig,
 ) -> Query:
@@ -107,7 +127,7 @@ def _query(
     to_input = frame.to_input
     if not config.windowed:
         # Meta scales rows and columns by the resized shape, which is rounded
-        factors = np.array(level.extent) / np.array(embedding.shape)
+        factors = np.array(embedding.levels[0].extent) / np.array(embedding.shape)
         return Query(window, points * factors, labels, None if corners is None else corners * factors, logits)
     return Query(window, to_input(points), labels, None if corners is None else to_input(corners), logits)
 
@@ -165,17 +185,18 @@ def _features(embedding: Embedding, queries: Sequence[Query], model: LoadedModel
     config = model.sam.config
     if not config.windowed:
         return embedding.levels[0].features
-    planes: list[tuple[Tensor, ...]] = []
-    for query in queries:
-        level = embedding.levels[query.window.level]
-        cut = cut_windows(
-            level.features,
-            torch.zeros(1, dtype=torch.long),
-            torch.tensor([query.window.origin]),
-            config.embedding_size,
-        )
-        planes.append((cut.embedding, *cut.skips))
-    stacked = [torch.cat(plane) for plane in zip(*planes, strict=True)]
+    cut = [_window_features(embedding, query.window, model) for query in queries]
+    stacked = [torch.cat(planes) for planes in zip(*[(c.embedding, *c.skips) for c in cut], strict=True)]
     if model.dtype == torch.float32:
         stacked = [plane.float() for plane in stacked]
     return Features(stacked[0], tuple(stacked[1:]))
+
+
+def _window_features(embedding: Embedding, window: Window, model: LoadedModel) -> Features:
+    """Return the features of one window, of a level that is there or of one that is made when needed."""
+    count = len(embedding.levels)
+    if window.level >= count:
+        return embedding.fine[window.level - count].window(model, window.origin)
+    features = embedding.levels[window.level].features
+    origin = torch.tensor([window.origin])
+    return cut_windows(features, torch.zeros(1, dtype=torch.long), origin, model.sam.config.embedding_size)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,10 +14,12 @@ from torch.nn import functional as F
 
 from napari_sam.errors import Cancelled
 from napari_sam.model import Features
-from napari_sam.weights import LoadedModel, memory_errors
+from napari_sam.weights import LoadedModel
 
-from .frames import resized_shape
+from .fine import FineLevel
+from .frames import resized_shape, useful_scales
 from .image import Normalization, resize
+from .running import running
 
 Square = tuple[tuple[int, int], tuple[int, int]]
 Progress = Callable[[int, int], None]
@@ -66,6 +67,8 @@ class Embedding:
         Name of the model.
     weights_hash : str
         SHA-256 of the model's weights.
+    fine : tuple of FineLevel
+        Scales at which a windowed model looks at small objects, encoded when they are asked for.
     """
 
     shape: tuple[int, int]
@@ -73,27 +76,19 @@ class Embedding:
     levels: tuple[Level, ...]
     model: str
     weights_hash: str
+    fine: tuple[FineLevel, ...] = ()
+
+    @property
+    def scales(self) -> tuple[float, ...]:
+        """Input pixels per data pixel of all levels, the fine ones last."""
+        return (*[level.scale for level in self.levels], *[level.scale for level in self.fine])
 
     @property
     def nbytes(self) -> int:
-        """Bytes that the features take."""
+        """Bytes that the features take, and the pixels that finer ones would be made from."""
         every = [level.features for level in self.levels]
-        return sum(t.nbytes for f in every for t in (f.embedding, *f.skips, *(f.prepared or ())))
-
-
-@contextmanager
-def running(model: LoadedModel) -> Iterator[None]:
-    """Run the network: no gradients, the model's precision, and a clear error when memory runs out.
-
-    Raises
-    ------
-    OutOfMemoryError
-        In place of torch's own errors.
-    """
-    reduced = model.dtype != torch.float32
-    autocast = torch.autocast(model.device.type, dtype=model.dtype if reduced else None, enabled=reduced)
-    with memory_errors(model.device, model.name), torch.inference_mode(), autocast:
-        yield
+        held: int = sum(t.nbytes for f in every for t in (f.embedding, *f.skips, *(f.prepared or ())))
+        return held + sum(level.nbytes for level in self.fine)
 
 
 def encode_whole(
@@ -116,9 +111,9 @@ def encode_whole(
 def encode_scales(
     model: LoadedModel, pixels: Pixels, progress: Progress, cancelled: Cancel
 ) -> tuple[Level, ...]:
-    """Encode (3, Y, X) pixels of 0 to 255 at every scale of a windowed model, in tiles when large."""
-    scales = model.sam.config.scales
+    """Encode (3, Y, X) pixels of 0 to 255 at every useful scale of a windowed model, in tiles when large."""
     shape = (pixels.shape[1], pixels.shape[2])
+    scales = useful_scales(model.sam.config.scales, model.sam.config.image_size, shape)
     padded = [_padded_shape(shape, scale) for scale in scales]
     total = sum(len(list(_tiles(inputs))) for _, inputs in padded)
     done, levels = 0, []

@@ -124,7 +124,7 @@ class Layout:
         """Return the level for a box with this longest side, in data pixels: the finest that fits."""
         return max(self.fitting_levels(side, BOX_SIDE), key=lambda level: self.scales[level])
 
-    def windows(self, inside: Positions, box: bool) -> list[Window]:
+    def windows(self, inside: Positions, box: bool, count: int) -> list[Window]:
         """Choose the windows to decode prompts in.
 
         Parameters
@@ -134,11 +134,35 @@ class Layout:
         box : bool
             A box says how large the object is and gets one window; points get one at every
             scale at which they fit.
+        count : int
+            How many of the levels points are asked at; the fine ones, which are last, wait until it
+            is known that the object is small.
         """
         low, high = inside.min(axis=0), inside.max(axis=0)
         side = float((high - low).max())
-        levels = [self.box_level(side)] if box else self.fitting_levels(side, self.size - 2 * MARGIN)
+        if box:
+            levels = [self.box_level(side)]
+        else:
+            fitting = self.fitting_levels(side, self.size - 2 * MARGIN)
+            levels = [level for level in fitting if level < count]
         return [self.window(level, (low + high) / 2) for level in levels]
+
+    def finer_windows(self, inside: Positions, extent: Positions, count: int) -> list[Window]:
+        """Choose the fine windows, of levels from `count` on, that hold a mask with room around it.
+
+        Parameters
+        ----------
+        inside : (K, 2)
+            Positive points, at least one.
+        extent : (2 or 0, 2)
+            The least and largest data positions that the mask covers.
+        count : int
+        """
+        held = np.concatenate([inside, extent])
+        side = float((held.max(axis=0) - held.min(axis=0)).max())
+        centre = (inside.min(axis=0) + inside.max(axis=0)) / 2
+        fine = range(count, len(self.scales))
+        return [self.window(level, centre) for level in fine if side * self.scales[level] <= self.size / 2]
 
     def mask_window(self, frame: Frame, inside: Positions, extent: Positions) -> Window:
         """Choose the window to refine an earlier mask in: its own, unless prompts fell outside it.
@@ -161,6 +185,23 @@ class Layout:
         low, high = held.min(axis=0), held.max(axis=0)
         levels = self.fitting_levels(float((high - low).max()), self.size - 2 * MARGIN)
         return self.window(max(levels, key=lambda level: self.scales[level]), (low + high) / 2)
+
+
+def useful_scales(scales: tuple[float, ...], size: int, shape: tuple[int, int]) -> tuple[float, ...]:
+    """Leave out scales so coarse that a finer one shows the whole image around any prompt.
+
+    Parameters
+    ----------
+    scales : tuple of float
+        From fine to coarse.
+    size : int
+        Side of a window, in input pixels.
+    shape : (Y, X)
+        Of the image.
+    """
+    reach = [size / 2 / scale for scale in scales]
+    enough = [index for index, data in enumerate(reach) if data >= max(shape)]
+    return scales[: enough[0] + 1] if enough else scales
 
 
 def whole_frame(shape: tuple[int, int], size: int) -> Frame:

@@ -13,9 +13,10 @@ from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
 from .candidates import Candidate, Candidates, Decoded, rank
-from .decoding import decode, queries_for
+from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
+from .fine import FineLevel
 from .frames import Positions
 from .image import Method, to_rgb
 from .prompts import MaskPrompt, Prompts
@@ -76,12 +77,15 @@ class Predictor:
         """
         pixels, record = to_rgb(image, channel_axis, normalization)
         report, stop = progress or _silent, cancelled or _never
+        fine: tuple[FineLevel, ...] = ()
         if self.model.sam.config.windowed:
             levels = encode_scales(self.model, pixels, report, stop)
+            eight_bit = np.rint(pixels).astype(np.uint8)
+            fine = tuple(FineLevel(scale, eight_bit) for scale in self.model.sam.config.fine_scales)
         else:
             levels = (encode_whole(self.model, pixels, record.eight_bit, report, stop),)
         shape = (pixels.shape[1], pixels.shape[2])
-        return Embedding(shape, record, levels, self.model.name, self.model.weights_hash)
+        return Embedding(shape, record, levels, self.model.name, self.model.weights_hash, fine)
 
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: Multimask = "auto") -> Candidates:
         """Answer the prompts for one object.
@@ -114,13 +118,30 @@ class Predictor:
         config = self.model.sam.config
         placed = [each.within(embedding.shape) for each in prompts]
         queries = [queries_for(each, embedding, config) for each in placed]
+        many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in placed]
+        pools = self._pools(embedding, queries, many)
+        if embedding.fine:
+            extents = [pool[rank(pool, 1)[0]].extent for pool in pools]
+            finer = [
+                finer_queries(each, extent, embedding, config)
+                for each, extent in zip(placed, extents, strict=True)
+            ]
+            more = self._pools(embedding, finer, many)
+            pools = [[*pool, *others] for pool, others in zip(pools, more, strict=True)]
+        return [
+            self._candidates(embedding, pool, several, each.positions[each.labels == 1])
+            for each, pool, several in zip(placed, pools, many, strict=True)
+        ]
+
+    def _pools(
+        self, embedding: Embedding, queries: Sequence[Sequence[Query]], many: Sequence[bool]
+    ) -> list[list[Decoded]]:
+        """Decode the queries of several objects; return the masks of each, the three or the one."""
         decoded = iter(decode(self.model, embedding, [query for group in queries for query in group]))
-        answers = []
-        for each, group in zip(placed, queries, strict=True):
-            many = each.ambiguous if multimask == "auto" else bool(multimask)
-            pool = [mask for _ in group for mask in next(decoded) if (mask.token > 0) == many]
-            answers.append(self._candidates(embedding, pool, many, each.positions[each.labels == 1]))
-        return answers
+        return [
+            [mask for _ in group for mask in next(decoded) if (mask.token > 0) == several]
+            for group, several in zip(queries, many, strict=True)
+        ]
 
     def predict_sequence(
         self, embedding: Embedding, prompts: Prompts, memo: dict[Hashable, Candidates] | None = None

@@ -12,11 +12,24 @@ from napari_sam.errors import DataError
 
 @dataclass(frozen=True)
 class DataConfig:
-    """One annotated set: a folder of images, a folder of labels, and how often it is drawn from."""
+    """One annotated set.
+
+    Attributes
+    ----------
+    images : Path
+        Folder of images.
+    labels : tuple of Path
+        Folder of labels with the same stems; several, the finest first, where objects are nested.
+    weight : float
+        How often the set is drawn from.
+    partial : bool
+        Whether there are objects that the labels do not show.
+    """
 
     images: Path
-    labels: Path
+    labels: tuple[Path, ...]
     weight: float = 1.0
+    partial: bool = False
 
 
 @dataclass(frozen=True)
@@ -40,11 +53,16 @@ class TrainConfig:
         `any_scale_share` of them use the second range.
     scale_limits : (float, float)
         Input pixels per data pixel.
-    corrections : int
-        Most corrective rounds a step.
+    aspect : float
+        Spread of the logarithm of a crop's stretching.
+    synthetic : float
+        Share of the crops that are generated scenes.
+    corrections : tuple of int
+        Numbers of corrective rounds to draw from, every other step.
     learning_rate, weight_decay, clip, ema : float
-    warmup : int
-        Steps until the learning rate is at its height; it then follows a cosine to zero.
+    warmup, decay : int
+        Steps until the learning rate is at its height, and those of its fall to zero at the end,
+        when batch normalisation no longer changes. `steps` may grow while a run has not come there.
     precision : "bfloat16" or "float32"
     """
 
@@ -63,17 +81,25 @@ class TrainConfig:
     any_diameters: tuple[float, float] = (3.5, 160.0)
     any_scale_share: float = 0.6
     scale_limits: tuple[float, float] = (0.125, 4.0)
-    corrections: int = 3
+    aspect: float = 0.12
+    synthetic: float = 0.0
+    corrections: tuple[int, ...] = (1, 1, 1, 2, 2, 3, 4, 8)
     learning_rate: float = 1.5e-3
     weight_decay: float = 0.02
     clip: float = 1.0
     ema: float = 0.998
     warmup: int = 100
+    decay: int = 1200
     precision: Literal["bfloat16", "float32"] = "bfloat16"
 
     def __post_init__(self) -> None:
         if not self.data:
             raise DataError("The training configuration names no [[data]]; give at least one set.")
+
+    @property
+    def decay_start(self) -> int:
+        """The step at which the learning rate begins to fall: after two thirds of the run, or later."""
+        return self.steps - min(self.decay, self.steps // 3)
 
     @classmethod
     def from_toml(cls, path: Path, data_root: Path | None = None) -> TrainConfig:
@@ -102,6 +128,9 @@ class TrainConfig:
 
 def _data_config(entry: dict[str, Any], root: Path, path: Path) -> DataConfig:
     try:
-        return DataConfig(root / entry["images"], root / entry["labels"], float(entry.get("weight", 1)))
+        named = entry["labels"]
+        labels = tuple(root / name for name in ([named] if isinstance(named, str) else named))
+        weight, partial = float(entry.get("weight", 1)), bool(entry.get("partial", False))
+        return DataConfig(root / entry["images"], labels, weight, partial)
     except (KeyError, TypeError) as error:
         raise DataError(f"A set in {path.name} lacks {error}; give its images and labels folders.") from error

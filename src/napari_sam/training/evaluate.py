@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Hashable, Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from itertools import permutations
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,7 +16,9 @@ from scipy import ndimage
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled
 
-from .data import Sample, image_label_pairs, read_image, read_sample
+from .report import ObjectScore, Report
+from .samples import Sample, median_diameter, paired_levels, read_image, read_sample
+from .synthetic import scene
 
 if TYPE_CHECKING:
     from napari_sam.weights import LoadedModel
@@ -24,115 +27,78 @@ Mask = NDArray[np.bool_]
 Progress = Callable[[int, int], None]
 BOX_JITTER = 0.1
 """Corners of a box move by up to this share of its side."""
-MEASURES = ("point", "best_of_three", "box", "corrections_1", "corrections_3", "iou_error")
-OCTAVES = (5, 10, 20, 40, 80, 160, 320)
+FOUND = 0.75
+"""A level counts as found when a mask has at least this IoU with it."""
+SCENE_SIDE = 320
+"""Side of the generated scenes that a model is measured on, in pixels."""
 
 
 @dataclass(frozen=True)
-class ObjectScore:
-    """What one annotated object's prompts gave, as IoU with the annotation.
+class Folder:
+    """Annotated images on disk.
 
     Attributes
     ----------
-    image : str
-        The image's stem.
-    kind : str
-        Its kind by appearance.
-    label : int
-    diameter : float
-        Of a circle of the object's area, in pixels.
-    point : float
-        One click at the deepest point, suggested mask.
-    best_of_three : float
-        The same click, best of the three masks.
-    box : float
-        A box whose corners moved by up to 10 % of its sides, suggested mask.
-    corrections_1, corrections_3 : float
-        The click and one or three corrections, each at the deepest point of the largest error.
-    iou_error : float
-        Predicted IoU of the suggested mask at one click, less the true one, without its sign.
+    images : Path
+    labels : tuple of Path
+        0 for background, one value an object; several folders, the finest first, where objects are nested.
     """
 
-    image: str
-    kind: str
-    label: int
-    diameter: float
-    point: float
-    best_of_three: float
-    box: float
-    corrections_1: float
-    corrections_3: float
-    iou_error: float
+    images: Path
+    labels: tuple[Path, ...]
+
+    @cached_property
+    def pairs(self) -> list[tuple[Path, tuple[Path, ...]]]:
+        """The images' files, each with those of its labels."""
+        return paired_levels(self.images, self.labels)
+
+    def __len__(self) -> int:
+        return len(self.pairs)
+
+    def __getitem__(self, index: int) -> tuple[NDArray[np.generic], Sample]:
+        image, labels = self.pairs[index]
+        return read_image(image), read_sample(image, *labels)
 
 
 @dataclass(frozen=True)
-class Report:
-    """Scores of every measured object, and their means.
+class Scenes:
+    """Generated scenes with three nested levels, made anew whenever they are asked for.
 
     Attributes
     ----------
-    model, weights_hash : str
-    objects : tuple of ObjectScore
+    count : int
+    seed : int
     """
 
-    model: str
-    weights_hash: str
-    objects: tuple[ObjectScore, ...]
+    count: int
+    seed: int = 0
 
-    def means(self, objects: Iterable[ObjectScore] | None = None) -> dict[str, float]:
-        """Average every measure over some objects, or all."""
-        chosen = list(self.objects if objects is None else objects)
-        return {name: float(np.mean([getattr(o, name) for o in chosen])) for name in MEASURES if chosen}
+    def __len__(self) -> int:
+        return self.count
 
-    def groups(self) -> dict[str, list[ObjectScore]]:
-        """Group the objects by kind of image and by octave of diameter."""
-        groups: dict[str, list[ObjectScore]] = {}
-        for score in self.objects:
-            octave = max((o for o in OCTAVES if o <= score.diameter), default=0)
-            groups.setdefault(score.kind, []).append(score)
-            groups.setdefault(f"{octave:03d} px and more", []).append(score)
-        return dict(sorted(groups.items()))
-
-    def to_json(self) -> str:
-        """Return means, groups and every object's scores as JSON."""
-        groups = {name: {"objects": len(g), **self.means(g)} for name, g in self.groups().items()}
-        values: dict[str, Any] = {
-            "model": self.model,
-            "weights_hash": self.weights_hash,
-            "objects": len(self.objects),
-            "mean": self.means(),
-            "groups": groups,
-            "scores": [asdict(score) for score in self.objects],
-        }
-        return json.dumps(values, indent=1)
-
-    def to_table(self) -> str:
-        """Return the means as a table, a line for all objects and for each group."""
-        rows = [("all", list(self.objects)), *self.groups().items()]
-        head = f"{'':24}{'objects':>8}" + "".join(f"{name:>15}" for name in MEASURES)
-        lines = [
-            f"{name:24}{len(group):8d}" + "".join(f"{value:15.3f}" for value in self.means(group).values())
-            for name, group in rows
-        ]
-        return "\n".join([head, *lines])
+    def __getitem__(self, index: int) -> tuple[NDArray[np.generic], Sample]:
+        rng = np.random.default_rng([self.seed, index])
+        made = scene(rng, SCENE_SIDE)
+        while len(made.levels) < 3:
+            made = scene(rng, SCENE_SIDE)
+        diameter = median_diameter(made.levels[0])
+        return made.image.transpose(1, 2, 0), Sample(f"scene {index}", made.image, made.levels, diameter)
 
 
 def evaluate(
     model: LoadedModel,
-    images: Path,
-    labels: Path,
+    annotated: Folder | Scenes,
     *,
     limit: int | None = None,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Report:
-    """Measure a model on every object of a folder, or on at most `limit` of each image.
+    """Measure a model on every object of some images, or on at most `limit` of each.
 
     Parameters
     ----------
     model : LoadedModel
-    images, labels : Path
-        Folders of files with the same stems; labels are 0 for background, one value an object.
+    annotated : Folder or Scenes
     limit : int, optional
         Most objects an image, drawn at random.
     seed : int
@@ -143,21 +109,20 @@ def evaluate(
     Raises
     ------
     DataError
-        If the folders do not match or a file is unreadable.
+        If a folder is missing or a file unreadable.
     """
     predictor = Predictor(model)
-    pairs = image_label_pairs(images, labels)
     scores: list[ObjectScore] = []
-    for number, (image_path, label_path) in enumerate(pairs):
+    for number in range(len(annotated)):
         rng = np.random.default_rng([seed, number])
-        sample = read_sample(image_path, label_path)
-        embedding = predictor.embed(read_image(image_path))
+        image, sample = annotated[number]
+        embedding = predictor.embed(image)
         scores.extend(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
         )
         if progress is not None:
-            progress(number + 1, len(pairs))
+            progress(number + 1, len(annotated))
     return Report(model.name, model.weights_hash, tuple(scores))
 
 
@@ -180,6 +145,7 @@ def score_object(
     suggested = ious[candidates.best]
     corrected = corrected_ious(predictor, embedding, first, candidates, truth)
     boxed = predictor.predict(embedding, Prompts(box=jittered_box(truth, rng)))
+    outer = outer_masks(sample, first)
     return ObjectScore(
         image=sample.name,
         kind=sample.kind,
@@ -191,7 +157,31 @@ def score_object(
         corrections_1=corrected[0],
         corrections_3=corrected[2],
         iou_error=abs(float(candidates.iou_predictions[candidates.best]) - suggested),
+        outer=tuple(max(candidate_ious(candidates, mask)) for mask in outer),
+        all_levels=all_found(candidates, [truth, *outer]) if outer else None,
     )
+
+
+def outer_masks(sample: Sample, prompts: Prompts) -> list[Mask]:
+    """Return the objects of the coarser levels at the first point, without what is the same again."""
+    pixel = tuple(np.rint(prompts.positions[0]).astype(int))
+    masks: list[Mask] = [sample.labels == sample.labels[pixel]]
+    for labels in sample.levels[1:]:
+        mask = labels == labels[pixel]
+        if labels[pixel] and mask.sum() > masks[-1].sum() / FOUND:
+            masks.append(mask)
+    return masks[1:]
+
+
+def all_found(candidates: Candidates, levels: Sequence[Mask]) -> float:
+    """Return 1 if every level has a mask of its own, in the order of size, else 0."""
+    ious = np.array([candidate_ious(candidates, mask) for mask in levels])
+    areas = [item.area for item in candidates.items]
+    for chosen in permutations(range(len(candidates)), len(levels)):
+        sizes = [areas[index] for index in chosen]
+        if all(ious[level, index] >= FOUND for level, index in enumerate(chosen)) and sizes == sorted(sizes):
+            return 1.0
+    return 0.0
 
 
 def corrected_ious(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import csv
-import math
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -18,8 +17,9 @@ from napari_sam.model import CONFIGS, Features, Sam
 from napari_sam.model.windows import cut_windows
 
 from .config import TrainConfig
-from .data import Batch, Batches, read_folder
+from .data import Batch, Batches
 from .losses import ambiguous_loss, dense_loss, single_loss
+from .samples import read_folder
 from .simulate import InitialPrompts, corrective_points
 
 Report = Callable[[dict[str, float]], None]
@@ -70,6 +70,8 @@ def train(
     )
     for step, batch in enumerate(loader, start):
         began = time.perf_counter()
+        if step == max(config.decay_start, start):
+            freeze_norms(sam, average)
         for group in optimizer.param_groups:
             group["lr"] = learning_rate(config, step)
         values = training_step(sam, batch, config, step, optimizer)
@@ -103,11 +105,23 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
 
 
 def learning_rate(config: TrainConfig, step: int) -> float:
-    """Rise linearly for `warmup` steps, then fall along a cosine to zero."""
-    if step < config.warmup:
-        return config.learning_rate * (step + 1) / config.warmup
-    done = (step - config.warmup) / max(config.steps - config.warmup, 1)
-    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * done))
+    """Rise linearly for `warmup` steps, stay, and fall linearly to zero in the last `decay`."""
+    rise = (step + 1) / max(config.warmup, 1)
+    fall = (config.steps - step) / max(config.steps - config.decay_start, 1)
+    return config.learning_rate * min(rise, 1.0, fall)
+
+
+def freeze_norms(sam: Sam, average: nn.Module) -> None:
+    """Let batch normalisation use the averaged statistics from now on, as it will when it is used.
+
+    The statistics of a few crops of several kinds are not those of any image.
+    """
+    kept = dict(average.named_buffers())
+    for name, buffer in sam.named_buffers():
+        buffer.copy_(kept[f"module.{name}"])
+    for module in sam.modules():
+        if isinstance(module, nn.BatchNorm2d):
+            module.eval()
 
 
 def training_step(
@@ -121,7 +135,8 @@ def training_step(
         features = sam.encode_image(images)
         losses = {"dense": dense_loss(sam.predict_dense(features), batch.dense.to(device))}
         if step >= config.dense_steps and len(batch.prompts):
-            rounds = step % (config.corrections + 1) if step % 2 else 0
+            chosen = int(torch.randint(len(config.corrections), (), generator=generator))
+            rounds = config.corrections[chosen] if step % 2 else 0
             losses |= prompt_losses(sam, features, batch.prompts, rounds, generator)
     total = losses["dense"] * (1.0 if step < config.dense_steps else 0.5)
     total = total + sum(value for name, value in losses.items() if name != "dense")
@@ -136,21 +151,25 @@ def training_step(
 def prompt_losses(
     sam: Sam, features: Features, prompts: InitialPrompts, rounds: int, generator: torch.Generator
 ) -> dict[str, Tensor]:
-    """Return the losses of a first round on all prompts and of corrective rounds on half of them."""
+    """Return the losses of a first round on all prompts and of corrective rounds on some.
+
+    The more rounds, the fewer prompts, so that every step costs about the same.
+    """
     size = sam.config.embedding_size
     windows = cut_windows(features, prompts.crop, prompts.origin, size)
     device = features.embedding.device
     points, labels = prompts.points.to(device), prompts.labels.to(device)
-    target, area = prompts.target.to(device), prompts.area.to(device)
+    targets, area = prompts.targets.to(device), prompts.area.to(device)
     logits, iou = decode_points(sam, windows, points, labels, None)
-    losses = {"first": ambiguous_loss(logits, iou, target, area)}
+    losses = {"first": ambiguous_loss(logits, iou, targets, area)}
     if not rounds:
         return losses
-    half = torch.randperm(len(prompts), generator=generator)[: max(len(prompts) // 2, 1)].to(device)
-    windows = Features(windows.embedding[half], tuple(skip[half] for skip in windows.skips))
-    points, labels, target, area = points[half], labels[half], target[half], area[half]
-    best = iou[half, 1:].argmax(dim=1)
-    fed = logits[half, 1 + best][:, None]
+    count = max(len(prompts) // (1 + rounds), 1)
+    some = torch.randperm(len(prompts), generator=generator)[:count].to(device)
+    windows = Features(windows.embedding[some], tuple(skip[some] for skip in windows.skips))
+    points, labels, target, area = points[some], labels[some], targets[some, :1], area[some, :1]
+    best = iou[some, 1:].argmax(dim=1)
+    fed = logits[some, 1 + best][:, None]
     corrected = []
     for _ in range(rounds):
         fed = fed.detach().float()

@@ -22,6 +22,14 @@ LARGEST_BOX = 100
 """Boxes with a longer side are prompted at a coarser scale, so they are not drawn here."""
 SMALLEST_AREA = 5
 """Objects of fewer pixels in a crop are not prompted for."""
+SAME = 0.9
+"""Objects of two levels with a higher IoU count as one."""
+DEPTH = 12
+"""Power that turns the width of an error into the odds of a deep click."""
+
+Rng = np.random.Generator
+Labels = NDArray[np.int32]
+Masks = NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
@@ -38,17 +46,18 @@ class InitialPrompts:
         (x, y) in window pixels: a point and padding, or two corners.
     labels : (B, 2) int64
         (1, -1) for a point, (2, 3) for a box.
-    target : (B, 1, 64, 64) float32
-        The object at every second pixel of the window, in quarters.
-    area : (B,) float32
-        Area of the object in the crop, in target pixels, also outside the window.
+    targets : (B, 3, 64, 64) float32
+        Objects that the prompt may mean, at every second pixel of the window, in quarters: the one
+        it was drawn for, then those of other levels at the same point; zeros where there are fewer.
+    area : (B, 3) float32
+        Areas of the objects in the crop, in target pixels, also outside the window; 0 for none.
     """
 
     crop: Tensor
     origin: Tensor
     points: Tensor
     labels: Tensor
-    target: Tensor
+    targets: Tensor
     area: Tensor
 
     @classmethod
@@ -60,74 +69,113 @@ class InitialPrompts:
         return len(self.crop)
 
 
-def initial_prompts(
-    labels: NDArray[np.int32], crop: int, count: int, rng: np.random.Generator
-) -> InitialPrompts:
+def initial_prompts(levels: Sequence[Labels], crop: int, count: int, rng: Rng) -> InitialPrompts:
     """Draw points and boxes, equally often, for up to `count` objects of one crop.
 
     Parameters
     ----------
-    labels : (S, S) int32
+    levels : sequence of (S, S) int32
+        Labels, the finest level first, up to three.
     crop : int
         The crop's index in its batch.
     count : int
         Number of prompts; objects are repeated when there are fewer.
     rng : numpy.random.Generator
     """
-    areas = np.bincount(labels.ravel())
-    objects = np.flatnonzero(areas >= SMALLEST_AREA)
-    objects = objects[objects > 0]
-    if not len(objects):
+    objects = _drawn_objects(levels, count, rng)
+    if not objects:
         return _no_prompts()
-    chosen = np.resize(rng.permutation(objects), min(count, 3 * len(objects)))
-    boxes = ndimage.find_objects(labels)
-    rows = [_one_prompt(labels, int(label), boxes[label - 1], rng) for label in chosen]
-    origin, points, kinds, target = (np.stack(column) for column in zip(*rows, strict=True))
+    boxes = [ndimage.find_objects(labels) for labels in levels]
+    areas = [np.bincount(labels.ravel()) for labels in levels]
+    rows = [_one_prompt(levels, level, label, boxes[level][label - 1], rng) for level, label in objects]
+    origin, points, kinds, targets = (np.stack(column) for column in zip(*[r[:4] for r in rows], strict=True))
+    area = np.zeros((len(rows), 3), np.float32)
+    for index, row in enumerate(rows):
+        for place, (level, label) in enumerate(row[4]):
+            area[index, place] = areas[level][label] / 4
     return InitialPrompts(
-        torch.full((len(chosen),), crop),
+        torch.full((len(rows),), crop),
         torch.from_numpy(origin),
         torch.from_numpy(points),
         torch.from_numpy(kinds),
-        F.avg_pool2d(torch.from_numpy(target)[:, None], 2),
-        torch.from_numpy(areas[chosen].astype(np.float32) / 4),
+        F.avg_pool2d(torch.from_numpy(targets), 2),
+        torch.from_numpy(area),
     )
+
+
+def _drawn_objects(levels: Sequence[Labels], count: int, rng: Rng) -> list[tuple[int, int]]:
+    """Draw up to `count` objects as (level, label), every level equally often."""
+    drawn: list[tuple[int, int]] = []
+    for level in rng.permutation(len(levels)).tolist():
+        areas = np.bincount(levels[level].ravel())
+        objects = np.flatnonzero(areas >= SMALLEST_AREA)
+        objects = objects[objects > 0]
+        if len(objects):
+            share = -(-count // len(levels))
+            labels = np.resize(rng.permutation(objects), min(share, 3 * len(objects)))
+            drawn.extend((level, int(label)) for label in labels)
+    return drawn[:count]
 
 
 def _no_prompts() -> InitialPrompts:
     integers = torch.zeros(0, 2, dtype=torch.int64)
-    return InitialPrompts(
-        integers[:, 0], integers, torch.zeros(0, 2, 2), integers, torch.zeros(0, 1, 64, 64), torch.zeros(0)
-    )
+    points, targets = torch.zeros(0, 2, 2), torch.zeros(0, 3, 64, 64)
+    return InitialPrompts(integers[:, 0], integers, points, integers, targets, torch.zeros(0, 3))
 
 
 def _one_prompt(
-    labels: NDArray[np.int32], label: int, box: tuple[slice, slice], rng: np.random.Generator
-) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], NDArray[np.float32]]:
-    """Draw one object's prompt and the window around it."""
-    mask = labels[box] == label
+    levels: Sequence[Labels], level: int, label: int, box: tuple[slice, ...], rng: Rng
+) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], Masks, list[tuple[int, int]]]:
+    """Draw one object's prompt, the window around it, and what it may mean there."""
+    mask = levels[level][box] == label
     start = np.array([box[0].start, box[1].start])
     size = np.array(mask.shape)
+    meant = [(level, label)]
     if rng.random() < 0.5 and size.max() <= LARGEST_BOX:
         noise = np.clip(rng.normal(0, 0.07, (2, 2)), -0.2, 0.2) * size
         corners = np.stack([start, start + size - 1]) + noise
         kinds = np.array([2, 3])
         centre = corners.mean(axis=0)
     else:
-        corners = np.stack([start + _point_inside(mask, rng), [0, 0]]).astype(float)
+        pixel = start + _point_inside(mask, rng)
+        others = [(other, int(labels[tuple(pixel)])) for other, labels in enumerate(levels) if other != level]
+        meant += [(other, found) for other, found in others if found]
+        corners = np.stack([pixel, [0, 0]]).astype(float)
         kinds = np.array([1, -1])
         centre = corners[0]
     jitter = rng.integers(-1, 2, 2) if rng.random() < 0.3 else 0
     origin = np.rint((centre + 0.5 - WINDOW / 2) / TOKEN).astype(np.int64) + jitter
-    top, left = origin * TOKEN
-    target = np.zeros((WINDOW, WINDOW), np.float32)
-    seen = labels[max(top, 0) : top + WINDOW, max(left, 0) : left + WINDOW] == label
+    meant = _distinct(levels, meant)
+    targets = np.zeros((3, WINDOW, WINDOW), np.float32)
+    for place, (other, found) in enumerate(meant):
+        _copy_window(levels[other], found, (origin * TOKEN).tolist(), targets[place])
+    points = (corners - origin * TOKEN)[:, ::-1].astype(np.float32)
+    return origin, points.copy(), kinds, targets, meant
+
+
+def _distinct(levels: Sequence[Labels], meant: list[tuple[int, int]]) -> list[tuple[int, int]]:
+    """Drop objects that cover nearly the same pixels as one before them."""
+    kept: list[tuple[int, int]] = []
+    for level, label in meant[:3]:
+        mask = levels[level] == label
+        if not any(_same(mask, levels[other] == found) for other, found in kept):
+            kept.append((level, label))
+    return kept
+
+
+def _same(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
+    return bool(np.count_nonzero(one & other) > SAME * np.count_nonzero(one | other))
+
+
+def _copy_window(labels: Labels, label: int, corner: Sequence[int], target: NDArray[np.float32]) -> None:
+    """Put one object's pixels in a window that starts at (top, left)."""
+    top, left = corner
+    seen = labels[max(top, 0) : max(top + WINDOW, 0), max(left, 0) : max(left + WINDOW, 0)] == label
     below, right = max(-top, 0), max(-left, 0)
     target[below : below + seen.shape[0], right : right + seen.shape[1]] = seen
-    points = (corners - origin * TOKEN)[:, ::-1].astype(np.float32)
-    return origin, points.copy(), kinds, target
 
 
-def _point_inside(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[np.int64]:
+def _point_inside(mask: NDArray[np.bool_], rng: Rng) -> NDArray[np.int64]:
     """Draw a pixel of the mask: uniformly, or half the time from its deeper half, as people click."""
     if rng.random() < 0.5:
         depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
@@ -137,7 +185,7 @@ def _point_inside(mask: NDArray[np.bool_], rng: np.random.Generator) -> NDArray[
 
 
 def corrective_points(logits: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
-    """Draw one point from each prompt's error region.
+    """Draw one point from each prompt's error region: anywhere in it, or half the time deep inside it.
 
     Parameters
     ----------
@@ -153,10 +201,20 @@ def corrective_points(logits: Tensor, target: Tensor, generator: torch.Generator
         1 where the object was missed, 0 where the mask spilled, -1 where there is no error.
     """
     truth = target > 0.5
-    error = ((logits > 0) != truth).flatten(1).float()
-    drawn = torch.multinomial(error + 1e-9, 1, generator=generator)
+    missed, spilled = ((logits > 0) != truth) & truth, (logits > 0) & ~truth
+    error = (missed | spilled).flatten(1).float()
+    # people click where an error is widest: far from what is right, and from the other kind of error
+    width = torch.maximum(_width(missed), _width(spilled)).flatten(1) * error
+    deep = torch.rand(len(error), 1, generator=generator) < 0.5
+    drawn = torch.multinomial(torch.where(deep, width**DEPTH, error) + 1e-9, 1, generator=generator)
     side = logits.shape[-1]
     xy = torch.cat([drawn % side, drawn // side], dim=1).float() * 2 + 0.5
     labels = truth.flatten(1).gather(1, drawn).long()
     labels[error.gather(1, drawn) == 0] = -1
     return xy[:, None], labels
+
+
+def _width(error: Tensor) -> Tensor:
+    """Measure how filled with error the surroundings of each pixel of (B, 1, h, w) are, 0 to 2."""
+    near = error.float()
+    return F.avg_pool2d(near, 3, 1, 1) + F.avg_pool2d(near, 9, 1, 4)

@@ -180,6 +180,7 @@ def _with_decoder(config: SamConfig, state: Mapping[str, Tensor]) -> SamConfig:
         mlp=state["mask_decoder.transformer.layers.0.mlp.lin1.weight"].shape[0],
         upscale_channels=(state[f"{upscaling}0.weight"].shape[1], state[f"{upscaling}3.weight"].shape[1]),
         iou_hidden=state["mask_decoder.iou_prediction_head.layers.0.weight"].shape[0],
+        quality_hidden=len(state.get("mask_decoder.mask_quality.inside.weight", ())),
     )
     return replace(
         config,

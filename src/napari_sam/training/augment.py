@@ -1,0 +1,115 @@
+"""Crops of annotated images at random places, scales and looks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from scipy import ndimage
+from torch import Tensor
+from torch.nn import functional as F
+
+from .config import TrainConfig
+from .samples import Sample
+from .synthetic import scene
+
+Rng = np.random.Generator
+
+
+@dataclass(frozen=True, eq=False)
+class Crop:
+    """A square to train on.
+
+    Attributes
+    ----------
+    image : (3, S, S) float32 of 0 to 255
+    levels : tuple of (S, S) int32
+        Labels, the finest first.
+    dense : (S, S) int32, optional
+        Labels for the dense head; None where it is open what it should show.
+    partial : bool
+        Whether there are objects that the labels do not show.
+    """
+
+    image: Tensor
+    levels: tuple[NDArray[np.int32], ...]
+    dense: NDArray[np.int32] | None
+    partial: bool = False
+
+
+def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
+    """Cut a random square around an object, at a random scale, slightly stretched, turned and flipped."""
+    low, high = config.any_diameters if rng.random() < config.any_scale_share else config.diameters
+    scale = float(np.exp(rng.uniform(np.log(low), np.log(high)))) / sample.diameter
+    scale = float(np.clip(scale, config.scale_limits[0], config.scale_limits[1]))
+    stretch = np.exp(rng.normal(0, config.aspect / 2)) ** np.array([1, -1])
+    sides = np.maximum(np.rint(config.crop_size / scale * stretch), 8).astype(int).tolist()
+    level = int(rng.integers(len(sample.levels)))
+    top, left = _crop_origin(sample.levels[level], sides, rng)
+    turns, flip = int(rng.integers(4)), bool(rng.integers(2))
+
+    def cut(array: NDArray[np.generic], mode: str) -> Tensor:
+        """Cut (C, Y, X), with nothing outside the image, and bring it to the crop's size."""
+        inside = array[:, max(top, 0) : max(top, 0) + sides[0], max(left, 0) : max(left, 0) + sides[1]]
+        part = torch.from_numpy(np.ascontiguousarray(inside)).float()
+        before, after = (max(-left, 0), max(-top, 0)), part.shape[:0:-1]
+        right, below = (side - b - a for side, b, a in zip(sides[::-1], before, after, strict=True))
+        part = F.pad(part, (before[0], right, before[1], below))[None]
+        out = (config.crop_size, config.crop_size)
+        part = F.interpolate(part, out, mode=mode, antialias=mode == "bilinear")[0].rot90(turns, (1, 2))
+        return (part.flip(2) if flip else part).contiguous()
+
+    image = cut(sample.image, "bilinear").clamp(0, 255)
+    levels = tuple(cut(labels[None], "nearest-exact")[0].int().numpy() for labels in sample.levels)
+    return Crop(augment(image, rng), levels, levels[0], sample.partial)
+
+
+def generated(rng: Rng, config: TrainConfig) -> Crop:
+    """Make up a scene; half of them are varied further as photographs are.
+
+    The dense head is to show the level between part and group, where there are all three, and none
+    where it is open which of two is meant.
+    """
+    made = scene(rng, config.crop_size)
+    image = torch.from_numpy(made.image).float()
+    dense = {1: made.levels[0], 3: made.levels[-2]}.get(len(made.levels))
+    return Crop(augment(image, rng) if rng.random() < 0.5 else image, made.levels, dense)
+
+
+def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng) -> tuple[int, int]:
+    """Choose a crop's corner so that a random foreground pixel lies in it."""
+    inside = np.flatnonzero(labels)
+    centre = divmod(int(rng.choice(inside)) if len(inside) else labels.size // 2, labels.shape[1])
+    corner = []
+    for position, length, side in zip(centre, labels.shape, sides, strict=True):
+        start = position - int(rng.uniform(0.15, 0.85) * side)
+        low, high = sorted((0, length - side))
+        corner.append(int(np.clip(start, low, high)))
+    return corner[0], corner[1]
+
+
+def augment(image: Tensor, rng: Rng) -> Tensor:
+    """Vary colour, contrast, sharpness and noise of (3, S, S) pixels of 0 to 255."""
+    x = image / 255
+    if rng.random() < 0.5:
+        x = x[torch.from_numpy(rng.permutation(3))]
+    if rng.random() < 0.3:
+        mix = torch.from_numpy(rng.dirichlet(np.ones(3), size=3)).float()
+        x = (mix @ x.flatten(1)).view_as(x)
+    if rng.random() < 0.2:
+        x = x.mean(0, keepdim=True).expand(3, -1, -1)
+    if rng.random() < 0.25:
+        x = 1 - x
+    if rng.random() < 0.6:
+        x = x.clamp(0, 1) ** float(np.exp(rng.normal(0, 0.4)))
+    if rng.random() < 0.5:
+        x = (x - x.mean()) * rng.uniform(0.5, 1.3) + x.mean() + rng.normal(0, 0.08)
+    if rng.random() < 0.3:
+        x = torch.from_numpy(ndimage.gaussian_filter(x.numpy(), (0, *[rng.uniform(0.3, 1.8)] * 2)))
+    if rng.random() < 0.4:
+        noise = rng.standard_normal(x.shape if rng.random() < 0.5 else x.shape[1:], dtype=np.float32)
+        x = x + torch.from_numpy(noise) * rng.uniform(0.01, 0.08)
+    return (x.clamp(0, 1) * 255).contiguous()

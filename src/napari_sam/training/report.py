@@ -1,0 +1,117 @@
+"""What a measurement found: a score for every object, and means over kinds of images and sizes."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from typing import Any
+
+import numpy as np
+
+MEASURES = ("point", "best_of_three", "box", "corrections_1", "corrections_3", "iou_error")
+LEVEL_MEASURES = ("outer", "all_levels")
+OCTAVES = (5, 10, 20, 40, 80, 160, 320)
+
+
+@dataclass(frozen=True)
+class ObjectScore:
+    """What one annotated object's prompts gave, as IoU with the annotation.
+
+    Attributes
+    ----------
+    image : str
+        The image's stem.
+    kind : str
+        Its kind by appearance.
+    label : int
+    diameter : float
+        Of a circle of the object's area, in pixels.
+    point : float
+        One click at the deepest point, suggested mask.
+    best_of_three : float
+        The same click, best of the three masks.
+    box : float
+        A box whose corners moved by up to 10 % of its sides, suggested mask.
+    corrections_1, corrections_3 : float
+        The click and one or three corrections, each at the deepest point of the largest error.
+    iou_error : float
+        Predicted IoU of the suggested mask at one click, less the true one, without its sign.
+    outer : tuple of float
+        At the same click, the best of the three masks for the object of each coarser level there.
+    all_levels : float, optional
+        1 if every level has a mask of its own among the three with an IoU of at least 0.75, in the
+        order of size, else 0; none where only one level is annotated.
+    """
+
+    image: str
+    kind: str
+    label: int
+    diameter: float
+    point: float
+    best_of_three: float
+    box: float
+    corrections_1: float
+    corrections_3: float
+    iou_error: float
+    outer: tuple[float, ...] = ()
+    all_levels: float | None = None
+
+
+@dataclass(frozen=True)
+class Report:
+    """Scores of every measured object, and their means.
+
+    Attributes
+    ----------
+    model, weights_hash : str
+    objects : tuple of ObjectScore
+    """
+
+    model: str
+    weights_hash: str
+    objects: tuple[ObjectScore, ...]
+
+    def means(self, objects: Iterable[ObjectScore] | None = None) -> dict[str, float]:
+        """Average every measure over some objects, or all; those of levels where there are several."""
+        chosen = list(self.objects if objects is None else objects)
+        means = {name: float(np.mean([getattr(o, name) for o in chosen])) for name in MEASURES if chosen}
+        nested = [o for o in chosen if o.all_levels is not None]
+        if nested:
+            means["outer"] = float(np.mean([iou for o in nested for iou in o.outer]))
+            means["all_levels"] = float(np.mean([o.all_levels for o in nested]))
+        return means
+
+    def groups(self) -> dict[str, list[ObjectScore]]:
+        """Group the objects by kind of image and by octave of diameter."""
+        groups: dict[str, list[ObjectScore]] = {}
+        for score in self.objects:
+            octave = max((o for o in OCTAVES if o <= score.diameter), default=0)
+            groups.setdefault(score.kind, []).append(score)
+            groups.setdefault(f"{octave:03d} px and more", []).append(score)
+        return dict(sorted(groups.items()))
+
+    def to_json(self) -> str:
+        """Return means, groups and every object's scores as JSON."""
+        groups = {name: {"objects": len(g), **self.means(g)} for name, g in self.groups().items()}
+        values: dict[str, Any] = {
+            "model": self.model,
+            "weights_hash": self.weights_hash,
+            "objects": len(self.objects),
+            "mean": self.means(),
+            "groups": groups,
+            "scores": [asdict(score) for score in self.objects],
+        }
+        return json.dumps(values, indent=1)
+
+    def to_table(self) -> str:
+        """Return the means as a table, a line for all objects and for each group."""
+        rows = [("all", list(self.objects)), *self.groups().items()]
+        columns = [name for name in (*MEASURES, *LEVEL_MEASURES) if name in self.means()]
+        head = f"{'':24}{'objects':>8}" + "".join(f"{name:>15}" for name in columns)
+        lines = [head]
+        for name, group in rows:
+            means = self.means(group)
+            cells = [f"{means[column]:15.3f}" if column in means else f"{'':15}" for column in columns]
+            lines.append(f"{name:24}{len(group):8d}" + "".join(cells).rstrip())
+        return "\n".join(lines)

@@ -1,0 +1,159 @@
+"""Annotated images, from disk into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_sam.errors import DataError
+from napari_sam.predict.image import to_rgb
+
+from .config import DataConfig
+
+IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+
+
+@dataclass(frozen=True, eq=False)
+class Sample:
+    """One annotated image.
+
+    Attributes
+    ----------
+    name : str
+        The files' common stem.
+    image : (3, Y, X) uint8
+        Normalised as `predict.image.to_rgb` does.
+    levels : tuple of (Y, X) int32
+        0 background, one value an object; what is nested comes as several, the finest first.
+    diameter : float
+        Median diameter of the finest objects (of a circle of their area), in pixels.
+    partial : bool
+        Whether there are objects that the labels do not show.
+    """
+
+    name: str
+    image: NDArray[np.uint8]
+    levels: tuple[NDArray[np.int32], ...]
+    diameter: float
+    partial: bool = False
+
+    @property
+    def labels(self) -> NDArray[np.int32]:
+        """The finest level, (Y, X) int32."""
+        return self.levels[0]
+
+    @property
+    def kind(self) -> str:
+        """A coarse kind by appearance: colour, background and size of the objects."""
+        spread = self.image.max(axis=0).astype(int) - self.image.min(axis=0)
+        colour = "colour" if spread.mean() > 10 else "grey"
+        ground = "bright" if np.median(self.image) > 110 else "dark"
+        size = "large" if self.diameter > 40 else "small"
+        return f"{colour} {ground} {size}"
+
+
+def read_image(path: Path) -> NDArray[np.generic]:
+    """Read a PNG, TIFF or JPEG as (Y, X) or (Y, X, C).
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image.
+    """
+    try:
+        if path.suffix.lower() in (".tif", ".tiff"):
+            return np.asarray(tifffile.imread(path))
+        with Image.open(path) as opened:
+            keep = opened.mode in ("L", "RGB", "I;16", "I", "F")
+            return np.asarray(opened if keep else opened.convert("RGB"))
+    except (OSError, ValueError) as error:
+        message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+        raise DataError(message) from error
+
+
+def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
+    """Match the images and labels of two folders by stem, sorted.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing, or no two files share a stem.
+    """
+    for folder in (images, labels):
+        if not folder.is_dir():
+            raise DataError(f"The folder {folder} does not exist; give one that holds the files.")
+    by_stem = {p.stem: p for p in sorted(labels.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
+    pairs = [
+        (p, by_stem[p.stem])
+        for p in sorted(images.iterdir())
+        if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in by_stem
+    ]
+    if not pairs:
+        raise DataError(f"No image in {images} has a label file of the same name in {labels}.")
+    return pairs
+
+
+def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> Sample:
+    """Read one annotated image, with one label image or several nested ones, the finest first.
+
+    Raises
+    ------
+    DataError
+        If a file is unreadable, or the shapes differ.
+    """
+    pixels, _ = to_rgb(read_image(image_path))
+    levels = tuple(read_image(path).astype(np.int32) for path in label_paths)
+    for path, labels in zip(label_paths, levels, strict=True):
+        if labels.shape != pixels.shape[1:]:
+            shapes = f"{labels.shape}, its image {pixels.shape[1:]}"
+            raise DataError(f"{path.name} is {shapes}; give labels of the image's size.")
+    return Sample(
+        image_path.stem, np.rint(pixels).astype(np.uint8), levels, median_diameter(levels[0]), partial
+    )
+
+
+def median_diameter(labels: NDArray[np.int32]) -> float:
+    """Return the median diameter of the objects, of circles of their areas; 32 if there are none."""
+    areas = np.bincount(labels.ravel())[1:]
+    areas = areas[areas > 0]
+    return float(np.sqrt(np.median(areas) * 4 / np.pi)) if len(areas) else 32.0
+
+
+def paired_levels(images: Path, labels: Sequence[Path]) -> list[tuple[Path, tuple[Path, ...]]]:
+    """Match images with their labels at every level.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing, or no image has labels at every level.
+    """
+    levels = [dict(image_label_pairs(images, folder)) for folder in labels]
+    complete = [image for image in levels[0] if all(image in level for level in levels)]
+    if not complete:
+        raise DataError(f"No image in {images} has labels at every level; give matching folders.")
+    return [(image, tuple(level[image] for level in levels)) for image in complete]
+
+
+def read_folder(config: DataConfig) -> list[Sample]:
+    """Read every annotated image of one training set into memory.
+
+    Raises
+    ------
+    DataError
+        If a folder is missing or a file unreadable, or a level lacks all labels.
+    """
+    pairs = paired_levels(config.images, config.labels)
+    return [read_sample(image, *labels, partial=config.partial) for image, labels in pairs]
+
+
+def kind_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
+    """Weigh images so that rare kinds are drawn more often: one over the root of the kind's count."""
+    kinds = [sample.kind for sample in samples]
+    weights: NDArray[np.float64] = np.array([kinds.count(kind) ** -0.5 for kind in kinds])
+    return np.asarray(weights / weights.sum())
