@@ -75,7 +75,7 @@ def generated(rng: Rng, config: TrainConfig) -> Crop:
     """
     made = scene(rng, config.crop_size)
     image = torch.from_numpy(made.image).float()
-    dense = {1: made.levels[0], 3: made.levels[-2]}.get(len(made.levels))
+    dense = None if len(made.levels) == 2 else made.levels[len(made.levels) // 2]
     return Crop(augment(image, rng) if rng.random() < 0.5 else image, made.levels, dense)
 
 

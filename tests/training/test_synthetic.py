@@ -1,0 +1,81 @@
+import numpy as np
+import pytest
+
+from napari_sam.training.synthetic import Scene, scene
+from napari_sam.training.synthetic.layouts import borders, divided, seams, touching_groups
+
+SCENES = 40
+
+
+@pytest.fixture(scope="module")
+def scenes() -> list[Scene]:
+    return [scene(np.random.default_rng(seed), 160) for seed in range(SCENES)]
+
+
+def test_scene_when_made_again_from_the_seed_then_the_same(scenes: list[Scene]) -> None:
+    again = scene(np.random.default_rng(7), 160)
+    assert again.kind == scenes[7].kind
+    assert np.array_equal(again.image, scenes[7].image)
+    assert all(np.array_equal(a, b) for a, b in zip(again.levels, scenes[7].levels, strict=True))
+
+
+def test_scenes_are_8_bit_rgb_with_one_to_three_levels_that_all_show_something(scenes: list[Scene]) -> None:
+    for made in scenes:
+        assert made.image.shape == (3, 160, 160)
+        assert made.image.dtype == np.uint8
+        assert 1 <= len(made.levels) <= 3
+        for labels in made.levels:
+            assert labels.shape == (160, 160)
+            assert labels.dtype == np.int32
+            assert labels.min() >= 0
+            assert labels.max() > 0
+
+
+def test_scenes_are_nested_half_of_the_time_and_in_many_kinds(scenes: list[Scene]) -> None:
+    depths = np.array([len(made.levels) for made in scenes])
+    assert (depths >= 2).mean() >= 0.5
+    assert (depths == 3).mean() >= 0.2
+    assert len({made.kind for made in scenes}) >= 15
+
+
+def test_a_fine_object_lies_in_one_coarser_object_wherever_there_is_one(scenes: list[Scene]) -> None:
+    for made in scenes:
+        for fine, coarse in zip(made.levels, made.levels[1:], strict=False):
+            for label in np.unique(fine[fine > 0]):
+                around = np.unique(coarse[fine == label])
+                assert len(around) == 1, made.kind
+
+
+def test_levels_grow_from_part_to_group(scenes: list[Scene]) -> None:
+    for made in scenes:
+        areas = [np.bincount(labels.ravel())[1:] for labels in made.levels]
+        covered = [np.median(sizes[sizes > 0]) for sizes in areas]
+        assert covered == sorted(covered), made.kind
+
+
+def test_objects_stand_out_from_their_surroundings_on_average(scenes: list[Scene]) -> None:
+    shown = []
+    for made in scenes:
+        edge, image = borders(made.levels[-1]), made.image.astype(float)
+        steps = np.abs(np.diff(image, axis=1)).max(axis=0)
+        shown.append(steps[edge[1:]].mean() / (steps[~edge[1:]].mean() + 1))
+    assert np.median(shown) > 1.2
+
+
+def test_divided_when_a_clump_is_cut_then_it_is_filled_with_touching_cells_of_about_the_size() -> None:
+    clumps = np.zeros((128, 128), np.int32)
+    clumps[10:118, 10:118] = 1
+    cells = divided(clumps, 10.0, np.random.default_rng(0))
+    areas = np.bincount(cells.ravel())[1:]
+    assert ((cells > 0) == (clumps > 0)).all()
+    assert areas.min() >= 60
+    assert np.median(areas) == pytest.approx((1.75 * 10) ** 2, rel=0.4)
+    assert seams(cells).sum() > 500
+
+
+def test_touching_groups_when_an_object_is_alone_then_it_is_no_group() -> None:
+    labels = np.zeros((20, 20), np.int32)
+    labels[2:5, 2:5], labels[5:8, 2:5], labels[15:18, 15:18] = 1, 2, 3
+    groups = touching_groups(labels)
+    assert groups[3, 3] == groups[6, 3] > 0
+    assert groups[16, 16] == 0
