@@ -56,6 +56,7 @@ def sentences(annotation: Annotation) -> list[str]:
 def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_late_answer(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("napari_sam.widgets.annotation.BLINK", 0)  # as on a slow machine
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     settle(qtbot, jobs)
@@ -76,9 +77,30 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
     assert [each.prompts.positions.tolist() for each in annotation.session.objects] == [[[20, 20]]]
 
 
-def test_a_point_outside_the_image_then_drops_the_candidates_and_says_so(
-    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
+def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("napari_sam.widgets.annotation.BLINK", 60)  # as on a fast machine
+    annotation = make(np.zeros(SHAPE, np.uint8))
+    annotation.prompts.points.add([20, 20])
+    assert jobs.busy  # how fast it is shows only now
+    settle(qtbot, jobs)
+    annotation.commit()
+    annotation.prompts.points.add([40, 60])
+    assert not jobs.busy
+    assert [each.prompts.positions.tolist() for each in annotation.session.proposals] == [[[40, 60]]]
+    told = sentences(annotation)
+    jobs.failed.connect(told.append)
+    annotation.prompts.points.add([200, 20])
+    assert "outside the image" in told[0]
+    assert annotation.session.proposals == ()
+
+
+@pytest.mark.parametrize("blink", [0, 60])
+def test_a_point_outside_the_image_then_drops_the_candidates_and_says_so(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch, blink: float
+) -> None:
+    monkeypatch.setattr("napari_sam.widgets.annotation.BLINK", blink)
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     settle(qtbot, jobs)

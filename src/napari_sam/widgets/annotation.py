@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -11,9 +13,9 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
-from napari_sam.predict import Embedding, Predictor
+from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.image import to_rgb
-from napari_sam.session import AnnotationSession, Plane
+from napari_sam.session import AnnotationSession, Plane, Proposal
 
 from .candidate_view import CandidateView
 from .label_writer import LabelWriter
@@ -31,6 +33,8 @@ Load = Callable[["Job"], Predictor]
 KEPT_PLANES = 4
 PATIENCE = 150
 """Milliseconds that the sliders have to rest before a plane is read."""
+BLINK = 0.03
+"""Seconds: prompts that were answered faster are answered at once, without a thread."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -85,6 +89,7 @@ class Annotation:
         self._viewer, self._image, self._load, self._jobs = viewer, image, load, jobs
         self._plane = plane_under_sliders(image, viewer.dims)
         self._opened: dict[Plane, Opened] = {}
+        self._seconds = math.inf
         if labels is None:
             empty = np.zeros(image_shape(image), np.int32)
             name = f"{image.name} cells"
@@ -208,6 +213,7 @@ class Annotation:
         while len(self._opened) > KEPT_PLANES:
             del self._opened[next(iter(self._opened))]
         self.session.open(opened.predictor, opened.embedding, plane)
+        self._seconds = math.inf
         self.said.emit("Ready: click on a cell, or draw a box around it.")
         self._ask()
 
@@ -222,11 +228,20 @@ class Annotation:
             self.session.propose(())
             self.failed.emit(str(error))
             return
-        if prompts:
-            self._jobs.run("Segmenting", lambda _: self.session.answer(prompts), self.session.propose)
-        else:
+        if not prompts:
             self._jobs.cancel()
             self.session.propose(())
+        elif self._seconds * len(prompts) < BLINK:
+            self._jobs.run_here(lambda: self._answer(prompts), self.session.propose)
+        else:
+            self._jobs.run("Segmenting", lambda _: self._answer(prompts), self.session.propose)
+
+    def _answer(self, prompts: Sequence[Prompts]) -> tuple[Proposal, ...]:
+        """Answer prompts, and note how long one object takes on this machine."""
+        began = perf_counter()
+        proposals = self.session.answer(prompts)
+        self._seconds = (perf_counter() - began) / len(prompts)
+        return proposals
 
     def _job_failed(self, _: str) -> None:
         """Drop what is not true any more; without an embedding there is nothing to annotate on."""

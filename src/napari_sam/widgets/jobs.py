@@ -101,6 +101,16 @@ class Jobs(QObject):
         self._pool.submit(self._work, job)
         return job
 
+    def run_here(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+        """Run what takes less than a blink in the window's thread; it outdates and fails as a job does."""
+        self.cancel()
+        try:
+            answer = work()
+        except Exception as error:  # noqa: BLE001 (as in the worker's thread)
+            self.failed.emit(sentence(error))
+            return
+        done(answer)
+
     def cancel(self) -> None:
         """Stop what is going on; its answer is dropped."""
         if self.busy:
