@@ -45,6 +45,7 @@ class Discs(nn.Module):
     config = SMALL
     radii = (4.0, 6.0, 8.0, 10.0)
     ious = (0.3, 0.4, 0.9, 0.4)
+    dense_head = None
 
     def __init__(self) -> None:
         super().__init__()

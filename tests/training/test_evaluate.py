@@ -15,7 +15,7 @@ from napari_sam.training.evaluate import (
     jittered_box,
     outer_masks,
 )
-from napari_sam.training.report import MEASURES, ObjectScore, Report
+from napari_sam.training.report import MEASURES, ImageScore, ObjectScore, Report
 from napari_sam.training.samples import Sample
 
 
@@ -124,3 +124,11 @@ def test_outer_masks_when_a_level_repeats_an_object_or_lacks_it_then_left_out() 
     sample = Sample("a", np.zeros((3, 40, 40), np.uint8), (inner, same, outer, nothing), 11.0)
     masks = outer_masks(sample, Prompts([(15, 15)], [1]))
     assert [mask.sum() for mask in masks] == [625]
+
+
+def test_report_when_the_model_finds_objects_by_itself_then_their_precision_is_given_by_kind() -> None:
+    images = (ImageScore("a", "k", 0.2), ImageScore("b", "k", 0.4), ImageScore("c", "l", 0.9))
+    report = Report("m", "h", (score(45),), images)
+    assert report.dense_means() == {"all": pytest.approx(0.5), "k": pytest.approx(0.3), "l": 0.9}
+    assert report.to_table().splitlines()[-2].split() == ["k", "2", "0.300"]
+    assert "dense AP" not in Report("m", "h", (score(45),)).to_table()

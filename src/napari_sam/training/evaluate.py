@@ -13,11 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam.automatic import dense_instances
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled
 
-from .report import ObjectScore, Report
+from .report import ImageScore, ObjectScore, Report
 from .samples import Sample, median_diameter, paired_levels, read_image, read_sample
+from .scores import average_precision
 from .synthetic import scene
 
 if TYPE_CHECKING:
@@ -113,17 +115,26 @@ def evaluate(
     """
     predictor = Predictor(model)
     scores: list[ObjectScore] = []
+    images: list[ImageScore] = []
     for number in range(len(annotated)):
         rng = np.random.default_rng([seed, number])
         image, sample = annotated[number]
         embedding = predictor.embed(image)
+        if model.sam.dense_head is not None:
+            images.append(score_image(predictor, embedding, sample))
         scores.extend(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
         )
         if progress is not None:
             progress(number + 1, len(annotated))
-    return Report(model.name, model.weights_hash, tuple(scores))
+    return Report(model.name, model.weights_hash, tuple(scores), tuple(images))
+
+
+def score_image(predictor: Predictor, embedding: Embedding, sample: Sample) -> ImageScore:
+    """Compare what the dense head finds with all annotated objects of the finest level."""
+    found = dense_instances(predictor, embedding)
+    return ImageScore(sample.name, sample.kind, float(average_precision(sample.labels, found).mean()))
 
 
 def chosen_labels(labels: NDArray[np.int32], limit: int | None, rng: np.random.Generator) -> list[int]:

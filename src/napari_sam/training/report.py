@@ -59,18 +59,37 @@ class ObjectScore:
 
 
 @dataclass(frozen=True)
+class ImageScore:
+    """How well the dense head and a plain watershed find all objects of one image.
+
+    Attributes
+    ----------
+    image, kind : str
+    dense_precision : float
+        Average precision, mean of the IoU thresholds 0.50 to 0.95.
+    """
+
+    image: str
+    kind: str
+    dense_precision: float
+
+
+@dataclass(frozen=True)
 class Report:
-    """Scores of every measured object, and their means.
+    """Scores of every measured object and image, and their means.
 
     Attributes
     ----------
     model, weights_hash : str
     objects : tuple of ObjectScore
+    images : tuple of ImageScore
+        None for a model without a dense head.
     """
 
     model: str
     weights_hash: str
     objects: tuple[ObjectScore, ...]
+    images: tuple[ImageScore, ...] = ()
 
     def means(self, objects: Iterable[ObjectScore] | None = None) -> dict[str, float]:
         """Average every measure over some objects, or all; those of levels where there are several."""
@@ -91,6 +110,13 @@ class Report:
             groups.setdefault(f"{octave:03d} px and more", []).append(score)
         return dict(sorted(groups.items()))
 
+    def dense_means(self) -> dict[str, float]:
+        """Return the mean precision of the dense head over all images, and over those of each kind."""
+        kinds: dict[str, list[float]] = {"all": [each.dense_precision for each in self.images]}
+        for each in sorted(self.images, key=lambda image: image.kind):
+            kinds.setdefault(each.kind, []).append(each.dense_precision)
+        return {kind: float(np.mean(values)) for kind, values in kinds.items() if values}
+
     def to_json(self) -> str:
         """Return means, groups and every object's scores as JSON."""
         groups = {name: {"objects": len(g), **self.means(g)} for name, g in self.groups().items()}
@@ -100,6 +126,8 @@ class Report:
             "objects": len(self.objects),
             "mean": self.means(),
             "groups": groups,
+            "dense_precision": self.dense_means(),
+            "images": [asdict(image) for image in self.images],
             "scores": [asdict(score) for score in self.objects],
         }
         return json.dumps(values, indent=1)
@@ -114,4 +142,9 @@ class Report:
             means = self.means(group)
             cells = [f"{means[column]:15.3f}" if column in means else f"{'':15}" for column in columns]
             lines.append(f"{name:24}{len(group):8d}" + "".join(cells).rstrip())
+        if self.images:
+            lines += ["", f"{'':24}{'images':>8}{'dense AP':>15}"]
+        for kind, mean in self.dense_means().items():
+            count = sum(kind in ("all", image.kind) for image in self.images)
+            lines.append(f"{kind:24}{count:8d}{mean:15.3f}")
         return "\n".join(lines)
