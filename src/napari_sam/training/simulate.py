@@ -12,14 +12,10 @@ from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
-from napari_sam.model import CELL_TINY
+from napari_sam.model import CELL_TINY, SamConfig
 
-WINDOW = CELL_TINY.image_size
-"""Side of a decoding window, in input pixels."""
-TOKEN = CELL_TINY.stride
-"""Input pixels a token."""
 LARGEST_BOX = 100
-"""Boxes with a longer side are prompted at a coarser scale, so they are not drawn here."""
+"""Boxes with a longer side are prompted in windows of a coarser scale, so they are not drawn."""
 SMALLEST_AREA = 5
 """Objects of fewer pixels in a crop are not prompted for."""
 SAME = 0.9
@@ -41,14 +37,15 @@ class InitialPrompts:
     crop : (B,) int64
         Which crop each prompt lies in.
     origin : (B, 2) int64
-        Row and column of the window's first token in the crop's embedding; may be negative.
+        Row and column of the window's first token in the crop's embedding; may be negative. Zero
+        for a model that sees whole frames, whose window is the frame.
     points : (B, 2, 2) float32
         (x, y) in window pixels: a point and padding, or two corners.
     labels : (B, 2) int64
         (1, -1) for a point, (2, 3) for a box.
-    targets : (B, 3, 64, 64) float32
-        Objects that the prompt may mean, at every second pixel of the window, in quarters: the one
-        it was drawn for, then those of other levels at the same point; zeros where there are fewer.
+    targets : (B, 3, L, L) float32
+        Objects that the prompt may mean, averaged to the size of the decoder's logits: the one it
+        was drawn for, then those of other levels at the same point; zeros where there are fewer.
     area : (B, 3) float32
         Areas of the objects in the crop, in target pixels, also outside the window; 0 for none.
     """
@@ -69,7 +66,9 @@ class InitialPrompts:
         return len(self.crop)
 
 
-def initial_prompts(levels: Sequence[Labels], crop: int, count: int, rng: Rng) -> InitialPrompts:
+def initial_prompts(
+    levels: Sequence[Labels], crop: int, count: int, rng: Rng, model: SamConfig = CELL_TINY
+) -> InitialPrompts:
     """Draw points and boxes, equally often, for up to `count` objects of one crop.
 
     Parameters
@@ -81,24 +80,29 @@ def initial_prompts(levels: Sequence[Labels], crop: int, count: int, rng: Rng) -
     count : int
         Number of prompts; objects are repeated when there are fewer.
     rng : numpy.random.Generator
+    model : SamConfig
+        Sizes of the windows; a model that sees whole frames has S input pixels a side.
     """
     objects = _drawn_objects(levels, count, rng)
     if not objects:
-        return _no_prompts()
+        return _no_prompts(model)
     boxes = [ndimage.find_objects(labels) for labels in levels]
     areas = [np.bincount(labels.ravel()) for labels in levels]
-    rows = [_one_prompt(levels, level, label, boxes[level][label - 1], rng) for level, label in objects]
+    rows = [
+        _one_prompt(levels, level, label, boxes[level][label - 1], rng, model) for level, label in objects
+    ]
     origin, points, kinds, targets = (np.stack(column) for column in zip(*[r[:4] for r in rows], strict=True))
+    step = model.image_size // model.low_res_size
     area = np.zeros((len(rows), 3), np.float32)
     for index, row in enumerate(rows):
         for place, (level, label) in enumerate(row[4]):
-            area[index, place] = areas[level][label] / 4
+            area[index, place] = areas[level][label] / step**2
     return InitialPrompts(
         torch.full((len(rows),), crop),
         torch.from_numpy(origin),
         torch.from_numpy(points),
         torch.from_numpy(kinds),
-        F.avg_pool2d(torch.from_numpy(targets), 2),
+        F.avg_pool2d(torch.from_numpy(targets), step),
         torch.from_numpy(area),
     )
 
@@ -117,40 +121,46 @@ def _drawn_objects(levels: Sequence[Labels], count: int, rng: Rng) -> list[tuple
     return drawn[:count]
 
 
-def _no_prompts() -> InitialPrompts:
+def _no_prompts(model: SamConfig) -> InitialPrompts:
     integers = torch.zeros(0, 2, dtype=torch.int64)
-    points, targets = torch.zeros(0, 2, 2), torch.zeros(0, 3, 64, 64)
+    points, targets = torch.zeros(0, 2, 2), torch.zeros(0, 3, model.low_res_size, model.low_res_size)
     return InitialPrompts(integers[:, 0], integers, points, integers, targets, torch.zeros(0, 3))
 
 
 def _one_prompt(
-    levels: Sequence[Labels], level: int, label: int, box: tuple[slice, ...], rng: Rng
+    levels: Sequence[Labels], level: int, label: int, box: tuple[slice, ...], rng: Rng, model: SamConfig
 ) -> tuple[NDArray[np.int64], NDArray[np.float32], NDArray[np.int64], Masks, list[tuple[int, int]]]:
     """Draw one object's prompt, the window around it, and what it may mean there."""
     mask = levels[level][box] == label
     start = np.array([box[0].start, box[1].start])
     size = np.array(mask.shape)
     meant = [(level, label)]
-    if rng.random() < 0.5 and size.max() <= LARGEST_BOX:
+    if rng.random() < 0.5 and (size.max() <= LARGEST_BOX or not model.windowed):
         noise = np.clip(rng.normal(0, 0.07, (2, 2)), -0.2, 0.2) * size
         corners = np.stack([start, start + size - 1]) + noise
         kinds = np.array([2, 3])
         centre = corners.mean(axis=0)
     else:
-        pixel = start + _point_inside(mask, rng)
+        pixel = start + point_inside(mask, rng)
         others = [(other, int(labels[tuple(pixel)])) for other, labels in enumerate(levels) if other != level]
         meant += [(other, found) for other, found in others if found]
         corners = np.stack([pixel, [0, 0]]).astype(float)
         kinds = np.array([1, -1])
         centre = corners[0]
-    jitter = rng.integers(-1, 2, 2) if rng.random() < 0.3 else 0
-    origin = np.rint((centre + 0.5 - WINDOW / 2) / TOKEN).astype(np.int64) + jitter
+    origin = _window_origin(centre, rng, model) if model.windowed else np.zeros(2, np.int64)
     meant = _distinct(levels, meant)
-    targets = np.zeros((3, WINDOW, WINDOW), np.float32)
+    targets = np.zeros((3, model.image_size, model.image_size), np.float32)
     for place, (other, found) in enumerate(meant):
-        _copy_window(levels[other], found, (origin * TOKEN).tolist(), targets[place])
-    points = (corners - origin * TOKEN)[:, ::-1].astype(np.float32)
+        _copy_window(levels[other], found, (origin * model.stride).tolist(), targets[place])
+    points = (corners - origin * model.stride)[:, ::-1].astype(np.float32)
     return origin, points.copy(), kinds, targets, meant
+
+
+def _window_origin(centre: NDArray[np.float64], rng: Rng, model: SamConfig) -> NDArray[np.int64]:
+    """Return the first token of the window around a position, or sometimes of one beside it."""
+    jitter = rng.integers(-1, 2, 2) if rng.random() < 0.3 else 0
+    origin = np.rint((centre + 0.5 - model.image_size / 2) / model.stride).astype(np.int64)
+    return np.asarray(origin + jitter)
 
 
 def _distinct(levels: Sequence[Labels], meant: list[tuple[int, int]]) -> list[tuple[int, int]]:
@@ -169,13 +179,13 @@ def _same(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> bool:
 
 def _copy_window(labels: Labels, label: int, corner: Sequence[int], target: NDArray[np.float32]) -> None:
     """Put one object's pixels in a window that starts at (top, left)."""
-    top, left = corner
-    seen = labels[max(top, 0) : max(top + WINDOW, 0), max(left, 0) : max(left + WINDOW, 0)] == label
+    (top, left), side = corner, len(target)
+    seen = labels[max(top, 0) : max(top + side, 0), max(left, 0) : max(left + side, 0)] == label
     below, right = max(-top, 0), max(-left, 0)
     target[below : below + seen.shape[0], right : right + seen.shape[1]] = seen
 
 
-def _point_inside(mask: NDArray[np.bool_], rng: Rng) -> NDArray[np.int64]:
+def point_inside(mask: NDArray[np.bool_], rng: Rng) -> NDArray[np.int64]:
     """Draw a pixel of the mask: uniformly, or half the time from its deeper half, as people click."""
     if rng.random() < 0.5:
         depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
@@ -184,14 +194,18 @@ def _point_inside(mask: NDArray[np.bool_], rng: Rng) -> NDArray[np.int64]:
     return np.asarray(inside[rng.integers(len(inside))])
 
 
-def corrective_points(logits: Tensor, target: Tensor, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+def corrective_points(
+    logits: Tensor, target: Tensor, generator: torch.Generator, step: int = 2
+) -> tuple[Tensor, Tensor]:
     """Draw one point from each prompt's error region: anywhere in it, or half the time deep inside it.
 
     Parameters
     ----------
-    logits, target : (B, 1, 64, 64)
-        Predicted logits and truth at every second pixel of the window.
+    logits, target : (B, 1, L, L)
+        Predicted logits and truth.
     generator : torch.Generator
+    step : int
+        Input pixels a logit.
 
     Returns
     -------
@@ -208,7 +222,7 @@ def corrective_points(logits: Tensor, target: Tensor, generator: torch.Generator
     deep = torch.rand(len(error), 1, generator=generator) < 0.5
     drawn = torch.multinomial(torch.where(deep, width**DEPTH, error) + 1e-9, 1, generator=generator)
     side = logits.shape[-1]
-    xy = torch.cat([drawn % side, drawn // side], dim=1).float() * 2 + 0.5
+    xy = torch.cat([drawn % side, drawn // side], dim=1).float() * step + (step - 1) / 2
     labels = truth.flatten(1).gather(1, drawn).long()
     labels[error.gather(1, drawn) == 0] = -1
     return xy[:, None], labels
