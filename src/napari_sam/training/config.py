@@ -24,12 +24,15 @@ class DataConfig:
         How often the set is drawn from.
     partial : bool
         Whether there are objects that the labels do not show.
+    stems : tuple of str
+        Names of the images to take, without their endings; none for all.
     """
 
     images: Path
     labels: tuple[Path, ...]
     weight: float = 1.0
     partial: bool = False
+    stems: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -41,9 +44,14 @@ class TrainConfig:
     data, validation : tuple of DataConfig
         Sets to learn from, and to measure the finished model on.
     model : str
-        Name of an architecture with a convolutional encoder.
+        Name of an architecture, to start without weights.
     init : Path, optional
-        Weights to start from.
+        Weights to start from, or their name.
+    tune : "all", "decoder" or "lora"
+        What learns: everything, the prompt encoder and mask decoder, or the mask decoder and low-rank
+        adapters of a ViT's attention.
+    fixed_norms : bool
+        Whether batch normalisation keeps the statistics of `init`.
     seed, steps, dense_steps, save_every : int
         `dense_steps` at the start train the dense head alone.
     crops, prompts_per_crop, crop_size : int
@@ -64,12 +72,17 @@ class TrainConfig:
         Steps until the learning rate is at its height, and those of its fall to zero at the end,
         when batch normalisation no longer changes. `steps` may grow while a run has not come there.
     precision : "bfloat16" or "float32"
+    validate_every, validation_limit, validation_images : int
+        Steps from one look at the validation sets to the next, 0 for none; most objects of an image
+        and most images of a set that are looked at.
     """
 
     data: tuple[DataConfig, ...]
     validation: tuple[DataConfig, ...] = ()
     model: str = "cell-tiny"
     init: Path | None = None
+    tune: Literal["all", "decoder", "lora"] = "all"
+    fixed_norms: bool = False
     seed: int = 0
     steps: int = 4000
     dense_steps: int = 300
@@ -91,6 +104,9 @@ class TrainConfig:
     warmup: int = 100
     decay: int = 1200
     precision: Literal["bfloat16", "float32"] = "bfloat16"
+    validate_every: int = 0
+    validation_limit: int = 6
+    validation_images: int = 8
 
     def __post_init__(self) -> None:
         if not self.data:
@@ -131,6 +147,6 @@ def _data_config(entry: dict[str, Any], root: Path, path: Path) -> DataConfig:
         named = entry["labels"]
         labels = tuple(root / name for name in ([named] if isinstance(named, str) else named))
         weight, partial = float(entry.get("weight", 1)), bool(entry.get("partial", False))
-        return DataConfig(root / entry["images"], labels, weight, partial)
+        return DataConfig(root / entry["images"], labels, weight, partial, tuple(entry.get("stems", ())))
     except (KeyError, TypeError) as error:
         raise DataError(f"A set in {path.name} lacks {error}; give its images and labels folders.") from error

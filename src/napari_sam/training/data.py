@@ -28,11 +28,14 @@ class Batch:
         Foreground, normalised distance, boundary, and the weight of each pixel.
     prompts : InitialPrompts
         Prompts of all crops, with their windows and target masks.
+    key : int, optional
+        The image's number, where it is the same whenever it is drawn.
     """
 
     images: Tensor
     dense: Tensor
     prompts: InitialPrompts
+    key: int | None = None
 
 
 class Batches(torch.utils.data.Dataset[Batch]):

@@ -44,15 +44,18 @@ class Folder:
     images : Path
     labels : tuple of Path
         0 for background, one value an object; several folders, the finest first, where objects are nested.
+    stems : tuple of str
+        Names of the images to take, without their endings; none for all.
     """
 
     images: Path
     labels: tuple[Path, ...]
+    stems: tuple[str, ...] = ()
 
     @cached_property
     def pairs(self) -> list[tuple[Path, tuple[Path, ...]]]:
         """The images' files, each with those of its labels."""
-        return paired_levels(self.images, self.labels)
+        return paired_levels(self.images, self.labels, self.stems)
 
     def __len__(self) -> int:
         return len(self.pairs)

@@ -125,8 +125,10 @@ def median_diameter(labels: NDArray[np.int32]) -> float:
     return float(np.sqrt(np.median(areas) * 4 / np.pi)) if len(areas) else 32.0
 
 
-def paired_levels(images: Path, labels: Sequence[Path]) -> list[tuple[Path, tuple[Path, ...]]]:
-    """Match images with their labels at every level.
+def paired_levels(
+    images: Path, labels: Sequence[Path], stems: Sequence[str] = ()
+) -> list[tuple[Path, tuple[Path, ...]]]:
+    """Match images, all or those of some stems, with their labels at every level.
 
     Raises
     ------
@@ -134,7 +136,8 @@ def paired_levels(images: Path, labels: Sequence[Path]) -> list[tuple[Path, tupl
         If a folder is missing, or no image has labels at every level.
     """
     levels = [dict(image_label_pairs(images, folder)) for folder in labels]
-    complete = [image for image in levels[0] if all(image in level for level in levels)]
+    wanted = [image for image in levels[0] if not stems or image.stem in stems]
+    complete = [image for image in wanted if all(image in level for level in levels)]
     if not complete:
         raise DataError(f"No image in {images} has labels at every level; give matching folders.")
     return [(image, tuple(level[image] for level in levels)) for image in complete]
@@ -148,7 +151,7 @@ def read_folder(config: DataConfig) -> list[Sample]:
     DataError
         If a folder is missing or a file unreadable, or a level lacks all labels.
     """
-    pairs = paired_levels(config.images, config.labels)
+    pairs = paired_levels(config.images, config.labels, config.stems)
     return [read_sample(image, *labels, partial=config.partial) for image, labels in pairs]
 
 
