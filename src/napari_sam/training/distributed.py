@@ -14,7 +14,7 @@ from torch import Tensor, nn
 
 @dataclass(frozen=True)
 class Group:
-    """This process's place among those that train together.
+    """A process's place among those that train together.
 
     Attributes
     ----------
@@ -98,6 +98,5 @@ def training_group(device: torch.device) -> Iterator[Group]:
 
 def own_device(device: torch.device) -> torch.device:
     """Return this process's own GPU where torchrun started one process for each."""
-    if device.type == "cuda" and device.index is None and "LOCAL_RANK" in os.environ:
-        return torch.device("cuda", int(os.environ["LOCAL_RANK"]))
-    return device
+    local = os.environ.get("LOCAL_RANK")
+    return torch.device(f"cuda:{local}") if local and str(device) == "cuda" else device

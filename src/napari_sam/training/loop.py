@@ -1,37 +1,45 @@
-"""The training run, from top to bottom: batches, losses, averaged weights, checkpoints."""
+"""The training run, from top to bottom: batches, steps, averaged weights, checkpoints."""
 
 from __future__ import annotations
 
 import csv
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 from typing import Any, cast
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_sam.errors import DataError
 from napari_sam.model import CONFIGS, Features, Sam
-from napari_sam.model.windows import cut_windows
 
+from .adapters import choose_weights, encoder_learns, merge_adapters
 from .config import TrainConfig
 from .data import Batch, Batches
-from .losses import ambiguous_loss, dense_loss, single_loss
-from .samples import read_folder
-from .simulate import InitialPrompts, corrective_points
+from .distributed import Group, own_device, training_group
+from .samples import Sample, read_folder
+from .step import step_losses
+from .whole import WholeImages
 
 Report = Callable[[dict[str, float]], None]
 
 
 def train(
-    config: TrainConfig, out: Path, *, device: str = "cpu", resume: bool = False, report: Report | None = None
+    config: TrainConfig,
+    out: Path,
+    *,
+    device: str = "cpu",
+    resume: bool = False,
+    minutes: float | None = None,
+    report: Report | None = None,
 ) -> Sam:
     """Train a promptable model and return it with its averaged weights.
 
-    `out` receives `state.pt` (all that is needed to resume exactly), `curve.csv` and, by the
-    caller, the exported weights.
+    `out` receives `state.pt` (all that is needed to resume exactly), `curve.csv`, what
+    `Validation` writes and, by the caller, the exported weights. Started by torchrun, every
+    process draws its own batches, gradients are averaged, and the first process alone writes.
 
     Parameters
     ----------
@@ -42,6 +50,8 @@ def train(
         Where to train.
     resume : bool
         Go on from `out/state.pt`.
+    minutes : float, optional
+        End after this time if `config.steps` are not done; the learning rate falls in its last third.
     report : callable, optional
         Called with the numbers of every tenth step.
 
@@ -53,37 +63,144 @@ def train(
     out.mkdir(parents=True, exist_ok=True)
     sets = [(read_folder(entry), entry.weight) for entry in config.data]
     torch.manual_seed(config.seed)
-    sam = initial_model(config).to(device)
-    sam.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
-    sam.train()
-    average = AveragedModel(sam, multi_avg_fn=get_ema_multi_avg_fn(config.ema), use_buffers=True)
-    optimizer = torch.optim.AdamW(
-        parameter_groups(sam, config.weight_decay), lr=config.learning_rate, fused=True
-    )
-    start = restore(out / "state.pt", sam, average, optimizer) if resume else 0
-    loader = torch.utils.data.DataLoader(
-        Batches(sets, config),
-        batch_size=None,
-        sampler=range(start, config.steps),
-        num_workers=1,
-        prefetch_factor=4,
-    )
-    for step, batch in enumerate(loader, start):
-        began = time.perf_counter()
-        if step == max(config.decay_start, start):
-            freeze_norms(sam, average)
-        for group in optimizer.param_groups:
-            group["lr"] = learning_rate(config, step)
-        values = training_step(sam, batch, config, step, optimizer)
-        average.update_parameters(sam)
-        last = step + 1 == config.steps
-        if report is not None and (step % 10 == 0 or last):
-            row = {"step": step, **values, "seconds": time.perf_counter() - began}
-            append_row(out / "curve.csv", row)
-            report(row)
-        if (step + 1) % config.save_every == 0 or last:
-            save_state(out / "state.pt", sam, average, optimizer, step + 1)
-    return cast("Sam", average.module).eval()
+    chosen = own_device(torch.device(device))
+    with training_group(chosen) as group:
+        run = Run(config, chosen, group)
+        start = run.restore(out / "state.pt") if resume else 0
+        clock = Clock(minutes)
+        for step, batch in enumerate(run.batches(sets, start), start):
+            began = time.perf_counter()
+            if (step == start and config.fixed_norms) or step == max(config.decay_start, start):
+                freeze_norms(run.sam, run.average)
+            left = group.share_number(clock.left(), chosen)
+            values = run.step(batch, step, left)
+            last = step + 1 == config.steps or left == 0
+            if group.first:
+                row = {"step": step, **values, "seconds": time.perf_counter() - began}
+                if step % 10 == 0 or last:
+                    append_row(out / "curve.csv", row)
+                    if report is not None:
+                        report(row)
+                if (step + 1) % config.save_every == 0 or last:
+                    run.save(out / "state.pt", step + 1)
+            if last:
+                break
+    return run.finished()
+
+
+class Clock:
+    """The time that a run has.
+
+    Parameters
+    ----------
+    minutes : float, optional
+        None for as long as it takes.
+    """
+
+    def __init__(self, minutes: float | None) -> None:
+        self.seconds = minutes and 60 * minutes
+        self.began = time.monotonic()
+
+    def left(self) -> float:
+        """Return the share of the time that is left, 1 to 0."""
+        if not self.seconds:
+            return 1.0
+        return max(1 - (time.monotonic() - self.began) / self.seconds, 0.0)
+
+
+class Run:
+    """What learns, its average over the steps, and its optimizer.
+
+    Parameters
+    ----------
+    config : TrainConfig
+    device : torch.device
+    group : Group
+        The processes that train together.
+    """
+
+    def __init__(self, config: TrainConfig, device: torch.device, group: Group) -> None:
+        self.config, self.group = config, group
+        self.sam = initial_model(config)
+        choose_weights(self.sam, config.tune)
+        self.sam.to(device).train()
+        self.sam.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
+        group.share_start(self.sam)
+        average = get_ema_multi_avg_fn(config.ema)
+        self.average = AveragedModel(self.sam, multi_avg_fn=average, use_buffers=True)
+        groups = parameter_groups(self.sam, config.weight_decay)
+        self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
+        self.kept: dict[int, Features] = {}
+
+    def batches(self, sets: Sequence[tuple[list[Sample], float]], start: int) -> Iterable[Batch]:
+        """Return this process's batches from a step on, made ahead by a process of their own."""
+        config, group = self.config, self.group
+        return torch.utils.data.DataLoader(
+            Batches(sets, config)
+            if self.sam.config.windowed
+            else WholeImages(sets, config, self.sam.config, varied=encoder_learns(self.sam)),
+            batch_size=None,
+            sampler=range(start * group.size + group.rank, config.steps * group.size, group.size),
+            num_workers=1,
+            prefetch_factor=4,
+        )
+
+    def step(self, batch: Batch, step: int, left: float) -> dict[str, float]:
+        """Do one step of the optimizer and take it into the average; return its losses."""
+        for group in self.optimizer.param_groups:
+            group["lr"] = learning_rate(self.config, step, left)
+        losses = step_losses(self.sam, batch, self.config, step, self.kept)
+        self.optimizer.zero_grad(set_to_none=True)
+        weights = {"dense": 1.0 if step < self.config.dense_steps else 0.5}
+        total = sum((weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
+        if total.requires_grad:
+            total.backward()
+        self.group.average_gradients(self.sam)
+        norm = nn.utils.clip_grad_norm_(self.sam.parameters(), self.config.clip)
+        if torch.isfinite(norm):
+            self.optimizer.step()
+        self.group.share_buffers(self.sam)
+        self.average.update_parameters(self.sam)
+        return {name: float(value.detach()) for name, value in losses.items()}
+
+    def finished(self) -> Sam:
+        """Return the averaged network, adapters merged."""
+        sam = cast("Sam", self.average.module).eval()
+        merge_adapters(sam)
+        return sam
+
+    def save(self, path: Path, step: int) -> None:
+        """Write all that is needed to resume, atomically."""
+        state = {
+            "sam": self.sam.state_dict(),
+            "average": self.average.state_dict(),
+            "optimizer": self.optimizer.state_dict(),
+            "step": step,
+        }
+        part = path.with_suffix(".part")
+        torch.save(state, part)
+        part.replace(path)
+
+    def restore(self, path: Path) -> int:
+        """Load what `save` wrote; return the step to go on from.
+
+        Raises
+        ------
+        DataError
+            If there is no such file, or it belongs to a run with other settings.
+        """
+        if not path.is_file():
+            raise DataError(f"{path} does not exist, so there is nothing to resume; start without --resume.")
+        state = torch.load(path, weights_only=True)
+        try:
+            self.sam.load_state_dict(state["sam"])
+            self.average.load_state_dict(state["average"])
+            self.optimizer.load_state_dict(state["optimizer"])
+        except (RuntimeError, ValueError) as error:
+            raise DataError(
+                f"{path} belongs to a run of another model; resume with the settings of its start."
+            ) from error
+        return int(state["step"])
 
 
 def initial_model(config: TrainConfig) -> Sam:
@@ -104,11 +221,14 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
     ]
 
 
-def learning_rate(config: TrainConfig, step: int) -> float:
-    """Rise linearly for `warmup` steps, stay, and fall linearly to zero in the last `decay`."""
+def learning_rate(config: TrainConfig, step: int, left: float = 1.0) -> float:
+    """Rise linearly for `warmup` steps, stay, and fall linearly to zero in the last `decay`.
+
+    It falls earlier where less than a third of the time is `left`.
+    """
     rise = (step + 1) / max(config.warmup, 1)
     fall = (config.steps - step) / max(config.steps - config.decay_start, 1)
-    return config.learning_rate * min(rise, 1.0, fall)
+    return config.learning_rate * min(rise, 1.0, fall, 3 * left)
 
 
 def freeze_norms(sam: Sam, average: nn.Module) -> None:
@@ -122,106 +242,6 @@ def freeze_norms(sam: Sam, average: nn.Module) -> None:
     for module in sam.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def training_step(
-    sam: Sam, batch: Batch, config: TrainConfig, step: int, optimizer: torch.optim.Optimizer
-) -> dict[str, float]:
-    """Do one step of the optimizer; return its losses."""
-    device = sam.pixel_mean.device
-    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
-    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
-        images = sam.normalize(batch.images.to(device)).contiguous(memory_format=torch.channels_last)
-        features = sam.encode_image(images)
-        losses = {"dense": dense_loss(sam.predict_dense(features), batch.dense.to(device))}
-        if step >= config.dense_steps and len(batch.prompts):
-            chosen = int(torch.randint(len(config.corrections), (), generator=generator))
-            rounds = config.corrections[chosen] if step % 2 else 0
-            losses |= prompt_losses(sam, features, batch.prompts, rounds, generator)
-    total = losses["dense"] * (1.0 if step < config.dense_steps else 0.5)
-    total = total + sum(value for name, value in losses.items() if name != "dense")
-    optimizer.zero_grad(set_to_none=True)
-    total.backward()
-    norm = nn.utils.clip_grad_norm_(sam.parameters(), config.clip)
-    if torch.isfinite(norm):
-        optimizer.step()
-    return {name: float(value.detach()) for name, value in losses.items()}
-
-
-def prompt_losses(
-    sam: Sam, features: Features, prompts: InitialPrompts, rounds: int, generator: torch.Generator
-) -> dict[str, Tensor]:
-    """Return the losses of a first round on all prompts and of corrective rounds on some.
-
-    The more rounds, the fewer prompts, so that every step costs about the same.
-    """
-    size = sam.config.embedding_size
-    windows = cut_windows(features, prompts.crop, prompts.origin, size)
-    device = features.embedding.device
-    points, labels = prompts.points.to(device), prompts.labels.to(device)
-    targets, area = prompts.targets.to(device), prompts.area.to(device)
-    logits, iou = decode_points(sam, windows, points, labels, None)
-    losses = {"first": ambiguous_loss(logits, iou, targets, area)}
-    if not rounds:
-        return losses
-    count = max(len(prompts) // (1 + rounds), 1)
-    some = torch.randperm(len(prompts), generator=generator)[:count].to(device)
-    windows = Features(windows.embedding[some], tuple(skip[some] for skip in windows.skips))
-    points, labels, target, area = points[some], labels[some], targets[some, :1], area[some, :1]
-    best = iou[some, 1:].argmax(dim=1)
-    fed = logits[some, 1 + best][:, None]
-    corrected = []
-    for _ in range(rounds):
-        fed = fed.detach().float()
-        xy, kind = corrective_points(fed.cpu(), target.cpu(), generator)
-        points = torch.cat([points, xy.to(device)], dim=1)
-        labels = torch.cat([labels, kind.to(device)], dim=1)
-        logits, iou = decode_points(sam, windows, points, labels, fed)
-        corrected.append(single_loss(logits, iou, target, area))
-        fed = logits[:, :1]
-    losses["corrected"] = 0.5 * torch.stack(corrected).mean()
-    return losses
-
-
-def decode_points(
-    sam: Sam, windows: Features, points: Tensor, labels: Tensor, masks: Tensor | None
-) -> tuple[Tensor, Tensor]:
-    """Decode prompts that are points, corners of boxes and padding, all told apart by their labels."""
-    sparse = sam.prompt_encoder.embed_points(points, labels)
-    if masks is None:
-        dense = sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-    else:
-        dense = sam.prompt_encoder.mask_downscaling(masks)
-    positions = sam.prompt_encoder.dense_positions()
-    logits: Tensor
-    iou: Tensor
-    logits, iou = sam.mask_decoder(windows.embedding, positions, sparse, dense, windows.skips)
-    return logits, iou
-
-
-def save_state(path: Path, sam: Sam, average: nn.Module, optimizer: torch.optim.Optimizer, step: int) -> None:
-    """Write all that is needed to resume, atomically."""
-    state = {"sam": sam.state_dict(), "average": average.state_dict(), "optimizer": optimizer.state_dict()}
-    part = path.with_suffix(".part")
-    torch.save({**state, "step": step}, part)
-    part.replace(path)
-
-
-def restore(path: Path, sam: Sam, average: nn.Module, optimizer: torch.optim.Optimizer) -> int:
-    """Load what `save_state` wrote; return the step to go on from.
-
-    Raises
-    ------
-    DataError
-        If there is no such file.
-    """
-    if not path.is_file():
-        raise DataError(f"{path} does not exist, so there is nothing to resume; start without --resume.")
-    state = torch.load(path, weights_only=True)
-    sam.load_state_dict(state["sam"])
-    average.load_state_dict(state["average"])
-    optimizer.load_state_dict(state["optimizer"])
-    return int(state["step"])
 
 
 def append_row(path: Path, row: dict[str, float]) -> None:

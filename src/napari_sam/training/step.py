@@ -1,0 +1,106 @@
+"""One training step: a batch through the network, rounds of prompts, losses."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor
+
+from napari_sam.model import Features, Sam
+from napari_sam.model.windows import cut_windows
+
+from .config import TrainConfig
+from .data import Batch
+from .losses import ambiguous_loss, dense_loss, single_loss
+from .simulate import InitialPrompts, corrective_points
+
+
+def step_losses(
+    sam: Sam, batch: Batch, config: TrainConfig, step: int, kept: dict[int, Features]
+) -> dict[str, Tensor]:
+    """Return a step's losses by name.
+
+    Parameters
+    ----------
+    sam : Sam
+    batch : Batch
+    config : TrainConfig
+    step : int
+    kept : dict of int to Features
+        What a frozen encoder made of images that come again; filled here.
+    """
+    device = sam.pixel_mean.device
+    generator = torch.Generator().manual_seed(config.seed * 1_000_003 + step)
+    losses = {}
+    with torch.autocast(device.type, torch.bfloat16, enabled=config.precision == "bfloat16"):
+        features = encode(sam, batch, kept)
+        head = sam.dense_head
+        if head is not None and any(p.requires_grad for p in head.parameters()):
+            losses["dense"] = dense_loss(sam.predict_dense(features), batch.dense.to(device))
+        if step >= config.dense_steps and len(batch.prompts):
+            chosen = int(torch.randint(len(config.corrections), (), generator=generator))
+            rounds = config.corrections[chosen] if step % 2 else 0
+            losses |= prompt_losses(sam, features, batch.prompts, rounds, generator)
+    return losses
+
+
+def encode(sam: Sam, batch: Batch, kept: dict[int, Features]) -> Features:
+    """Encode a batch's images, or return what was kept of them."""
+    if batch.key is not None and batch.key in kept:
+        return kept[batch.key]
+    images = sam.normalize(batch.images.to(sam.pixel_mean.device))
+    features: Features = sam.image_encoder(images.contiguous(memory_format=torch.channels_last))
+    if batch.key is not None:
+        kept[batch.key] = features
+    return features
+
+
+def prompt_losses(
+    sam: Sam, features: Features, prompts: InitialPrompts, rounds: int, generator: torch.Generator
+) -> dict[str, Tensor]:
+    """Return the losses of a first round on all prompts and of corrective rounds on some.
+
+    The more rounds, the fewer prompts, so that every step costs about the same.
+    """
+    size = sam.config.embedding_size
+    step = sam.config.image_size // sam.config.low_res_size
+    windows = cut_windows(features, prompts.crop, prompts.origin, size)
+    device = features.embedding.device
+    points, labels = prompts.points.to(device), prompts.labels.to(device)
+    targets, area = prompts.targets.to(device), prompts.area.to(device)
+    logits, iou = decode_points(sam, windows, points, labels, None)
+    losses = {"first": ambiguous_loss(logits, iou, targets, area)}
+    if not rounds:
+        return losses
+    count = max(len(prompts) // (1 + rounds), 1)
+    some = torch.randperm(len(prompts), generator=generator)[:count].to(device)
+    windows = Features(windows.embedding[some], tuple(skip[some] for skip in windows.skips))
+    points, labels, target, area = points[some], labels[some], targets[some, :1], area[some, :1]
+    best = iou[some, 1:].argmax(dim=1)
+    fed = logits[some, 1 + best][:, None]
+    corrected = []
+    for _ in range(rounds):
+        fed = fed.detach().float()
+        xy, kind = corrective_points(fed.cpu(), target.cpu(), generator, step)
+        points = torch.cat([points, xy.to(device)], dim=1)
+        labels = torch.cat([labels, kind.to(device)], dim=1)
+        logits, iou = decode_points(sam, windows, points, labels, fed)
+        corrected.append(single_loss(logits, iou, target, area))
+        fed = logits[:, :1]
+    losses["corrected"] = 0.5 * torch.stack(corrected).mean()
+    return losses
+
+
+def decode_points(
+    sam: Sam, windows: Features, points: Tensor, labels: Tensor, masks: Tensor | None
+) -> tuple[Tensor, Tensor]:
+    """Decode prompts that are points, corners of boxes and padding, all told apart by their labels."""
+    sparse = sam.prompt_encoder.embed_points(points, labels)
+    if masks is None:
+        dense = sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
+    else:
+        dense = sam.prompt_encoder.mask_downscaling(masks)
+    positions = sam.prompt_encoder.dense_positions()
+    logits: Tensor
+    iou: Tensor
+    logits, iou = sam.mask_decoder(windows.embedding, positions, sparse, dense, windows.skips)
+    return logits, iou
