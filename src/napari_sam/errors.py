@@ -31,3 +31,7 @@ class DataError(NapariSamError, ValueError):
 
 class Cancelled(NapariSamError):
     """The user cancelled the work."""
+
+
+class WorseModelError(NapariSamError):
+    """Training left a model worse than it was, so it is not put in the old one's place."""

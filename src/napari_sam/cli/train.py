@@ -4,16 +4,25 @@ from __future__ import annotations
 
 import argparse
 from pathlib import Path
+from typing import TYPE_CHECKING
 
+from ..errors import DataError, WorseModelError
 from . import arguments as arg
 
+if TYPE_CHECKING:
+    from ..training.finetune import FineTuning
+    from ..weights import LoadedModel
+
 EXAMPLE = """\
-example:
+examples:
+  napari-sam train --init cell-tiny --images mine/images --labels mine/labels --out runs/mine
+  napari-sam train --init vit_b --tune lora --minutes 30 --images ... --labels ... --out runs/mine
   napari-sam train --config cells.toml --out runs/cells
   napari-sam train --config cells.toml --out runs/cells --resume
+  torchrun --nproc-per-node 4 --no-python napari-sam train --config cells.toml --out runs/cells
 """
 VALIDATED = 6
-"""Objects of each validation image that the new model is measured on."""
+"""Objects of each validation image that a new model is measured on."""
 
 
 def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
@@ -21,29 +30,79 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "train",
         parents=[parent],
-        help="train a model on labelled images",
-        description="Train a model as a TOML file says; an interrupted run goes on with --resume.",
+        help="train a model on labelled images, or make one better on your own",
+        description="Make a model better on your own labelled images (--init), or train one as a TOML file"
+        " says (--config). An interrupted run goes on with --resume.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--config", type=Path, required=True, metavar="TOML", help="data, model and schedule")
-    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
-    parser.add_argument(
-        "--data",
-        type=Path,
-        metavar="DIR",
-        help="where the TOML's relative folders start (default: beside it)",
+    source = parser.add_mutually_exclusive_group(required=True)
+    source.add_argument(
+        "--init", metavar="M", help="the model to start from: cell-tiny, vit_b, ... or a file"
     )
+    source.add_argument("--config", type=Path, metavar="TOML", help="data, model and schedule")
+    parser.add_argument("--out", type=Path, required=True, metavar="DIR", help="folder of the run")
     parser.add_argument("--resume", action="store_true", help="go on from the last checkpoint in DIR")
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda or mps (default: %(default)s)"
     )
+    parser.add_argument(
+        "--data",
+        type=Path,
+        metavar="DIR",
+        help="with --config: where its relative folders start (default: beside it)",
+    )
+    add_own_images(parser.add_argument_group("with --init"))
     parser.set_defaults(run=run)
+
+
+def add_own_images(group: argparse._ArgumentGroup) -> None:
+    """Add what fine-tuning needs to know."""
+    group.add_argument("--images", type=Path, metavar="DIR", help="your images; every fifth is held out")
+    group.add_argument(
+        "--labels",
+        type=Path,
+        nargs="+",
+        metavar="DIR",
+        help="label images of the same names; several folders, the finest first, where objects are nested",
+    )
+    group.add_argument("--partial", action="store_true", help="the labels do not show all objects")
+    group.add_argument(
+        "--validation",
+        type=Path,
+        nargs=2,
+        action="append",
+        default=[],
+        metavar=("IMAGES", "LABELS"),
+        help="further images to measure on before and after, to see what the model forgets",
+    )
+    group.add_argument(
+        "--tune",
+        choices=("all", "decoder", "lora"),
+        help="what learns (default: all of a small model, the decoder of a ViT)",
+    )
+    group.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    length = group.add_mutually_exclusive_group()
+    length.add_argument("--minutes", type=float, metavar="M", help="how long to train")
+    length.add_argument(
+        "--steps", type=int, metavar="N", help="how many steps (default: 300, at most 6 minutes)"
+    )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command; the trained model becomes ``model.safetensors`` in the run's folder."""
+    if arguments.config:
+        train_from_config(arguments)
+        return
+    if not (arguments.images and arguments.labels):
+        raise arg.UsageError("--init needs --images and --labels to learn from")
+    fine_tune(arguments)
+
+
+def train_from_config(arguments: argparse.Namespace) -> None:
+    """Train as a TOML file says, and measure the finished model."""
     from ..training.config import TrainConfig
+    from ..training.distributed import writes
     from ..training.evaluate import Folder, evaluate
     from ..training.loop import train
     from ..weights import choose_device, load_model, save_checkpoint
@@ -59,9 +118,74 @@ def run(arguments: argparse.Namespace) -> None:
             resume=arguments.resume,
             report=lambda numbers: progress(int(numbers["step"]) + 1, config.steps),
         )
+    if not writes():
+        return
     path = arguments.out / "model.safetensors"
     save_checkpoint(path, sam.cpu(), {"name": arguments.out.name, "steps": str(config.steps)})
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")
-        print(evaluate(load_model(path), Folder(entry.images, entry.labels), limit=VALIDATED).to_table())
+        folder = Folder(entry.images, entry.labels, entry.stems)
+        print(evaluate(load_model(path), folder, limit=VALIDATED).to_table())
+
+
+def fine_tune(arguments: argparse.Namespace) -> None:
+    """Make a model better on a user's images; show before and after.
+
+    Raises
+    ------
+    WorseModelError
+        If the new model does worse on the held-out images.
+    """
+    from ..training.finetune import finish
+    from ..weights import choose_device, load_model
+    from .progress import progress_bar
+
+    device = str(choose_device(arguments.device))
+    check_folder(arguments)
+    with progress_bar("loading the model", "B") as progress:
+        start = load_model(arguments.init, device, progress=progress)
+    task = planned(arguments, start)
+    stems = task.held_out.stems
+    print(f"learning from {len(task.config.data[0].stems)} images; held out: {', '.join(stems)}", flush=True)
+    before = task.measure(start)
+    with progress_bar("training", "step") as progress:
+        sam, steps = task.learn(arguments.out, device=device, resume=arguments.resume, progress=progress)
+    path, comparison = finish(task, sam, arguments.out, before, steps, device)
+    print(comparison.to_table())
+    for name in comparison.forgotten:
+        print(f"it forgot some of {name}: worse than the start by {-comparison.gain(name):.3f}")
+    if comparison.worse:
+        raise WorseModelError(
+            f"Worse than the start on the held-out images: not recommended. The new model is in {path.name};"
+            " try again with more images or less time."
+        )
+    print(f"{path}: trained for {steps} steps; use it with --model {path}")
+
+
+def check_folder(arguments: argparse.Namespace) -> None:
+    """Raise `DataError` if fine-tuning would write over an earlier run, or with several processes."""
+    from ..training.distributed import processes
+
+    if processes() > 1:
+        raise DataError("Fine-tuning runs in one process; start it without torchrun.")
+    if not arguments.resume and (arguments.out / "state.pt").exists():
+        raise DataError(f"{arguments.out} holds an earlier run; give another --out, or go on with --resume.")
+
+
+def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
+    """Make of the arguments what to learn from and what to measure on."""
+    from ..training.config import DataConfig
+    from ..training.evaluate import Folder
+    from ..training.finetune import plan
+
+    return plan(
+        start,
+        Path(arguments.init),
+        DataConfig(arguments.images, tuple(arguments.labels), partial=arguments.partial),
+        others=tuple(Folder(images, (labels,)) for images, labels in arguments.validation),
+        tune=arguments.tune,
+        steps=arguments.steps,
+        minutes=arguments.minutes,
+        seed=arguments.seed,
+    )

@@ -85,7 +85,7 @@ def training_group(device: torch.device) -> Iterator[Group]:
     ------
     Group
     """
-    size = int(os.environ.get("WORLD_SIZE", "1"))
+    size = processes()
     if size == 1:
         yield Group()
         return
@@ -94,6 +94,16 @@ def training_group(device: torch.device) -> Iterator[Group]:
         yield Group(dist.get_rank(), size)
     finally:
         dist.destroy_process_group()
+
+
+def processes() -> int:
+    """Return how many processes torchrun started, 1 without it."""
+    return int(os.environ.get("WORLD_SIZE", "1"))
+
+
+def writes() -> bool:
+    """Tell whether this process is the first of those that torchrun started, or the only one."""
+    return int(os.environ.get("RANK", "0")) == 0
 
 
 def own_device(device: torch.device) -> torch.device:

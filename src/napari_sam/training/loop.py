@@ -53,7 +53,7 @@ def train(
     minutes : float, optional
         End after this time if `config.steps` are not done; the learning rate falls in its last third.
     report : callable, optional
-        Called with the numbers of every tenth step.
+        Called with the numbers of every tenth step, and with the share of the time that is ``left``.
 
     Raises
     ------
@@ -80,7 +80,7 @@ def train(
                 if step % 10 == 0 or last:
                     append_row(out / "curve.csv", row)
                     if report is not None:
-                        report(row)
+                        report(row | {"left": left})
                 if (step + 1) % config.save_every == 0 or last:
                     run.save(out / "state.pt", step + 1)
             if last:

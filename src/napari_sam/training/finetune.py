@@ -1,0 +1,274 @@
+"""A start model made better on a user's own images, and compared with what it was."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+
+import numpy as np
+
+from napari_sam.errors import DataError
+from napari_sam.model import Sam, SamConfig
+from napari_sam.weights import LoadedModel, load_model, save_checkpoint
+
+from .adapters import Tune
+from .config import DataConfig, TrainConfig
+from .evaluate import Folder, evaluate
+from .loop import train
+from .report import MEASURES, Report
+from .samples import paired_levels
+
+Progress = Callable[[int, int], None]
+HELD_OUT = "held-out images"
+HEADLINE = ("point", "box", "corrections_3")
+"""The model is worse if the mean of these measures fell on the held-out images."""
+EVERY = 5
+"""One of so many images is held out, at least one."""
+MEASURED = 20
+"""Objects of each image that the models are measured on."""
+STEPS, MINUTES = 300, 6.0
+"""How long to train when nothing is said: whichever is over first."""
+UNLIMITED = 1_000_000
+"""Steps where minutes decide."""
+
+
+@dataclass(frozen=True)
+class FineTuning:
+    """What to learn from, and what to measure on.
+
+    Attributes
+    ----------
+    config : TrainConfig
+        With the start model as `init` and only the images to learn from as data.
+    held_out : Folder
+        The user's images that are not learnt from.
+    others : tuple of Folder
+        Further images to measure on, such as those that the start model was made for.
+    minutes : float, optional
+        When to end although `config.steps` are not done.
+    """
+
+    config: TrainConfig
+    held_out: Folder
+    others: tuple[Folder, ...] = ()
+    minutes: float | None = None
+
+    def measure(self, model: LoadedModel) -> dict[str, Report]:
+        """Measure a model on the held-out images and on the others.
+
+        Raises
+        ------
+        DataError
+            If a set holds no object.
+        """
+        named = {HELD_OUT: self.held_out} | {str(other.images): other for other in self.others}
+        reports = {}
+        for name, folder in named.items():
+            reports[name] = evaluate(model, folder, limit=MEASURED, seed=self.config.seed)
+            if not reports[name].objects:
+                raise DataError(f"There are no objects in the labels of {name} ({folder.images}); add some.")
+        return reports
+
+    def learn(
+        self, out: Path, *, device: str = "cpu", resume: bool = False, progress: Progress | None = None
+    ) -> tuple[Sam, int]:
+        """Train as `loop.train` does; return the network and the number of steps done.
+
+        Parameters
+        ----------
+        out : Path
+        device : str
+        resume : bool
+        progress : callable, optional
+            Called with the steps done and their likely number.
+        """
+        rows: list[dict[str, float]] = []
+
+        def report(row: dict[str, float]) -> None:
+            rows.append(row)
+            if progress is not None:
+                done = int(row["step"]) + 1
+                progress(done, min(self.config.steps, round(done / max(1 - row["left"], 1e-9))))
+
+        sam = train(self.config, out, device=device, resume=resume, minutes=self.minutes, report=report)
+        return sam, int(rows[-1]["step"]) + 1 if rows else self.config.steps
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A model before and after, on the same objects of the same sets.
+
+    Attributes
+    ----------
+    before, after : dict of str to Report
+        By the set's name.
+    """
+
+    before: dict[str, Report]
+    after: dict[str, Report]
+
+    def gain(self, name: str) -> float:
+        """Return by how much the mean of the headline measures rose on a set."""
+        return headline(self.after[name]) - headline(self.before[name])
+
+    @property
+    def worse(self) -> bool:
+        """Whether the new model does worse on the held-out images."""
+        return self.gain(HELD_OUT) < 0
+
+    @property
+    def forgotten(self) -> list[str]:
+        """Names of the other sets that the new model does worse on."""
+        return [name for name in self.before if name != HELD_OUT and self.gain(name) < 0]
+
+    def to_table(self) -> str:
+        """Return the means before and after of every set, and their change."""
+        lines = []
+        for name, before in self.before.items():
+            first, second = before.means(), self.after[name].means()
+            change = {measure: second[measure] - first[measure] for measure in MEASURES}
+            lines.append(f"{name} ({len(before.objects)} objects)")
+            lines.append(f"{'':10}" + "".join(f"{measure:>15}" for measure in MEASURES))
+            for title, row, sign in (("before", first, ""), ("after", second, ""), ("change", change, "+")):
+                lines.append(f"{title:10}" + "".join(f"{row[measure]:{sign}15.3f}" for measure in MEASURES))
+        return "\n".join(lines)
+
+    def to_dict(self) -> dict[str, object]:
+        """Return plain JSON values."""
+        sets = {
+            name: {
+                "objects": len(report.objects),
+                "before": report.means(),
+                "after": self.after[name].means(),
+            }
+            for name, report in self.before.items()
+        }
+        return {"worse": self.worse, "sets": sets}
+
+
+def headline(report: Report) -> float:
+    """Return the mean of the measures that decide."""
+    means = report.means()
+    return float(np.mean([means[name] for name in HEADLINE]))
+
+
+def hold_out(data: DataConfig, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    """Draw every fifth image, at least one; return the stems to learn from and those held out.
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two annotated images.
+    """
+    stems = [image.stem for image, _ in paired_levels(data.images, data.labels, data.stems)]
+    if len(stems) < 2:
+        raise DataError(
+            f"Only {stems[0]} in {data.images} has labels, and one image is held out to see whether the model"
+            " became better; give at least two."
+        )
+    order = np.random.default_rng(seed).permutation(len(stems)).tolist()
+    count = max(len(stems) // EVERY, 1)
+    held, learnt = sorted(order[:count]), sorted(order[count:])
+    return tuple(stems[index] for index in learnt), tuple(stems[index] for index in held)
+
+
+def plan(
+    start: LoadedModel,
+    init: Path,
+    data: DataConfig,
+    *,
+    others: tuple[Folder, ...] = (),
+    tune: Tune | None = None,
+    steps: int | None = None,
+    minutes: float | None = None,
+    seed: int = 0,
+) -> FineTuning:
+    """Choose settings that suit a few images, a short time and a start model that knows a lot.
+
+    Parameters
+    ----------
+    start : LoadedModel
+    init : Path
+        The start model's file or name.
+    data : DataConfig
+        The user's images; every fifth of them is held out.
+    others : tuple of Folder
+        Further images to measure on.
+    tune : "all", "decoder" or "lora", optional
+        What learns; by default all of a small model, and the decoder of a ViT.
+    steps, minutes : optional
+        How long; by default `STEPS` or `MINUTES`, whichever is over first.
+    seed : int
+
+    Raises
+    ------
+    DataError
+        If there are fewer than two annotated images.
+    """
+    if steps is None:
+        steps, minutes = (UNLIMITED, minutes) if minutes else (STEPS, MINUTES)
+    learnt, held = hold_out(data, seed)
+    config = TrainConfig(
+        (replace(data, stems=learnt),),
+        init=init,
+        tune=tune or ("all" if start.sam.config.windowed else "decoder"),
+        fixed_norms=True,
+        seed=seed,
+        steps=steps,
+        dense_steps=0,
+        learning_rate=learning_rate(start.sam.config),
+        prompts_per_crop=12 if start.sam.config.windowed else 8,
+        ema=0.99,
+        warmup=20,
+        decay=steps // 3,
+        precision="float32" if str(start.dtype) == "torch.float32" else "bfloat16",
+    )
+    return FineTuning(config, Folder(data.images, data.labels, held), others, minutes)
+
+
+def learning_rate(model: SamConfig) -> float:
+    """Return a low rate, and a lower one for a network that was trained on far more."""
+    return 2e-4 if model.windowed else 1e-4
+
+
+def finish(
+    task: FineTuning, sam: Sam, out: Path, before: dict[str, Report], steps: int, device: str = "cpu"
+) -> tuple[Path, Comparison]:
+    """Write the new weights, measure them as they were written, and name the file by the outcome.
+
+    `out` receives ``model.safetensors``, or ``model-worse.safetensors`` if the model became worse on
+    the held-out images, and ``comparison.json``.
+
+    Parameters
+    ----------
+    task : FineTuning
+    sam : Sam
+        The trained network.
+    out : Path
+    before : dict of str to Report
+        What `task.measure` gave for the start model.
+    steps : int
+        How many were done.
+    device : str
+        Where to measure.
+
+    Returns
+    -------
+    Path
+        The file.
+    Comparison
+    """
+    path = out / "model-worse.safetensors"  # until it is known not to be
+    told = {"name": out.name, "init": str(task.config.init), "tune": task.config.tune, "steps": str(steps)}
+    save_checkpoint(path, sam.cpu(), told)
+    comparison = Comparison(before, task.measure(replace(load_model(path, device), name=out.name)))
+    if not comparison.worse:
+        path = path.replace(out / "model.safetensors")
+    settings = asdict(task.config) | {"steps": steps, "held_out": task.held_out.stems}
+    text = json.dumps(comparison.to_dict() | {"settings": settings}, indent=1, default=str)
+    part = out / "comparison.part"
+    part.write_text(text + "\n", encoding="utf-8")
+    part.replace(out / "comparison.json")
+    return path, comparison
