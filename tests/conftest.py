@@ -46,6 +46,7 @@ class Discs(nn.Module):
     radii = (4.0, 6.0, 8.0, 10.0)
     ious = (0.3, 0.4, 0.9, 0.4)
     dense_head = None
+    candidate_rating = None
 
     def __init__(self) -> None:
         super().__init__()

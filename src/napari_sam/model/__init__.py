@@ -1,5 +1,6 @@
 """The Segment Anything network, in torch alone; here coordinates are (x, y) in input pixels."""
 
+from .candidate_rating import CandidateRating
 from .config import CELL_TINY, CONFIGS, VIT_B, VIT_H, VIT_L, ConvConfig, DecoderConfig, SamConfig, ViTConfig
 from .features import Features
 from .sam import Sam
@@ -10,6 +11,7 @@ __all__ = [
     "VIT_B",
     "VIT_H",
     "VIT_L",
+    "CandidateRating",
     "ConvConfig",
     "DecoderConfig",
     "Features",

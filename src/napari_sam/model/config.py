@@ -93,6 +93,9 @@ class SamConfig:
         longest side is resized to `image_size` instead.
     fine_scales : tuple of float
         Scales above 1, at which only the surroundings of small objects are embedded.
+    rating : (int, int)
+        Numbers that describe a candidate, and hidden width, of what compares the candidates of
+        several scales; hidden width 0 for none.
     """
 
     name: str
@@ -103,6 +106,7 @@ class SamConfig:
     mask_channels: int = 16
     scales: tuple[float, ...] = ()
     fine_scales: tuple[float, ...] = ()
+    rating: tuple[int, int] = (0, 0)
 
     @property
     def stride(self) -> int:
@@ -152,6 +156,7 @@ CELL_TINY = SamConfig(
     width=128,
     scales=(1.0, 0.5, 0.25, 0.125),
     fine_scales=(2.0,),
+    rating=(31, 64),
 )
 
 CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_B, VIT_L, VIT_H, CELL_TINY)}

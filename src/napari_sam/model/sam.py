@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from .candidate_rating import CandidateRating
 from .config import SamConfig, ViTConfig
 from .features import Features
 from .image_encoder import ImageEncoderViT
@@ -43,6 +44,8 @@ class Sam(nn.Module):
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)
         self.dense_head = None if vit else DenseHead(config)
+        features, hidden = config.rating
+        self.candidate_rating = CandidateRating(features, hidden) if hidden else None
         self.register_buffer("pixel_mean", torch.empty(3, 1, 1), persistent=False)
         self.register_buffer("pixel_std", torch.empty(3, 1, 1), persistent=False)
         self.set_pixel_statistics()

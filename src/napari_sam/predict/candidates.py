@@ -137,8 +137,13 @@ class Candidates:
 
 def stability(logits: Logits) -> float:
     """Return the IoU of the masks at a higher and at a lower threshold (paper, appendix B)."""
-    low = np.count_nonzero(logits > -STABILITY_OFFSET)
-    return np.count_nonzero(logits > STABILITY_OFFSET) / low if low else 0.0
+    return stability_at(logits, STABILITY_OFFSET)
+
+
+def stability_at(logits: Logits, offset: float) -> float:
+    """Return the IoU of the masks at thresholds of plus and minus an offset."""
+    low = np.count_nonzero(logits > -offset)
+    return np.count_nonzero(logits > offset) / low if low else 0.0
 
 
 def score(decoded: Decoded) -> float:
@@ -150,21 +155,23 @@ def score(decoded: Decoded) -> float:
     return decoded.iou * stability(decoded.logits) if len(decoded.extent) else -np.inf
 
 
-def rank(pool: Sequence[Decoded], count: int) -> list[int]:
-    """Choose `count` masks, the suggested one first; near-duplicates only where distinct ones run out.
+def rank(pool: Sequence[Decoded], count: int, scores: Sequence[float] | None = None) -> list[int]:
+    """Choose `count` masks, the best first; near-duplicates only where distinct ones run out.
 
     Parameters
     ----------
     pool : sequence of Decoded
         Masks of all frames of one set of prompts.
     count : int
+    scores : sequence of float, optional
+        How good each mask is thought to be; by default what `score` says.
 
     Returns
     -------
     list of int
         Indices into the pool.
     """
-    scores = [score(decoded) for decoded in pool]
+    scores = [score(decoded) for decoded in pool] if scores is None else scores
     distinct: list[int] = []
     repeated: list[int] = []
     for index in sorted(range(len(pool)), key=lambda i: -scores[i]):

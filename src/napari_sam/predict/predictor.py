@@ -17,9 +17,9 @@ from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
 from .fine import FineLevel
-from .frames import Positions
 from .image import Method, to_rgb
 from .prompts import MaskPrompt, Prompts
+from .rating import describe, rate
 
 Multimask = bool | Literal["auto"]
 CHOICES = 3
@@ -115,25 +115,41 @@ class Predictor:
     ) -> list[Candidates]:
         """Answer the prompts for many objects in few batches; as `predict` does for each."""
         self._check(embedding)
-        config = self.model.sam.config
         placed = [each.within(embedding.shape) for each in prompts]
-        queries = [queries_for(each, embedding, config) for each in placed]
         many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in placed]
-        pools = self._pools(embedding, queries, many)
-        if embedding.fine:
-            extents = [pool[rank(pool, 1)[0]].extent for pool in pools]
-            finer = [
-                finer_queries(each, extent, embedding, config)
-                for each, extent in zip(placed, extents, strict=True)
-            ]
-            more = self._pools(embedding, finer, many)
-            pools = [[*pool, *others] for pool, others in zip(pools, more, strict=True)]
+        pools = self.pools(embedding, placed, many)
         return [
-            self._candidates(embedding, pool, several, each.positions[each.labels == 1])
+            self._candidates(embedding, pool, several, each)
             for each, pool, several in zip(placed, pools, many, strict=True)
         ]
 
-    def _pools(
+    def pools(
+        self, embedding: Embedding, prompts: Sequence[Prompts], many: Sequence[bool]
+    ) -> list[list[Decoded]]:
+        """Decode prompts at every scale that may suit them, without choosing among the answers.
+
+        Parameters
+        ----------
+        embedding : Embedding
+        prompts : sequence of Prompts
+            Within the image, one an object.
+        many : sequence of bool
+            Whether an object gets the three masks of an ambiguous prompt, or the one.
+        """
+        config = self.model.sam.config
+        queries = [queries_for(each, embedding, config) for each in prompts]
+        pools = self._decoded(embedding, queries, many)
+        if not embedding.fine:
+            return pools
+        extents = [pool[rank(pool, 1)[0]].extent for pool in pools]
+        finer = [
+            finer_queries(each, extent, embedding, config)
+            for each, extent in zip(prompts, extents, strict=True)
+        ]
+        more = self._decoded(embedding, finer, many)
+        return [[*pool, *others] for pool, others in zip(pools, more, strict=True)]
+
+    def _decoded(
         self, embedding: Embedding, queries: Sequence[Sequence[Query]], many: Sequence[bool]
     ) -> list[list[Decoded]]:
         """Decode the queries of several objects; return the masks of each, the three or the one."""
@@ -188,23 +204,40 @@ class Predictor:
             )
 
     def _candidates(
-        self, embedding: Embedding, pool: Sequence[Decoded], many: bool, positive: Positions
+        self, embedding: Embedding, pool: Sequence[Decoded], many: bool, prompts: Prompts
     ) -> Candidates:
         """Choose from the decoder's answers and draw the chosen ones."""
-        windowed = self.model.sam.config.windowed
-        if many and not windowed:
-            ranked = list(range(len(pool)))
-            items = [self._draw(embedding, pool[i]) for i in ranked]
+        if many and not self.model.sam.config.windowed:
+            items = [self.draw(embedding, each) for each in pool]
             best = int(np.argmax([item.iou_prediction for item in items]))
-        else:
-            items = [self._draw(embedding, pool[i]) for i in rank(pool, CHOICES if many else 1)]
-            items = [pointed_at(item, positive) for item in items] if windowed else items
-            suggested = items[0]
-            items.sort(key=lambda item: item.area)
-            best = next(i for i, item in enumerate(items) if item is suggested)
+            return self._answer(embedding, items, best)
+        chosen = self._chosen(embedding, pool, CHOICES if many else 1, prompts)
+        items = [self.draw(embedding, each) for each in chosen]
+        if self.model.sam.config.windowed:
+            items = [pointed_at(item, prompts.positions[prompts.labels == 1]) for item in items]
+        first = items[0]
+        items.sort(key=lambda item: item.area)
+        return self._answer(embedding, items, next(i for i, item in enumerate(items) if item is first))
+
+    def _chosen(
+        self, embedding: Embedding, pool: Sequence[Decoded], count: int, prompts: Prompts
+    ) -> list[Decoded]:
+        """Return the masks to show, the suggested one first."""
+        rating = self.model.sam.candidate_rating
+        if rating is None or count == 1:
+            return [pool[i] for i in rank(pool, count)]
+        ratings = rate(rating, describe(pool, embedding.shape, prompts))
+        scores = ratings[:, 0].tolist()
+        meant = int(np.argmax(ratings[:, 1]))
+        scores[meant] = np.inf  # what is suggested is shown, whatever else is
+        chosen = rank(pool, count, scores)
+        return [replace(pool[i], iou=float(ratings[i].max())) for i in chosen]
+
+    def _answer(self, embedding: Embedding, items: Sequence[Candidate], best: int) -> Candidates:
         return Candidates(embedding.shape, tuple(items), best, self.model.name, self.model.weights_hash)
 
-    def _draw(self, embedding: Embedding, decoded: Decoded) -> Candidate:
+    def draw(self, embedding: Embedding, decoded: Decoded) -> Candidate:
+        """Draw one of the decoder's answers at the image's own pixels."""
         config = self.model.sam.config
         size = decoded.logits.shape[0]
         if config.windowed:

@@ -182,8 +182,10 @@ def _with_decoder(config: SamConfig, state: Mapping[str, Tensor]) -> SamConfig:
         iou_hidden=state["mask_decoder.iou_prediction_head.layers.0.weight"].shape[0],
         quality_hidden=len(state.get("mask_decoder.mask_quality.inside.weight", ())),
     )
+    rating = state.get("candidate_rating.each.weight")
     return replace(
         config,
+        rating=(0, 0) if rating is None else (rating.shape[1], rating.shape[0]),
         decoder=decoder,
         width=state["prompt_encoder.no_mask_embed.weight"].shape[1],
         mask_channels=state["prompt_encoder.mask_downscaling.3.weight"].shape[0],

@@ -1,0 +1,129 @@
+"""What is known of a prompt's candidates before one is chosen: numbers that their rating is made from."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from napari_sam.model import CandidateRating
+
+from .candidates import Decoded, score, stability_at
+from .frames import Positions
+from .prompts import Prompts, Shape
+
+Numbers = NDArray[np.float32]
+OFFSETS = (0.5, 1.0, 2.0, 4.0)
+"""Logits by which the threshold is moved to see how stable a mask is."""
+OCTAVES = (-3, 2)
+"""Scales from 1/8 to 4 get a number each."""
+TOKENS = 4
+"""Masks that a decoder gives."""
+REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
+"""Rings of positions around a prompt, in data pixels, on which masks are compared."""
+
+
+def describe(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> Numbers:
+    """Describe every candidate of one prompt by itself and among the others.
+
+    Parameters
+    ----------
+    pool : sequence of Decoded
+        N masks of all frames of one prompt.
+    shape : (Y, X)
+        Of the image.
+    prompts : Prompts
+        Within the image.
+
+    Returns
+    -------
+    (N, features) float32
+    """
+    scale = np.array([each.frame.scale for each in pool])
+    worth = np.array([max(score(each), 0.0) for each in pool])
+    overlaps = overlaps_around(pool, prompts.inside.mean(axis=0))
+    own = np.stack([_alone(each, shape) for each in pool])
+    same = scale[:, None] == scale
+    elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
+    area = own[:, -2]
+    among = [
+        overlaps @ worth / max(worth.sum(), 1e-6),
+        elsewhere.max(axis=1),
+        np.sort(elsewhere, axis=1)[:, -3:].mean(axis=1),
+        here.max(axis=1),
+        area - area.mean(),
+        (area[:, None] > area).mean(axis=1),
+        (worth[:, None] > worth).mean(axis=1),
+        worth - worth.max(),
+        own[:, 0] - own[:, 0].mean(),
+        np.full(len(pool), float(prompts.box is not None)),
+    ]
+    tokens = np.eye(TOKENS)[[each.token for each in pool]]
+    octaves = np.clip(np.rint(np.log2(scale)), *OCTAVES).astype(int) - OCTAVES[0]
+    levels = np.eye(OCTAVES[1] - OCTAVES[0] + 1)[octaves]
+    return np.column_stack([own, *among, tokens, levels]).astype(np.float32)
+
+
+def overlaps_around(pool: Sequence[Decoded], centre: Positions) -> NDArray[np.float64]:
+    """Return about the IoU of every two of N masks; (N, N) with zeros for a mask itself.
+
+    All are read at the same rings of positions, dense near the centre and sparse far from it, so that
+    masks of a few pixels and of hundreds are compared equally well.
+    """
+    radii = np.geomspace(*REACH, RINGS)
+    angles = np.arange(SPOKES) * 2 * np.pi / SPOKES
+    offsets = np.stack([np.outer(radii, np.sin(angles)), np.outer(radii, np.cos(angles))], axis=-1)
+    positions = centre + offsets.reshape(-1, 2)
+    inside = np.stack([_read(each, positions) for each in pool]).astype(np.float64)
+    weights = np.repeat(radii**2, SPOKES)
+    both = (inside * weights) @ inside.T
+    area = np.diag(both)
+    ious: NDArray[np.float64] = both / np.maximum(area[:, None] + area - both, 1e-9)
+    np.fill_diagonal(ious, 0.0)
+    return ious
+
+
+def _read(decoded: Decoded, positions: Positions) -> NDArray[np.bool_]:
+    """Say which data positions lie in a mask; (P,) bool."""
+    size = np.array(decoded.logits.shape)
+    inputs = decoded.frame.to_input(positions)
+    index = np.floor((inputs + 0.5) * size / decoded.frame.size).astype(int)
+    known = ((index >= 0) & (index < size)).all(axis=1)
+    rows, cols = np.clip(index, 0, size - 1).T
+    return np.asarray((decoded.logits[rows, cols] > 0) & known)
+
+
+def _alone(decoded: Decoded, shape: Shape) -> NDArray[np.float64]:
+    """Describe one mask by itself."""
+    logits = decoded.logits
+    inside = logits > 0
+    vague = logits > -2
+    covered = inside.mean()
+    area = covered * (decoded.frame.size / decoded.frame.scale) ** 2
+    border = inside[[0, -1]].mean() + inside[:, [0, -1]].mean()
+    return np.array(
+        [
+            decoded.iou,
+            *[stability_at(logits, offset) for offset in OFFSETS],
+            score(decoded) if covered else 0.0,
+            np.abs(logits[vague]).mean() / 8 if vague.any() else 0.0,
+            border,
+            np.log(covered + 1e-4) / 4,
+            np.log(max(area, 1.0)) / 8,
+            np.log(max(shape) / (np.sqrt(area) + 1)) / 4,
+        ]
+    )
+
+
+FEATURES = 11 + 10 + TOKENS + OCTAVES[1] - OCTAVES[0] + 1
+"""Numbers that describe a candidate."""
+
+
+def rate(rating: CandidateRating, descriptions: Numbers) -> Numbers:
+    """Return the (N, 2) ratings of candidates of one prompt, on the CPU, where so little is quickest."""
+    with torch.inference_mode():
+        given = torch.from_numpy(descriptions)[None].to(rating.mean.device)
+        ratings: Numbers = rating(given)[0].float().cpu().numpy()
+    return ratings

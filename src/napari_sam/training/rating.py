@@ -1,0 +1,205 @@
+"""Teach a finished network to compare the candidates of one prompt, on the images it was trained on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn import functional as F
+
+from napari_sam.model import Sam
+from napari_sam.predict import Candidates, Predictor, Prompts
+from napari_sam.predict.drawing import filled, pointed_at
+from napari_sam.predict.rating import FEATURES, describe
+from napari_sam.weights import LoadedModel
+
+from .evaluate import candidate_ious, deepest_point, jittered_box
+from .samples import Sample, kind_weights, median_diameter
+from .simulate import point_inside
+from .synthetic import scene
+
+Rng = np.random.Generator
+Progress = Callable[[int, int], None]
+SIDE = 512
+"""Larger images are cut to squares of this side, in pixels."""
+PER_IMAGE = 6
+"""Objects asked for in one image."""
+SMALLEST = 12
+"""Objects of fewer pixels are not asked for."""
+SHARPNESS = 15.0
+"""How sharply the best of several candidates is preferred in the loss that compares them."""
+
+
+@dataclass(frozen=True, eq=False)
+class Rated:
+    """The candidates of one prompt, and how good they are.
+
+    Attributes
+    ----------
+    descriptions : (N, features) float32
+    ious : (N, 2) float32
+        With the nearest of the objects at the prompt, and with the finest.
+    """
+
+    descriptions: NDArray[np.float32]
+    ious: NDArray[np.float32]
+
+
+def fit_rating(
+    sam: Sam,
+    sets: Sequence[tuple[list[Sample], float]],
+    *,
+    synthetic: float = 0.0,
+    prompts: int = 3000,
+    hidden: int = 64,
+    steps: int = 3000,
+    seed: int = 0,
+    progress: Progress | None = None,
+) -> Sam:
+    """Return the network with a rating of candidates that fits it.
+
+    Parameters
+    ----------
+    sam : Sam
+        A trained network of a windowed architecture, on the device it is to run on.
+    sets : sequence of (samples, weight)
+        Annotated images, and how often each set is drawn from.
+    synthetic : float
+        Share of generated scenes.
+    prompts : int
+        How many prompts are answered to learn from.
+    hidden, steps, seed : int
+        Width of the rating, steps of its training, and what all that is drawn depends on.
+    progress : callable, optional
+        Called with the prompts done and their number.
+    """
+    model = LoadedModel("training", sam.eval(), sam.pixel_mean.device, torch.float32, "training")
+    rng = np.random.default_rng([seed, 77])
+    rated: list[Rated] = []
+    for sample in _drawn(sets, synthetic, rng):
+        rated.extend(rated_candidates(Predictor(model), sample, rng))
+        if progress is not None:
+            progress(min(len(rated), prompts), prompts)
+        if len(rated) >= prompts:
+            break
+    config = replace(sam.config, rating=(FEATURES, hidden))
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)
+        complete = Sam(config)
+    state = {k: v for k, v in sam.state_dict().items() if not k.startswith("candidate_rating.")}
+    complete.load_state_dict(state, strict=False)
+    _fit(complete, rated, steps, seed)
+    return complete.to(sam.pixel_mean.device).eval()
+
+
+def _drawn(sets: Sequence[tuple[list[Sample], float]], synthetic: float, rng: Rng) -> Iterator[Sample]:
+    """Draw images and generated scenes without end."""
+    samples = [sample for each, _ in sets for sample in each]
+    weights = np.concatenate([kind_weights(each) * weight for each, weight in sets])
+    while True:
+        if rng.random() < synthetic:
+            made = scene(rng, 320)
+            yield Sample("scene", made.image, made.levels, median_diameter(made.levels[0]))
+        else:
+            yield _cut(samples[rng.choice(len(samples), p=weights / weights.sum())], rng)
+
+
+def _cut(sample: Sample, rng: Rng) -> Sample:
+    """Cut a random square out of a large image."""
+    spans = []
+    for side in sample.labels.shape:
+        start = int(rng.integers(max(side - SIDE, 0) + 1))
+        spans.append(slice(start, start + SIDE))
+    rows, cols = spans
+    levels = tuple(np.ascontiguousarray(labels[rows, cols]) for labels in sample.levels)
+    return replace(sample, image=sample.image[:, rows, cols], levels=levels)
+
+
+def rated_candidates(predictor: Predictor, sample: Sample, rng: Rng) -> list[Rated]:
+    """Ask for a few objects of an image, by a point or a box, and compare all candidates with the truth."""
+    areas = np.bincount(sample.labels.ravel())
+    objects = np.flatnonzero(areas >= SMALLEST)
+    objects = objects[objects > 0]
+    if not len(objects):
+        return []
+    embedding = predictor.embed(sample.image.transpose(1, 2, 0))
+    rated = []
+    for label in rng.permutation(objects)[:PER_IMAGE]:
+        truth = sample.labels == label
+        prompts = _prompt(truth, rng)
+        pool = predictor.pools(embedding, [prompts], [True])[0]
+        positive = prompts.positions[prompts.labels == 1]
+        items = tuple(pointed_at(predictor.draw(embedding, each), positive) for each in pool)
+        candidates = Candidates(embedding.shape, items, 0, "training", "training")
+        boxed = prompts.box is not None
+        every = np.array([candidate_ious(candidates, mask) for mask in _levels(sample, truth, prompts)])
+        ious = np.stack([every[0] if boxed else every.max(axis=0), every[0]], axis=1).astype(np.float32)
+        rated.append(Rated(describe(pool, embedding.shape, prompts), ious))
+    return rated
+
+
+def _prompt(truth: NDArray[np.bool_], rng: Rng) -> Prompts:
+    """Draw a box for one object in four, else a click in its middle or anywhere inside."""
+    if rng.random() < 0.25:
+        return Prompts(box=jittered_box(truth, rng))
+    if rng.random() < 0.5:
+        return Prompts([deepest_point(truth)], [1])
+    rows, cols = filled(truth)
+    row, col = point_inside(truth[rows, cols], rng).tolist()
+    return Prompts([(float(row + rows.start), float(col + cols.start))], [1])
+
+
+def _levels(sample: Sample, truth: NDArray[np.bool_], prompts: Prompts) -> list[NDArray[np.bool_]]:
+    """Return the object, then those of coarser levels at the click."""
+    if prompts.box is not None:
+        return [truth]
+    row, col = np.rint(prompts.positions[0]).astype(int)
+    coarser = [labels == labels[row, col] for labels in sample.levels[1:] if labels[row, col]]
+    return [truth, *coarser]
+
+
+def _fit(sam: Sam, rated: Sequence[Rated], steps: int, seed: int) -> None:
+    """Fit the rating: squared error, and the order of a prompt's candidates."""
+    rating = sam.candidate_rating
+    if rating is None:
+        raise TypeError("the network has nothing that rates candidates")
+    generator = torch.Generator().manual_seed(seed)
+    every = torch.from_numpy(np.concatenate([each.descriptions for each in rated]))
+    rating.mean.copy_(every.mean(0))
+    rating.spread.copy_(every.std(0).clamp(min=1e-2))
+    descriptions, ious, known = _padded(rated)
+    optimizer = torch.optim.AdamW(rating.parameters(), lr=3e-3, weight_decay=1e-2)
+    for step in range(steps):
+        for group in optimizer.param_groups:
+            group["lr"] = 3e-3 * (1 - step / steps)
+        drawn = torch.randint(len(rated), (64,), generator=generator)
+        loss = rating_loss(rating(descriptions[drawn], known[drawn]), ious[drawn], known[drawn])
+        optimizer.zero_grad()
+        loss.backward()
+        optimizer.step()
+
+
+def rating_loss(ratings: Tensor, ious: Tensor, known: Tensor) -> Tensor:
+    """Return the squared error of (B, N, 2) ratings, and how far their order is from that of the IoUs."""
+    error = (((ratings - ious).square().sum(-1)) * known).sum() / known.sum()
+    empty = known[..., None] == 0
+    wanted = (SHARPNESS * ious).masked_fill(empty, -1e9).softmax(1)
+    given = (SHARPNESS * ratings).masked_fill(empty, -1e9).log_softmax(1)
+    return error + 0.03 * F.kl_div(given, wanted, reduction="batchmean")
+
+
+def _padded(rated: Sequence[Rated]) -> tuple[Tensor, Tensor, Tensor]:
+    """Put prompts of different numbers of candidates side by side."""
+    most = max(len(each.ious) for each in rated)
+    descriptions = torch.zeros(len(rated), most, FEATURES)
+    ious, known = torch.zeros(len(rated), most, 2), torch.zeros(len(rated), most)
+    for index, each in enumerate(rated):
+        count = len(each.ious)
+        descriptions[index, :count] = torch.from_numpy(each.descriptions)
+        ious[index, :count] = torch.from_numpy(each.ious)
+        known[index, :count] = 1
+    return descriptions, ious, known

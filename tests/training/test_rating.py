@@ -1,0 +1,59 @@
+from __future__ import annotations
+
+import numpy as np
+import torch
+
+from napari_sam.model import CELL_TINY, Sam
+from napari_sam.predict import Predictor
+from napari_sam.predict.rating import FEATURES
+from napari_sam.training.rating import fit_rating, rated_candidates, rating_loss
+from napari_sam.training.samples import Sample
+from napari_sam.weights import load_model
+
+
+def squares() -> Sample:
+    inner, outer = np.zeros((2, 150, 170), np.int32)
+    for number, (row, col) in enumerate([(20, 20), (20, 90), (90, 30), (95, 110)], 1):
+        outer[row : row + 36, col : col + 36] = number
+        inner[row + 8 : row + 26, col + 8 : col + 26] = number
+    image = (40 + 60 * (outer > 0) + 100 * (inner > 0)).astype(np.uint8)
+    return Sample("squares", np.stack([image] * 3), (inner, outer), 20.0)
+
+
+def test_rated_candidates_when_objects_are_nested_then_either_may_be_right_but_one_is_meant() -> None:
+    predictor = Predictor(load_model("cell-tiny", device="cpu", precision="float32"))
+    rated = rated_candidates(predictor, squares(), np.random.default_rng(3))
+    assert len(rated) == 4
+    for each in rated:
+        assert each.descriptions.shape == (len(each.ious), FEATURES)
+        assert (each.ious[:, 0] >= each.ious[:, 1]).all()
+    assert any((each.ious[:, 0] > each.ious[:, 1]).any() for each in rated)
+    assert max(each.ious.max() for each in rated) > 0.6
+
+
+def test_fit_rating_when_fitted_then_other_weights_stay_and_the_same_seed_gives_the_same() -> None:
+    torch.manual_seed(0)
+    sam = load_model("cell-tiny", device="cpu", precision="float32").sam
+    sets = [([squares()], 1.0)]
+    fitted, again = (fit_rating(sam, sets, prompts=8, steps=20, hidden=8, seed=5) for _ in range(2))
+    assert fitted.config.rating == (FEATURES, 8)
+    assert fitted.candidate_rating is not None
+    before, after, twice = sam.state_dict(), fitted.state_dict(), again.state_dict()
+    for name, value in after.items():
+        assert torch.equal(value, twice[name]), name
+        if not name.startswith("candidate_rating."):
+            assert torch.equal(value, before[name]), name
+
+
+def test_rating_loss_when_the_order_is_wrong_then_more_than_when_all_are_equally_off() -> None:
+    ious = torch.tensor([[[0.9, 0.9], [0.5, 0.5], [0.0, 0.0]]])
+    known = torch.tensor([[1.0, 1.0, 0.0]])
+    right = rating_loss(ious, ious, known)
+    lower = rating_loss(ious - 0.1, ious, known)
+    swapped = rating_loss(torch.tensor([[[0.6, 0.6], [0.7, 0.7], [0.0, 0.0]]]), ious, known)
+    assert right < lower < swapped
+    assert right < 1e-6
+
+
+def test_cell_tiny_describes_candidates_as_its_config_says() -> None:
+    assert Sam(CELL_TINY).config.rating[0] == FEATURES
