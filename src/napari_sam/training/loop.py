@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -206,7 +207,8 @@ class Run:
 def initial_model(config: TrainConfig) -> Sam:
     """Build the model, with the weights of `config.init` where given."""
     if config.init is None:
-        return Sam(CONFIGS[config.model])
+        # what rates candidates is learned from the finished network, see `fit_rating`
+        return Sam(replace(CONFIGS[config.model], rating=(0, 0)))
     from napari_sam.weights import load_model
 
     return load_model(config.init, device="cpu").sam.requires_grad_(True)
