@@ -11,6 +11,7 @@ from napari_sam.cli import main
 CONFIG = """
 steps = {steps}
 dense_steps = 1
+rating_prompts = 6
 crops = 1
 prompts_per_crop = 2
 crop_size = 128

@@ -35,7 +35,7 @@ def test_fit_rating_when_fitted_then_other_weights_stay_and_the_same_seed_gives_
     torch.manual_seed(0)
     sam = load_model("cell-tiny", device="cpu", precision="float32").sam
     sets = [([squares()], 1.0)]
-    fitted, again = (fit_rating(sam, sets, prompts=8, steps=20, hidden=8, seed=5) for _ in range(2))
+    fitted, again = (fit_rating(sam, sets, prompts=8, hidden=8, seed=5) for _ in range(2))
     assert fitted.config.rating == (FEATURES, 8)
     assert fitted.candidate_rating is not None
     before, after, twice = sam.state_dict(), fitted.state_dict(), again.state_dict()

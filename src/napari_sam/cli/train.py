@@ -105,6 +105,8 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     from ..training.distributed import writes
     from ..training.evaluate import Folder, evaluate
     from ..training.loop import train
+    from ..training.rating import fit_rating
+    from ..training.samples import read_folder
     from ..weights import choose_device, load_model, save_checkpoint
     from .progress import progress_bar
 
@@ -120,6 +122,17 @@ def train_from_config(arguments: argparse.Namespace) -> None:
         )
     if not writes():
         return
+    if config.rating_prompts and sam.config.windowed:
+        sets = [(read_folder(entry), entry.weight) for entry in config.data]
+        with progress_bar("comparing candidates", "prompt") as progress:
+            sam = fit_rating(
+                sam,
+                sets,
+                synthetic=config.synthetic,
+                prompts=config.rating_prompts,
+                seed=config.seed,
+                progress=progress,
+            )
     path = arguments.out / "model.safetensors"
     save_checkpoint(path, sam.cpu(), {"name": arguments.out.name, "steps": str(config.steps)})
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")

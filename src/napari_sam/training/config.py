@@ -71,6 +71,8 @@ class TrainConfig:
     warmup, decay : int
         Steps until the learning rate is at its height, and those of its fall to zero at the end,
         when batch normalisation no longer changes. `steps` may grow while a run has not come there.
+    rating_prompts : int
+        Prompts from which the finished network learns to compare candidates of several scales; 0 for not.
     precision : "bfloat16" or "float32"
     validate_every, validation_limit, validation_images : int
         Steps from one look at the validation sets to the next, 0 for none; most objects of an image
@@ -103,6 +105,7 @@ class TrainConfig:
     ema: float = 0.998
     warmup: int = 100
     decay: int = 1200
+    rating_prompts: int = 3000
     precision: Literal["bfloat16", "float32"] = "bfloat16"
     validate_every: int = 0
     validation_limit: int = 6

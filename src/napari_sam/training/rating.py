@@ -56,7 +56,6 @@ def fit_rating(
     synthetic: float = 0.0,
     prompts: int = 3000,
     hidden: int = 64,
-    steps: int = 3000,
     seed: int = 0,
     progress: Progress | None = None,
 ) -> Sam:
@@ -72,8 +71,8 @@ def fit_rating(
         Share of generated scenes.
     prompts : int
         How many prompts are answered to learn from.
-    hidden, steps, seed : int
-        Width of the rating, steps of its training, and what all that is drawn depends on.
+    hidden, seed : int
+        Width of the rating, and what all that is drawn depends on.
     progress : callable, optional
         Called with the prompts done and their number.
     """
@@ -92,7 +91,7 @@ def fit_rating(
         complete = Sam(config)
     state = {k: v for k, v in sam.state_dict().items() if not k.startswith("candidate_rating.")}
     complete.load_state_dict(state, strict=False)
-    _fit(complete, rated, steps, seed)
+    _fit(complete, rated, len(rated), seed)
     return complete.to(sam.pixel_mean.device).eval()
 
 
