@@ -22,6 +22,7 @@ from .data import Batch, Batches
 from .distributed import Group, own_device, training_group
 from .samples import Sample, read_folder
 from .step import step_losses
+from .validation import Validation
 from .whole import WholeImages
 
 Report = Callable[[dict[str, float]], None]
@@ -62,6 +63,7 @@ def train(
         If the data are unusable, or there is nothing to resume.
     """
     out.mkdir(parents=True, exist_ok=True)
+    validation = Validation(config, out)
     sets = [(read_folder(entry), entry.weight) for entry in config.data]
     torch.manual_seed(config.seed)
     chosen = own_device(torch.device(device))
@@ -84,6 +86,8 @@ def train(
                         report(row | {"left": left})
                 if (step + 1) % config.save_every == 0 or last:
                     run.save(out / "state.pt", step + 1)
+                if validation.due(step + 1):
+                    validation.look(cast("Sam", run.average.module), step + 1)
             if last:
                 break
     return run.finished()

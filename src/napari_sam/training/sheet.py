@@ -1,0 +1,111 @@
+"""A contact sheet: what a model makes of one click in each of some objects, beside the truth."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image, ImageDraw
+from scipy import ndimage
+
+from napari_sam.predict import Candidates, Predictor, Prompts
+from napari_sam.predict.drawing import filled
+from napari_sam.weights import LoadedModel
+
+from .evaluate import Folder, Scenes, candidate_ious, chosen_labels, deepest_point
+from .samples import Sample
+
+Mask = NDArray[np.bool_]
+Colour = tuple[int, int, int]
+TILE, CAPTION, COLUMNS = 168, 16, 6
+"""Side of a tile and height of the line below it, in pixels, and tiles in a row."""
+ROOM = 0.6
+"""Image shown around an object on all sides together, in shares of its longest side."""
+TRUTH: Colour = (255, 255, 255)
+COLOURS: tuple[Colour, ...] = ((86, 180, 233), (255, 176, 0), (232, 72, 155))
+
+
+def contact_sheet(
+    model: LoadedModel, annotated: Sequence[Folder | Scenes], *, limit: int = 2, seed: int = 0
+) -> Image.Image:
+    """Draw a tile for some objects of every image: truth in white, three candidates in colours.
+
+    The line below a tile gives each candidate's IoU in its colour, the suggested one with a star.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    annotated : sequence of Folder or Scenes
+    limit : int
+        Most objects an image, drawn at random.
+    seed : int
+        For the drawing.
+    """
+    predictor = Predictor(model)
+    tiles = []
+    for folder in annotated:
+        for number in range(len(folder)):
+            image, sample = folder[number]
+            embedding = predictor.embed(image)
+            rng = np.random.default_rng([seed, number])
+            for label in chosen_labels(sample.labels, limit, rng):
+                truth = sample.labels == label
+                candidates = predictor.predict(embedding, Prompts([deepest_point(truth)], [1]))
+                tiles.append(draw_tile(sample, truth, candidates))
+    return arranged(tiles)
+
+
+def arranged(tiles: Sequence[Image.Image]) -> Image.Image:
+    """Put tiles in rows on one sheet."""
+    rows = max(-(-len(tiles) // COLUMNS), 1)
+    step = (TILE + 4, TILE + CAPTION + 4)
+    sheet = Image.new("RGB", (COLUMNS * step[0], rows * step[1]))
+    for index, tile in enumerate(tiles):
+        sheet.paste(tile, (index % COLUMNS * step[0], index // COLUMNS * step[1]))
+    return sheet
+
+
+def draw_tile(sample: Sample, truth: Mask, candidates: Candidates) -> Image.Image:
+    """Draw an object's surroundings, the outlines and the IoUs."""
+    rows, cols = surroundings(truth)
+    canvas = enlarged(sample.image[:, rows, cols].transpose(1, 2, 0), Image.Resampling.BICUBIC)
+    masks = [item.full_mask(candidates.shape) for item in candidates.items]
+    for mask, colour in [*zip(masks, COLOURS, strict=False), (truth, TRUTH)]:
+        canvas[outline(mask[rows, cols])] = colour
+    tile = Image.new("RGB", (TILE, TILE + CAPTION))
+    tile.paste(Image.fromarray(canvas))
+    pen = ImageDraw.Draw(tile)
+    ious = candidate_ious(candidates, truth)
+    for index, (iou, colour) in enumerate(zip(ious, COLOURS, strict=False)):
+        text = f"{iou:.2f}{'*' if index == candidates.best else ''}"
+        pen.text((index * TILE // 3 + 4, TILE + 2), text, fill=colour)
+    return tile
+
+
+def surroundings(mask: Mask) -> tuple[slice, slice]:
+    """Return the rows and columns of a square around a mask, cut at the image's borders."""
+    box = filled(mask)
+    side = round(max(part.stop - part.start for part in box) * (1 + ROOM)) + 8
+    spans = []
+    for part, length in zip(box, mask.shape, strict=True):
+        first = max(min((part.start + part.stop - side) // 2, length - side), 0)
+        spans.append(slice(first, min(first + side, length)))
+    return spans[0], spans[1]
+
+
+def enlarged(pixels: NDArray[np.uint8], method: Image.Resampling) -> NDArray[np.uint8]:
+    """Resize to fit a tile, black beside it where the part is no square."""
+    zoom = TILE / max(pixels.shape[:2])
+    size = (max(round(pixels.shape[1] * zoom), 1), max(round(pixels.shape[0] * zoom), 1))
+    resized = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, method))
+    tile = np.zeros((TILE, TILE, *pixels.shape[2:]), np.uint8)
+    tile[: size[1], : size[0]] = resized
+    return tile
+
+
+def outline(mask: Mask) -> Mask:
+    """Return the enlarged mask's border, 2 pixels wide, inside it."""
+    inside = enlarged(mask.astype(np.uint8) * 255, Image.Resampling.BILINEAR) > 127
+    border: Mask = inside & ~ndimage.binary_erosion(inside, iterations=2, border_value=1)
+    return border

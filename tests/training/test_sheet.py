@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.predict import Predictor, Prompts
+from napari_sam.training.evaluate import Folder, candidate_ious
+from napari_sam.training.samples import Sample
+from napari_sam.training.sheet import (
+    CAPTION,
+    COLOURS,
+    COLUMNS,
+    TILE,
+    TRUTH,
+    contact_sheet,
+    draw_tile,
+    surroundings,
+)
+from napari_sam.weights import LoadedModel
+
+
+@pytest.fixture
+def sample() -> Sample:
+    labels = np.zeros((120, 160), np.int32)
+    labels[50:70, 90:110] = 1
+    return Sample("square", np.full((3, 120, 160), 90, np.uint8), (labels,), 22.0)
+
+
+def test_draw_tile_when_masks_differ_from_the_truth_then_every_outline_shows_and_truth_lies_on_top(
+    sample: Sample, discs_model: LoadedModel
+) -> None:
+    predictor = Predictor(discs_model)
+    embedding = predictor.embed(np.full((120, 160), 90, np.uint8))
+    candidates = predictor.predict(embedding, Prompts([(60.0, 100.0)], [1]))
+    tile = np.asarray(draw_tile(sample, sample.labels == 1, candidates))
+    assert tile.shape == (TILE + CAPTION, TILE, 3)
+    drawn = {tuple(colour) for colour in tile[:TILE].reshape(-1, 3).tolist()}
+    assert {TRUTH, (90, 90, 90)} <= drawn
+    assert set(COLOURS[:2]) <= drawn  # the third mask is larger than the tile
+    rows, cols = surroundings(sample.labels == 1)
+    zoom = TILE / (rows.stop - rows.start)
+    left, top = round((90 - cols.start) * zoom), round((50 - rows.start) * zoom)
+    assert (tile[top + 10, left - 1 : left + 2] == TRUTH).all(axis=1).any()
+    assert len(candidate_ious(candidates, sample.labels == 1)) == len(candidates)
+
+
+def test_surroundings_when_an_object_is_at_the_corner_then_the_square_stays_inside() -> None:
+    mask = np.zeros((100, 80), bool)
+    mask[95:, 70:] = True
+    rows, cols = surroundings(mask)
+    assert (rows.stop, cols.stop) == (100, 80)
+    assert rows.stop - rows.start == cols.stop - cols.start == 24
+
+
+def test_surroundings_when_an_object_fills_the_image_then_all_of_it_shows() -> None:
+    assert surroundings(np.ones((30, 50), bool)) == (slice(0, 30), slice(0, 50))
+
+
+def test_contact_sheet_when_sets_have_several_images_then_holds_a_tile_for_each_object(
+    data_folder: Path, discs_model: LoadedModel
+) -> None:
+    folder = Folder(data_folder / "dsb2018" / "images", (data_folder / "dsb2018" / "labels",))
+    sheet = contact_sheet(discs_model, [folder], limit=3)
+    assert sheet.size == (COLUMNS * (TILE + 4), 2 * (TILE + CAPTION + 4))
+    picture = np.asarray(sheet)
+    filled = [(picture[:TILE, i * (TILE + 4) : i * (TILE + 4) + TILE] > 0).any() for i in range(COLUMNS)]
+    assert all(filled)
