@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import numpy as np
@@ -7,6 +8,7 @@ import pytest
 import tifffile
 
 from napari_sam.cli import main
+from napari_sam.weights import LoadedModel, save_checkpoint
 
 CONFIG = """
 steps = {steps}
@@ -53,3 +55,57 @@ def test_train_when_there_is_nothing_to_resume_then_one_line_says_so(
     config.write_text(CONFIG.format(steps=1, folder=(data_folder / "dsb2018").as_posix()))
     assert main(["train", "--config", str(config), "--out", str(tmp_path / "run"), "--resume"]) == 1
     assert "nothing to resume" in capsys.readouterr().err
+
+
+def fine_tuning(data_folder: Path, out: Path, *more: str) -> list[str]:
+    start = data_folder.parent / "parity" / "sam_small.safetensors"
+    folder = data_folder / "dsb2018"
+    typed = ["train", "--init", str(start), "--images", str(folder / "images"), "--labels"]
+    return [*typed, str(folder / "labels"), "--out", str(out), "--device", "cpu", *more]
+
+
+def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_the_file_by_the_outcome(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "run"
+    folder = data_folder / "dsb2018"
+    more = ["--validation", str(folder / "images"), str(folder / "labels"), "--steps", "3", "--tune", "lora"]
+    status = main(fine_tuning(data_folder, out, *more))
+    printed = capsys.readouterr()
+    assert "learning from 2 images; held out: " in printed.out
+    assert [line.split()[0] for line in printed.out.splitlines()].count("before") == 2
+    told = json.loads((out / "comparison.json").read_text())
+    assert len(told["sets"]) == 2
+    worse = bool(told["worse"])
+    assert status == int(worse)
+    assert (out / "model-worse.safetensors").exists() is worse
+    assert (out / "model.safetensors").exists() is not worse
+    assert ("not recommended" in printed.err) is worse
+    assert main(fine_tuning(data_folder, out)) == 1
+    assert "holds an earlier run" in capsys.readouterr().err
+
+
+def test_train_when_a_small_model_is_asked_for_adapters_then_one_line_says_what_to_do(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], small: LoadedModel
+) -> None:
+    start = tmp_path / "small.safetensors"
+    save_checkpoint(start, small.sam)
+    typed = fine_tuning(data_folder, tmp_path / "run", "--steps", "1", "--tune", "lora")
+    typed[2] = str(start)
+    assert main(typed) == 1
+    assert "--tune" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "typed",
+    [
+        ["--init", "cell-tiny"],
+        ["--init", "cell-tiny", "--config", "a.toml"],
+        [],
+        ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--minutes", "1", "--steps", "2"],
+    ],
+)
+def test_train_when_arguments_make_no_sense_then_shows_the_usage(typed: list[str], tmp_path: Path) -> None:
+    with pytest.raises(SystemExit) as leaving:
+        main(["train", *typed, "--out", str(tmp_path / "run")])
+    assert leaving.value.code == 2
