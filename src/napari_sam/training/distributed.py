@@ -89,9 +89,13 @@ def training_group(device: torch.device) -> Iterator[Group]:
     if size == 1:
         yield Group()
         return
+    if dist.is_initialized():  # the caller has joined, and leaves
+        yield Group(dist.get_rank(), size)
+        return
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Group(dist.get_rank(), size)
+        dist.barrier()
     finally:
         dist.destroy_process_group()
 
