@@ -218,6 +218,7 @@ def test_finish_when_the_model_is_worse_then_its_file_says_so(
     assert told["worse"] is worse is comparison.worse
     assert told["sets"][HELD_OUT]["before"]["point"] == best
     assert told["settings"]["held_out"] == ["0"]
+    assert (tmp_path / "run" / "held-out.png").is_file()
 
 
 def test_measure_when_the_held_out_images_show_no_object_then_says_so(data: DataConfig) -> None:

@@ -92,6 +92,8 @@ def training_group(device: torch.device) -> Iterator[Group]:
     if dist.is_initialized():  # the caller has joined, and leaves
         yield Group(dist.get_rank(), size)
         return
+    if device.type == "cuda":
+        torch.cuda.set_device(device)
     dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Group(dist.get_rank(), size)

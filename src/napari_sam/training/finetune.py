@@ -19,6 +19,7 @@ from .evaluate import Folder, evaluate
 from .loop import train
 from .report import MEASURES, Report
 from .samples import paired_levels
+from .sheet import contact_sheet
 
 Progress = Callable[[int, int], None]
 HELD_OUT = "held-out images"
@@ -239,7 +240,7 @@ def finish(
     """Write the new weights, measure them as they were written, and name the file by the outcome.
 
     `out` receives ``model.safetensors``, or ``model-worse.safetensors`` if the model became worse on
-    the held-out images, and ``comparison.json``.
+    the held-out images, ``comparison.json``, and the contact sheet ``held-out.png``.
 
     Parameters
     ----------
@@ -263,7 +264,9 @@ def finish(
     path = out / "model-worse.safetensors"  # until it is known not to be
     told = {"name": out.name, "init": str(task.config.init), "tune": task.config.tune, "steps": str(steps)}
     save_checkpoint(path, sam.cpu(), told)
-    comparison = Comparison(before, task.measure(replace(load_model(path, device), name=out.name)))
+    written = replace(load_model(path, device), name=out.name)
+    comparison = Comparison(before, task.measure(written))
+    contact_sheet(written, [task.held_out], limit=6, seed=task.config.seed).save(out / "held-out.png")
     if not comparison.worse:
         path = path.replace(out / "model.safetensors")
     settings = asdict(task.config) | {"steps": steps, "held_out": task.held_out.stems}

@@ -196,7 +196,7 @@ class Run:
         """
         if not path.is_file():
             raise DataError(f"{path} does not exist, so there is nothing to resume; start without --resume.")
-        state = torch.load(path, weights_only=True)
+        state = torch.load(path, map_location="cpu", weights_only=True)
         try:
             self.sam.load_state_dict(state["sam"])
             self.average.load_state_dict(state["average"])
