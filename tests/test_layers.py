@@ -48,7 +48,7 @@ FLOORS = {
     "model": {"model", "errors"},
     "weights": {"weights", "model", "errors"},
     "predict": {"predict", "weights", "model", "errors"},
-    "session": {"session", "predict", "weights", "model", "errors"},
+    "session": {"session", "settings", "predict", "weights", "model", "errors"},
 }
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,12 +17,13 @@ IMAGE = np.zeros((120, 160), np.uint8)
 
 @pytest.fixture
 def make_annotator(
-    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> Iterator[Callable[..., AnnotatorWidget]]:
     """Return a function that opens a viewer on an image, with the dock, started and ready.
 
     Every model name loads the network with a known answer.
     """
+    monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path / "config"))
     monkeypatch.setattr(weights, "load_model", lambda *_, **__: discs)
     opened: list[AnnotatorWidget] = []
 

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from napari_sam.widgets.outlines import PIECES, VERTICES, outlines
+from napari_sam.widgets.outlines import DASHES, PIECES, VERTICES, dashes, outlines, runs
 
 
 def disc(side: int, radius: float) -> np.ndarray:
@@ -56,3 +56,39 @@ def test_outlines_of_a_ragged_mask_then_stay_few() -> None:
 @pytest.mark.parametrize("shape", [(0, 0), (3, 3)])
 def test_outlines_of_an_empty_mask_then_are_none(shape: tuple[int, int]) -> None:
     assert outlines(np.zeros(shape, bool), (0, 0)) == []
+
+
+def test_dashes_then_lie_on_the_outline_with_even_gaps() -> None:
+    (path,) = outlines(disc(220, 100), (0, 0))
+    pieces = dashes(path, 10, 5)
+    lengths = np.hypot(*(pieces[:, 1] - pieces[:, 0]).T)
+    gaps = np.hypot(*(pieces[1:, 0] - pieces[:-1, 1]).T)
+    assert np.allclose(lengths, 10, atol=0.5)
+    assert np.allclose(gaps, 5, atol=0.5)
+    assert np.allclose(np.hypot(*(pieces.reshape(-1, 2) - 110).T), 100, atol=1)
+    assert len(dashes(path, 0.01, 0.01)) == DASHES
+    assert len(dashes(path, 1e4, 1e4)) == 3
+
+
+def test_without_gaps_then_the_outline_stays_whole() -> None:
+    (path,) = outlines(disc(30, 10), (0, 0))
+    pieces = dashes(path, 1, 0)
+    assert np.array_equal(pieces[:, 0], path[:-1])
+    assert np.array_equal(pieces[:, 1], path[1:])
+
+
+@pytest.mark.parametrize("side", [40, 700])
+def test_runs_of_a_mask_then_fill_it(side: int) -> None:
+    mask = disc(side, side / 3) & ~disc(side, side / 9)
+    lines, height = runs(mask, (5, 7))
+    filled = np.zeros_like(mask)
+    for (row, start), (_, end) in lines - (5, 7):
+        top = round(row - (height - 1) / 2)
+        filled[top : top + height, round(start + 0.5) : round(end + 0.5)] = True
+    assert (filled & mask).sum() / (filled | mask).sum() > 0.98
+    assert len(lines) <= 2 * 256
+    assert (height == 1) == (side == 40)
+
+
+def test_runs_of_an_empty_mask_then_are_none() -> None:
+    assert runs(np.zeros((0, 0), bool), (0, 0))[0].shape == (0, 2, 2)

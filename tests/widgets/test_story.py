@@ -77,7 +77,7 @@ def test_a_click_shows_three_candidates_and_the_second_becomes_a_label_that_can_
     assert len(proposal.candidates) == 3
     assert len(annotation.view.outlines.data) > 0
     captions = annotation.view.captions.features["caption"].tolist()[-3:]  # the ones before are shadows
-    assert [text.split()[:2] for text in captions] == [["1", "small"], ["2", "medium"], ["3", "large"]]
+    assert [text.split()[:2] for text in captions] == [["1", "part"], ["2", "cell"], ["3", "cluster"]]
     assert all(
         button.isEnabled() and not button.icon().isNull() for button in widget.panel.thumbnails.buttons
     )

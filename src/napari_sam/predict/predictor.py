@@ -164,9 +164,9 @@ class Predictor:
     ) -> Candidates:
         """Answer prompts one after another, each with the logits of the best mask before it.
 
-        First the box and the given mask, or else the first positive point; then the (other) points,
-        in their order. This is how the network was trained (paper, appendix A), and a pure function of
-        the prompts. The last step gives three masks or one as ``multimask="auto"`` does.
+        First the box, or else the first positive point, with the given mask if there is one; then the
+        (other) points, in their order. This is how the network was trained (paper, appendix A), and a
+        pure function of the prompts. The last step gives three masks or one as ``multimask="auto"`` does.
 
         Parameters
         ----------
@@ -250,7 +250,7 @@ class Predictor:
 def _steps(prompts: Prompts) -> list[list[int]]:
     """Return which points take part in each step of a sequence; at least one step."""
     order = list(range(len(prompts.positions)))
-    if prompts.box is not None or prompts.mask is not None:
+    if prompts.box is not None or not order:
         return [order[:count] for count in range(len(order) + 1)]
     first = int(np.argmax(prompts.labels))
     order = [first, *[i for i in order if i != first]]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -15,9 +15,11 @@ from qtpy.QtCore import QTimer
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.image import to_rgb
+from napari_sam.predict.prompts import MaskPrompt
 from napari_sam.session import AnnotationSession, Plane, Proposal
 
 from .candidate_view import CandidateView
+from .choosing import Chooser
 from .label_writer import LabelWriter
 from .planes import alignment, image_shape, plane_under_sliders, read_plane
 from .prompt_layers import PromptLayers
@@ -97,8 +99,12 @@ class Annotation:
         self.writer = LabelWriter(self.session, labels)
         self.view = CandidateView(viewer, image)
         self.prompts = PromptLayers(viewer, image)
+        self.chooser = Chooser(viewer, self.view)
+        self._refined: MaskPrompt | None = None
+        self._reopened: int | None = None
         self._bind_keys()
-        self.session.proposed.connect(self.view.show)
+        self.session.proposed.connect(self.chooser.show)
+        self.chooser.taken.connect(self._commit)
         self.prompts.changed.connect(self._ask)
         viewer.dims.events.point.connect(self._moved)
         viewer.layers.events.removed.connect(self._layer_removed)
@@ -137,7 +143,9 @@ class Annotation:
         self._image.events.data.disconnect(self._image_changed)
         self._jobs.failed.disconnect(self._job_failed)
         self.prompts.changed.disconnect(self._ask)
-        self.session.proposed.disconnect(self.view.show)
+        self.session.proposed.disconnect(self.chooser.show)
+        self.chooser.taken.disconnect(self._commit)
+        self.chooser.close()
         self.session.close()
         self.writer.close()
         self.prompts.close()
@@ -151,6 +159,7 @@ class Annotation:
         self.prompts.bind("Escape", self.clear)
         self.prompts.bind("Control-Z", self.undo)
         self.prompts.bind("Control-Shift-Z", self.redo)
+        self.prompts.bind("R", self.reopen)
         self.prompts.bind("N", self.swap_polarity)
         self.prompts.bind("P", self.prompts.use_points)
         self.prompts.bind("B", self.prompts.use_boxes)
@@ -159,24 +168,56 @@ class Annotation:
         """Let the next clicks be of the other kind."""
         self.prompts.positive = not self.prompts.positive
 
-    def commit(self, choice: int | None = None) -> None:
-        """Commit one candidate, or the suggested one of each object that has a box."""
+    def commit(self, number: int | None = None) -> None:
+        """Commit the candidate with a number, from 0, or the marked one; of several objects, each."""
+        index = self.chooser.index if number is None else self.chooser.numbered(number)
+        if number is not None and index is None and self.session.proposals:
+            self.failed.emit(f"There is no candidate {number + 1}; choose one that is shown.")
+            return
+        self._commit(index)
+
+    def _commit(self, index: int | None) -> None:
+        """Commit the candidate of an index, or the suggested one of each object."""
+        offer = self.chooser.offer
         try:
             self.writer.check_room(self.session.next_id + len(self.session.proposals))
-            step = self.session.commit(choice)
+            step = self.session.commit(index)
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
+        if offer is not None and index is not None:
+            self.chooser.learn(offer, index)
         self._jobs.cancel()  # an answer to newer prompts, which go as well
-        self.prompts.clear()
+        self._drop_prompts()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         self.said.emit(f"Committed {made}. {len(self.session.objects)} so far.")
+
+    def reopen(self) -> None:
+        """Take back the last commit and offer its choice again; further points refine what was chosen."""
+        last = self.session.objects[-1:]
+        if not last or last[0].plane != self._plane or not self.session.ready:
+            self.failed.emit("There is no commit to reopen on this plane; go to the plane of the last one.")
+            return
+        self._jobs.cancel()
+        self._drop_prompts()
+        self.session.propose(())
+        step = self.session.undo()
+        if len(step) == 1 and isinstance(step[0].prompts.mask, MaskPrompt):
+            self._refined = step[0].prompts.mask
+        self._reopened = step[0].choice if len(step) == 1 else None
+        self.prompts.put([each.prompts for each in step], self._plane)
+        self._ask()
+        self.said.emit(f"Reopened {counted(len(step))}: choose again, or refine with points.")
+
+    def _drop_prompts(self) -> None:
+        self._refined = self._reopened = None
+        self.prompts.clear()
 
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
         if self.session.ready:
             self._jobs.cancel()
-        self.prompts.clear()
+        self._drop_prompts()
         self.session.propose(())
 
     def undo(self) -> None:
@@ -222,7 +263,7 @@ class Annotation:
         if not self.session.ready:
             return
         try:
-            prompts = self.prompts.read(self._plane)
+            prompts = self._with_mask(self.prompts.read(self._plane))
         except NapariSamError as error:
             self._jobs.cancel()
             self.session.propose(())
@@ -232,16 +273,36 @@ class Annotation:
             self._jobs.cancel()
             self.session.propose(())
         elif self._seconds * len(prompts) < BLINK:
-            self._jobs.run_here(lambda: self._answer(prompts), self.session.propose)
+            self._jobs.run_here(lambda: self._answer(prompts), self._propose)
         else:
-            self._jobs.run("Segmenting", lambda _: self._answer(prompts), self.session.propose)
+            self._jobs.run("Segmenting", lambda _: self._answer(prompts), self._propose)
+
+    def _with_mask(self, prompts: list[Prompts]) -> list[Prompts]:
+        """Add the mask that the person marked before they went on pointing."""
+        self._refined = self.chooser.refining or self._refined
+        if len(prompts) != 1 or not len(prompts[0].positions):
+            self._refined = None
+        return [replace(each, mask=self._refined) for each in prompts]
+
+    def _propose(self, proposals: tuple[Proposal, ...]) -> None:
+        self.session.propose(proposals)
+        reopened, self._reopened = self._reopened, None
+        if reopened is not None:
+            self.chooser.mark(reopened)
 
     def _answer(self, prompts: Sequence[Prompts]) -> tuple[Proposal, ...]:
         """Answer prompts, and note how long one object takes on this machine."""
         began = perf_counter()
         proposals = self.session.answer(prompts)
         self._seconds = (perf_counter() - began) / len(prompts)
-        return proposals
+        if len(proposals) == 1:
+            return proposals
+        return tuple(self._preferred(each) for each in proposals)
+
+    def _preferred(self, proposal: Proposal) -> Proposal:
+        """Return a proposal with this person's suggestion in place of the model's."""
+        suggested = self.chooser.suggested(proposal).suggested
+        return replace(proposal, candidates=replace(proposal.candidates, best=suggested))
 
     def _job_failed(self, _: str) -> None:
         """Drop what is not true any more; without an embedding there is nothing to annotate on."""

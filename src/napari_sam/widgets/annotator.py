@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
+from dataclasses import asdict
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
 
 from napari_sam.errors import NapariSamError
+from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Job, Jobs
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
@@ -18,6 +22,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer
 
     from napari_sam.predict import Predictor
+    from napari_sam.session.preference import Preference
     from napari_sam.weights import ModelEntry
 
     from .annotation import Annotation
@@ -40,6 +45,8 @@ class AnnotatorWidget(QWidget):
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
         self._viewer = napari_viewer
+        self._file = config_folder() / "annotator.json"
+        self._settings = read_settings(self._file)
         self._predictors: dict[tuple[str, str], Predictor] = {}
         self.annotation: Annotation | None = None
         self.panel = Panel(self)
@@ -47,6 +54,7 @@ class AnnotatorWidget(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.panel)
+        self._restore()
         self._connect()
         self.panel.set_choices(self.panel.model, [DEFAULT_MODEL])
         self.panel.set_pending(0)
@@ -65,6 +73,9 @@ class AnnotatorWidget(QWidget):
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
         panel.model.activated.connect(self._model_chosen)
+        panel.hint_closed.connect(self._close_hint)
+        panel.keys_folded.connect(lambda shown: self._remember(keys=shown))
+        panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
         jobs.started.connect(panel.show_job)
         jobs.progressed.connect(panel.show_progress)
         jobs.idle.connect(panel.hide_job)
@@ -72,6 +83,24 @@ class AnnotatorWidget(QWidget):
         jobs.failed.connect(self._fail)
         for event in self._layer_events():
             event.connect(self.reset_choices)
+
+    def _restore(self) -> None:
+        """Look as the last time."""
+        panel, settings = self.panel, self._settings
+        panel.device.setCurrentText(str(settings.get("device", "")))  # an unknown name changes nothing
+        panel.hint.setVisible(bool(settings.get("hint", True)))
+        if not settings.get("keys", True):
+            panel.keys.collapse(animate=False)
+        panel.set_learned(0, "")
+
+    def _remember(self, **values: Any) -> None:
+        self._settings = {**self._settings, **values}
+        with suppress(OSError):  # then it is remembered while the window is open
+            write_settings(self._file, self._settings)
+
+    def _close_hint(self) -> None:
+        self.panel.hint.setVisible(False)
+        self._remember(hint=False)
 
     def _layer_events(self) -> tuple[Any, ...]:
         events = self._viewer.layers.events
@@ -121,6 +150,7 @@ class AnnotatorWidget(QWidget):
         except NapariSamError as error:
             self._fail(str(error))
             return
+        self._remember(model=model, device=device)
         self._attach(annotation)
 
     def _chosen(self, combo: QComboBox, nothing: str) -> Any:
@@ -134,6 +164,9 @@ class AnnotatorWidget(QWidget):
         annotation.stopped.connect(self.stop)
         annotation.session.proposed.connect(self._show_proposals)
         annotation.prompts.polarity_changed.connect(self._show_polarity)
+        annotation.chooser.marked.connect(self._show_mark)
+        annotation.chooser.learned.connect(self._show_learned)
+        self._show_learned(annotation.chooser.preference)
         self.panel.set_running(True)
         self.panel.set_pending(0)
 
@@ -148,6 +181,8 @@ class AnnotatorWidget(QWidget):
         annotation.stopped.disconnect(self.stop)
         annotation.session.proposed.disconnect(self._show_proposals)
         annotation.prompts.polarity_changed.disconnect(self._show_polarity)
+        annotation.chooser.marked.disconnect(self._show_mark)
+        annotation.chooser.learned.disconnect(self._show_learned)
         annotation.close()
         self.panel.set_running(False)
         self.panel.set_pending(0)
@@ -180,15 +215,17 @@ class AnnotatorWidget(QWidget):
 
     def _show_models(self, entries: tuple[ModelEntry, ...]) -> None:
         combo = self.panel.model
-        chosen = combo.currentData() or DEFAULT_MODEL
+        chosen = combo.currentData() or str(self._settings.get("model", DEFAULT_MODEL))
         combo.clear()
         for entry in entries:
             combo.addItem(entry.name + _note(entry), entry.name)
             combo.setItemData(
                 combo.count() - 1, f"{entry.title}; {entry.licence}", role=3
             )  # Qt's tooltip role
+        if combo.findData(chosen) < 0 and Path(chosen).is_file():
+            combo.insertItem(0, Path(chosen).name, chosen)
         combo.addItem(FROM_FILE, None)
-        combo.setCurrentIndex(max(combo.findData(chosen), 0))
+        combo.setCurrentIndex(max(combo.findData(chosen), combo.findData(DEFAULT_MODEL)))
 
     def _model_chosen(self, index: int) -> None:
         combo = self.panel.model
@@ -196,19 +233,29 @@ class AnnotatorWidget(QWidget):
             return
         path, _ = QFileDialog.getOpenFileName(self, "Weights", "", "Weights (*.pth *.pt *.safetensors)")
         if path:
-            combo.insertItem(0, path.rsplit("/", 1)[-1], path)
+            combo.insertItem(0, Path(path).name, path)
         combo.setCurrentIndex(0)
 
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
         self.panel.set_pending(len(proposals))
-        picture = None if self.annotation is None else self.annotation.picture
-        if len(proposals) == 1 and picture is not None:
-            self.panel.thumbnails.show_candidates(proposals[0].candidates, picture)
+        annotation = self.annotation
+        if annotation is not None and annotation.picture is not None and annotation.chooser.offer is not None:
+            self.panel.thumbnails.show_offer(annotation.chooser.offer, annotation.picture)
             self.panel.say("")
             return
         self.panel.thumbnails.clear()
         if len(proposals) > 1:
             self.panel.say(f"{len(proposals)} boxes: Enter commits one cell for each, Esc drops them.")
+
+    def _show_mark(self, index: int) -> None:
+        if self.annotation is not None and self.annotation.chooser.offer is not None:
+            self.panel.thumbnails.mark(self.annotation.chooser.offer, index)
+
+    def _show_learned(self, preference: Preference) -> None:
+        weights = "".join(f"<br>{name}: {value:.2f}" for name, value in asdict(preference).items())
+        self.panel.set_learned(preference.choices, f"Weights of the suggestion, from your choices:{weights}")
+        if preference.choices:
+            self._close_hint()
 
     def _use_tool(self, tool: str) -> None:
         if self.annotation is not None:

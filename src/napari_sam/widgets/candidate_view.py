@@ -1,4 +1,4 @@
-"""Candidates on the image: an outline in its own colour each, with number, size and predicted IoU."""
+"""Candidates on the image: an outline in its own colour and line style each, with number, name and IoU."""
 
 from __future__ import annotations
 
@@ -8,49 +8,52 @@ import numpy as np
 from napari.layers.utils.color_encoding import DirectColorEncoding
 from napari.utils.colormaps.standardize_color import transform_color
 
-from .outlines import outlines
+from .outlines import dashes, outlines, runs
 from .planes import alignment, camera_of, image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Points, Vectors
+    from napari.layers import Image, Layer, Points, Vectors
     from numpy.typing import NDArray
 
-    from napari_sam.predict import Candidates
+    from napari_sam.predict import Candidate
     from napari_sam.session import Plane, Proposal
+    from napari_sam.session.offer import Offer
 
-COLOURS = ("#56b4e9", "#ffb000", "#e8489b")
-"""Told apart by people with any colour vision."""
-SIZES = {1: ("refined",), 2: ("small", "large"), 3: ("small", "medium", "large")}
+COLOURS = ("#56b4e9", "#e69f00", "#cc79a7")
+"""Sky blue, orange and reddish purple of Okabe and Ito: told apart with any colour vision."""
+STYLES = ((1.0, 0.0), (10.0, 5.0), (3.0, 4.0))
+"""Solid, dashed, dotted: pixels of the screen that are drawn, and left out."""
 LINE, GAP, WORDS, WIDTH = 18, 8, 120, 2.5
 """A caption's height, its distance and width, and an outline's width: pixels of the screen."""
 SHADOW = ((-1, -1), (-1, 1), (1, -1), (1, 1))
 """Where captions are drawn dark first, so that they can be read on bright cells and labels too."""
 SHADE = "#101014"
-
-Line = tuple["NDArray[np.float64]", str]
-"""A closed path and its colour."""
-
-
-def size_names(candidates: Candidates) -> list[str]:
-    """Return a name by size for each candidate, in their order."""
-    names = SIZES.get(len(candidates), ())
-    order = np.argsort([item.area for item in candidates.items], kind="stable")
-    named = dict(zip(order.tolist(), names, strict=False))
-    return [named.get(index, "") for index in range(len(candidates))]
+FILLED = 0.35
+"""Opacity of the candidate that is filled."""
 
 
-def caption(candidates: Candidates, index: int) -> str:
-    """Return what is written beside a candidate, such as "2 medium 0.87"."""
-    suggested = " *" if index == candidates.best and len(candidates) > 1 else ""
-    iou = candidates.items[index].iou_prediction
-    return f"{index + 1} {size_names(candidates)[index]} {min(max(iou, 0), 1):.2f}{suggested}"
+def caption(offer: Offer, number: int, marked: int) -> str:
+    """Return what is written beside a candidate, such as "2 cell 0.87 *".
+
+    Parameters
+    ----------
+    offer : Offer
+    number : int
+        Its place among the shown ones, from 0.
+    marked : int
+        The index that Enter takes; it gets the star.
+    """
+    index = offer.shown[number]
+    star = " *" if index == marked and len(offer.shown) > 1 else ""
+    iou = min(max(offer.candidates.items[index].iou_prediction, 0), 1)
+    return f"{number + 1} {offer.names[number]} {iou:.2f}{star}"
 
 
 class CandidateView:
-    """A Vectors layer with the outlines of what a session proposes, and a Points layer with their captions.
+    """Two Vectors layers with the filling and the outlines of what is offered, and a Points layer with names.
 
     Segments of a Vectors layer are drawn ten times as fast as paths of a Shapes layer.
 
@@ -62,14 +65,22 @@ class CandidateView:
     """
 
     def __init__(self, viewer: ViewerModel, image: Image) -> None:
-        self._viewer = viewer
+        self._viewer, self._image = viewer, image
         self._camera = camera_of(viewer)
-        self._drawn: Sequence[Proposal] = ()
+        self._offer: Offer | None = None
+        self._marked = 0
+        self._plane: Plane = ()
+        self._paths: list[tuple[NDArray[np.float64], int]] = []
+        self._filled: int | None = None
         self._shape = image_shape(image)[-2:]
         aligned = alignment(image, viewer.dims)
-        self.outlines: Vectors = viewer.add_vectors(
-            np.zeros((0, 2, image.ndim)), ndim=image.ndim, name="Candidates", vector_style="line", **aligned
+        self.filling, self.outlines = (
+            viewer.add_vectors(
+                np.zeros((0, 2, image.ndim)), ndim=image.ndim, name=name, vector_style="line", **aligned
+            )
+            for name in ("Candidate filling", "Candidates")
         )
+        self.filling.opacity = FILLED
         colours = DirectColorEncoding(feature="colour", fallback="white")
         self.captions: Points = viewer.add_points(
             np.zeros((0, image.ndim)),
@@ -86,9 +97,14 @@ class CandidateView:
         self._camera.events.zoom.connect(self._zoomed)
 
     @property
-    def layers(self) -> tuple[Vectors, Points]:
-        """The two layers."""
-        return self.outlines, self.captions
+    def layers(self) -> tuple[Layer, ...]:
+        """The three layers, from the lowest to the highest."""
+        return self.filling, self.outlines, self.captions
+
+    @property
+    def filled(self) -> int | None:
+        """The index of the candidate that is filled, None for none."""
+        return self._filled
 
     def close(self) -> None:
         """Stop listening and take the layers away."""
@@ -97,43 +113,102 @@ class CandidateView:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
-    def show(self, proposals: Sequence[Proposal]) -> None:
-        """Draw all candidates of one proposal, or the suggested ones of several."""
-        self._drawn = proposals
-        drawn = _one(proposals[0]) if len(proposals) == 1 else _many(proposals)
-        plane = proposals[0].plane if proposals else ()
-        segments = [(_segments(path, plane, self.outlines.ndim), colour) for path, colour in drawn]
-        self._set(
-            self.outlines, np.concatenate([np.zeros((0, 2, self.outlines.ndim)), *[s for s, _ in segments]])
-        )
-        if segments:
-            rgba = [np.tile(transform_color(colour), (len(part), 1)) for part, colour in segments]
-            self.outlines.edge_color = np.concatenate(rgba)
+    def show(self, offer: Offer, plane: Plane) -> None:
+        """Draw what is offered, the suggested candidate on top; it is the marked one."""
+        self._offer, self._plane, self._marked = offer, plane, offer.suggested
+        items = offer.candidates.items
+        order = sorted(range(len(offer.shown)), key=lambda number: offer.shown[number] == offer.suggested)
+        self._paths = [(path, number) for number in order for path in _traced(items[offer.shown[number]])]
+        self._redraw()
+
+    def show_many(self, proposals: Sequence[Proposal]) -> None:
+        """Draw the suggested outline of every object, without names; none of them clears the view."""
+        self._offer, self._plane = None, proposals[0].plane if proposals else ()
+        self._paths = [(path, 0) for each in proposals for path in _traced(each.chosen(None))]
+        self._redraw()
+
+    def mark(self, index: int) -> None:
+        """Give the star to another candidate."""
+        self._marked = index
         self._write_captions()
+
+    def fill(self, index: int | None) -> None:
+        """Fill one of the candidates in its colour, or none."""
+        if index == self._filled:
+            return
+        self._filled = index
+        vectors, height = np.zeros((0, 2, self.filling.ndim)), 1
+        if self._offer is not None and index is not None:
+            item = self._offer.candidates.items[index]
+            lines, height = runs(item.mask, item.origin)
+            vectors = self._vectors(lines)
+        self._set(self.filling, vectors)
+        if self._offer is not None and len(vectors):
+            self.filling.edge_width = height
+            self.filling.edge_color = COLOURS[self._offer.shown.index(index) % len(COLOURS)]
+
+    def _redraw(self) -> None:
+        self.fill(None)
+        self._draw_outlines()
+        self._write_captions()
+
+    def _draw_outlines(self) -> None:
+        """Draw the paths in their styles, which have one size on the screen."""
+        parts, colours = [np.zeros((0, 2, self.outlines.ndim))], [np.zeros((0, 4))]
+        for path, number in self._paths:
+            on, off = np.multiply(STYLES[number % len(STYLES)], self._pixel)
+            parts.append(self._vectors(dashes(path, on, off)))
+            colours.append(np.tile(transform_color(COLOURS[number % len(COLOURS)]), (len(parts[-1]), 1)))
+        self._set(self.outlines, np.concatenate(parts))
+        if self._paths:
+            self.outlines.edge_color = np.concatenate(colours)
+
+    def _vectors(self, lines: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Return (N, 2, 2) starts and ends in the plane as (N, 2, ndim) starts and ways."""
+        vectors = np.zeros((len(lines), 2, self.outlines.ndim))
+        vectors[:, 0, :-2] = self._plane
+        vectors[:, 0, -2:] = lines[:, 0]
+        vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
+        return vectors
 
     def _write_captions(self) -> None:
         """Write the captions of one object's candidates in lines beside it, where there is room."""
-        if len(self._drawn) != 1:
+        if self._offer is None:
             self._set(self.captions, np.zeros((0, self.captions.ndim)))
             return
-        candidates, plane = self._drawn[0].candidates, self._drawn[0].plane
-        boxes = np.array([item.bbox for item in candidates.items if item.mask.size] or [(0, 0, 0, 0)])
-        left_room, right_room = boxes[:, 1].min(), self._shape[1] - boxes[:, 3].max()
-        right = right_room >= min(left_room, WORDS * self._pixel)
-        col = boxes[:, 3].max() + GAP * self._pixel if right else boxes[:, 1].min() - GAP * self._pixel
-        rows = boxes[:, 0].min() + (np.arange(len(candidates)) + 0.5) * LINE * self._pixel
-        places = np.zeros((len(candidates), self.captions.ndim))
-        places[:, :-2], places[:, -2], places[:, -1] = plane, rows, col
+        count = len(self._offer.shown)
+        (row, col), right = self._corner(self._offer)
+        places = np.zeros((count, self.captions.ndim))
+        places[:, :-2], places[:, -1] = self._plane, col
+        places[:, -2] = row + (np.arange(count) + 0.5) * LINE * self._pixel
         shadows = [places + self._shift(step) for step in SHADOW]
         self._set(self.captions, np.concatenate([*shadows, places]))
         self.captions.features = {
-            "caption": [caption(candidates, i) for i in range(len(rows))] * (len(SHADOW) + 1),
-            "colour": [SHADE] * len(SHADOW) * len(rows) + list(COLOURS[: len(rows)]),
+            "caption": [caption(self._offer, i, self._marked) for i in range(count)] * (len(SHADOW) + 1),
+            "colour": [SHADE] * len(SHADOW) * count + list(COLOURS[:count]),
         }
         self.captions.text.anchor = "upper_left" if right else "upper_right"
 
+    def _corner(self, offer: Offer) -> tuple[tuple[float, float], bool]:
+        """Return where captions begin, and whether they go on to the right; always within the view."""
+        items = [offer.candidates.items[index] for index in offer.shown]
+        boxes = np.array([item.bbox for item in items if item.mask.size] or [(0, 0, 0, 0)])
+        (top, left), (bottom, end) = self._view()
+        words, gap = WORDS * self._pixel, GAP * self._pixel
+        before, after = boxes[:, 1].min() - gap, boxes[:, 3].max() + gap
+        right = end - after >= min(before - left, words)
+        col = min(after, max(end - words, left)) if right else max(before, min(left + words, end))
+        lines = len(items) * LINE * self._pixel
+        return (max(min(boxes[:, 0].min(), bottom - lines), top), col), right
+
+    def _view(self) -> NDArray[np.float64]:
+        """Return the first and last row and column that are seen, (2, 2); all, before anything is seen."""
+        factors = np.asarray(self._image.downsample_factors, float)[self._image.data_level, -2:]
+        seen = np.clip(np.asarray(self._image.corner_pixels)[:, -2:] * factors, 0, self._shape)
+        return seen if (seen[1] > seen[0]).all() else np.array([(0, 0), self._shape], float)
+
     def _set(self, layer: Points | Vectors, data: NDArray[np.float64]) -> None:
-        """Give one of the two layers other data, but spare the viewer: its axes stay the image's."""
+        """Give one of the layers other data, but spare the viewer: its axes stay the image's."""
         with layer.events.data.blocker():
             layer.data = data
 
@@ -151,31 +226,9 @@ class CandidateView:
     def _zoomed(self) -> None:
         """Keep lines and distances of one size on the screen."""
         self.outlines.edge_width = WIDTH * self._pixel
+        self._draw_outlines()
         self._write_captions()
 
 
-def _segments(path: NDArray[np.float64], plane: Plane, ndim: int) -> NDArray[np.float64]:
-    """Return a path as (N, 2, ndim) vectors: starts and ways to the next vertex."""
-    vectors = np.zeros((len(path) - 1, 2, ndim))
-    vectors[:, 0, : ndim - 2] = plane
-    vectors[:, 0, -2:] = path[:-1]
-    vectors[:, 1, -2:] = np.diff(path, axis=0)
-    return vectors
-
-
-def _one(proposal: Proposal) -> list[Line]:
-    """Return the outlines of one object's candidates, the suggested one last and so on top."""
-    candidates = proposal.candidates
-    order = [i for i in range(len(candidates)) if i != candidates.best] + [candidates.best]
-    items = candidates.items
-    return [(path, COLOURS[i]) for i in order for path in outlines(items[i].mask, items[i].origin)]
-
-
-def _many(proposals: Sequence[Proposal]) -> list[Line]:
-    """Return the suggested outline of every object."""
-    suggested = [proposal.chosen(None) for proposal in proposals]
-    return [
-        (path, COLOURS[number % len(COLOURS)])
-        for number, item in enumerate(suggested)
-        for path in outlines(item.mask, item.origin)
-    ]
+def _traced(item: Candidate) -> list[NDArray[np.float64]]:
+    return outlines(item.mask, item.origin)

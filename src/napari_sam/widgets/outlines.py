@@ -1,4 +1,4 @@
-"""Masks as outlines of few vertices."""
+"""Masks as outlines of few vertices, in dashes, and as runs of their rows."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ VERTICES = 160
 """About as many for one mask: drawing costs as much as computing the mask at some hundreds."""
 SIDE = 256
 """Larger masks are shrunk to this before they are traced, which is a matter of their area."""
+DASHES = 300
+"""At most as many dashes of one outline."""
 PIECES = 20
 """At most as many outlines of one mask, the longest: more would be specks."""
 
@@ -42,6 +44,54 @@ def outlines(mask: NDArray[np.bool_], origin: tuple[int, int]) -> list[NDArray[n
     # vertices count blocks, of which the first one is padding
     corner = np.array(origin) + (block - 1) / 2 - block
     return [np.concatenate([contour, contour[:1]]) * block + corner for contour in thinned]
+
+
+def dashes(path: NDArray[np.float64], on: float, off: float) -> NDArray[np.float64]:
+    """Return an outline's segments, or short straight pieces of it with gaps between them.
+
+    Parameters
+    ----------
+    path : (N, 2) float64
+    on, off : float
+        Lengths of a piece and of a gap; no gap keeps the segments.
+
+    Returns
+    -------
+    (D, 2, 2) float64
+        Starts and ends, each (row, col).
+    """
+    if not off:
+        return np.stack([path[:-1], path[1:]], axis=1)
+    along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
+    count = int(np.clip(along[-1] / (on + off), 3, DASHES))
+    starts = np.arange(count) * along[-1] / count
+    places = np.stack([starts, starts + along[-1] / count * on / (on + off)], axis=1)
+    return np.stack([np.interp(places, along, path[:, axis]) for axis in range(2)], axis=2)
+
+
+def runs(mask: NDArray[np.bool_], origin: tuple[int, int]) -> tuple[NDArray[np.float64], int]:
+    """Return the rows of a mask as lines that fill it when they are as thick as said.
+
+    Parameters
+    ----------
+    mask : (h, w) bool
+    origin : (int, int)
+        Row and column of its first pixel.
+
+    Returns
+    -------
+    lines : (R, 2, 2) float64
+        Starts and ends, each (row, col) in data pixels.
+    height : int
+        Rows that one line stands for: 1, or more for masks of many rows.
+    """
+    height = max(1, -(-len(mask) // SIDE))
+    steps = np.pad(mask[height // 2 :: height], ((0, 0), (1, 1))).astype(np.int8)
+    rows, starts = np.nonzero(np.diff(steps, axis=1) == 1)
+    ends = np.nonzero(np.diff(steps, axis=1) == -1)[1]
+    middle = rows * height + (height - 1) / 2
+    lines = np.stack([np.stack([middle, starts - 0.5], 1), np.stack([middle, ends - 0.5], 1)], axis=1)
+    return lines + np.array(origin), height
 
 
 def _shrunk(mask: NDArray[np.bool_], block: int) -> NDArray[np.float32]:

@@ -9,6 +9,7 @@ from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
     QFormLayout,
+    QFrame,
     QHBoxLayout,
     QLabel,
     QProgressBar,
@@ -32,14 +33,22 @@ KEYS = (
     ("N", "swap inside and outside"),
     ("P, B", "draw points, draw boxes"),
     ("1, 2, 3", "commit that candidate"),
-    ("Enter", "commit the suggested (*)"),
+    ("Shift+click", "commit the filled one"),
+    ("Shift+wheel", "mark (*) a larger or smaller one"),
+    ("Enter", "commit the marked one (*)"),
+    ("R", "reopen the last commit"),
     ("Enter, boxes", "commit one for each box"),
     ("Esc", "drop the prompts"),
     ("Ctrl+Z", "take back a commit"),
     ("Ctrl+Shift+Z", "bring it back"),
 )
 WIDTH = 320
-"""Pixels that the dock asks for."""
+"""Pixels that the dock asks for; it can be as narrow as 300."""
+STEPS = (
+    "Press <b>Start</b>.",
+    "Click on a cell: up to three outlines appear.",
+    "Press <b>1</b>, <b>2</b>, <b>3</b> or Enter: that is one label.",
+)
 PATIENCE = 250
 """Milliseconds until a job is worth a progress bar."""
 
@@ -49,8 +58,10 @@ class Panel(QWidget):
 
     Signals
     -------
-    start_asked, cancel_asked, commit_asked, clear_asked, undo_asked
+    start_asked, cancel_asked, commit_asked, clear_asked, undo_asked, forget_asked, hint_closed
         A button was pressed.
+    keys_folded : bool
+        Whether the list of keys is shown now.
     tool_asked : str
         ``"points"`` or ``"boxes"``.
     outside_asked : bool
@@ -62,6 +73,9 @@ class Panel(QWidget):
     commit_asked = Signal()
     clear_asked = Signal()
     undo_asked = Signal()
+    forget_asked = Signal()
+    hint_closed = Signal()
+    keys_folded = Signal(bool)
     tool_asked = Signal(str)
     outside_asked = Signal(bool)
 
@@ -85,6 +99,7 @@ class Panel(QWidget):
 
     def _build(self) -> None:
         layout = QVBoxLayout(self)
+        layout.addWidget(self._build_hint())
         form = QFormLayout()
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         rows = (
@@ -96,6 +111,7 @@ class Panel(QWidget):
         )
         for title, combo, tip in rows:
             combo.setToolTip(tip)
+            combo.setAccessibleName(title)
             combo.setMinimumWidth(80)
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             form.addRow(title, combo)
@@ -109,17 +125,45 @@ class Panel(QWidget):
         layout.addWidget(self.thumbnails)
         layout.addWidget(self._build_actions())
         self.status = QLabel(self)
+        self.status.setAccessibleName("Messages")
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.status)
+        layout.addWidget(self._build_learned())
         layout.addWidget(self._build_help())
         layout.addStretch()
+
+    def _build_hint(self) -> QWidget:
+        self.hint = QFrame(self)
+        self.hint.setFrameShape(QFrame.Shape.StyledPanel)
+        row = QHBoxLayout(self.hint)
+        steps = QLabel("<ol style='margin: 0px'>" + "".join(f"<li>{step}</li>" for step in STEPS) + "</ol>")
+        steps.setWordWrap(True)
+        steps.setAccessibleName("First steps")
+        self.hint_button = self._button("Got it", "Hide these steps for good", self.hint_closed)
+        row.addWidget(steps, 1)
+        row.addWidget(self.hint_button)
+        self.hint.setVisible(False)
+        return self.hint
+
+    def _build_learned(self) -> QWidget:
+        self._learned = QWidget(self)
+        row = QHBoxLayout(self._learned)
+        row.setContentsMargins(0, 0, 0, 0)
+        self.learned = QLabel(self)
+        self.learned.setWordWrap(True)
+        self.learned.setAccessibleName("What suggestions are learned from")
+        self.forget = self._button("Forget", "Suggest what the model does again", self.forget_asked)
+        row.addWidget(self.learned, 1)
+        row.addWidget(self.forget)
+        return self._learned
 
     def _build_progress(self) -> QWidget:
         self._progress_row = QWidget(self)
         row = QHBoxLayout(self._progress_row)
         row.setContentsMargins(0, 0, 0, 0)
         self.progress = QProgressBar(self)
+        self.progress.setAccessibleName("Progress")
         self.cancel = self._button("Cancel", "Stop what is going on", self.cancel_asked)
         row.addWidget(self.progress, 1)
         row.addWidget(self.cancel)
@@ -136,9 +180,11 @@ class Panel(QWidget):
         ):
             button = QPushButton(title, self)
             button.setToolTip(tip)
+            button.setAccessibleName(f"Draw {tool}")
             button.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
             row.addWidget(button)
         self.outside = QCheckBox("outside", self)
+        self.outside.setAccessibleName("Clicks are outside the cell")
         self.outside.setToolTip("Clicks say what is not the cell (N); Ctrl + click does so once")
         self.outside.toggled.connect(self.outside_asked)
         row.addWidget(self.outside)
@@ -158,14 +204,19 @@ class Panel(QWidget):
     def _build_help(self) -> QWidget:
         text = "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in KEYS)
         keys = QLabel(f"<table>{text}</table>", self)
-        box = QCollapsible("Keys", self)
-        box.addWidget(keys)
-        box.expand(animate=False)
-        return box
+        keys.setWordWrap(True)
+        keys.setAccessibleName("Keys and what they do")
+        self.keys = QCollapsible("Keys", self)
+        self.keys.addWidget(keys)
+        self.keys.expand(animate=False)
+        self.keys.toggled.connect(self.keys_folded)
+        return self.keys
 
     def _button(self, title: str, tip: str, signal: Signal) -> QPushButton:
         button = QPushButton(title, self)
         button.setToolTip(tip)
+        button.setAccessibleName(title)
+        button.setAccessibleDescription(tip)
         button.clicked.connect(lambda: signal.emit())  # noqa: PLW0108 (clicked says more)
         return button
 
@@ -193,6 +244,12 @@ class Panel(QWidget):
         self.commit.setText(f"Commit all {objects}" if objects > 1 else "Commit")
         self.commit.setEnabled(objects > 0)
         self.clear.setEnabled(objects > 0)
+
+    def set_learned(self, choices: int, weights: str) -> None:
+        """Say from how many choices the suggestions are learned; the weights can be looked at."""
+        self._learned.setVisible(choices > 0)
+        self.learned.setText(f"* learned from {choices} choice{'' if choices == 1 else 's'} of yours")
+        self.learned.setToolTip(weights)
 
     def set_outside(self, outside: bool) -> None:
         """Show which kind of point comes next."""

@@ -14,7 +14,7 @@ from napari_sam.predict.prompts import Prompts
 from .planes import alignment, camera_of
 
 if TYPE_CHECKING:
-    from collections.abc import Generator
+    from collections.abc import Generator, Sequence
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer, Points, Shapes
@@ -122,6 +122,23 @@ class PromptLayers:
                 layer.selected_data = set()
                 layer.data = np.zeros((0, layer.ndim)) if layer is self.points else []
 
+    def put(self, prompts: Sequence[Prompts], plane: Plane) -> None:
+        """Show prompts on a plane, silently."""
+        with self.points.events.data.blocker(), self.boxes.events.data.blocker():
+            for each in prompts:
+                self._add_points(each, plane)
+                if each.box is not None:
+                    top, left, bottom, right = each.box
+                    corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
+                    self.boxes.add_rectangles(np.array([(*plane, *corner) for corner in corners]))
+        self._point_looks(self._positive)
+
+    def _add_points(self, prompts: Prompts, plane: Plane) -> None:
+        # one by one: their order is the order in which the network was asked
+        for position, label in zip(prompts.positions, prompts.labels, strict=True):
+            self._point_looks(bool(label))
+            self.points.add([(*plane, *position)])
+
     def take(self, layer: Points | Shapes) -> None:
         """Copy the prompts of another layer, wherever its own scale and rotation put them.
 
@@ -199,7 +216,8 @@ class PromptLayers:
     def _choose_polarity(self, _: Points, event: Any) -> Generator[None, None, None]:
         """Before a click adds its point: with Alt or Control it is of the other kind."""
         # some window managers keep Alt to themselves
-        self._point_looks(self._positive != bool({"Alt", "Control"} & {str(m) for m in event.modifiers}))
+        held = any(key in event.modifiers for key in ("Alt", "Control"))  # equal to keys, but no strings
+        self._point_looks(self._positive != held)
         yield
 
     def _point_looks(self, positive: bool) -> None:

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam.predict import Candidates
+    from napari_sam.session.offer import Offer
 
 SIDE = 84
+BORDERS = ("solid", "dashed", "dotted")
 MARGIN = 0.2
 """Share of the largest candidate's side that is shown around it."""
 
@@ -46,9 +48,9 @@ class Thumbnails(QWidget):
         button = QToolButton(self)
         button.setIconSize(QSize(SIDE, SIDE))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
-        button.setSizePolicy(QSizePolicy.Policy.Expanding, QSizePolicy.Policy.Fixed)
+        button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         button.setMinimumHeight(SIDE + 30)
-        button.setStyleSheet(f"QToolButton {{ border: 2px solid {COLOURS[index]}; }}")
+        button.setStyleSheet(f"QToolButton {{ border: 2px {BORDERS[index]} {COLOURS[index]}; }}")
         button.setToolTip(f"Commit this candidate (key {index + 1})")
         button.clicked.connect(lambda: self.chosen.emit(index))
         return button
@@ -58,27 +60,35 @@ class Thumbnails(QWidget):
         for index, button in enumerate(self.buttons):
             button.setIcon(QIcon())
             button.setText(str(index + 1))
+            button.setAccessibleName(f"Candidate {index + 1}, none yet")
             button.setEnabled(False)
 
-    def show_candidates(self, candidates: Candidates, pixels: NDArray[np.uint8]) -> None:
-        """Show candidates over an image.
+    def show_offer(self, offer: Offer, pixels: NDArray[np.uint8]) -> None:
+        """Show what is offered, over an image.
 
         Parameters
         ----------
-        candidates : Candidates
+        offer : Offer
         pixels : (Y, X, 3) uint8
-            The plane they lie in.
+            The plane it lies in.
         """
         self.clear()
-        square = square_around(candidates)
-        for index, button in enumerate(self.buttons[: len(candidates)]):
-            picture = thumbnail(candidates, index, pixels, square)
+        square = square_around(offer.candidates)
+        for number, index in enumerate(offer.shown[: len(self.buttons)]):
+            picture = thumbnail(offer.candidates, index, pixels, square, COLOURS[number])
             height, width = picture.shape[:2]
             image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
             scaled = QPixmap.fromImage(image).scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio)
-            button.setIcon(QIcon(scaled))
-            button.setText(caption(candidates, index))
-            button.setEnabled(True)
+            self.buttons[number].setIcon(QIcon(scaled))
+            self.buttons[number].setEnabled(True)
+        self.mark(offer, offer.suggested)
+
+    def mark(self, offer: Offer, marked: int) -> None:
+        """Write the captions; a candidate's index gets the star."""
+        for number, button in enumerate(self.buttons[: len(offer.shown)]):
+            text = caption(offer, number, marked)
+            button.setText(text)
+            button.setAccessibleName(f"Candidate {text}")
 
 
 def square_around(candidates: Candidates) -> tuple[int, int, int]:
@@ -94,7 +104,11 @@ def square_around(candidates: Candidates) -> tuple[int, int, int]:
 
 
 def thumbnail(
-    candidates: Candidates, index: int, pixels: NDArray[np.uint8], square: tuple[int, int, int]
+    candidates: Candidates,
+    index: int,
+    pixels: NDArray[np.uint8],
+    square: tuple[int, int, int],
+    colour: str,
 ) -> NDArray[np.uint8]:
     """Return a square of the image, one candidate outlined and all else dimmed; (S, S, 3) uint8.
 
@@ -105,8 +119,8 @@ def thumbnail(
     mask = _sampled(item.mask, item.origin, square, step)
     picture[~mask] //= 2
     edge = mask & ~ndimage.binary_erosion(mask, iterations=max(1, round(len(mask) / SIDE)))
-    colour = QColor(COLOURS[index])
-    picture[edge] = (colour.red(), colour.green(), colour.blue())
+    line = QColor(colour)
+    picture[edge] = (line.red(), line.green(), line.blue())
     return np.ascontiguousarray(picture)
 
 
