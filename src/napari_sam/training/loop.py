@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import time
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
 
@@ -63,7 +63,7 @@ def train(
         If the data are unusable, or there is nothing to resume.
     """
     out.mkdir(parents=True, exist_ok=True)
-    validation = Validation(config, out)
+    records = Records(config, out, Validation(config, out), report)
     sets = [(read_folder(entry), entry.weight) for entry in config.data]
     torch.manual_seed(config.seed)
     chosen = own_device(torch.device(device))
@@ -79,18 +79,43 @@ def train(
             values = run.step(batch, step, left)
             last = step + 1 == config.steps or left == 0
             if group.first:
-                row = {"step": step, **values, "seconds": time.perf_counter() - began}
-                if step % 10 == 0 or last:
-                    append_row(out / "curve.csv", row)
-                    if report is not None:
-                        report(row | {"left": left})
-                if (step + 1) % config.save_every == 0 or last:
-                    run.save(out / "state.pt", step + 1)
-                if validation.due(step + 1):
-                    validation.look(cast("Sam", run.average.module), step + 1)
+                row = {"step": step, **values, "seconds": time.perf_counter() - began, "left": left}
+                records.keep(run, row, last=last)
             if last:
                 break
     return run.finished()
+
+
+@dataclass(frozen=True)
+class Records:
+    """What is written of a run while it goes on.
+
+    Attributes
+    ----------
+    config : TrainConfig
+    out : Path
+        Folder of the run.
+    validation : Validation
+    report : callable, optional
+        Called with the numbers of every tenth step.
+    """
+
+    config: TrainConfig
+    out: Path
+    validation: Validation
+    report: Report | None
+
+    def keep(self, run: Run, row: dict[str, float], *, last: bool) -> None:
+        """Write and report what is due after a step, and everything after the last one."""
+        done = int(row["step"]) + 1
+        if done % 10 == 1 or last:
+            append_row(self.out / "curve.csv", row)
+            if self.report is not None:
+                self.report(row)
+        if done % self.config.save_every == 0 or last:
+            run.save(self.out / "state.pt", done)
+        if self.validation.due(done):
+            self.validation.look(cast("Sam", run.average.module), done)
 
 
 class Clock:
@@ -258,4 +283,4 @@ def append_row(path: Path, row: dict[str, float]) -> None:
         writer = csv.DictWriter(file, columns)
         if new:
             writer.writeheader()
-        writer.writerow({name: f"{value:.4g}" for name, value in row.items()})
+        writer.writerow({name: f"{row[name]:.4g}" for name in columns if name in row})
