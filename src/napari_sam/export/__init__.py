@@ -1,0 +1,16 @@
+"""Objects to and from the files of other programs."""
+
+from .formats import READERS, SUFFIXES, WRITERS, read_regions, write_regions
+from .regions import Region, labels_from_regions, regions_from_labels, regions_from_objects
+
+__all__ = [
+    "READERS",
+    "SUFFIXES",
+    "WRITERS",
+    "Region",
+    "labels_from_regions",
+    "read_regions",
+    "regions_from_labels",
+    "regions_from_objects",
+    "write_regions",
+]

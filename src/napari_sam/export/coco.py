@@ -1,0 +1,98 @@
+"""COCO JSON with run-length masks, as Segment Anything's own data set (SA-1B) uses them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from pycocotools import mask as rle
+
+from napari_sam.errors import DataError
+
+from .regions import Region, Shape, cropped
+
+
+def write_coco(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+    """Write objects as COCO annotations; every plane of a stack is an image of its own."""
+    planes = sorted({region.plane for region in regions} | ({()} if len(shape) == 2 else set()))
+    images = [
+        {"id": index, "file_name": path.stem, "height": shape[-2], "width": shape[-1], "plane": list(plane)}
+        for index, plane in enumerate(planes, 1)
+    ]
+    names = sorted({region.category or "object" for region in regions})
+    content = {
+        "info": {"description": "objects of napari-sam", "shape": list(shape)},
+        "images": images,
+        "categories": [{"id": index, "name": name} for index, name in enumerate(names, 1)],
+        "annotations": [
+            _annotation(index, region, planes.index(region.plane) + 1, names, shape)
+            for index, region in enumerate(regions, 1)
+        ],
+    }
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _annotation(index: int, region: Region, image: int, names: list[str], shape: Shape) -> dict[str, Any]:
+    full = np.zeros(shape[-2:], np.uint8, order="F")
+    (row, col), (height, width) = region.origin, region.mask.shape
+    full[row : row + height, col : col + width] = region.mask
+    counts: Any = rle.encode(full)["counts"]
+    return {
+        "id": index,
+        "image_id": image,
+        "category_id": names.index(region.category or "object") + 1,
+        "label": region.id,
+        "segmentation": {"size": list(shape[-2:]), "counts": bytes(counts).decode("ascii")},
+        "area": region.area,
+        "bbox": [col, row, width, height],
+        "iscrowd": 0,
+        **({} if region.iou_prediction is None else {"predicted_iou": region.iou_prediction}),
+        **({"model": region.model} if region.model else {}),
+    }
+
+
+def read_coco(path: Path) -> tuple[list[Region], Shape]:
+    """Read objects and the image's shape.
+
+    Raises
+    ------
+    DataError
+        If the file holds no COCO annotations with masks.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        names = {each["id"]: each["name"] for each in content.get("categories", [])}
+        planes = {each["id"]: tuple(each.get("plane", ())) for each in content["images"]}
+        first = content["images"][0]
+        stated = content.get("info", {}).get("shape", (first["height"], first["width"]))
+        every = enumerate(content["annotations"], 1)
+        regions = [_region(each, index, names, planes) for index, each in every]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{path.name} is no COCO file with masks ({error}); export it again.") from error
+    return [region for region in regions if region is not None], tuple(int(side) for side in stated)
+
+
+def _region(
+    each: dict[str, Any], index: int, names: dict[int, str], planes: dict[int, tuple[int, ...]]
+) -> Region | None:
+    """Return one annotation's object; polygons count pixels as pycocotools does."""
+    kept = each["segmentation"]
+    if isinstance(kept, list):
+        raise TypeError("annotation with polygons instead of run lengths")
+    if isinstance(kept["counts"], list):
+        kept = rle.frPyObjects(kept, *kept["size"])
+    found = cropped(rle.decode(kept).astype(bool), (0, 0))
+    if found is None:
+        return None
+    name = names.get(each.get("category_id", 0), "")
+    return Region(
+        int(each.get("label", index)),
+        planes.get(each["image_id"], ()),
+        *found,
+        category="" if name == "object" else name,
+        iou_prediction=each.get("predicted_iou"),
+        model=each.get("model", ""),
+    )

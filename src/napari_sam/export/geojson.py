@@ -1,0 +1,99 @@
+"""GeoJSON as QuPath reads and writes it: one feature an object, in pixels."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sam.errors import DataError
+
+from .regions import Region, Shape, extent
+from .rings import filled, outline
+
+PLANE_KEYS = ("c", "z", "t")
+"""QuPath's names of the axes before (Y, X)."""
+
+
+def write_geojson(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+    """Write objects as detections; a stack's first axis is z, and t comes before it.
+
+    Raises
+    ------
+    DataError
+        If there are more than two axes before (Y, X), which QuPath has no place for.
+    """
+    if len(shape) > 4:
+        raise DataError(f"GeoJSON has no place for {len(shape)} axes; export planes, or use COCO JSON.")
+    content = {"type": "FeatureCollection", "features": [_feature(region) for region in regions]}
+    path.write_text(json.dumps(content), encoding="utf-8")
+
+
+def _feature(region: Region) -> dict[str, Any]:
+    polygons = [[ring.tolist() for ring in polygon] for polygon in outline(region)]
+    one = len(polygons) == 1
+    geometry: dict[str, Any] = {
+        "type": "Polygon" if one else "MultiPolygon",
+        "coordinates": polygons[0] if one else polygons,
+    }
+    if region.plane:
+        time, depth = (0, *region.plane)[-2:]
+        geometry["plane"] = {"c": -1, "z": depth, "t": time}
+    measured: dict[str, float] = {"area px^2": region.area}
+    if region.iou_prediction is not None:
+        measured["predicted IoU"] = region.iou_prediction
+    properties: dict[str, Any] = {
+        "objectType": "detection",
+        "name": str(region.id),
+        "measurements": measured,
+        "label": region.id,
+        "dimensions": len(region.plane),
+    }
+    if region.category:
+        properties["classification"] = {"name": region.category}
+    if region.model:
+        properties["model"] = region.model
+    return {"type": "Feature", "geometry": geometry, "properties": properties}
+
+
+def read_geojson(path: Path) -> tuple[list[Region], Shape]:
+    """Read objects, and the smallest image that holds them, as the file does not say how large it was.
+
+    Raises
+    ------
+    DataError
+        If the file holds no polygons.
+    """
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        features = content if isinstance(content, list) else content["features"]
+        found = [_region(feature, index) for index, feature in enumerate(features, 1)]
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
+    regions = [region for region in found if region is not None]
+    return regions, extent(regions)
+
+
+def _region(feature: dict[str, Any], index: int) -> Region | None:
+    geometry, properties = feature["geometry"], feature.get("properties", {})
+    polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[
+        geometry["type"]
+    ]
+    found = filled([np.asarray(ring, float)[:, :2] for polygon in polygons for ring in polygon])
+    if found is None:
+        return None
+    plane = geometry.get("plane", {})
+    place = (int(plane.get("t", 0)), int(plane.get("z", 0)))
+    dimensions = int(properties.get("dimensions", 1 if place[1] else 0))
+    measured = properties.get("measurements", {})
+    return Region(
+        int(properties.get("label", index)),
+        place[2 - dimensions :] if dimensions else (),
+        *found,
+        category=(properties.get("classification") or {}).get("name", ""),
+        iou_prediction=measured.get("predicted IoU") if isinstance(measured, dict) else None,
+        model=properties.get("model", ""),
+    )

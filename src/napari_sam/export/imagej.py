@@ -1,0 +1,103 @@
+"""ImageJ ROIs, in a zip as the ROI Manager saves them."""
+
+from __future__ import annotations
+
+import zipfile
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+from roifile import ROI_TYPE, ImagejRoi, roiread
+
+from napari_sam.errors import DataError
+
+from .regions import Region, Shape, extent
+from .rings import Ring, filled, outline
+
+MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
+
+
+def write_rois(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+    """Write objects as ROIs, those with holes or several pieces as composite ones.
+
+    Raises
+    ------
+    DataError
+        If there are more than two axes before (Y, X).
+    """
+    if len(shape) > 4:
+        raise DataError(
+            f"ImageJ's ROIs have no place for {len(shape)} axes; export planes, or use COCO JSON."
+        )
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
+        for index, region in enumerate(regions, 1):
+            file.writestr(f"{index:05d}-{region.id}.roi", _roi(region).tobytes())
+
+
+def _roi(region: Region) -> ImagejRoi:
+    rings = [ring for polygon in outline(region) for ring in polygon]
+    name = f"{region.category} {region.id}".strip()
+    if len(rings) == 1:
+        roi = ImagejRoi.frompoints(rings[0][:-1].astype(np.int32), name=name)
+        roi.roitype = ROI_TYPE.POLYGON
+        roi.right, roi.bottom = (int(side) for side in rings[0].max(axis=0))
+    else:
+        roi = _composite(region, rings, name)
+    time, depth = (-1, -1, *region.plane)[-2:]
+    roi.t_position, roi.z_position = time + 1, depth + 1
+    if len(region.plane) == 1:
+        roi.position = depth + 1
+    return roi
+
+
+def _composite(region: Region, rings: Sequence[Ring], name: str) -> ImagejRoi:
+    """Return a ROI whose shape is a path of several rings."""
+    path: list[float] = []
+    for ring in rings:
+        path += [MOVE, *ring[0]]
+        for point in ring[1:-1]:
+            path += [LINE, *point]
+        path.append(CLOSE)
+    (top, left), (height, width) = region.origin, region.mask.shape
+    roi = ImagejRoi(
+        roitype=ROI_TYPE.RECT, name=name, left=left, top=top, right=left + width, bottom=top + height
+    )
+    roi.version = 228
+    roi.shape_roi_size = len(path)
+    roi.multi_coordinates = np.array(path, np.float32)
+    return roi
+
+
+def read_rois(path: Path) -> tuple[list[Region], Shape]:
+    """Read objects, and the smallest image that holds them, as the file does not say how large it was.
+
+    Raises
+    ------
+    DataError
+        If the file holds no ROIs.
+    """
+    try:
+        read = roiread(path)
+    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        raise DataError(f"{path.name} holds no ImageJ ROIs ({error}); save them again.") from error
+    rois = read if isinstance(read, list) else [read]
+    found = [_region(roi, index) for index, roi in enumerate(rois, 1)]
+    regions = [region for region in found if region is not None]
+    return regions, extent(regions)
+
+
+def _region(roi: ImagejRoi, index: int) -> Region | None:
+    found = filled(_rings(roi))
+    if found is None:
+        return None
+    category, _, number = roi.name.rpartition(" ") if roi.name else ("", "", "")
+    depth = roi.z_position or roi.position
+    plane = (roi.t_position - 1, depth - 1) if roi.t_position else (depth - 1,) if depth else ()
+    return Region(int(number) if number.isdigit() else index, plane, *found, category=category)
+
+
+def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:
+    if roi.multi_coordinates is None:
+        return [np.asarray(roi.coordinates(), float)]
+    return [np.asarray(ring, float) for ring in roi.coordinates(multi=True)]

@@ -1,0 +1,61 @@
+"""Label images as TIFF, with axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import tifffile
+from PIL import Image
+
+from napari_sam.errors import DataError
+
+from .regions import Region, Shape, labels_from_regions, regions_from_labels
+
+AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
+
+
+def write_tiff(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+    """Write a label image of the smallest unsigned type that holds the numbers, later objects on top.
+
+    Raises
+    ------
+    DataError
+        If there are more than five axes.
+    """
+    if len(shape) not in AXES:
+        raise DataError(f"A TIFF has no place for {len(shape)} axes; export planes, or use COCO JSON.")
+    labels = labels_from_regions(regions, shape)
+    kind = np.uint16 if labels.max(initial=0) < 2**16 else np.uint32
+    tifffile.imwrite(
+        path,
+        labels.astype(kind),
+        compression="zlib",
+        photometric="minisblack",
+        metadata={"axes": AXES[len(shape)]},
+    )
+
+
+def read_labels(path: Path) -> tuple[list[Region], Shape]:
+    """Read a label image of a TIFF, PNG or .npy file.
+
+    Raises
+    ------
+    DataError
+        If the file holds no labels.
+    """
+    try:
+        if path.suffix.lower() == ".npy":
+            labels = np.load(path, allow_pickle=False)
+        elif path.suffix.lower() == ".png":
+            with Image.open(path) as opened:
+                labels = np.asarray(opened)
+        else:
+            labels = tifffile.imread(path)
+    except (OSError, ValueError) as error:
+        hint = "export it again"
+        if path.suffix.lower() == ".npy":
+            hint = "Cellpose's _seg.npy could hold code, so save its masks as TIFF"
+        raise DataError(f"{path.name} cannot be read as labels ({error}); {hint}.") from error
+    return regions_from_labels(np.asarray(labels)), labels.shape

@@ -1,0 +1,153 @@
+"""One object on its way between programs, and label images made of such objects."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam.errors import DataError
+
+if TYPE_CHECKING:
+    from napari_sam.session import Object
+
+Mask = NDArray[np.bool_]
+Shape = tuple[int, ...]
+
+
+@dataclass(frozen=True, eq=False)
+class Region:
+    """One object.
+
+    Attributes
+    ----------
+    id : int
+        Its label, from 1 on.
+    plane : tuple of int
+        Position on the axes before (Y, X); empty for a 2-D image.
+    origin : (int, int)
+        Row and column of the mask's first pixel in the plane.
+    mask : (h, w) bool
+        Not empty; without empty rows or columns at its border.
+    category : str
+        What kind of object it is; empty if nobody said.
+    iou_prediction : float, optional
+        What the model thought of it.
+    model : str
+        What drew it; empty if unknown.
+    """
+
+    id: int
+    plane: tuple[int, ...]
+    origin: tuple[int, int]
+    mask: Mask
+    category: str = ""
+    iou_prediction: float | None = None
+    model: str = ""
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return int(np.count_nonzero(self.mask))
+
+
+def regions_from_objects(objects: Iterable[Object]) -> list[Region]:
+    """Take over what a session committed."""
+    return [
+        Region(o.id, o.plane, o.origin, o.mask, iou_prediction=o.iou_prediction, model=o.model)
+        for o in objects
+    ]
+
+
+def regions_from_labels(labels: NDArray[np.integer], *, pieces: bool = False) -> list[Region]:
+    """Cut a label image of any tool into objects.
+
+    Parameters
+    ----------
+    labels : (..., Y, X) int
+        0 background, one value an object; an object of several planes becomes one region a plane.
+    pieces : bool
+        Make an object of every connected piece, with numbers of its own.
+
+    Raises
+    ------
+    DataError
+        If these are no labels.
+    """
+    if labels.ndim < 2 or labels.dtype.kind not in "iub":
+        what = f"an array of {labels.ndim} dimensions and dtype {labels.dtype}"
+        raise DataError(f"This is {what}; give labels: whole numbers in at least two dimensions.")
+    if labels.size and labels.min() < 0:
+        raise DataError(f"There are negative labels (down to {labels.min()}); 0 is the background.")
+    regions: list[Region] = []
+    for plane in np.ndindex(labels.shape[:-2]):
+        for region in _of_plane(labels[plane], plane):
+            regions += _pieces(region) if pieces else [region]
+    return [replace(region, id=number) for number, region in enumerate(regions, 1)] if pieces else regions
+
+
+def _of_plane(labels: NDArray[np.integer], plane: tuple[int, ...]) -> Iterator[Region]:
+    """Yield the objects of one plane in the order of their numbers, however large these are."""
+    values, numbers = np.unique(labels, return_inverse=True)
+    numbers = numbers.reshape(labels.shape).astype(np.int32) + 1
+    for index, box in enumerate(ndimage.find_objects(numbers)):
+        if values[index] and box is not None:
+            rows, cols = box
+            yield Region(int(values[index]), plane, (rows.start, cols.start), numbers[box] == index + 1)
+
+
+def _pieces(region: Region) -> list[Region]:
+    """Separate what is not connected, corners counting as connected."""
+    numbers, _ = ndimage.label(region.mask, np.ones((3, 3)))
+    top, left = region.origin
+    return [
+        Region(region.id, region.plane, (top + box[0].start, left + box[1].start), numbers[box] == index)
+        for index, box in enumerate(ndimage.find_objects(numbers), 1)
+    ]
+
+
+def labels_from_regions(regions: Sequence[Region], shape: Shape) -> NDArray[np.uint32]:
+    """Draw objects into a label image, later ones over earlier ones.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    shape : (..., Y, X)
+
+    Raises
+    ------
+    DataError
+        If an object lies outside the image.
+    """
+    labels = np.zeros(shape, np.uint32)
+    for region in regions:
+        (row, col), (height, width) = region.origin, region.mask.shape
+        inside = row >= 0 and row + height <= shape[-2] and col >= 0 and col + width <= shape[-1]
+        if not inside or len(region.plane) != len(shape) - 2:
+            raise DataError(
+                f"Object {region.id} lies outside an image of {shape}; give the image's own shape."
+            )
+        plane = labels[region.plane]
+        plane[row : row + height, col : col + width][region.mask] = region.id
+    return labels
+
+
+def extent(regions: Sequence[Region]) -> Shape:
+    """Return the smallest image that holds all objects."""
+    ends = [np.add(region.origin, region.mask.shape) for region in regions]
+    planes = [np.add(region.plane, 1) for region in regions if region.plane]
+    size = np.max(ends, axis=0, initial=1)
+    return (*(np.max(planes, axis=0).tolist() if planes else ()), *(int(side) for side in size))
+
+
+def cropped(mask: Mask, origin: tuple[int, int]) -> tuple[tuple[int, int], Mask] | None:
+    """Leave out a mask's empty rows and columns at its border; None if nothing is left."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return None
+    top, left = int(rows[0]), int(cols[0])
+    return (origin[0] + top, origin[1] + left), mask[top : rows[-1] + 1, left : cols[-1] + 1].copy()

@@ -1,0 +1,81 @@
+"""Outlines along the edges of pixels, so that nothing is lost on the way there and back."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from itertools import pairwise
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+
+from .regions import Mask, Region, cropped
+
+Ring = NDArray[np.float64]
+Polygon = list[Ring]
+
+
+def outline(region: Region) -> list[Polygon]:
+    """Return an object's polygons, each an outer ring and those of its holes.
+
+    Parameters
+    ----------
+    region : Region
+
+    Returns
+    -------
+    list of list of (N, 2) float64
+        (x, y) on the edges of pixels: the image's first pixel reaches from 0 to 1. Rings are closed,
+        outer ones turn against holes.
+    """
+    padded = np.pad(region.mask, ((0, 0), (1, 1))).astype(np.int8)
+    steps = np.diff(padded, axis=1)
+    rows, starts = np.nonzero(steps == 1)
+    _, ends = np.nonzero(steps == -1)
+    runs = shapely.box(starts, rows, ends, rows + 1)
+    top, left = region.origin
+    merged = shapely.orient_polygons(shapely.union_all(runs).normalize())
+    return [
+        [np.add(ring.coords, (left, top)) for ring in (part.exterior, *part.interiors)]
+        for part in shapely.get_parts(merged)
+    ]
+
+
+def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
+    """Return the pixels whose centres lie inside an odd number of rings, with the first one's place.
+
+    Parameters
+    ----------
+    rings : sequence of (N, 2) float
+        (x, y), of all polygons of one object.
+
+    Returns
+    -------
+    origin, mask
+        None if no pixel's centre is inside.
+    """
+    points = np.concatenate(rings)
+    left, top = np.floor(points.min(axis=0)).astype(int)
+    right, bottom = np.ceil(points.max(axis=0)).astype(int)
+    left, top = max(int(left), 0), max(int(top), 0)
+    if right <= left or bottom <= top:
+        return None
+    crossings = np.zeros((bottom - top, right - left + 1), np.int64)
+    for ring in rings:
+        _cross(crossings, np.asarray(ring, float) - (left, top))
+    inside = (np.cumsum(crossings, axis=1) % 2).astype(bool)[:, :-1]
+    return cropped(inside, (top, left))
+
+
+def _cross(crossings: NDArray[np.int64], ring: Ring) -> None:
+    """Note, in every row, the first pixel whose centre lies right of each edge of a ring."""
+    closed = np.concatenate([ring, ring[:1]])
+    height, width = crossings.shape
+    for (x0, y0), (x1, y1) in pairwise(closed):
+        if y0 == y1:
+            continue
+        low, high = sorted((y0, y1))
+        rows = np.arange(max(int(np.ceil(low - 0.5)), 0), min(int(np.ceil(high - 0.5)), height))
+        at = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+        cols = np.clip(np.ceil(at - 0.5).astype(int), 0, width - 1)
+        np.add.at(crossings, (rows, cols), 1)

@@ -1,0 +1,210 @@
+from __future__ import annotations
+
+import csv
+import json
+from pathlib import Path
+
+import numpy as np
+import pytest
+import shapely
+import tifffile
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from pycocotools.coco import COCO
+from roifile import roiread
+from shapely.geometry import shape as geometry_of
+from skimage.measure import regionprops
+
+from napari_sam.errors import DataError
+from napari_sam.export import (
+    Region,
+    labels_from_regions,
+    read_regions,
+    regions_from_labels,
+    write_regions,
+)
+from napari_sam.export.rings import filled, outline
+
+BITS = st.lists(st.integers(0, 2**12 - 1), min_size=1, max_size=12)
+
+
+def odd_mask(rows: list[int]) -> np.ndarray:
+    """Return a mask whose rows are the bits of numbers: holes, diagonals, single pixels, borders."""
+    return ((np.array(rows)[:, None] >> np.arange(12)) & 1).astype(bool)
+
+
+def cells() -> np.ndarray:
+    """Return a ring, two pieces that touch at a corner, a pixel in the corner, and a large number."""
+    labels = np.zeros((40, 50), np.int64)
+    labels[5:20, 5:20] = 1
+    labels[9:14, 8:15] = 0
+    labels[30, 30] = labels[31, 31] = 2
+    labels[0, 49] = 3
+    labels[39, :20] = 3_000_000_000
+    return labels
+
+
+def annotated() -> list[Region]:
+    first, second, *others = regions_from_labels(cells())
+    named = Region(first.id, (), first.origin, first.mask, "nucleus", 0.87, "cell-tiny")
+    return [named, Region(second.id, (), second.origin, second.mask, "nucleus"), *others]
+
+
+@settings(max_examples=150, deadline=None)
+@given(BITS, st.integers(0, 30), st.integers(0, 30))
+def test_outline_when_filled_again_then_the_same_pixels(rows: list[int], top: int, left: int) -> None:
+    mask = odd_mask(rows)
+    if not mask.any():
+        return
+    (region,) = regions_from_labels(np.pad(mask.astype(int), ((top, 1), (left, 1))))
+    polygons = outline(region)
+    area = sum(shapely.Polygon(rings[0], rings[1:]).area for rings in polygons)
+    assert area == region.area
+    found = filled([ring for rings in polygons for ring in rings])
+    assert found is not None
+    assert found[0] == region.origin
+    assert np.array_equal(found[1], region.mask)
+
+
+@pytest.mark.parametrize("ending", ["tif", "json", "geojson", "zip"])
+def test_objects_when_written_and_read_then_the_same_pixels_and_numbers(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"cells.{ending}"
+    labels = cells() % 2**31
+    write_regions(path, regions_from_labels(labels), labels.shape)
+    regions, shape = read_regions(path)
+    assert np.array_equal(labels_from_regions(regions, labels.shape), labels)
+    assert shape == labels.shape
+
+
+@pytest.mark.parametrize("ending", ["tif", "json", "geojson", "zip"])
+def test_stacks_when_written_and_read_then_planes_are_kept(tmp_path: Path, ending: str) -> None:
+    labels = np.zeros((3, 20, 30), np.uint16)
+    labels[1, 4:9, 5:12], labels[2, 10:, 20:] = 4, 5
+    path = tmp_path / f"stack.{ending}"
+    write_regions(path, regions_from_labels(labels), labels.shape)
+    regions, shape = read_regions(path)
+    assert shape == (3, 20, 30)
+    assert np.array_equal(labels_from_regions(regions, shape), labels)
+
+
+@pytest.mark.parametrize("ending", ["json", "geojson"])
+def test_classes_and_scores_when_written_and_read_then_kept(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"cells.{ending}"
+    write_regions(path, annotated(), (40, 50))
+    first, second, *_ = read_regions(path)[0]
+    assert (first.category, first.iou_prediction, first.model) == ("nucleus", 0.87, "cell-tiny")
+    assert (second.category, second.iou_prediction, second.model) == ("nucleus", None, "")
+
+
+@pytest.mark.parametrize("ending", ["json", "geojson", "zip"])
+def test_overlapping_objects_when_written_and_read_then_both_stay_whole(tmp_path: Path, ending: str) -> None:
+    regions = [Region(1, (), (2, 2), np.ones((8, 8), bool)), Region(2, (), (5, 5), np.ones((8, 8), bool))]
+    path = tmp_path / f"overlap.{ending}"
+    write_regions(path, regions, (20, 20))
+    assert [region.area for region in read_regions(path)[0]] == [64, 64]
+    drawn = labels_from_regions(regions, (20, 20))
+    assert drawn[6, 6] == 2
+    assert (drawn == 1).sum() == 64 - 25
+
+
+def test_coco_when_opened_by_pycocotools_then_masks_agree(tmp_path: Path) -> None:
+    path = tmp_path / "cells.json"
+    write_regions(path, annotated(), (40, 50))
+    coco = COCO(path)
+    for annotation in coco.loadAnns(coco.getAnnIds()):
+        mask = coco.annToMask(annotation)
+        assert np.array_equal(mask, cells() == annotation["label"])
+        assert mask.sum() == annotation["area"]
+    assert [each["name"] for each in coco.loadCats(coco.getCatIds())] == ["nucleus", "object"]
+
+
+def test_geojson_when_opened_by_shapely_then_valid_with_the_areas_of_the_objects(tmp_path: Path) -> None:
+    path = tmp_path / "cells.geojson"
+    write_regions(path, annotated(), (40, 50))
+    features = json.loads(path.read_text())["features"]
+    for feature, region in zip(features, annotated(), strict=True):
+        polygon = geometry_of(feature["geometry"])
+        assert polygon.is_valid
+        assert polygon.area == region.area
+    assert features[0]["properties"]["classification"]["name"] == "nucleus"
+    assert len(features[0]["geometry"]["coordinates"]) == 2  # a hole
+    assert features[1]["geometry"]["type"] == "MultiPolygon"
+
+
+def test_rois_when_opened_by_roifile_then_bounds_are_those_of_the_objects(tmp_path: Path) -> None:
+    path = tmp_path / "cells.zip"
+    write_regions(path, annotated(), (40, 50))
+    for roi, region in zip(roiread(path), annotated(), strict=True):
+        (row, col), (height, width) = region.origin, region.mask.shape
+        assert (roi.top, roi.left, roi.bottom, roi.right) == (row, col, row + height, col + width)
+    assert [roi.name for roi in roiread(path)][:2] == ["nucleus 1", "nucleus 2"]
+
+
+def test_tiff_when_opened_by_tifffile_then_axes_are_named(tmp_path: Path) -> None:
+    path = tmp_path / "stack.tif"
+    labels = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
+    write_regions(path, regions_from_labels(labels), labels.shape)
+    with tifffile.TiffFile(path) as file:
+        assert file.series[0].shape == (2, 3, 4, 5)
+        assert file.asarray().dtype == np.uint16
+        assert file.series[0].axes == "TZYX"
+        assert np.array_equal(file.asarray(), labels)
+
+
+def test_table_when_read_then_agrees_with_another_measurement(tmp_path: Path) -> None:
+    path = tmp_path / "cells.csv"
+    labels = (cells() % 10_007).astype(np.int32)
+    write_regions(path, regions_from_labels(labels), labels.shape)
+    with path.open(newline="") as file:
+        rows = {int(row["label"]): row for row in csv.DictReader(file)}
+    others = regionprops(labels)
+    assert set(rows) == {other.label for other in others}
+    for other in others:
+        row = rows[other.label]
+        assert int(row["area"]) == other.area
+        centre = (float(row["centroid_row"]), float(row["centroid_col"]))
+        assert centre == pytest.approx(other.centroid, abs=1e-3)
+        assert (int(row["row_max"]) + 1, int(row["col_max"]) + 1) == other.bbox[2:]
+
+
+def test_regions_when_labels_are_wrong_then_says_so() -> None:
+    with pytest.raises(DataError, match="negative"):
+        regions_from_labels(np.array([[0, -1]]))
+    with pytest.raises(DataError, match="whole numbers"):
+        regions_from_labels(np.zeros((3, 3)))
+    with pytest.raises(DataError, match="outside"):
+        labels_from_regions([Region(1, (), (8, 8), np.ones((5, 5), bool))], (10, 10))
+
+
+def test_regions_when_pieces_are_asked_for_then_each_gets_a_number() -> None:
+    labels = np.zeros((9, 9), int)
+    labels[:2, :2] = labels[5:, 5:] = 7
+    assert [region.id for region in regions_from_labels(labels)] == [7]
+    assert [(region.id, region.area) for region in regions_from_labels(labels, pieces=True)] == [
+        (1, 4),
+        (2, 16),
+    ]
+
+
+@pytest.mark.parametrize("ending", ["json", "geojson", "zip", "tif", "npy"])
+def test_a_file_of_something_else_when_read_then_one_sentence_says_so(tmp_path: Path, ending: str) -> None:
+    path = tmp_path / f"wrong.{ending}"
+    path.write_bytes(b"{}")
+    with pytest.raises(DataError, match=r"wrong\."):
+        read_regions(path)
+
+
+def test_a_file_that_is_there_when_written_then_kept_unless_told(tmp_path: Path) -> None:
+    path = tmp_path / "cells.json"
+    path.write_text("mine")
+    with pytest.raises(DataError, match="there already"):
+        write_regions(path, annotated(), (40, 50))
+    five = [Region(1, (0, 0, 0), (0, 0), np.ones((2, 2), bool))]
+    with pytest.raises(DataError, match="no place"):
+        write_regions(tmp_path / "five.geojson", five, (1, 1, 1, 4, 4))
+    assert path.read_text() == "mine"
+    assert sorted(each.name for each in tmp_path.iterdir()) == ["cells.json"]
+    write_regions(path, annotated(), (40, 50), overwrite=True)
+    assert len(read_regions(path)[0]) == 4
+    with pytest.raises(DataError, match="ending"):
+        write_regions(tmp_path / "cells.xyz", annotated(), (40, 50))
