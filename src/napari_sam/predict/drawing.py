@@ -83,21 +83,45 @@ def draw(
     threshold : float
         Logits above it are inside.
     """
-    positive = decoded.logits > threshold
-    spans, parts = [], []
-    for axis, matrix in enumerate(weights):
-        reach = np.flatnonzero(positive.any(axis=1 - axis))
-        used = matrix[:, reach[0] : reach[-1] + 1].any(axis=1) if len(reach) else np.zeros(len(matrix), bool)
-        touched = np.flatnonzero(used)
-        first, last = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 0)
-        spans.append(first)
-        parts.append(matrix[first:last])
-    mask = (parts[0] @ decoded.logits) @ parts[1].T > threshold
+    start, logits = interpolated(decoded, origin, weights, threshold)
+    mask = logits > threshold
     if not mask.any():
         return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, decoded.logits, decoded.frame)
     rows, cols = filled(mask)
-    corner = (origin[0] + spans[0] + rows.start, origin[1] + spans[1] + cols.start)
+    corner = (start[0] + rows.start, start[1] + cols.start)
     return Candidate(corner, mask[rows, cols].copy(), decoded.iou, decoded.logits, decoded.frame)
+
+
+def interpolated(
+    decoded: Decoded, origin: tuple[int, int], weights: tuple[Logits, Logits], threshold: float
+) -> tuple[tuple[int, int], Logits]:
+    """Interpolate logits at the data pixels where they can exceed a threshold.
+
+    Parameters
+    ----------
+    decoded : Decoded
+    origin, weights
+        As `window_weights` gives them.
+    threshold : float
+
+    Returns
+    -------
+    origin : (int, int)
+        The first of those pixels.
+    logits : (h, w) float32
+        0 x 0 if there are none.
+    """
+    above = decoded.logits > threshold
+    spans, parts = [], []
+    for axis, matrix in enumerate(weights):
+        reach = np.flatnonzero(above.any(axis=1 - axis))
+        used = matrix[:, reach[0] : reach[-1] + 1].any(axis=1) if len(reach) else np.zeros(len(matrix), bool)
+        touched = np.flatnonzero(used)
+        first, last = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 0)
+        spans.append(origin[axis] + first)
+        parts.append(matrix[first:last])
+    values: Logits = (parts[0] @ decoded.logits) @ parts[1].T
+    return (spans[0], spans[1]), values
 
 
 def filled(mask: Mask) -> tuple[slice, slice]:

@@ -1,0 +1,290 @@
+"""SAM's automatic mask generator: a grid of points, on the image and on crops of it (paper, section 5)."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import product
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_sam.errors import Cancelled, ImageError
+from napari_sam.predict import Embedding, Predictor, Prompts
+from napari_sam.predict.candidates import Candidate, Decoded, stability_at
+from napari_sam.predict.drawing import filled, interpolated, whole_weights
+from napari_sam.predict.image import Method, to_rgb
+
+from .filter import Corners, cut_by_crop, suppress, without_small_regions
+from .records import MaskRecord, run_lengths
+
+Positions = NDArray[np.float64]
+Progress = Callable[[int, int], None]
+Cancel = Callable[[], bool]
+
+
+@dataclass(frozen=True)
+class GridSettings:
+    """How the grid is asked and what is kept; the defaults are those of Meta's code.
+
+    Attributes
+    ----------
+    points_per_side : int
+        Points along each side of the image.
+    points_per_batch : int
+        Points asked between two reports of progress.
+    predicted_iou : float
+        Masks promise more than this.
+    stability : float
+        Masks are at least this stable.
+    stability_offset : float
+        Logits by which the threshold is moved to see it.
+    box_overlap, crop_overlap : float
+        IoU of boxes above which two masks count as one, in a crop and between crops.
+    crop_layers : int
+        Layer n has 2^n x 2^n crops; 0 for the image alone.
+    crop_share : float
+        By which the crops of the first layer overlap, as a share of the image's shorter side.
+    crop_points_divisor : int
+        Each layer has this many times fewer points along a side.
+    smallest_region : int
+        Holes and pieces of fewer pixels are removed; 0 leaves masks as they are.
+
+    Raises
+    ------
+    ImageError
+        If a number makes no sense.
+    """
+
+    points_per_side: int = 32
+    points_per_batch: int = 64
+    predicted_iou: float = 0.88
+    stability: float = 0.95
+    stability_offset: float = 1.0
+    box_overlap: float = 0.7
+    crop_overlap: float = 0.7
+    crop_layers: int = 0
+    crop_share: float = 512 / 1500
+    crop_points_divisor: int = 1
+    smallest_region: int = 0
+
+    def __post_init__(self) -> None:
+        if min(self.points_per_side, self.points_per_batch, self.crop_points_divisor) < 1:
+            raise ImageError("A grid has at least 1 point a side, a batch and a divisor of at least 1.")
+        if min(self.crop_layers, self.smallest_region) < 0:
+            raise ImageError("The crop layers and the smallest region are 0 or more.")
+
+
+@dataclass(frozen=True)
+class Crop:
+    """A part of the image with its own grid: (row_start, col_start, row_stop, col_stop), points a side."""
+
+    corners: Corners
+    points_per_side: int
+
+    @property
+    def area(self) -> int:
+        """Pixels."""
+        top, left, bottom, right = self.corners
+        return (bottom - top) * (right - left)
+
+    def grid(self) -> Positions:
+        """Return the (N, 2) points (row, col) within the crop, row by row."""
+        top, left, bottom, right = self.corners
+        shape = np.array([bottom - top, right - left])
+        share = (np.arange(self.points_per_side) + 0.5) / self.points_per_side
+        points = np.array(list(product(share * shape[0], share * shape[1])))
+        return np.asarray(np.minimum(points, shape - 0.5))
+
+
+def crops_of(shape: tuple[int, int], settings: GridSettings) -> list[Crop]:
+    """Return the whole image and the crops of every layer.
+
+    Parameters
+    ----------
+    shape : (Y, X)
+    settings : GridSettings
+    """
+    crops = [Crop((0, 0, *shape), settings.points_per_side)]
+    for layer in range(1, settings.crop_layers + 1):
+        count = 2**layer
+        overlap = int(settings.crop_share * min(shape) * 2 / count)
+        sides = [int(np.ceil((overlap * (count - 1) + side) / count)) for side in shape]
+        points = max(settings.points_per_side // settings.crop_points_divisor**layer, 1)
+        for col, row in product(range(count), repeat=2):
+            top, left = (int((side - overlap) * index) for side, index in zip(sides, (row, col), strict=True))
+            corners = (top, left, min(top + sides[0], shape[0]), min(left + sides[1], shape[1]))
+            crops.append(Crop(corners, points))
+    return crops
+
+
+def grid_masks(
+    predictor: Predictor,
+    image: ArrayLike,
+    settings: GridSettings | None = None,
+    *,
+    channel_axis: int | None = None,
+    normalization: Method = "percentile",
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> list[MaskRecord]:
+    """Find masks everywhere in an image, as Meta's automatic mask generator does.
+
+    Memory holds one batch of logits, and of each mask the run lengths of what it covers.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    image : (Y, X), (Y, X, C), or 3-dimensional with `channel_axis`
+    settings : GridSettings, optional
+    channel_axis : int, optional
+        The axis of the channels.
+    normalization : "percentile" or None
+        As `Predictor.embed` takes it; crops are normalised as the whole image is.
+    progress : callable, optional
+        Called with the number of points asked and of all points.
+    cancelled : callable, optional
+        Asked between batches whether to stop.
+
+    Returns
+    -------
+    list of MaskRecord
+        By predicted IoU, the best first; with crops those of the smallest crops before.
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be used.
+    Cancelled
+        If `cancelled` said so.
+    OutOfMemoryError
+        If the device has too little memory.
+    """
+    settings = settings or GridSettings()
+    pixels, record = to_rgb(image, channel_axis, normalization)
+    seen = np.moveaxis(pixels, 0, -1)
+    seen = seen.astype(np.uint8) if record.eight_bit else seen
+    shape = (seen.shape[0], seen.shape[1])
+    crops = crops_of(shape, settings)
+    total, done = sum(crop.points_per_side**2 for crop in crops), 0
+    found: list[MaskRecord] = []
+    for crop in crops:
+        here: list[MaskRecord] = []
+        top, left, bottom, right = crop.corners
+        part = seen[top:bottom, left:right]
+        embedding = predictor.embed(part, normalization=None, cancelled=cancelled)
+        for batch in _batches(crop.grid(), settings.points_per_batch):
+            _stop_if(cancelled)
+            here += _in_crop(predictor, embedding, batch, crop, shape, settings)
+            done += len(batch)
+            if progress is not None:
+                progress(done, total)
+        worth = np.array([each.predicted_iou for each in here])
+        found += _distinct(here, worth, settings.box_overlap)
+    if len(crops) > 1:
+        area = {crop.corners: crop.area for crop in crops}
+        found = _distinct(found, np.array([1 / area[each.crop] for each in found]), settings.crop_overlap)
+    return _cleaned(found, settings)
+
+
+def _batches(points: Positions, count: int) -> list[Positions]:
+    return [points[start : start + count] for start in range(0, len(points), count)]
+
+
+def _stop_if(cancelled: Cancel | None) -> None:
+    if cancelled is not None and cancelled():
+        raise Cancelled("The search for masks was cancelled; start it again when you want it.")
+
+
+def _in_crop(
+    predictor: Predictor,
+    embedding: Embedding,
+    points: Positions,
+    crop: Crop,
+    shape: tuple[int, int],
+    settings: GridSettings,
+) -> Iterator[MaskRecord]:
+    """Ask a batch of points; yield the good masks in the image's coordinates."""
+    top, left = crop.corners[:2]
+    answers = _windowed if predictor.model.sam.config.windowed else _whole
+    for index, item, stability in answers(predictor, embedding, points, settings):
+        row, col = points[index].tolist()
+        record = MaskRecord(
+            (item.origin[0] + top, item.origin[1] + left),
+            (item.mask.shape[0], item.mask.shape[1]),
+            run_lengths(item.mask),
+            item.area,
+            item.iou_prediction,
+            stability,
+            (row + top, col + left),
+            crop.corners,
+        )
+        if not cut_by_crop(record.corners, crop.corners, shape):
+            yield record
+
+
+Answers = Iterator[tuple[int, Candidate, float]]
+
+
+def _prompts(points: Positions) -> list[Prompts]:
+    return [Prompts(points=[point], point_labels=[1]) for point in points]
+
+
+def _whole(predictor: Predictor, embedding: Embedding, points: Positions, settings: GridSettings) -> Answers:
+    """Ask a ViT; draw only what promises enough, and see its stability at the image's own pixels."""
+    config = predictor.model.sam.config
+    extent = embedding.levels[0].extent
+    weights = whole_weights(extent, embedding.shape, config.image_size, config.low_res_size)
+    pools = predictor.pools(embedding, _prompts(points), [True] * len(points))
+    for index, pool in enumerate(pools):
+        for decoded in pool:
+            if decoded.iou > settings.predicted_iou:
+                item, stability = _drawn(decoded, weights, settings.stability_offset)
+                if item is not None and stability >= settings.stability:
+                    yield index, item, stability
+
+
+def _drawn(
+    decoded: Decoded, weights: tuple[NDArray[np.float32], NDArray[np.float32]], offset: float
+) -> tuple[Candidate | None, float]:
+    """Draw one mask and return its stability; none if it is empty."""
+    (row, col), logits = interpolated(decoded, (0, 0), weights, -offset)
+    mask = logits > 0
+    if not mask.any():
+        return None, 0.0
+    rows, cols = filled(mask)
+    origin = (row + rows.start, col + cols.start)
+    item = Candidate(origin, mask[rows, cols], decoded.iou, decoded.logits, decoded.frame)
+    return item, stability_at(logits, offset)
+
+
+def _windowed(
+    predictor: Predictor, embedding: Embedding, points: Positions, settings: GridSettings
+) -> Answers:
+    """Ask a windowed model at every scale, and take the candidates that a person would be shown."""
+    for index, answer in enumerate(predictor.predict_many(embedding, _prompts(points), multimask=True)):
+        for item in answer.items:
+            stability = stability_at(item.logits, settings.stability_offset)
+            good = item.iou_prediction > settings.predicted_iou and stability >= settings.stability
+            if good and item.area:
+                yield index, item, stability
+
+
+def _distinct(records: list[MaskRecord], worth: NDArray[np.float64], overlap: float) -> list[MaskRecord]:
+    """Keep one of those that cover the same box: the one of most worth."""
+    boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
+    return [records[index] for index in suppress(boxes, worth, overlap)]
+
+
+def _cleaned(records: list[MaskRecord], settings: GridSettings) -> list[MaskRecord]:
+    """Remove specks and holes; of masks that became the same, those that had none are taken."""
+    if not settings.smallest_region or not records:
+        return records
+    cleaned, untouched = [], []
+    for record in records:
+        mask, changed = without_small_regions(record.mask, settings.smallest_region)
+        rows, cols = filled(mask)
+        origin = (record.origin[0] + rows.start, record.origin[1] + cols.start)
+        cleaned.append(record.with_mask(origin, mask[rows, cols]) if changed else record)
+        untouched.append(float(not changed))
+    return _distinct(cleaned, np.array(untouched), max(settings.box_overlap, settings.crop_overlap))
