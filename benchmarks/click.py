@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import argparse
 import json
+import os
 import platform
 import statistics
+import tempfile
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -53,6 +55,7 @@ def main() -> None:
     parser.add_argument("--clicks", type=int, default=30)
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
+    os.environ["NAPARI_SAM_CONFIG"] = tempfile.mkdtemp()  # not what the person who runs this prefers
     viewer, widget, sample = open_annotator(arguments.model)
     embedded = wait_until(lambda: not widget.jobs.busy)
     if widget.annotation is None or not widget.annotation.session.ready:

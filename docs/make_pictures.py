@@ -7,6 +7,8 @@ Run ``python docs/make_pictures.py`` on a screen, or under
 from __future__ import annotations
 
 import argparse
+import os
+import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
@@ -33,7 +35,9 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=IMAGES / "annotator.png", metavar="FILE")
     arguments = parser.parse_args()
     arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    annotator(load_sample(arguments.sample), arguments.model, arguments.out)
+    with tempfile.TemporaryDirectory() as nobodys:
+        os.environ["NAPARI_SAM_CONFIG"] = nobodys  # not what the person who runs this prefers
+        annotator(load_sample(arguments.sample), arguments.model, arguments.out)
 
 
 def annotator(sample: Sample, model: str, path: Path) -> None:
@@ -76,6 +80,7 @@ def annotate(widget: AnnotatorWidget, sample: Sample) -> None:
     annotation.commit()
     annotation.prompts.points.add(sample.open_point)
     wait_for(widget)
+    annotation.view.fill(annotation.chooser.index)  # as when the pointer is over it
 
 
 def wait_for(widget: AnnotatorWidget) -> None:

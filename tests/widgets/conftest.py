@@ -15,15 +15,20 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 IMAGE = np.zeros((120, 160), np.uint8)
 
 
+@pytest.fixture(autouse=True)
+def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Let no test know what another one chose."""
+    monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path / "config"))
+
+
 @pytest.fixture
 def make_annotator(
-    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[Callable[..., AnnotatorWidget]]:
     """Return a function that opens a viewer on an image, with the dock, started and ready.
 
     Every model name loads the network with a known answer.
     """
-    monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path / "config"))
     monkeypatch.setattr(weights, "load_model", lambda *_, **__: discs)
     opened: list[AnnotatorWidget] = []
 

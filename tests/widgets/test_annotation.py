@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -14,6 +15,7 @@ from napari.layers import Image, Labels
 
 from napari_sam.errors import ImageError, WeightsError
 from napari_sam.predict import Predictor
+from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import check_labels
@@ -94,6 +96,44 @@ def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(
     annotation.prompts.points.add([200, 20])
     assert "outside the image" in told[0]
     assert annotation.session.proposals == ()
+
+
+def test_several_boxes_then_are_committed_as_this_person_prefers(
+    make: Callable[..., Annotation],
+    jobs: Jobs,
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path))
+    save_preference(Preference(suggested=0, cluster=5, choices=9), tmp_path / "preference.json")
+    annotation = make(np.zeros(SHAPE, np.uint8))
+    boxes = np.array([[(5, 5), (5, 25), (25, 25), (25, 5)], [(30, 40), (30, 60), (50, 60), (50, 40)]])
+    annotation.prompts.boxes.add_rectangles(boxes)
+    settle(qtbot, jobs)
+    proposals = annotation.session.proposals
+    assert len(proposals) == 2
+    annotation.commit()
+    for made, proposal in zip(annotation.session.objects, proposals, strict=True):
+        assert made.mask.sum() == max(item.area for item in proposal.candidates.items)
+    annotation.reopen()
+    settle(qtbot, jobs)
+    again = [each.prompts.box for each in annotation.session.proposals]
+    assert again == [(5, 5, 25, 25), (30, 40, 50, 60)]
+    assert not annotation.writer.labels.data.any()
+
+
+def test_a_folder_that_cannot_be_written_then_stops_no_one_from_choosing(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").write_text("in the way")
+    monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path / "file"))
+    annotation = make(np.zeros(SHAPE, np.uint8))
+    annotation.prompts.points.add([20, 20])
+    settle(qtbot, jobs)
+    annotation.commit(2)
+    assert annotation.chooser.preference.choices == 1
+    assert len(annotation.session.objects) == 1
 
 
 @pytest.mark.parametrize("blink", [0, 60])

@@ -34,10 +34,10 @@ KEYS = (
     ("P, B", "draw points, draw boxes"),
     ("1, 2, 3", "commit that candidate"),
     ("Shift+click", "commit the filled one"),
-    ("Shift+wheel", "mark (*) a larger or smaller one"),
-    ("Enter", "commit the marked one (*)"),
+    ("Shift+wheel", "mark another (*)"),
+    ("Enter", "commit the marked (*)"),
     ("R", "reopen the last commit"),
-    ("Enter, boxes", "commit one for each box"),
+    ("Enter, boxes", "commit one for each"),
     ("Esc", "drop the prompts"),
     ("Ctrl+Z", "take back a commit"),
     ("Ctrl+Shift+Z", "bring it back"),
@@ -204,7 +204,6 @@ class Panel(QWidget):
     def _build_help(self) -> QWidget:
         text = "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in KEYS)
         keys = QLabel(f"<table>{text}</table>", self)
-        keys.setWordWrap(True)
         keys.setAccessibleName("Keys and what they do")
         self.keys = QCollapsible("Keys", self)
         self.keys.addWidget(keys)
