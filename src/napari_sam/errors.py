@@ -29,6 +29,10 @@ class DataError(NapariSamError, ValueError):
     """A folder of images and labels, or a training configuration, is unusable."""
 
 
+class JournalError(NapariSamError):
+    """A journal cannot be read or written."""
+
+
 class Cancelled(NapariSamError):
     """The user cancelled the work."""
 

@@ -96,6 +96,28 @@ class AnnotationSession:
         """Give no object a label up to this one, because it is in use."""
         self._next_id = max(self._next_id, label + 1)
 
+    def restore(self, done: Sequence[Step], undone: Sequence[Step] = ()) -> None:
+        """Begin with commits of an earlier session, and with those that it had taken back.
+
+        Parameters
+        ----------
+        done, undone : sequence of steps
+            In the order in which they were made.
+
+        Raises
+        ------
+        PromptError
+            If there are commits already.
+        """
+        if self._done or self._undone:
+            raise PromptError("There are commits already; restore earlier ones before the first.")
+        for step in (*done, *undone):
+            self.reserve(max(each.id for each in step))
+        self._undone = list(undone)
+        for step in done:
+            self._done.append(step)
+            self.committed.emit(step)
+
     def answer(self, prompts: Sequence[Prompts]) -> Proposals:
         """Compute candidates for each object; one more point than last time costs one decoding.
 

@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.errors import JournalError, PromptError
+from napari_sam.predict import Prompts
+from napari_sam.session import AnnotationSession, Object
+from napari_sam.session.journal import Journal, as_json, from_json, journal_path, line_of, whole_entries
+
+KILLS = 200
+
+
+def an_object(number: int) -> Object:
+    mask = np.random.default_rng(number).random((number % 7 + 1, 9)) < 0.6
+    box = (1.0, 2.0, 8.0, 9.5) if number % 2 else None
+    return Object(
+        id=number,
+        plane=(number % 3,),
+        origin=(number, 2 * number),
+        mask=mask,
+        prompts=Prompts([(4.0, 5.5), (6.0, 7.0)], [1, 0], box=box),
+        choice=number % 3,
+        iou_prediction=0.875,
+        model="cell-tiny",
+        weights_hash="f00d",
+    )
+
+
+def same(one: Object, other: Object) -> bool:
+    return as_json(one) == as_json(other) and np.array_equal(one.mask, other.mask)
+
+
+def test_an_object_when_written_and_read_then_the_same() -> None:
+    for number in range(1, 20):
+        assert same(from_json(json.loads(json.dumps(as_json(an_object(number))))), an_object(number))
+
+
+def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back(tmp_path: Path) -> None:
+    path = tmp_path / "cells.napari-sam" / "journal.jsonl"
+    journal, session = Journal(path), AnnotationSession()
+    journal.follow(session)
+    session.restore([])
+    for numbers in ((1,), (2, 3), (4,), (5,)):
+        session._done.append(tuple(an_object(n) for n in numbers))
+        session.committed.emit(session._done[-1])
+    session.undo()
+    session.undo()
+    session.redo()
+    journal.close()
+    again, heard = AnnotationSession(), []
+    again.committed.connect(heard.append)
+    reopened = Journal(path)
+    reopened.follow(again)
+    assert [each.id for each in again.objects] == [1, 2, 3, 4]
+    assert [[each.id for each in step] for step in heard] == [[1], [2, 3], [4]]
+    assert all(same(one, an_object(one.id)) for one in again.objects)
+    assert again.next_id == 6
+    assert [each.id for each in again.redo()] == [5]
+    reopened.close()
+    whole_again = Journal(path)
+    whole_again.close()
+    assert [each.id for each in whole_again.done[-1]] == [5]
+
+
+def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.added((an_object(1),))
+    journal.added((an_object(2),))
+    journal.close()
+    content = path.read_bytes()
+    lines = content.splitlines(keepends=True)
+    for torn in (content[:-1], content[:-40], content + b"12345678 {", content.replace(b'"id":2', b'"id":3')):
+        path.write_bytes(torn)
+        reopened = Journal(path)
+        ids = [step[0].id for step in reopened.done]
+        assert ids == ([1, 2] if torn.startswith(content) else [1])
+        reopened.added((an_object(9),))
+        reopened.close()
+        assert whole_entries(path.read_bytes())[1] == path.stat().st_size
+        assert path.read_bytes().startswith(b"".join(lines[:2]))
+
+
+def test_a_process_when_killed_at_any_moment_then_no_commit_that_it_reported_is_lost(tmp_path: Path) -> None:
+    draw = random.Random(0)  # noqa: S311 (nothing secret)
+    path, number = tmp_path / "journal.jsonl", 0
+    for _ in range(KILLS):
+        reader, writer = os.pipe()
+        child = os.fork()
+        if not child:
+            _commit_without_end(path, writer)
+        os.close(writer)
+        time.sleep(draw.uniform(0.001, 0.02))
+        os.kill(child, signal.SIGKILL)
+        os.waitpid(child, 0)
+        reported = [int(each) for each in os.read(reader, 1 << 16).split()]
+        os.close(reader)
+        journal = Journal(path)
+        kept = [step[0].id for step in journal.done]
+        journal.close()
+        assert kept == list(range(1, len(kept) + 1))
+        number = max([number, *reported])
+        assert len(kept) >= number
+    assert number > 10  # it did get to commit
+
+
+def _commit_without_end(path: Path, writer: int) -> None:
+    """Run in a child process: commit, and report each commit when it is on the disk."""
+    try:
+        journal = Journal(path)
+        number = len(journal.done)
+        while True:
+            number += 1
+            journal.added((an_object(number),))
+            os.write(writer, b"%d " % number)
+    finally:
+        os._exit(1)
+
+
+def test_a_disk_that_is_full_when_committing_then_one_sentence_and_the_session_goes_on(
+    tmp_path: Path,
+) -> None:
+    class Full:
+        def __init__(self, file: object) -> None:
+            self._file = file
+
+        def write(self, content: bytes) -> int:
+            self._file.write(content[:10])  # type: ignore[attr-defined]
+            raise OSError(28, "No space left on device")
+
+        def __getattr__(self, name: str) -> object:
+            return getattr(self._file, name)
+
+    path = tmp_path / "journal.jsonl"
+    journal, session, told = Journal(path), AnnotationSession(), []
+    journal.failed.connect(told.append)
+    journal.follow(session)
+    before = path.read_bytes()
+    journal._file = Full(journal._file)  # type: ignore[assignment]
+    for number in (1, 2):
+        session._done.append((an_object(number),))
+        session.committed.emit(session._done[-1])
+    assert len(told) == 1
+    assert "No space left" in told[0]
+    assert [each.id for each in session.objects] == [1, 2]
+    journal.close()
+    assert path.read_bytes() == before
+
+
+def test_a_file_of_something_else_when_opened_then_says_so_and_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    path.write_bytes(line_of({"version": 99}))
+    with pytest.raises(JournalError, match="this version"):
+        Journal(path)
+    assert whole_entries(path.read_bytes())[0] == [{"version": 99}]
+    with pytest.raises(JournalError, match="could not be"):
+        Journal(tmp_path / "journal.jsonl" / "inside.jsonl")
+
+
+def test_restore_when_there_are_commits_then_refuses() -> None:
+    session = AnnotationSession()
+    session.restore([(an_object(1),)])
+    with pytest.raises(PromptError, match="already"):
+        session.restore([])
+
+
+def test_journal_path_when_the_image_has_a_folder_then_beside_it_and_else_with_the_user(
+    tmp_path: Path,
+) -> None:
+    beside = journal_path(tmp_path / "a b.tif", "x", tmp_path / "user")
+    assert beside == tmp_path / "a b.napari-sam" / "journal.jsonl"
+    first = journal_path(None, "my: cells", tmp_path / "user")
+    assert first.parent.parent == tmp_path / "user"
+    assert first == journal_path(None, "my: cells", tmp_path / "user")
+    assert first != journal_path(None, "my; cells", tmp_path / "user")
