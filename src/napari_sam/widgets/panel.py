@@ -28,19 +28,19 @@ NEW_LABELS = "new Labels layer"
 NEW_PROMPTS = "none yet"
 DEVICES = ("auto", "cpu", "cuda", "mps")
 KEYS = (
-    ("click", "point inside the cell"),
-    ("Ctrl/Alt+click", "point outside it"),
-    ("N", "swap inside and outside"),
-    ("P, B", "draw points, draw boxes"),
-    ("1, 2, 3", "commit that candidate"),
-    ("Shift+click", "commit the filled one"),
+    ("click", "point inside"),
+    ("Ctrl+click", "point outside"),
+    ("N", "swap the two"),
+    ("P, B", "points, boxes"),
+    ("1, 2, 3", "commit that one"),
+    ("Shift+click", "commit the filled"),
     ("Shift+wheel", "mark another (*)"),
-    ("Enter", "commit the marked (*)"),
-    ("R", "reopen the last commit"),
-    ("Enter, boxes", "commit one for each"),
+    ("Enter", "commit the marked"),
+    ("Enter, boxes", "commit them all"),
+    ("R", "reopen the last"),
     ("Esc", "drop the prompts"),
-    ("Ctrl+Z", "take back a commit"),
-    ("Ctrl+Shift+Z", "bring it back"),
+    ("Ctrl+Z", "take back"),
+    ("Ctrl+Shift+Z", "bring back"),
 )
 WIDTH = 320
 """Pixels that the dock asks for; it can be as narrow as 300."""
