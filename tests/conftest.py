@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-# napari and the plugin would write their settings into the home folder, and threads would fight over the cores.
+# napari and the plugin would write their settings into the home folder, and threads fight over the cores.
 os.environ["NAPARI_CONFIG"] = ""
 os.environ["NAPARI_SAM_CONFIG"] = tempfile.mkdtemp(prefix="napari-sam-tests-")
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from napari_sam.errors import JournalError, PromptError
-from napari_sam.predict import Prompts
+from napari_sam.predict import Frame, MaskPrompt, Prompts
 from napari_sam.session import AnnotationSession, Object
 from napari_sam.session.journal import Journal, as_json, from_json, journal_path, line_of, whole_entries
 
@@ -21,12 +21,14 @@ KILLS = 200
 def an_object(number: int) -> Object:
     mask = np.random.default_rng(number).random((number % 7 + 1, 9)) < 0.6
     box = (1.0, 2.0, 8.0, 9.5) if number % 2 else None
+    logits = np.random.default_rng(number).normal(size=(16, 16)).astype(np.float32)
+    given = {0: None, 1: logits, 2: MaskPrompt(logits, Frame(0.5, -3.25, 0.25, 128))}[number % 3]
     return Object(
         id=number,
         plane=(number % 3,),
         origin=(number, 2 * number),
         mask=mask,
-        prompts=Prompts([(4.0, 5.5), (6.0, 7.0)], [1, 0], box=box),
+        prompts=Prompts([(4.0, 5.5), (6.0, 7.0)], [1, 0], box, given),
         choice=number % 3,
         iou_prediction=0.875,
         model="cell-tiny",
@@ -54,7 +56,6 @@ def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back
     session.undo()
     session.undo()
     session.redo()
-    journal.close()
     again, heard = AnnotationSession(), []
     again.committed.connect(heard.append)
     reopened = Journal(path)
@@ -64,9 +65,7 @@ def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back
     assert all(same(one, an_object(one.id)) for one in again.objects)
     assert again.next_id == 6
     assert [each.id for each in again.redo()] == [5]
-    reopened.close()
     whole_again = Journal(path)
-    whole_again.close()
     assert [each.id for each in whole_again.done[-1]] == [5]
 
 
@@ -75,7 +74,6 @@ def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(t
     journal = Journal(path)
     journal.added((an_object(1),))
     journal.added((an_object(2),))
-    journal.close()
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
     for torn in (content[:-1], content[:-40], content + b"12345678 {", content.replace(b'"id":2', b'"id":3')):
@@ -84,7 +82,6 @@ def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(t
         ids = [step[0].id for step in reopened.done]
         assert ids == ([1, 2] if torn.startswith(content) else [1])
         reopened.added((an_object(9),))
-        reopened.close()
         assert whole_entries(path.read_bytes())[1] == path.stat().st_size
         assert path.read_bytes().startswith(b"".join(lines[:2]))
 
@@ -105,7 +102,6 @@ def test_a_process_when_killed_at_any_moment_then_no_commit_that_it_reported_is_
         os.close(reader)
         journal = Journal(path)
         kept = [step[0].id for step in journal.done]
-        journal.close()
         assert kept == list(range(1, len(kept) + 1))
         number = max([number, *reported])
         assert len(kept) >= number
@@ -125,40 +121,32 @@ def _commit_without_end(path: Path, writer: int) -> None:
         os._exit(1)
 
 
-def test_a_disk_that_is_full_when_committing_then_one_sentence_and_the_session_goes_on(
-    tmp_path: Path,
+def test_a_full_disk_when_committing_then_one_sentence_and_the_session_goes_on(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    class Full:
-        def __init__(self, file: object) -> None:
-            self._file = file
-
-        def write(self, content: bytes) -> int:
-            self._file.write(content[:10])  # type: ignore[attr-defined]
-            raise OSError(28, "No space left on device")
-
-        def __getattr__(self, name: str) -> object:
-            return getattr(self._file, name)
-
     path = tmp_path / "journal.jsonl"
     journal, session, told = Journal(path), AnnotationSession(), []
     journal.failed.connect(told.append)
     journal.follow(session)
     before = path.read_bytes()
-    journal._file = Full(journal._file)  # type: ignore[assignment]
+
+    def full(_: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", full)
     for number in (1, 2):
         session._done.append((an_object(number),))
         session.committed.emit(session._done[-1])
     assert len(told) == 1
     assert "No space left" in told[0]
     assert [each.id for each in session.objects] == [1, 2]
-    journal.close()
     assert path.read_bytes() == before
 
 
 def test_a_file_of_something_else_when_opened_then_says_so_and_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     path.write_bytes(line_of({"version": 99}))
-    with pytest.raises(JournalError, match="this version"):
+    with pytest.raises(JournalError, match="another version"):
         Journal(path)
     assert whole_entries(path.read_bytes())[0] == [{"version": 99}]
     with pytest.raises(JournalError, match="could not be"):
@@ -172,12 +160,23 @@ def test_restore_when_there_are_commits_then_refuses() -> None:
         session.restore([])
 
 
-def test_journal_path_when_the_image_has_a_folder_then_beside_it_and_else_with_the_user(
-    tmp_path: Path,
-) -> None:
-    beside = journal_path(tmp_path / "a b.tif", "x", tmp_path / "user")
-    assert beside == tmp_path / "a b.napari-sam" / "journal.jsonl"
-    first = journal_path(None, "my: cells", tmp_path / "user")
-    assert first.parent.parent == tmp_path / "user"
-    assert first == journal_path(None, "my: cells", tmp_path / "user")
-    assert first != journal_path(None, "my; cells", tmp_path / "user")
+def test_a_journal_when_the_image_has_another_shape_then_refuses_and_is_kept(tmp_path: Path) -> None:
+    path = tmp_path / "journal.jsonl"
+    Journal(path, (20, 30))
+    Journal(path, (20, 30))
+    before = path.read_bytes()
+    with pytest.raises(JournalError, match="another shape"):
+        Journal(path, (20, 31))
+    assert path.read_bytes() == before
+
+
+def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:
+    user = tmp_path / "user"
+    beside = journal_path(tmp_path / "a b.tif", "x", "a b cells", user)
+    assert beside == tmp_path / "a b.napari-sam" / "a b cells.journal"
+    first = journal_path(None, "one", "my: cells", user)
+    assert first.parent.parent == user
+    assert first == journal_path(None, "one", "my: cells", user)
+    others = [journal_path(None, "one", "my; cells", user), journal_path(None, "two", "my: cells", user)]
+    assert first not in others
+    assert journal_path(tmp_path / "missing" / "a.tif", "one", "my: cells", user) == first

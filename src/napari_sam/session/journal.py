@@ -9,16 +9,20 @@ from __future__ import annotations
 import json
 import os
 import zlib
+from base64 import b64decode, b64encode
 from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 from pycocotools import mask as rle
 
 from napari_sam.errors import JournalError
-from napari_sam.predict import Prompts
+from napari_sam.predict import Frame, MaskPrompt, Prompts
 
 from .objects import Object
 from .session import AnnotationSession, Step
@@ -28,7 +32,7 @@ Entry = dict[str, Any]
 
 
 class Journal:
-    """An open journal; closed by `close`, or by the end of the process however sudden.
+    """A journal that grows by a line whenever something is committed or taken back.
 
     Signals
     -------
@@ -40,32 +44,43 @@ class Journal:
     ----------
     path : Path
         Made, with its folder, if it is missing. A torn last line is cut off.
+    shape : tuple of int, optional
+        Of the image that is annotated.
 
     Raises
     ------
     JournalError
-        If the file cannot be opened, or is no journal of this version.
+        If the file cannot be opened, is no journal of this version, or belongs to an image of another
+        shape; it stays as it is.
     """
 
     failed = Signal(str)
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shape: Sequence[int] = ()) -> None:
         self.path = path
-        try:
-            path.parent.mkdir(parents=True, exist_ok=True)
-            self._file = path.open("a+b")
-            self._file.seek(0)
-            entries, end = whole_entries(self._file.read())
-            if end < self._file.seek(0, os.SEEK_END):
-                self._file.truncate(end)
-        except OSError as error:
-            raise JournalError(_unwritable(path, error)) from error
-        if entries and entries[0].get("version") != VERSION:
-            self._file.close()
-            raise JournalError(f"{path} is no journal of this version; move it away to begin a new one.")
+        begins = {"version": VERSION, "shape": list(shape)}
+        entries = self._opened()
+        if entries and entries[0] != begins:
+            raise JournalError(
+                f"{path} is of another version, or of an image of another shape, so commits are not kept on"
+                " disk; move it away to begin a new one."
+            )
         self.done, self.undone = steps_of(entries)
         if not entries:
-            self._append({"version": VERSION})
+            self._append(begins)
+
+    def _opened(self) -> list[Entry]:
+        """Return what the file holds, and cut off what a crash has torn."""
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            self.path.touch()
+            content = self.path.read_bytes()
+            entries, end = whole_entries(content)
+            if end < len(content):
+                os.truncate(self.path, end)
+        except OSError as error:
+            raise JournalError(_unwritable(self.path, error)) from error
+        return entries
 
     def follow(self, session: AnnotationSession) -> None:
         """Give a session what the journal holds, and write down what it does from now on."""
@@ -105,26 +120,17 @@ class Journal:
         """Write down that a commit was taken back; raises as `added` does."""
         self._append({"removed": [each.id for each in step]})
 
-    def close(self) -> None:
-        """Close the file."""
-        self._file.close()
-
     def _append(self, entry: Entry) -> None:
-        before = self._file.seek(0, os.SEEK_END)
+        before = self.path.stat().st_size if self.path.exists() else 0
         try:
-            self._file.write(line_of(entry))
-            self._file.flush()
-            os.fsync(self._file.fileno())
-        except (OSError, ValueError) as error:
-            self._take_back(before)
+            with self.path.open("ab") as file:
+                file.write(line_of(entry))
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            with suppress(OSError):
+                os.truncate(self.path, before)
             raise JournalError(_unwritable(self.path, error)) from error
-
-    def _take_back(self, end: int) -> None:
-        """Cut off what a failed write left, if the disk still allows as much."""
-        try:
-            self._file.truncate(end)
-        except (OSError, ValueError):
-            return
 
 
 def _unwritable(path: Path, error: Exception) -> str:
@@ -179,6 +185,7 @@ def as_json(each: Object) -> Entry:
         "points": prompts.positions.tolist(),
         "point_labels": prompts.labels.tolist(),
         "box": None if prompts.box is None else list(prompts.box),
+        "mask_prompt": _mask_prompt_as_json(prompts.mask),
         "choice": each.choice,
         "iou_prediction": each.iou_prediction,
         "model": each.model,
@@ -195,7 +202,7 @@ def from_json(values: Entry) -> Object:
         plane=tuple(values["plane"]),
         origin=(values["origin"][0], values["origin"][1]),
         mask=rle.decode(kept).astype(bool),
-        prompts=Prompts(values["points"], values["point_labels"], box=box),
+        prompts=Prompts(values["points"], values["point_labels"], box, _mask_prompt(values["mask_prompt"])),
         choice=values["choice"],
         iou_prediction=values["iou_prediction"],
         model=values["model"],
@@ -203,20 +210,45 @@ def from_json(values: Entry) -> Object:
     )
 
 
-def journal_path(image: Path | None, name: str, fallback: Path) -> Path:
-    """Return where the journal of an image lies: beside it, or in a folder of the user's.
+def _mask_prompt_as_json(mask: MaskPrompt | NDArray[np.floating] | None) -> Entry | None:
+    """Return the logits that a prompt began with, packed, and the frame they cover."""
+    if mask is None:
+        return None
+    logits = np.asarray(mask.logits if isinstance(mask, MaskPrompt) else mask, np.float32)
+    packed = b64encode(zlib.compress(logits.tobytes())).decode("ascii")
+    frame = asdict(mask.frame) if isinstance(mask, MaskPrompt) else None
+    return {"logits": packed, "size": list(logits.shape), "frame": frame}
+
+
+def _mask_prompt(values: Entry | None) -> MaskPrompt | NDArray[np.float32] | None:
+    if values is None:
+        return None
+    logits = np.frombuffer(zlib.decompress(b64decode(values["logits"])), np.float32)
+    logits = logits.reshape(values["size"])
+    return MaskPrompt(logits, Frame(**values["frame"])) if values["frame"] else logits
+
+
+def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> Path:
+    """Return where the journal of an image's labels lies: beside the image, or in a folder of the user's.
 
     Parameters
     ----------
     image : Path, optional
         The image's file, if it has one.
-    name : str
-        What the image is called, where it has no file or a folder that cannot be written.
+    key : str
+        What tells the image from others, where it has no file or a folder that cannot be written.
+    labels : str
+        Name of the label image; several of one image have journals of their own.
     fallback : Path
         A folder of the user's.
     """
+    name = f"{_safe(labels)}.journal"
     if image is not None and os.access(image.parent, os.W_OK):
-        return image.parent / f"{image.stem}.napari-sam" / "journal.jsonl"
-    safe = "".join(letter if letter.isalnum() or letter in "-_." else "_" for letter in name)
-    key = f"{zlib.crc32(str(image or name).encode()):08x}"
-    return fallback / f"{safe}-{key}" / "journal.jsonl"
+        return image.parent / f"{image.stem}.napari-sam" / name
+    return fallback / f"{zlib.crc32(key.encode()):08x}" / name
+
+
+def _safe(name: str) -> str:
+    """Return a name that every file system takes."""
+    kept = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in name)
+    return kept if kept == name else f"{kept}-{zlib.crc32(name.encode()):08x}"

@@ -20,6 +20,7 @@ from napari_sam.session import AnnotationSession, Plane, Proposal
 
 from .candidate_view import CandidateView
 from .choosing import Chooser
+from .keeping import keep
 from .label_writer import LabelWriter
 from .planes import alignment, image_shape, plane_under_sliders, read_plane
 from .prompt_layers import PromptLayers
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Points, Shapes
     from numpy.typing import NDArray
+
+    from napari_sam.session.journal import Journal
 
     from .jobs import Job, Jobs
 
@@ -92,11 +95,7 @@ class Annotation:
         self._plane = plane_under_sliders(image, viewer.dims)
         self._opened: dict[Plane, Opened] = {}
         self._seconds = math.inf
-        if labels is None:
-            empty = np.zeros(image_shape(image), np.int32)
-            name = f"{image.name} cells"
-            labels = viewer.add_labels(empty, name=name, opacity=0.5, **alignment(image, viewer.dims))
-        self.writer = LabelWriter(self.session, labels)
+        self._journal, self._greeting = self._keep(labels)
         self.view = CandidateView(viewer, image)
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
@@ -117,6 +116,25 @@ class Annotation:
         self._rest.timeout.connect(self._open)
         self.prompts.use_points()
         self._begin(given)
+
+    def _keep(self, labels: Labels | None) -> tuple[Journal | None, str]:
+        """Find or make the Labels layer, and go on with what was committed there last time.
+
+        Only a new layer is drawn in: in one that is there, a person may have painted since.
+        """
+        image, viewer = self._image, self._viewer
+        if labels is None:
+            empty = np.zeros(image_shape(image), np.int32)
+            name = f"{image.name} cells"
+            labels = viewer.add_labels(empty, name=name, opacity=0.5, **alignment(image, viewer.dims))
+            self.writer = LabelWriter(self.session, labels)
+            journal, trouble = keep(self.session, image, labels)
+        else:
+            journal, trouble = keep(self.session, image, labels)
+            self.writer = LabelWriter(self.session, labels)
+        if journal is not None:
+            journal.failed.connect(self.failed.emit)
+        return journal, trouble or _restored(len(self.session.objects))
 
     def _begin(self, given: Points | Shapes | None) -> None:
         try:
@@ -255,7 +273,8 @@ class Annotation:
             del self._opened[next(iter(self._opened))]
         self.session.open(opened.predictor, opened.embedding, plane)
         self._seconds = math.inf
-        self.said.emit("Ready: click on a cell, or draw a box around it.")
+        greeting, self._greeting = self._greeting, ""
+        self.said.emit(f"{greeting} Ready: click on a cell, or draw a box around it.".strip())
         self._ask()
 
     def _ask(self) -> None:
@@ -336,6 +355,10 @@ class Annotation:
         if event.value in needed:
             self.failed.emit(f"The layer {event.value.name!r} was removed, so annotation stopped.")
             self.stopped.emit()
+
+
+def _restored(labels: int) -> str:
+    return f"Your last session's {counted(labels)} are back." if labels else ""
 
 
 def counted(labels: int) -> str:

@@ -1,0 +1,107 @@
+"""Commits that outlive the viewer, in a viewer without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+from napari.layers._source import layer_source
+
+from napari_sam.predict import Predictor
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.jobs import Jobs
+
+Start = Callable[..., Annotation]
+
+
+@pytest.fixture
+def start(qapp: Any, qtbot: Any, discs: LoadedModel) -> Iterator[Start]:  # noqa: ARG001 (Qt has to be there)
+    """Return a function that opens a viewer on an image, as after starting napari again."""
+    jobs = Jobs()
+
+    def start(image: Any, labels: np.ndarray | None = None, path: Path | None = None) -> Annotation:
+        viewer = ViewerModel()
+        with layer_source(path=None if path is None else str(path)):
+            layer = viewer.add_image(image, name="cells")
+        given = None if labels is None else viewer.add_labels(labels, name="cells cells")
+        annotation = Annotation(viewer, layer, given, lambda _: Predictor(discs), jobs)
+        qtbot.waitUntil(lambda: not jobs.busy, timeout=20_000)
+        return annotation
+
+    yield start
+    jobs.close()
+
+
+def commit(annotation: Annotation, qtbot: Any, *place: int) -> None:
+    annotation.prompts.points.add(list(place))
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    annotation.commit()
+
+
+def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: Start, qtbot: Any) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (2, 60, 80), np.uint8)
+    first = start(image)
+    said: list[str] = []
+    commit(first, qtbot, 0, 20, 20)
+    commit(first, qtbot, 0, 40, 60)
+    first.undo()
+    before = first.writer.labels.data.copy()
+    second = start(image.copy())
+    second.said.connect(said.append)
+    assert before.any()
+    assert np.array_equal(second.writer.labels.data, before)
+    assert [each.id for each in second.session.objects] == [1]
+    second.redo()
+    assert second.writer.labels.data[0, 40, 60] == 2
+    second.undo()
+    second.undo()
+    assert not second.writer.labels.data.any()
+
+
+def test_another_image_of_the_same_name_when_opened_then_begins_anew(start: Start, qtbot: Any) -> None:
+    commit(start(np.zeros((60, 80), np.uint8)), qtbot, 20, 20)
+    assert start(np.ones((60, 80), np.uint8)).session.objects == ()
+
+
+def test_labels_that_were_painted_since_when_given_again_then_stay_as_they_are(
+    start: Start, qtbot: Any
+) -> None:
+    image = np.zeros((60, 80), np.uint8)
+    first = start(image)
+    commit(first, qtbot, 20, 20)
+    painted = first.writer.labels.data.copy()
+    painted[20:] = 0
+    painted[50:, 70:] = 9
+    again = start(image, painted.copy())
+    assert np.array_equal(again.writer.labels.data, painted)
+    assert [each.id for each in again.session.objects] == [1]
+    assert again.session.next_id == 10
+
+
+def test_an_image_with_a_file_when_annotated_then_the_journal_lies_beside_it(
+    start: Start, qtbot: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "plate 1.tif"
+    tifffile.imwrite(path, np.zeros((60, 80), np.uint8))
+    viewer_image = tifffile.imread(path)
+    annotation = start(viewer_image, path=path)
+    commit(annotation, qtbot, 20, 20)
+    assert [each.name for each in (tmp_path / "plate 1.napari-sam").iterdir()] == ["cells cells.journal"]
+
+
+def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
+    start: Start, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    blocked = tmp_path / "a file, no folder"
+    blocked.write_text("")
+    monkeypatch.setenv("NAPARI_SAM_CONFIG", str(blocked))
+    annotation = start(np.zeros((60, 80), np.uint8))
+    commit(annotation, qtbot, 20, 20)
+    assert annotation._journal is None
+    assert annotation.writer.labels.data[20, 20] == 1
