@@ -12,6 +12,7 @@ TYPE_CHECKING = False  # importing typing would take longer than all the rest
 if TYPE_CHECKING:
     from typing import Any
 
+    from napari_sam.automatic import segment_automatically
     from napari_sam.errors import NapariSamError
     from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
     from napari_sam.session import AnnotationSession
@@ -28,6 +29,7 @@ __all__ = [
     "__version__",
     "list_models",
     "load_model",
+    "segment_automatically",
 ]
 
 _HOMES = {
@@ -40,6 +42,7 @@ _HOMES = {
     "Prompts": "predict",
     "list_models": "weights",
     "load_model": "weights",
+    "segment_automatically": "automatic",
 }
 
 

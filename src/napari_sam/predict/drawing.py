@@ -120,7 +120,7 @@ def interpolated(
         first, last = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 0)
         spans.append(origin[axis] + first)
         parts.append(matrix[first:last])
-    values: Logits = (parts[0] @ decoded.logits) @ parts[1].T
+    values = np.asarray((parts[0] @ decoded.logits) @ parts[1].T, np.float32)
     return (spans[0], spans[1]), values
 
 

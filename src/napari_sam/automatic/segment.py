@@ -1,0 +1,338 @@
+"""An image in, labels out: objects from the dense head or a grid, each drawn by the mask decoder."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+
+from napari_sam.errors import Cancelled, ImageError
+from napari_sam.predict import Embedding, Predictor, Prompts
+from napari_sam.predict.candidates import Candidate, stability_at
+from napari_sam.predict.image import Method as Normalization
+from napari_sam.weights import LoadedModel
+
+from .filter import suppress
+from .grid import Cancel, GridSettings, Progress, grid_masks
+from .instances import DenseSettings, Labels, dense_instances
+from .records import Mask, MaskRecord, run_lengths
+
+Method = Literal["auto", "grid", "instances"]
+BATCH = 32
+"""Objects drawn between two reports of progress."""
+
+
+@dataclass(frozen=True)
+class AutomaticSettings:
+    """What becomes an object; the defaults need no touching.
+
+    Attributes
+    ----------
+    dense : DenseSettings
+        How the dense head's maps become instances.
+    grid : GridSettings, optional
+        By default Meta's for a ViT, and lower thresholds for a windowed model, which promises less.
+    agreement : float
+        IoU that the decoder's mask of an instance has with it, or else the instance is dropped.
+    overlap : float
+        IoU of boxes above which two instances' masks count as one.
+    shared : float
+        Share of a mask that better ones have taken, or that it would take of one of these, above which
+        it is left out of the labels; so a label neither lies in another nor surrounds one.
+    largest : float
+        Masks over a larger share of the image are left out of the labels (paper, appendix B).
+
+    Raises
+    ------
+    ImageError
+        If a share is not within 0 to 1.
+    """
+
+    dense: DenseSettings = field(default_factory=DenseSettings)
+    grid: GridSettings | None = None
+    agreement: float = 0.5
+    overlap: float = 0.7
+    shared: float = 0.5
+    largest: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in (self.agreement, self.overlap, self.shared, self.largest)):
+            raise ImageError("Agreement, overlap, shared and largest are shares; give numbers of 0 to 1.")
+
+    def grid_for(self, model: LoadedModel) -> GridSettings:
+        """Return the grid that a model is asked with."""
+        if self.grid is not None:
+            return self.grid
+        return GridSettings(predicted_iou=0.6, stability=0.6) if model.sam.config.windowed else GridSettings()
+
+
+def segment_automatically(
+    image: ArrayLike,
+    sam: LoadedModel,
+    *,
+    method: Method = "auto",
+    settings: AutomaticSettings | None = None,
+    channel_axis: int | None = None,
+    normalization: Normalization = "percentile",
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> Labels:
+    """Label every object of an image.
+
+    Where two masks overlap, the one that promises more keeps the pixels. A warning says so when
+    nothing was found.
+
+    Parameters
+    ----------
+    image : (Y, X), (Y, X, C), or 3-dimensional with `channel_axis`
+        Any real dtype, 1 to 5 channels.
+    sam : LoadedModel
+        As `load_model` returns it.
+    method : "auto", "grid" or "instances"
+        "instances" starts from the dense head, "grid" from points everywhere; "auto" takes the
+        first where the model has the head.
+    settings : AutomaticSettings, optional
+    channel_axis, normalization
+        As `Predictor.embed` takes them.
+    progress : callable, optional
+        Called with the number of parts done and of all parts.
+    cancelled : callable, optional
+        Asked between parts whether to stop.
+
+    Returns
+    -------
+    (Y, X) int32
+        0 background, 1 to N, the best first.
+
+    Raises
+    ------
+    ImageError
+        If the image cannot be used, the method is unknown, or it needs a dense head that is not there.
+    Cancelled
+        If `cancelled` said so.
+    OutOfMemoryError
+        If the device has too little memory.
+    """
+    settings = settings or AutomaticSettings()
+    chosen = method_for(sam, method)
+    records, shape = propose(
+        Predictor(sam),
+        image,
+        method=chosen,
+        settings=settings,
+        channel_axis=channel_axis,
+        normalization=normalization,
+        progress=progress,
+        cancelled=cancelled,
+    )
+    labels = paint(records, shape, settings)
+    if not labels.any():
+        warnings.warn(nothing_found(sam, chosen, settings), stacklevel=2)
+    return labels
+
+
+def propose(
+    predictor: Predictor,
+    image: ArrayLike,
+    *,
+    method: Method = "auto",
+    settings: AutomaticSettings | None = None,
+    channel_axis: int | None = None,
+    normalization: Normalization = "percentile",
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> tuple[list[MaskRecord], tuple[int, int]]:
+    """Find the masks of every object, to be looked at one by one; as `segment_automatically` does.
+
+    Returns
+    -------
+    records : list of MaskRecord
+    shape : (Y, X)
+        Of the image.
+    """
+    settings = settings or AutomaticSettings()
+    if method_for(predictor.model, method) == "grid":
+        grid = settings.grid_for(predictor.model)
+        records = grid_masks(
+            predictor,
+            image,
+            grid,
+            channel_axis=channel_axis,
+            normalization=normalization,
+            progress=progress,
+            cancelled=cancelled,
+        )
+        return records, _shape_of(image, channel_axis)
+    embedding = predictor.embed(
+        image, channel_axis=channel_axis, normalization=normalization, cancelled=cancelled
+    )
+    records = instance_masks(predictor, embedding, settings, progress=progress, cancelled=cancelled)
+    return records, embedding.shape
+
+
+def instance_masks(
+    predictor: Predictor,
+    embedding: Embedding,
+    settings: AutomaticSettings | None = None,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> list[MaskRecord]:
+    """Ask the mask decoder for every instance of the dense head, and keep what both agree on.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Of a model with a dense head.
+    embedding : Embedding
+    settings : AutomaticSettings, optional
+    progress, cancelled
+        As in `segment_automatically`.
+
+    Returns
+    -------
+    list of MaskRecord
+        The one that promises most first. Its point is the instance's innermost one.
+
+    Raises
+    ------
+    ImageError
+        If the model has no dense head.
+    Cancelled
+        If `cancelled` said so.
+    """
+    settings = settings or AutomaticSettings()
+    instances = list(_cut_out(dense_instances(predictor, embedding, settings.dense)))
+    records: list[MaskRecord] = []
+    for start in range(0, len(instances), BATCH):
+        if cancelled is not None and cancelled():
+            raise Cancelled("The search for objects was cancelled; start it again when you want it.")
+        batch = instances[start : start + BATCH]
+        prompts = [Prompts(box=_box(origin, mask)) for origin, mask in batch]
+        for (origin, mask), answer in zip(batch, predictor.predict_many(embedding, prompts), strict=True):
+            item = answer.items[answer.best]
+            if item.area and _iou(item, origin, mask) >= settings.agreement:
+                records.append(_record(item, origin, mask, embedding.shape))
+        if progress is not None:
+            progress(start + len(batch), len(instances))
+    boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
+    worth = np.array([_worth(record) for record in records])
+    return [records[index] for index in suppress(boxes, worth, settings.overlap)]
+
+
+def paint(
+    records: Sequence[MaskRecord], shape: tuple[int, int], settings: AutomaticSettings | None = None
+) -> Labels:
+    """Turn masks into labels: the best keep their pixels, and others what is free.
+
+    Parameters
+    ----------
+    records : sequence of MaskRecord
+    shape : (Y, X)
+        Of the image.
+    settings : AutomaticSettings, optional
+
+    Returns
+    -------
+    (Y, X) int32
+        0 background, 1 to N, the best first.
+    """
+    settings = settings or AutomaticSettings()
+    labels = np.zeros(shape, np.int32)
+    areas = [0]
+    for record in sorted(records, key=_worth, reverse=True):
+        (row, col), mask = record.origin, record.mask
+        place = labels[row : row + mask.shape[0], col : col + mask.shape[1]]
+        taken = np.bincount(place[mask], minlength=len(areas))
+        taken_of = taken[1:] / np.array(areas[1:])
+        shared = max(1 - taken[0] / record.area, *taken_of, 0.0)
+        if shared <= settings.shared and record.area <= settings.largest * labels.size:
+            place[mask & (place == 0)] = len(areas)
+            areas.append(int(taken[0]))
+    return labels
+
+
+def method_for(model: LoadedModel, method: Method) -> Literal["grid", "instances"]:
+    """Return the method that "auto" means for a model.
+
+    Raises
+    ------
+    ImageError
+        If the method is unknown, or needs a dense head that the model lacks.
+    """
+    headed = model.sam.dense_head is not None
+    if method == "auto":
+        return "instances" if headed else "grid"
+    if method not in ("grid", "instances"):
+        raise ImageError(f"The method {method!r} is unknown; use 'auto', 'grid' or 'instances'.")
+    if method == "instances" and not headed:
+        raise ImageError(f"{model.name} has no dense head; use method='grid', or the model cell-tiny.")
+    return method
+
+
+def nothing_found(model: LoadedModel, method: Method, settings: AutomaticSettings) -> str:
+    """Return one sentence for a person whose image gave no object."""
+    if method_for(model, method) == "grid":
+        grid = settings.grid_for(model)
+        level = f"a predicted IoU of {grid.predicted_iou:g} and a stability of {grid.stability:g}"
+    else:
+        level = f"a foreground of {settings.dense.foreground:g}"
+    return f"There is no object above {level}; lower the threshold or pick another channel."
+
+
+def _worth(record: MaskRecord) -> float:
+    """Say which of two masks is to be trusted more; predicted IoU alone is blind to vague ones."""
+    return record.predicted_iou * record.stability_score
+
+
+def _cut_out(labels: Labels) -> Iterator[tuple[tuple[int, int], Mask]]:
+    """Yield the first pixel and the mask of every label."""
+    for label, (rows, cols) in enumerate(ndimage.find_objects(labels), 1):
+        yield (rows.start, cols.start), labels[rows, cols] == label
+
+
+def _box(origin: tuple[int, int], mask: Mask) -> tuple[float, float, float, float]:
+    """Return the box around a mask, to the outer edges of its pixels."""
+    (row, col), (height, width) = origin, mask.shape
+    return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5
+
+
+def _iou(item: Candidate, origin: tuple[int, int], mask: Mask) -> float:
+    """Return the IoU of a candidate with a mask that starts at `origin`."""
+    shift = np.subtract(item.origin, origin)
+    low, high = np.maximum(shift, 0), np.minimum(shift + item.mask.shape, mask.shape)
+    if (high <= low).any():
+        return 0.0
+    here = mask[low[0] : high[0], low[1] : high[1]]
+    (top, left), (bottom, right) = low - shift, high - shift
+    both = np.count_nonzero(here & item.mask[top:bottom, left:right])
+    return both / (item.area + np.count_nonzero(mask) - both)
+
+
+def _record(item: Candidate, origin: tuple[int, int], mask: Mask, shape: tuple[int, int]) -> MaskRecord:
+    """Describe a candidate drawn for an instance."""
+    depth: NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    row, col = np.unravel_index(int(np.argmax(depth)), mask.shape)
+    return MaskRecord(
+        item.origin,
+        (item.mask.shape[0], item.mask.shape[1]),
+        run_lengths(item.mask),
+        item.area,
+        item.iou_prediction,
+        stability_at(item.logits, GridSettings.stability_offset),
+        (float(row) + origin[0], float(col) + origin[1]),
+        (0, 0, *shape),
+    )
+
+
+def _shape_of(image: ArrayLike, channel_axis: int | None) -> tuple[int, int]:
+    """Return rows and columns of an image that was found to be one."""
+    shape = list(np.shape(image))
+    if len(shape) == 3:
+        del shape[-1 if channel_axis is None else channel_axis]
+    return shape[0], shape[1]

@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import napari_sam as ns
+from napari_sam.automatic import AutomaticSettings, GridSettings, MaskRecord, instance_masks, paint, propose
+from napari_sam.automatic.records import run_lengths
+from napari_sam.errors import Cancelled, ImageError
+from napari_sam.predict import Predictor
+from napari_sam.training.samples import read_image, read_sample
+from napari_sam.training.scores import average_precision
+from napari_sam.weights import LoadedModel, load_model
+
+STEM = "4327d2759187"
+
+
+@pytest.fixture(scope="module")
+def tiny() -> LoadedModel:
+    return load_model("cell-tiny", device="cpu", precision="float32")
+
+
+def record(origin: tuple[int, int], side: tuple[int, int], worth: float) -> MaskRecord:
+    mask = np.ones(side, bool)
+    return MaskRecord(
+        origin, side, run_lengths(mask), int(mask.sum()), worth, 1.0, (0.0, 0.0), (0, 0, 40, 40)
+    )
+
+
+def test_segment_automatically_when_nuclei_are_bright_then_most_are_found(
+    tiny: LoadedModel, data_folder: Path
+) -> None:
+    path = data_folder / "dsb2018" / "images" / f"{STEM}.png"
+    truth = read_sample(path, data_folder / "dsb2018" / "labels" / f"{STEM}.tif").labels
+    labels = ns.segment_automatically(read_image(path), tiny)
+    assert labels.dtype == np.int32
+    assert sorted(set(np.unique(labels)) - {0}) == list(range(1, labels.max() + 1))
+    assert average_precision(truth, labels, [0.5])[0] > 0.4
+
+
+def test_segment_automatically_when_there_is_nothing_then_says_what_to_change(tiny: LoadedModel) -> None:
+    with pytest.warns(UserWarning, match="no object above a foreground of 0.5; lower the threshold"):
+        labels = ns.segment_automatically(np.zeros((60, 70), np.uint8), tiny)
+    assert labels.shape == (60, 70)
+    assert not labels.any()
+
+
+def test_segment_automatically_when_the_model_has_no_head_then_auto_takes_the_grid(
+    discs_model: LoadedModel,
+) -> None:
+    settings = AutomaticSettings(grid=GridSettings(points_per_side=2, stability=0.3))
+    image = np.zeros((3, 80, 90), np.uint8)
+    labels = ns.segment_automatically(image, discs_model, settings=settings, channel_axis=0)
+    assert labels.shape == (80, 90)
+    assert labels.max() == 4
+    with pytest.raises(ImageError, match="dense head"):
+        ns.segment_automatically(image, discs_model, method="instances", channel_axis=0)
+
+
+def test_segment_automatically_when_the_method_is_unknown_then_says_which_there_are(
+    discs_model: LoadedModel,
+) -> None:
+    with pytest.raises(ImageError, match="'auto', 'grid' or 'instances'"):
+        ns.segment_automatically(np.zeros((8, 8)), discs_model, method="magic")  # type: ignore[arg-type]
+
+
+def test_instance_masks_when_all_must_agree_perfectly_then_fewer_are_kept(
+    tiny: LoadedModel, data_folder: Path
+) -> None:
+    predictor = Predictor(tiny)
+    embedding = predictor.embed(read_image(data_folder / "dsb2018" / "images" / f"{STEM}.png"))
+    calls: list[tuple[int, int]] = []
+    kept = instance_masks(predictor, embedding, progress=lambda done, total: calls.append((done, total)))
+    strict = instance_masks(predictor, embedding, AutomaticSettings(agreement=1.0))
+    assert len(strict) < len(kept)
+    assert calls[-1][0] == calls[-1][1]
+    worth = [each.predicted_iou * each.stability_score for each in kept]
+    assert worth == sorted(worth, reverse=True)
+    with pytest.raises(Cancelled):
+        instance_masks(predictor, embedding, cancelled=lambda: True)
+
+
+def test_propose_when_asked_for_a_grid_then_the_thresholds_of_the_settings_hold(
+    discs_model: LoadedModel,
+) -> None:
+    settings = AutomaticSettings(grid=GridSettings(points_per_side=2, predicted_iou=0.95))
+    assert propose(Predictor(discs_model), np.zeros((40, 50)), settings=settings) == ([], (40, 50))
+
+
+def test_paint_when_masks_overlap_then_the_best_keeps_the_pixels() -> None:
+    labels = paint([record((0, 0), (10, 10), 0.5), record((0, 6), (10, 10), 0.9)], (40, 40))
+    assert np.bincount(labels.ravel()).tolist() == [1600 - 160, 100, 60]
+    assert labels[0, 6] == 1
+
+
+def test_paint_when_most_of_a_mask_is_taken_or_it_is_everything_then_left_out() -> None:
+    covered = [record((0, 0), (10, 10), 0.9), record((0, 5), (10, 10), 0.8), record((0, 0), (40, 40), 1.0)]
+    assert paint(covered, (40, 40)).max() == 2
+    assert paint(covered, (40, 40), AutomaticSettings(shared=0.3)).max() == 1
+    assert paint([], (4, 5)).shape == (4, 5)
+
+
+def test_paint_when_a_mask_surrounds_a_better_one_then_no_ring_is_left() -> None:
+    nested = [record((10, 10), (6, 6), 0.9), record((5, 5), (20, 20), 0.8)]
+    assert np.bincount(paint(nested, (40, 40)).ravel()).tolist() == [1600 - 36, 36]
+
+
+def test_settings_when_a_share_is_none_then_refused() -> None:
+    with pytest.raises(ImageError, match="0 to 1"):
+        AutomaticSettings(agreement=1.5)
