@@ -8,6 +8,7 @@ from .frames import Frame
 from .image import Normalization
 from .predictor import Predictor
 from .prompts import MaskPrompt, Prompts
+from .window import PlaneWindow, window_around
 
 __all__ = [
     "Candidate",
@@ -16,6 +17,8 @@ __all__ = [
     "Frame",
     "MaskPrompt",
     "Normalization",
+    "PlaneWindow",
     "Predictor",
     "Prompts",
+    "window_around",
 ]

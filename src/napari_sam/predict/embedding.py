@@ -20,6 +20,7 @@ from .fine import FineLevel
 from .frames import resized_shape, useful_scales
 from .image import Normalization, resize
 from .running import running
+from .window import PlaneWindow, whole_plane
 
 Square = tuple[tuple[int, int], tuple[int, int]]
 Progress = Callable[[int, int], None]
@@ -58,7 +59,7 @@ class Embedding:
     Attributes
     ----------
     shape : (Y, X)
-        Of the image, in data pixels.
+        Of the image, or of the part of it that is embedded, in data pixels.
     normalization : Normalization
         How the image became RGB.
     levels : tuple of Level
@@ -69,6 +70,8 @@ class Embedding:
         SHA-256 of the model's weights.
     fine : tuple of FineLevel
         Scales at which a windowed model looks at small objects, encoded when they are asked for.
+    part : PlaneWindow, optional
+        Which part of a larger plane it is, in whose coordinates prompts and masks are; None for all of it.
     """
 
     shape: tuple[int, int]
@@ -77,6 +80,12 @@ class Embedding:
     model: str
     weights_hash: str
     fine: tuple[FineLevel, ...] = ()
+    part: PlaneWindow | None = None
+
+    @property
+    def window(self) -> PlaneWindow:
+        """The part of the plane that is embedded."""
+        return self.part or whole_plane(self.shape)
 
     @property
     def scales(self) -> tuple[float, ...]:

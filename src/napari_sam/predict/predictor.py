@@ -15,11 +15,12 @@ from napari_sam.weights import LoadedModel
 from .candidates import Candidate, Candidates, Decoded, rank
 from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
-from .embedding import Cancel, Embedding, Progress, encode_scales, encode_whole
+from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode_whole
 from .fine import FineLevel
-from .image import Method, to_rgb
+from .image import Method, Normalization, to_rgb
 from .prompts import MaskPrompt, Prompts
 from .rating import describe, rate
+from .window import PlaneWindow, read_part
 
 Multimask = bool | Literal["auto"]
 CHOICES = 3
@@ -44,6 +45,7 @@ class Predictor:
         *,
         channel_axis: int | None = None,
         normalization: Method = "percentile",
+        window: PlaneWindow | None = None,
         progress: Progress | None = None,
         cancelled: Cancel | None = None,
     ) -> Embedding:
@@ -57,6 +59,9 @@ class Predictor:
             The axis of the channels.
         normalization : "percentile" or None
             None for values that are 0 to 255 already, as Meta's code takes them.
+        window : PlaneWindow, optional
+            The part of a large image to embed: no more is read of a lazy one, and its percentiles are
+            the part's own. Prompts and masks stay in the image's coordinates.
         progress : callable, optional
             Called with the number of parts done and of all parts.
         cancelled : callable, optional
@@ -75,17 +80,37 @@ class Predictor:
         OutOfMemoryError
             If the device has too little memory.
         """
-        pixels, record = to_rgb(image, channel_axis, normalization)
+        pixels, record = to_rgb(read_part(image, window, channel_axis), channel_axis, normalization)
+        levels = self.encode(pixels, record, progress, cancelled)
+        return self.assemble(pixels, record, levels, window)
+
+    def encode(
+        self,
+        pixels: NDArray[np.float32],
+        record: Normalization,
+        progress: Progress | None = None,
+        cancelled: Cancel | None = None,
+    ) -> tuple[Level, ...]:
+        """Run the image encoder on (3, Y, X) pixels of 0 to 255; as `embed` does, and as dear."""
         report, stop = progress or _silent, cancelled or _never
+        if self.model.sam.config.windowed:
+            return encode_scales(self.model, pixels, report, stop)
+        return (encode_whole(self.model, pixels, record.eight_bit, report, stop),)
+
+    def assemble(
+        self,
+        pixels: NDArray[np.float32],
+        record: Normalization,
+        levels: tuple[Level, ...],
+        window: PlaneWindow | None = None,
+    ) -> Embedding:
+        """Return the embedding of (3, Y, X) pixels whose levels `encode` has made, now or another day."""
         fine: tuple[FineLevel, ...] = ()
         if self.model.sam.config.windowed:
-            levels = encode_scales(self.model, pixels, report, stop)
             eight_bit = np.rint(pixels).astype(np.uint8)
             fine = tuple(FineLevel(scale, eight_bit) for scale in self.model.sam.config.fine_scales)
-        else:
-            levels = (encode_whole(self.model, pixels, record.eight_bit, report, stop),)
         shape = (pixels.shape[1], pixels.shape[2])
-        return Embedding(shape, record, levels, self.model.name, self.model.weights_hash, fine)
+        return Embedding(shape, record, levels, self.model.name, self.model.weights_hash, fine, window)
 
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: Multimask = "auto") -> Candidates:
         """Answer the prompts for one object.
@@ -102,7 +127,7 @@ class Predictor:
         Raises
         ------
         PromptError
-            If a prompt lies outside the image.
+            If a prompt lies outside the image, or outside the part of it that is embedded.
         ImageError
             If another model made the embedding.
         OutOfMemoryError
@@ -115,11 +140,11 @@ class Predictor:
     ) -> list[Candidates]:
         """Answer the prompts for many objects in few batches; as `predict` does for each."""
         self._check(embedding)
-        placed = [each.within(embedding.shape) for each in prompts]
-        many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in placed]
+        placed = [embedding.window.entering(each) for each in prompts]
+        many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
         pools = self.pools(embedding, placed, many)
         return [
-            self._candidates(embedding, pool, several, each)
+            embedding.window.leaving(self._candidates(embedding, pool, several, each))
             for each, pool, several in zip(placed, pools, many, strict=True)
         ]
 
