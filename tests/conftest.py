@@ -13,6 +13,7 @@ import pytest
 # napari and the plugin would write their settings into the home folder, and threads fight over the cores.
 os.environ["NAPARI_CONFIG"] = ""
 os.environ["NAPARI_SAM_CONFIG"] = tempfile.mkdtemp(prefix="napari-sam-tests-")
+os.environ["NAPARI_SAM_CACHE"] = tempfile.mkdtemp(prefix="napari-sam-tests-cache-")
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
