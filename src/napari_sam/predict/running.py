@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 
 import torch
 
@@ -20,6 +20,6 @@ def running(model: LoadedModel) -> Iterator[None]:
         In place of torch's own errors.
     """
     reduced = model.dtype != torch.float32
-    autocast = torch.autocast(model.device.type, dtype=model.dtype if reduced else None, enabled=reduced)
+    autocast = torch.autocast(model.device.type, dtype=model.dtype) if reduced else nullcontext()
     with memory_errors(model.device, model.name), torch.inference_mode(), autocast:
         yield

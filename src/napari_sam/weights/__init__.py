@@ -3,7 +3,7 @@
 from .checkpoint import Checkpoint, read_checkpoint, save_checkpoint
 from .device import choose_device, choose_dtype, memory_errors
 from .download import download
-from .loading import LoadedModel, load_model
+from .loading import LoadedModel, load_model, on_cpu
 from .registry import ModelEntry, find_model, list_models
 
 __all__ = [
@@ -17,6 +17,7 @@ __all__ = [
     "list_models",
     "load_model",
     "memory_errors",
+    "on_cpu",
     "read_checkpoint",
     "save_checkpoint",
 ]

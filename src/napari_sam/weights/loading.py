@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pooch
@@ -11,7 +11,7 @@ import torch
 
 from napari_sam.model import Sam
 
-from .checkpoint import build, read_checkpoint
+from .checkpoint import Checkpoint, build, read_checkpoint
 from .device import Precision, choose_device, choose_dtype, memory_errors
 from .download import Progress, download
 from .registry import find_model
@@ -76,6 +76,17 @@ def load_model(
     with memory_errors(chosen, name):
         sam = build(read_checkpoint(path), path.name).to(chosen)
     return LoadedModel(name, sam, chosen, dtype, pooch.file_hash(str(path), alg="sha256"))
+
+
+def on_cpu(model: LoadedModel) -> LoadedModel:
+    """Return the same weights on the CPU; the model stays where it is.
+
+    Nothing is allocated on the model's device, which may be full.
+    """
+    state = {name: value.cpu() for name, value in model.sam.state_dict().items()}
+    cpu = torch.device("cpu")
+    sam = build(Checkpoint(state, model.sam.config, {}), model.name)
+    return replace(model, sam=sam, device=cpu, dtype=choose_dtype(cpu))
 
 
 def locate(model: str | os.PathLike[str], progress: Progress | None = None) -> tuple[Path, str]:

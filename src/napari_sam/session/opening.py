@@ -1,0 +1,170 @@
+"""Making a part of an image ready for prompts, with as much of it as fits into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import suppress
+from dataclasses import dataclass, replace
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_sam.errors import OutOfMemoryError
+from napari_sam.predict import Embedding, PlaneWindow, Predictor, window_around
+from napari_sam.predict.embedding import Cancel, Progress
+from napari_sam.predict.image import to_rgb
+from napari_sam.predict.window import SIDE, whole_plane
+from napari_sam.weights import on_cpu
+
+from .embeddings import EmbeddingStore
+
+WHOLE = 2048
+"""Planes whose sides are no longer are embedded whole."""
+LEAST = 256
+"""Side of the smallest window that is tried when memory is short."""
+
+Read = Callable[[PlaneWindow], ArrayLike]
+"""Takes a window and returns its pixels, (Y, X) or (Y, X, C)."""
+
+
+@dataclass(frozen=True, eq=False)
+class Opened:
+    """A part of a plane that is ready for prompts.
+
+    Attributes
+    ----------
+    predictor : Predictor
+        What made the embedding, and answers prompts on it.
+    embedding : Embedding
+    picture : (Y, X, 3) uint8
+        The part as people see it.
+    note : str
+        What the person should know, in one sentence; mostly empty.
+    """
+
+    predictor: Predictor
+    embedding: Embedding
+    picture: NDArray[np.uint8]
+    note: str = ""
+
+    @property
+    def window(self) -> PlaneWindow:
+        """The part of the plane."""
+        return self.embedding.window
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the embedding and the picture take."""
+        return self.embedding.nbytes + self.picture.nbytes
+
+
+class Opener:
+    """Embeds what it is asked for; where memory is short, smaller windows, and then on the CPU.
+
+    What memory allowed once is where it begins the next time.
+
+    Parameters
+    ----------
+    store : EmbeddingStore
+    """
+
+    def __init__(self, store: EmbeddingStore) -> None:
+        self._store = store
+        self._side = 0
+        self._fallen: Predictor | None = None
+
+    def wanted(self, plane: tuple[int, int], held: NDArray[np.float64]) -> PlaneWindow:
+        """Return the part of a plane to open for some positions in it: all of it, unless it is large.
+
+        Raises
+        ------
+        PromptError
+            If the positions are too far from each other for one window.
+        """
+        if self._side:
+            return window_around(plane, held, self._side)
+        return whole_plane(plane) if max(plane) <= WHOLE else window_around(plane, held)
+
+    def open(
+        self,
+        predictor: Predictor,
+        read: Read,
+        plane: tuple[int, int],
+        held: NDArray[np.float64],
+        progress: Progress | None = None,
+        cancelled: Cancel | None = None,
+    ) -> Opened:
+        """Read and embed the part of a plane that holds some positions.
+
+        Parameters
+        ----------
+        predictor : Predictor
+        read : callable
+            Reads a part's pixels, and no others.
+        plane : (Y, X)
+        held : (K, 2)
+            At least one position (row, col).
+        progress, cancelled : callable, optional
+            As `Predictor.embed` takes them.
+
+        Raises
+        ------
+        PromptError
+            If the positions are too far from each other for one window.
+        ImageError, Cancelled
+            As `Predictor.embed` does.
+        OutOfMemoryError
+            If not even the smallest window fits, nor into the CPU's memory.
+        """
+        used = self._fallen or predictor
+        first = self.wanted(plane, held)
+        for window in (first, *_smaller(first, held, used)):
+            with suppress(OutOfMemoryError):
+                opened = self._embed(used, read, window, progress, cancelled)
+                return opened if window == first else self._shrunk(opened)
+        if used.model.device.type == "cpu":
+            raise OutOfMemoryError(
+                f"The computer's memory is too small for {used.model.name}; close other programs or use a"
+                " smaller model."
+            )
+        self._fallen = Predictor(on_cpu(used.model))
+        opened = self._embed(self._fallen, read, first, progress, cancelled)
+        return replace(
+            opened, note=f"The memory of {used.model.device} is too small, so the CPU is used; it is slower."
+        )
+
+    def _shrunk(self, opened: Opened) -> Opened:
+        """Remember how large a window may be, and say so."""
+        rows, cols = opened.window.shape
+        self._side = max(rows, cols)
+        device = opened.predictor.model.device
+        return replace(
+            opened,
+            note=f"The memory of {device} is too small, so {rows} x {cols} pixels are opened at a time.",
+        )
+
+    def _embed(
+        self,
+        predictor: Predictor,
+        read: Read,
+        window: PlaneWindow,
+        progress: Progress | None,
+        cancelled: Cancel | None,
+    ) -> Opened:
+        pixels = read(window)
+        embedding = self._store.embed(predictor, pixels, progress=progress, cancelled=cancelled)
+        picture = np.ascontiguousarray(to_rgb(pixels)[0].transpose(1, 2, 0)).astype(np.uint8)
+        return Opened(predictor, replace(embedding, part=window), picture)
+
+
+def _smaller(first: PlaneWindow, held: NDArray[np.float64], predictor: Predictor) -> Iterator[PlaneWindow]:
+    """Yield ever smaller windows; none for a model that always sees its input at one size."""
+    if not predictor.model.sam.config.windowed:
+        return
+    last, side = first, SIDE
+    while side >= LEAST:
+        window = window_around(first.plane, held, side)
+        if max(window.shape) < max(last.shape):
+            yield window
+            last = window
+        side //= 2
