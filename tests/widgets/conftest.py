@@ -17,8 +17,9 @@ IMAGE = np.zeros((120, 160), np.uint8)
 
 @pytest.fixture(autouse=True)
 def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Let no test know what another one chose."""
+    """Let no test know what another one chose or computed."""
     monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path / "config"))
+    monkeypatch.setenv("NAPARI_SAM_CACHE", str(tmp_path / "cache"))
 
 
 @pytest.fixture

@@ -9,9 +9,11 @@ from napari.components import ViewerModel
 from napari.layers import Image
 
 from napari_sam.errors import ImageError
-from napari_sam.widgets.planes import alignment, image_shape, plane_under_sliders, read_plane
+from napari_sam.predict.window import PlaneWindow, whole_plane
+from napari_sam.widgets.planes import alignment, image_shape, plane_under_sliders, read_window, seen
 
 STACK = np.arange(2 * 5 * 6 * 7).reshape(2, 5, 6, 7).astype(np.uint16)
+WHOLE = whole_plane((6, 7))
 
 
 @pytest.mark.parametrize("scale", [(1, 1, 1, 1), (3, 0.5, 0.1, 0.1)])
@@ -22,7 +24,7 @@ def test_the_plane_when_sliders_move_then_is_the_one_that_napari_shows(scale: tu
         viewer.dims.set_current_step((0, 1), step)
         plane = plane_under_sliders(layer, viewer.dims)
         assert plane == step
-        assert np.array_equal(read_plane(layer, plane), STACK[step])
+        assert np.array_equal(read_window(layer, plane, WHOLE), STACK[step])
 
 
 def test_the_plane_of_a_2d_image_over_a_stack_then_is_the_image() -> None:
@@ -69,7 +71,7 @@ def test_the_plane_of_a_lazy_image_when_read_then_computes_no_other() -> None:
     lazy = da.map_blocks(block, chunks=((1,) * 5, (6,), (7,)), dtype=np.uint16, meta=np.zeros((0, 0, 0)))
     layer = Image(lazy, contrast_limits=(0, 5))
     computed.clear()
-    pixels = read_plane(layer, (3,))
+    pixels = read_window(layer, (3,), WHOLE)
     assert isinstance(pixels, np.ndarray)
     assert (pixels == 3).all()
     assert computed == [3]
@@ -78,14 +80,30 @@ def test_the_plane_of_a_lazy_image_when_read_then_computes_no_other() -> None:
 def test_a_multiscale_image_when_read_then_gives_its_finest_level() -> None:
     layer = Image([STACK[0], STACK[0, :, ::2, ::2]], multiscale=True, contrast_limits=(0, 9))
     assert image_shape(layer) == (5, 6, 7)
-    assert np.array_equal(read_plane(layer, (2,)), STACK[0, 2])
+    assert np.array_equal(read_window(layer, (2,), WHOLE), STACK[0, 2])
+
+
+def test_a_window_when_read_then_is_cut_from_the_plane_with_its_channels() -> None:
+    layer = Image(np.moveaxis(STACK, 1, -1)[..., :3], rgb=True, contrast_limits=(0, 9))
+    window = PlaneWindow((2, 1), (3, 4), (6, 7))
+    pixels = read_window(layer, (1,), window)
+    assert np.array_equal(pixels, np.moveaxis(STACK[1, :3, 2:5, 1:5], 0, -1))
+
+
+def test_what_is_seen_of_a_pyramid_then_is_in_its_finest_pixels() -> None:
+    layer = Image([np.zeros((800, 600)), np.zeros((200, 150))], multiscale=True, contrast_limits=(0, 9))
+    layer.data_level = 1
+    layer.corner_pixels = np.array([[50, 25], [100, 75]])
+    assert seen(layer).tolist() == [[200, 100], [400, 300]]
+    layer.corner_pixels = np.array([[0, 0], [0, 0]])
+    assert seen(layer).tolist() == [[0, 0], [800, 600]]
 
 
 def test_an_rgb_stack_when_read_then_keeps_its_channels() -> None:
     pixels = np.zeros((4, 6, 7, 3), np.uint8)
     layer = Image(pixels, rgb=True)
     assert image_shape(layer) == (4, 6, 7)
-    assert read_plane(layer, (2,)).shape == (6, 7, 3)
+    assert read_window(layer, (2,), WHOLE).shape == (6, 7, 3)
 
 
 def test_a_layer_with_an_images_alignment_then_lies_over_it() -> None:

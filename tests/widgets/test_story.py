@@ -288,18 +288,18 @@ class Slow:
 
     def __init__(self, monkeypatch: pytest.MonkeyPatch) -> None:
         self.begun, self.cancelled = Event(), Event()
-        embed = Predictor.embed
+        encode = Predictor.encode
 
-        def slow(predictor: Predictor, image: Any, **options: Any) -> Any:
+        def slow(predictor: Predictor, pixels: Any, record: Any, progress: Any, cancelled: Any) -> Any:
             self.begun.set()
             for _ in range(2000):
-                if options["cancelled"]():
+                if cancelled():
                     self.cancelled.set()
                     break
                 Event().wait(0.01)
-            return embed(predictor, image, **options)
+            return encode(predictor, pixels, record, progress, cancelled)
 
-        monkeypatch.setattr(Predictor, "embed", slow)
+        monkeypatch.setattr(Predictor, "encode", slow)
 
 
 def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
@@ -339,10 +339,11 @@ def test_running_out_of_memory_is_told_in_one_sentence(
         raise OutOfMemoryError("The device cuda ran out of memory; choose the CPU.")
 
     widget = make_annotator(start=False)
-    monkeypatch.setattr(Predictor, "embed", full)
+    monkeypatch.setattr(Predictor, "encode", full)
     widget.start()
     wait(qtbot, widget)
-    assert widget.panel.status.text() == "The device cuda ran out of memory; choose the CPU."
+    told = "The computer's memory is too small for discs; close other programs or use a smaller model."
+    assert widget.panel.status.text() == told
 
 
 def test_removing_a_layer_in_the_middle_stops_and_keeps_the_labels(make_annotator: Make, qtbot: Any) -> None:

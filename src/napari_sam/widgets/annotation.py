@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
@@ -13,17 +14,19 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
-from napari_sam.predict import Embedding, Predictor, Prompts
-from napari_sam.predict.image import to_rgb
+from napari_sam.predict import Prompts
 from napari_sam.predict.prompts import MaskPrompt
 from napari_sam.session import AnnotationSession, Plane, Proposal
+from napari_sam.session.opening import Opened
 
 from .candidate_view import CandidateView
 from .choosing import Chooser
 from .keeping import keep
 from .label_writer import LabelWriter
-from .planes import alignment, image_shape, plane_under_sliders, read_plane
+from .parts import Load, Parts
+from .planes import alignment, camera_of, image_shape, plane_under_sliders
 from .prompt_layers import PromptLayers
+from .pyramid import new_labels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -32,23 +35,12 @@ if TYPE_CHECKING:
 
     from napari_sam.session.journal import Journal
 
-    from .jobs import Job, Jobs
+    from .jobs import Jobs
 
-Load = Callable[["Job"], Predictor]
-KEPT_PLANES = 4
 PATIENCE = 150
-"""Milliseconds that the sliders have to rest before a plane is read."""
+"""Milliseconds that the sliders and the view have to rest before anything is read."""
 BLINK = 0.03
 """Seconds: prompts that were answered faster are answered at once, without a thread."""
-
-
-@dataclass(frozen=True, eq=False)
-class Opened:
-    """A plane that is ready for prompts: its predictor, its embedding, and its (Y, X, 3) uint8 picture."""
-
-    predictor: Predictor
-    embedding: Embedding
-    picture: NDArray[np.uint8]
 
 
 class Annotation:
@@ -91,9 +83,10 @@ class Annotation:
         given: Points | Shapes | None = None,
     ) -> None:
         self.session = AnnotationSession()
-        self._viewer, self._image, self._load, self._jobs = viewer, image, load, jobs
+        self._viewer, self._image, self._jobs = viewer, image, jobs
         self._plane = plane_under_sliders(image, viewer.dims)
-        self._opened: dict[Plane, Opened] = {}
+        self._parts = Parts(image, load, jobs)
+        self.part: Opened | None = None
         self._seconds = math.inf
         self._journal, self._greeting = self._keep(labels)
         self.view = CandidateView(viewer, image)
@@ -105,7 +98,9 @@ class Annotation:
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self._commit)
         self.prompts.changed.connect(self._ask)
+        self._parts.opened.connect(self._embedded)
         viewer.dims.events.point.connect(self._moved)
+        camera_of(viewer).events.center.connect(self._panned)
         viewer.layers.events.removed.connect(self._layer_removed)
         image.events.data.connect(self._image_changed)
         jobs.failed.connect(self._job_failed)
@@ -124,9 +119,8 @@ class Annotation:
         """
         image, viewer = self._image, self._viewer
         if labels is None:
-            empty = np.zeros(image_shape(image), np.int32)
-            name = f"{image.name} cells"
-            labels = viewer.add_labels(empty, name=name, opacity=0.5, **alignment(image, viewer.dims))
+            options = {"name": f"{image.name} cells", "opacity": 0.5, **alignment(image, viewer.dims)}
+            labels = viewer.add_layer(new_labels(image_shape(image), **options))
             self.writer = LabelWriter(self.session, labels)
             journal, trouble = keep(self.session, image, labels)
         else:
@@ -145,18 +139,14 @@ class Annotation:
             raise
         self._open()
 
-    @property
-    def picture(self) -> NDArray[np.uint8] | None:
-        """The plane's pixels for people, (Y, X, 3) uint8, once it is open."""
-        opened = self._opened.get(self._plane)
-        return None if opened is None else opened.picture
-
     def close(self) -> None:
         """Stop: prompts and candidates go, labels stay."""
         self._rest.stop()
         self._rest.deleteLater()
         self._jobs.cancel()
+        self._parts.opened.disconnect(self._embedded)
         self._viewer.dims.events.point.disconnect(self._moved)
+        camera_of(self._viewer).events.center.disconnect(self._panned)
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._image.events.data.disconnect(self._image_changed)
         self._jobs.failed.disconnect(self._job_failed)
@@ -168,7 +158,7 @@ class Annotation:
         self.writer.close()
         self.prompts.close()
         self.view.close()
-        self._opened.clear()
+        self._parts.clear()
 
     def _bind_keys(self) -> None:
         for number in range(3):
@@ -249,32 +239,38 @@ class Annotation:
         self.said.emit(f"Brought back {counted(len(step))}.")
 
     def _open(self) -> None:
-        """Embed the plane that is seen, unless it is at hand."""
-        self.session.close()
-        if self._plane in self._opened:
-            self._embedded((self._plane, self._opened[self._plane]))
+        """Open the part of the plane that the prompts are in, or else that is seen."""
+        if self.session.ready and self._jobs.busy:  # with what somebody waits for
+            self._rest.start()
             return
-        plane = self._plane
-        self._jobs.run("Reading the image", lambda job: (plane, self._embed(job, plane)), self._embedded)
+        try:
+            held = self._parts.place(self._prompted())
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            held = self._parts.place(np.zeros((0, 2)))
+        if not self._open_there(held):
+            self._parts.open(self._plane, held)
 
-    def _embed(self, job: Job, plane: Plane) -> Opened:
-        """Run in the worker."""
-        predictor = self._load(job)
-        pixels = read_plane(self._image, plane)
-        embedding = predictor.embed(pixels, progress=job.progress, cancelled=job.cancelled)
-        picture = np.ascontiguousarray(to_rgb(pixels)[0].transpose(1, 2, 0)).astype(np.uint8)
-        return Opened(predictor, embedding, picture)
+    def _prompted(self) -> NDArray[np.float64]:
+        """Return where the prompts on the plane say that objects are, (K, 2)."""
+        with suppress(NapariSamError):  # which is told when they are asked
+            prompts = self.prompts.read(self._plane)
+            return np.concatenate([np.zeros((0, 2)), *[each.inside for each in prompts]])
+        return np.zeros((0, 2))
 
-    def _embedded(self, answer: tuple[Plane, Opened]) -> None:
-        plane, opened = answer
-        self._opened.pop(plane, None)
-        self._opened[plane] = opened
-        while len(self._opened) > KEPT_PLANES:
-            del self._opened[next(iter(self._opened))]
+    def _open_there(self, held: NDArray[np.float64]) -> bool:
+        """Say whether the part that is open now holds some positions."""
+        return self.session.ready and self.part is not None and self.part.window.holds(held)
+
+    def _embedded(self, plane: Plane, opened: Opened) -> None:
+        first = not self.session.ready
+        self.part = opened
         self.session.open(opened.predictor, opened.embedding, plane)
         self._seconds = math.inf
         greeting, self._greeting = self._greeting, ""
-        self.said.emit(f"{greeting} Ready: click on a cell, or draw a box around it.".strip())
+        if first or opened.note:
+            words = (greeting, opened.note, "Ready: click on a cell, or draw a box around it.")
+            self.said.emit(" ".join(filter(None, words)))
         self._ask()
 
     def _ask(self) -> None:
@@ -283,6 +279,7 @@ class Annotation:
             return
         try:
             prompts = self._with_mask(self.prompts.read(self._plane))
+            held = self._parts.place(self._prompted())
         except NapariSamError as error:
             self._jobs.cancel()
             self.session.propose(())
@@ -291,6 +288,9 @@ class Annotation:
         if not prompts:
             self._jobs.cancel()
             self.session.propose(())
+        elif not self._open_there(held):
+            self.session.propose(())
+            self._parts.open(self._plane, held)
         elif self._seconds * len(prompts) < BLINK:
             self._jobs.run_here(lambda: self._answer(prompts), self._propose)
         else:
@@ -341,8 +341,14 @@ class Annotation:
             self._jobs.cancel()
             self._rest.start()
 
+    def _panned(self) -> None:
+        """Open what is seen of a large plane, ahead of the next prompt."""
+        if self.part is not None and not self.part.window.whole:
+            self._rest.start()
+
     def _image_changed(self) -> None:
-        self._opened.clear()
+        self._parts.clear()
+        self.session.close()
         if image_shape(self._image) != tuple(self.writer.labels.data.shape):
             self.failed.emit("The image has another shape now, so annotation stopped; your labels are kept.")
             self.stopped.emit()

@@ -239,8 +239,9 @@ class AnnotatorWidget(QWidget):
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
         self.panel.set_pending(len(proposals))
         annotation = self.annotation
-        if annotation is not None and annotation.picture is not None and annotation.chooser.offer is not None:
-            self.panel.thumbnails.show_offer(annotation.chooser.offer, annotation.picture)
+        part = None if annotation is None else annotation.part
+        if annotation is not None and part is not None and annotation.chooser.offer is not None:
+            self.panel.thumbnails.show_offer(annotation.chooser.offer, part.picture, part.window.origin)
             self.panel.say("")
             return
         self.panel.thumbnails.clear()
@@ -292,7 +293,7 @@ def check_labels(image: Any, labels: Any) -> None:
             f"The Labels layer {labels.name!r} has the shape {tuple(labels.data.shape)} and the image"
             f" {image_shape(image)}; choose one of the image's shape, or a new one."
         )
-    lazy = labels.multiscale or hasattr(labels.data, "__dask_graph__")
+    lazy = hasattr(labels.data, "__dask_graph__") or not hasattr(labels.data, "__setitem__")
     if lazy or not getattr(getattr(labels.data, "flags", None), "writeable", True):
         raise ImageError(
             f"The Labels layer {labels.name!r} is lazy, multiscale or read-only and cannot be written;"

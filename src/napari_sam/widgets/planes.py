@@ -13,6 +13,7 @@ if TYPE_CHECKING:
     from napari.layers import Image
     from numpy.typing import NDArray
 
+    from napari_sam.predict import PlaneWindow
     from napari_sam.session import Plane
 
 ALIGNED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
@@ -61,10 +62,18 @@ def image_shape(image: Image) -> tuple[int, ...]:
     return tuple(int(n) for n in data.shape[: image.ndim])
 
 
-def read_plane(image: Image, plane: Plane) -> np.ndarray[Any, Any]:
-    """Return the pixels of a plane, (Y, X) or (Y, X, C), computing no more of a lazy image than that."""
+def read_window(image: Image, plane: Plane, window: PlaneWindow) -> np.ndarray[Any, Any]:
+    """Return a window's finest pixels, (Y, X) or (Y, X, C), computing no more of a lazy image than that."""
     data = image.data[0] if image.multiscale else image.data
-    return np.asarray(data[plane])
+    return np.asarray(data[(*plane, *window.index)])
+
+
+def seen(image: Image) -> NDArray[np.float64]:
+    """Return the first and last row and column that are seen, (2, 2); all, before anything is seen."""
+    shape = image_shape(image)[-2:]
+    factors = np.asarray(image.downsample_factors, float)[image.data_level, -2:]
+    corners = np.clip(np.asarray(image.corner_pixels)[:, -2:] * factors, 0, shape)
+    return corners if (corners[1] > corners[0]).all() else np.array([(0, 0), shape], float)
 
 
 def alignment(image: Image, dims: Dims) -> dict[str, Any]:

@@ -63,19 +63,21 @@ class Thumbnails(QWidget):
             button.setAccessibleName(f"Candidate {index + 1}, none yet")
             button.setEnabled(False)
 
-    def show_offer(self, offer: Offer, pixels: NDArray[np.uint8]) -> None:
+    def show_offer(self, offer: Offer, pixels: NDArray[np.uint8], origin: tuple[int, int] = (0, 0)) -> None:
         """Show what is offered, over an image.
 
         Parameters
         ----------
         offer : Offer
         pixels : (Y, X, 3) uint8
-            The plane it lies in.
+            The part of the plane that it lies in.
+        origin : (int, int)
+            Row and column of the part's first pixel.
         """
         self.clear()
         square = square_around(offer.candidates)
         for number, index in enumerate(offer.shown[: len(self.buttons)]):
-            picture = thumbnail(offer.candidates, index, pixels, square, COLOURS[number])
+            picture = thumbnail(offer.candidates, index, pixels, square, COLOURS[number], origin)
             height, width = picture.shape[:2]
             image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
             scaled = QPixmap.fromImage(image).scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio)
@@ -109,13 +111,16 @@ def thumbnail(
     pixels: NDArray[np.uint8],
     square: tuple[int, int, int],
     colour: str,
+    origin: tuple[int, int] = (0, 0),
 ) -> NDArray[np.uint8]:
-    """Return a square of the image, one candidate outlined and all else dimmed; (S, S, 3) uint8.
+    """Return a square of the image that begins at `origin`, one candidate outlined and all else dimmed.
+
+    The result is (S, S, 3) uint8.
 
     Large squares are sampled, for the sake of speed.
     """
     step = max(1, square[2] // (2 * SIDE))
-    picture, item = _sampled(pixels, (0, 0), square, step), candidates.items[index]
+    picture, item = _sampled(pixels, origin, square, step), candidates.items[index]
     mask = _sampled(item.mask, item.origin, square, step)
     picture[~mask] //= 2
     edge = mask & ~ndimage.binary_erosion(mask, iterations=max(1, round(len(mask) / SIDE)))

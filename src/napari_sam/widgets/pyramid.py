@@ -1,0 +1,134 @@
+"""Labels of images too large to be held or drawn at once: a pyramid that can be written to."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import zarr
+from napari.layers import Labels
+from napari.layers._multiscale_data import MultiScaleData
+from zarr.storage import MemoryStore
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+
+LARGE = 8192
+"""Sides of a plane beyond which its labels are a pyramid: graphics cards draw no larger picture."""
+CHUNK, TOP = 512, 1024
+"""Sides of a chunk and, at most, of the coarsest level, in pixels."""
+
+Box = tuple[slice, slice]
+
+
+class LabelPyramid(MultiScaleData):
+    """Labels at ever coarser levels, compressed, of which only chunks that hold some take memory.
+
+    Indexed with an integer it gives a level, as napari wants it; with a tuple, pixels of the finest
+    level, which can be assigned to. A coarser pixel has the highest of the labels under it.
+
+    Parameters
+    ----------
+    shape : (..., Y, X)
+    """
+
+    def __init__(self, shape: tuple[int, ...]) -> None:
+        levels = [_empty(shape)]
+        while max(levels[-1].shape[-2:]) > TOP:
+            rows, cols = (-(-side // 2) for side in levels[-1].shape[-2:])
+            levels.append(_empty((*shape[:-2], rows, cols)))
+        super().__init__(levels)
+
+    def __getitem__(self, key: Any) -> Any:
+        """Return a level, or pixels of the finest one by slices or by an array of indices an axis."""
+        if isinstance(key, int | np.integer | slice):
+            return super().__getitem__(key)
+        arrays = any(isinstance(part, np.ndarray) for part in key)
+        return self._data[0].vindex[key] if arrays else self._data[0][key]
+
+    def __setitem__(self, key: tuple[NDArray[np.intp], ...], values: Any) -> None:
+        """Write pixels of the finest level, by an array of indices an axis, and what shows them above."""
+        indices = np.stack(np.broadcast_arrays(*key))
+        values = np.broadcast_to(values, indices.shape[1:])
+        for plane in np.unique(indices[:-2], axis=1).T:
+            here = (indices[:-2] == plane[:, None]).all(axis=0)
+            self._write(tuple(plane.tolist()), indices[-2:, here], values[here])
+
+    def _write(self, plane: tuple[int, ...], indices: NDArray[np.intp], values: NDArray[Any]) -> None:
+        """Write (2, N) pixels of one plane."""
+        low, high = indices.min(axis=1), indices.max(axis=1) + 1
+        box = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
+        pixels = np.array(self._data[0][(*plane, *box)])
+        pixels[tuple(indices - low[:, None])] = values
+        self._data[0][(*plane, *box)] = pixels
+        for fine, coarse in zip(self._data, self._data[1:], strict=False):
+            box = _above(box)
+            coarse[(*plane, *box)] = _pooled(fine, plane, box)
+
+
+class PyramidLabels(Labels):
+    """A Labels layer over a `LabelPyramid`, which commits write; napari itself paints on no pyramid.
+
+    Parameters
+    ----------
+    data : LabelPyramid
+    **options
+        As `napari.layers.Labels` takes them.
+    """
+
+    def __init__(self, data: LabelPyramid, **options: Any) -> None:
+        super().__init__(data, multiscale=True, **options)
+        self._data = data  # napari has put the levels into a wrapper of its own
+
+    @property
+    def _type_string(self) -> str:
+        """What napari calls the layer in menus, icons and files."""
+        return "labels"
+
+    def data_setitem(self, indices: Any, value: Any, refresh: bool = True) -> None:
+        """Set pixels as one step of the layer's history, as napari does for other labels."""
+        before = np.asarray(self.data[indices])
+        changed = before != value
+        if not changed.any():
+            return
+        indices = tuple(axis[changed] for axis in indices)
+        after = np.broadcast_to(value, changed.shape)[changed]
+        self._save_history((indices, before[changed], after))
+        self.data[indices] = after
+        if refresh:
+            self.refresh(extent=False)
+
+
+def new_labels(shape: tuple[int, ...], **options: Any) -> Labels:
+    """Return an empty Labels layer of a shape, whatever its size.
+
+    Parameters
+    ----------
+    shape : (..., Y, X)
+    **options
+        As `napari.layers.Labels` takes them.
+    """
+    if max(shape[-2:]) > LARGE:
+        return PyramidLabels(LabelPyramid(shape), **options)
+    return Labels(np.zeros(shape, np.int32), **options)
+
+
+def _empty(shape: tuple[int, ...]) -> Any:
+    chunks = (*(1 for _ in shape[:-2]), *(min(CHUNK, side) for side in shape[-2:]))
+    return zarr.create_array(MemoryStore(), shape=shape, chunks=chunks, dtype="int32", fill_value=0)
+
+
+def _above(box: Box) -> Box:
+    """Return the rows and columns of the next coarser level that show a box."""
+    rows, cols = (slice(side.start // 2, (side.stop + 1) // 2) for side in box)
+    return rows, cols
+
+
+def _pooled(fine: Any, plane: tuple[int, ...], box: Box) -> NDArray[np.int32]:
+    """Return a coarser level's pixels in a box, each the highest of up to four of the finer level."""
+    rows, cols = (slice(2 * side.start, 2 * side.stop) for side in box)
+    pixels = np.asarray(fine[(*plane, rows, cols)])
+    shape = [2 * (side.stop - side.start) for side in box]
+    padded = np.pad(pixels, [(0, want - has) for want, has in zip(shape, pixels.shape, strict=True)])
+    pooled: NDArray[np.int32] = padded.reshape(shape[0] // 2, 2, shape[1] // 2, 2).max(axis=(1, 3))
+    return pooled

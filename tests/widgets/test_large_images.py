@@ -1,0 +1,199 @@
+"""Images of which no more is read than is needed, in a viewer without a window."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from typing import Any
+
+import dask.array as da
+import numpy as np
+import pytest
+import torch
+import zarr
+from napari.components import ViewerModel
+from napari.layers import Image
+from torch import Tensor
+
+from napari_sam.model import Features
+from napari_sam.predict import Predictor
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.jobs import Jobs
+from napari_sam.widgets.planes import camera_of
+
+SIDE, CHUNK = 50_000, 1000
+Start = Callable[..., Annotation]
+
+
+@pytest.fixture
+def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
+    jobs = Jobs()
+    yield jobs
+    jobs.close()
+
+
+@pytest.fixture
+def start(jobs: Jobs, qtbot: Any, discs: LoadedModel) -> Start:
+    """Return a function that starts annotating an image and waits until it is ready."""
+
+    def start(image: Any, model: LoadedModel = discs, **options: Any) -> Annotation:
+        viewer = ViewerModel()
+        layer = viewer.add_image(image, contrast_limits=(0, 255), **options)
+        annotation = Annotation(viewer, layer, None, lambda _: Predictor(model), jobs)
+        settle(qtbot, jobs)
+        return annotation
+
+    return start
+
+
+def settle(qtbot: Any, jobs: Jobs) -> None:
+    qtbot.waitUntil(lambda: not jobs.busy, timeout=20_000)
+
+
+def gradient(read: list[tuple[int, ...]], side: int) -> da.Array:
+    """Return a plane that is made chunk by chunk, and notes which."""
+
+    def block(block_info: Any = None) -> np.ndarray:
+        (top, bottom), (left, right) = block_info[None]["array-location"]
+        read.append(block_info[None]["chunk-location"])
+        return (np.arange(top, bottom)[:, None] + np.arange(left, right)).astype(np.uint8)
+
+    chunks = tuple(min(CHUNK, side - at) for at in range(0, side, CHUNK))
+    return da.map_blocks(block, chunks=(chunks, chunks), dtype=np.uint8, meta=np.zeros((0, 0), np.uint8))
+
+
+@pytest.fixture
+def read() -> list[tuple[int, ...]]:
+    return []
+
+
+@pytest.fixture
+def pyramid(read: list[tuple[int, ...]]) -> list[da.Array]:
+    """Return seven levels of a plane of 50,000 pixels a side; only reads of the finest are noted."""
+    return [gradient(read if factor == 1 else [], SIDE // factor) for factor in (1, 2, 4, 8, 16, 32, 64)]
+
+
+def test_a_pyramid_then_is_read_where_the_view_is_and_where_one_clicks(
+    start: Start, jobs: Jobs, qtbot: Any, pyramid: list[da.Array], read: list[tuple[int, ...]]
+) -> None:
+    annotation = start(pyramid, multiscale=True)
+    assert annotation.session.ready
+    near = {(row, col) for row in (24, 25) for col in (24, 25)}
+    assert set(read) <= near
+    read.clear()
+    annotation.prompts.points.add([40_010, 9_990])
+    settle(qtbot, jobs)
+    assert 0 < len(read) <= 4
+    assert set(read) <= {(row, col) for row in (39, 40) for col in (9, 10)}
+    (proposal,) = annotation.session.proposals
+    for item in proposal.candidates.items:
+        middle = np.argwhere(item.mask).mean(axis=0) + item.origin
+        np.testing.assert_allclose(middle, (40_010, 9_990), atol=2)
+    part = annotation.part
+    assert part is not None
+    assert part.picture[tuple(np.array([40_010, 9_990]) - part.window.origin)].shape == (3,)
+    read.clear()
+    annotation.prompts.points.add([40_015, 9_990])
+    settle(qtbot, jobs)
+    assert read == []
+
+
+def test_a_commit_in_a_pyramid_then_is_written_to_its_place_and_taken_back(
+    start: Start, jobs: Jobs, qtbot: Any, pyramid: list[da.Array]
+) -> None:
+    annotation = start(pyramid, multiscale=True)
+    annotation.prompts.points.add([40_010, 9_990])
+    settle(qtbot, jobs)
+    annotation.commit()
+    labels = annotation.writer.labels
+    assert labels.data[40_010, 9_990] == 1
+    assert np.max(labels.data) == 1
+    annotation.undo()
+    assert np.max(labels.data) == 0
+    annotation.redo()
+    assert labels.data[40_010, 9_990] == 1
+
+
+def test_a_zarr_stack_then_is_read_window_by_window_and_plane_by_plane(
+    start: Start, jobs: Jobs, qtbot: Any
+) -> None:
+    stack = zarr.create_array({}, shape=(2, 3000, 3000), chunks=(1, 500, 500), dtype="uint8", fill_value=9)
+    annotation = start(stack)
+    assert annotation.part is not None
+    assert annotation.part.window.shape == (1024, 1024)
+    annotation.prompts.points.add([0, 2900, 100])
+    settle(qtbot, jobs)
+    annotation.commit()
+    assert annotation.session.objects[0].plane == (0,)
+    assert annotation.writer.labels.data[0, 2900, 100] == 1
+    assert not annotation.writer.labels.data[1].any()
+
+
+def test_the_view_when_it_comes_to_rest_elsewhere_then_is_opened_ahead_of_a_click(
+    start: Start, jobs: Jobs, qtbot: Any, pyramid: list[da.Array], read: list[tuple[int, ...]]
+) -> None:
+    annotation = start(pyramid, multiscale=True)
+    said: list[str] = []
+    annotation.said.connect(said.append)
+    image = annotation._image
+    image.data_level, image.corner_pixels = 0, np.array([[30_000, 5_000], [30_600, 5_800]])
+    camera_of(annotation._viewer).center = (0, 30_300, 5_400)
+    qtbot.waitUntil(lambda: jobs.busy, timeout=20_000)
+    settle(qtbot, jobs)
+    assert annotation.part is not None
+    assert annotation.part.window.holds(np.array([[30_300, 5_400]]))
+    assert said == []
+    read.clear()
+    annotation.prompts.points.add([30_100, 5_200])
+    settle(qtbot, jobs)
+    assert annotation.session.proposals
+    assert read == []
+
+
+def test_prompts_too_far_apart_then_are_refused_and_the_next_ones_answered(
+    start: Start, jobs: Jobs, qtbot: Any, pyramid: list[da.Array]
+) -> None:
+    annotation = start(pyramid, multiscale=True)
+    failed: list[str] = []
+    annotation.failed.connect(failed.append)
+    annotation.prompts.points.add(np.array([[40_010, 9_990], [100, 100]]))
+    settle(qtbot, jobs)
+    assert "mark a smaller object" in failed[0]
+    assert annotation.session.proposals == ()
+    annotation.clear()
+    annotation.prompts.points.add([100, 100])
+    settle(qtbot, jobs)
+    assert len(annotation.session.proposals) == 1
+
+
+def starved(discs: LoadedModel) -> LoadedModel:
+    """Return discs on a device whose memory holds inputs of 600 pixels a side."""
+
+    class Starved(type(discs.sam)):  # type: ignore[misc]
+        def encode_image(self, image: Tensor) -> Features:
+            if max(image.shape[-2:]) > 600:
+                raise torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 GiB.")
+            return super().encode_image(image)
+
+    return replace(discs, sam=Starved())
+
+
+def test_short_memory_then_is_said_once_and_prompts_are_answered_everywhere(
+    jobs: Jobs, qtbot: Any, discs: LoadedModel
+) -> None:
+    viewer = ViewerModel()
+    layer: Image = viewer.add_image(np.zeros((1500, 1800), np.uint8))
+    model = starved(discs)
+    annotation = Annotation(viewer, layer, None, lambda _: Predictor(model), jobs)
+    said: list[str] = []
+    annotation.said.connect(said.append)
+    settle(qtbot, jobs)
+    (sentence,) = said
+    assert "The memory of cpu is too small, so 512 x 512 pixels are opened at a time. Ready" in sentence
+    for place in ([20, 1700], [1400, 30]):
+        annotation.prompts.points.add(place)
+        settle(qtbot, jobs)
+        annotation.commit()
+        assert annotation.writer.labels.data[tuple(place)]
+    assert len(said) == 3
