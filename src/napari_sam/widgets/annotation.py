@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from contextlib import suppress
 from dataclasses import replace
 from time import perf_counter
 from typing import TYPE_CHECKING, Any
@@ -244,19 +243,11 @@ class Annotation:
             self._rest.start()
             return
         try:
-            held = self._parts.place(self._prompted())
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            held = self._parts.place(np.zeros((0, 2)))
+            held = self._parts.place(_inside(self.prompts.read(self._plane)))
+        except NapariSamError:  # which is told when the prompts are asked
+            held = self._parts.place(_inside(()))
         if not self._open_there(held):
             self._parts.open(self._plane, held)
-
-    def _prompted(self) -> NDArray[np.float64]:
-        """Return where the prompts on the plane say that objects are, (K, 2)."""
-        with suppress(NapariSamError):  # which is told when they are asked
-            prompts = self.prompts.read(self._plane)
-            return np.concatenate([np.zeros((0, 2)), *[each.inside for each in prompts]])
-        return np.zeros((0, 2))
 
     def _open_there(self, held: NDArray[np.float64]) -> bool:
         """Say whether the part that is open now holds some positions."""
@@ -279,7 +270,7 @@ class Annotation:
             return
         try:
             prompts = self._with_mask(self.prompts.read(self._plane))
-            held = self._parts.place(self._prompted())
+            held = self._parts.place(_inside(prompts))
         except NapariSamError as error:
             self._jobs.cancel()
             self.session.propose(())
@@ -361,6 +352,11 @@ class Annotation:
         if event.value in needed:
             self.failed.emit(f"The layer {event.value.name!r} was removed, so annotation stopped.")
             self.stopped.emit()
+
+
+def _inside(prompts: Sequence[Prompts]) -> NDArray[np.float64]:
+    """Return where prompts say that objects are, (K, 2)."""
+    return np.concatenate([np.zeros((0, 2)), *[each.inside for each in prompts]])
 
 
 def _restored(labels: int) -> str:
