@@ -303,7 +303,7 @@ def check_labels(image: Any, labels: Any) -> None:
 
 def _known_models(_: Job) -> tuple[ModelEntry, ...]:
     """Run in the worker: importing the lower floors takes a second or two."""
-    import napari_sam.session  # noqa: F401
+    import napari_sam.session.opening  # noqa: F401
     from napari_sam.weights import list_models
 
     return list_models()
