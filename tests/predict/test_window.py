@@ -129,6 +129,21 @@ def test_neighbouring_clicks_then_have_one_window_in_common() -> None:
     assert len({window_around((50_000, 50_000), click) for click in clicks}) == 1
 
 
+def test_neighbours_then_hold_all_that_lies_just_beyond_the_window() -> None:
+    plane = (50_000, 3000)
+    window = window_around(plane, np.array([[25_000.0, 1500.0]]))
+    every = (window, *window.neighbours)
+    assert len(set(every)) == 5
+    (top, bottom), (left, right) = ((each.start, each.stop) for each in window.index)
+    beyond = [(top - 20, 1500), (bottom + 20, 1500), (25_000, left - 20), (25_000, right + 20)]
+    border = [(top + 20, 1500), (bottom - 20, 1500), (25_000, left + 20), (25_000, right - 20)]
+    for position in beyond + border:
+        assert any(each.holds(np.array([position])) for each in every)
+    corner = window_around(plane, np.array([[5.0, 5.0]]))
+    assert [each.origin for each in corner.neighbours] == [(0, 768), (768, 0)]
+    assert window_around((900, 900), np.array([[5.0, 5.0]])).neighbours == ()
+
+
 def test_prompts_too_far_apart_then_one_sentence_says_so() -> None:
     with pytest.raises(PromptError, match="reach over 3000 pixels"):
         window_around((50_000, 50_000), np.array([[0, 0], [3000, 10.0]]))

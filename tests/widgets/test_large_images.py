@@ -18,6 +18,7 @@ from torch import Tensor
 from napari_sam.model import Features
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
+from napari_sam.widgets import look_ahead
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.jobs import Jobs
 from napari_sam.widgets.planes import camera_of
@@ -149,6 +150,44 @@ def test_the_view_when_it_comes_to_rest_elsewhere_then_is_opened_ahead_of_a_clic
     settle(qtbot, jobs)
     assert annotation.session.proposals
     assert read == []
+
+
+def test_neighbours_when_nobody_waits_then_are_opened_and_a_step_there_reads_nothing(
+    start: Start,
+    jobs: Jobs,
+    qtbot: Any,
+    monkeypatch: pytest.MonkeyPatch,
+    pyramid: list[da.Array],
+    read: list[tuple[int, ...]],
+) -> None:
+    monkeypatch.setattr(look_ahead, "IDLE", 1)
+    annotation = start(pyramid, multiscale=True)
+    parts, part = annotation._parts, annotation.part
+    assert part is not None
+    wanted = {((), window) for window in (part.window, *part.window.neighbours)}
+    qtbot.waitUntil(lambda: set(parts._held.keys) == wanted, timeout=20_000)
+    monkeypatch.setattr(look_ahead, "IDLE", 100_000)  # what comes next is not looked at here
+    read.clear()
+    annotation.prompts.points.add(np.add(part.window.origin, (512, 1112)))
+    settle(qtbot, jobs)
+    assert len(annotation.session.proposals) == 1
+    assert annotation.part is not part
+    assert read == []
+    annotation.close()
+
+
+def test_the_planes_beside_when_nobody_waits_then_are_opened(
+    start: Start, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(look_ahead, "IDLE", 1)
+    annotation = start(np.random.default_rng(0).integers(0, 255, (4, 60, 80), np.uint8))
+    parts = annotation._parts
+    assert annotation._plane == (1,)
+    qtbot.waitUntil(lambda: {plane for plane, _ in parts._held.keys} == {(0,), (1,), (2,)}, timeout=20_000)
+    annotation._viewer.dims.set_current_step(0, 2)
+    qtbot.waitUntil(lambda: len(parts._held) == 4, timeout=20_000)
+    assert annotation.session.ready
+    annotation.close()
 
 
 def test_prompts_too_far_apart_then_are_refused_and_the_next_ones_answered(

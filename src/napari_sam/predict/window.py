@@ -61,6 +61,17 @@ class PlaneWindow:
         last = np.where(high < self.plane, high - 1 - room, np.array(self.plane) - 0.5)
         return bool(((positions >= first) & (positions <= last)).all())
 
+    @property
+    def neighbours(self) -> tuple[PlaneWindow, ...]:
+        """The windows to the right, to the left, below and above that hold what this one's border cuts."""
+        found = []
+        for axis, way in ((1, 1), (1, -1), (0, 1), (0, -1)):
+            origin = list(self.origin)
+            origin[axis] += way * (self.shape[axis] - self.shape[axis] // ROOM * 2)
+            origin[axis] = min(max(origin[axis], 0), self.plane[axis] - self.shape[axis])
+            found.append(replace(self, origin=(origin[0], origin[1])))
+        return tuple(each for each in found if each != self)
+
     def entering(self, prompts: Prompts) -> Prompts:
         """Return prompts on the plane as prompts on the window alone.
 

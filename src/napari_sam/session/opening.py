@@ -120,7 +120,7 @@ class Opener:
         first = self.wanted(plane, held)
         for window in (first, *_smaller(first, held, used)):
             with suppress(OutOfMemoryError):
-                opened = self._embed(used, read, window, progress, cancelled)
+                opened = self.embed(used, read, window, progress, cancelled)
                 return opened if window == first else self._shrunk(opened)
         if used.model.device.type == "cpu":
             raise OutOfMemoryError(
@@ -128,7 +128,7 @@ class Opener:
                 " smaller model."
             )
         self._fallen = Predictor(on_cpu(used.model))
-        opened = self._embed(self._fallen, read, first, progress, cancelled)
+        opened = self.embed(self._fallen, read, first, progress, cancelled)
         return replace(
             opened, note=f"The memory of {used.model.device} is too small, so the CPU is used; it is slower."
         )
@@ -143,14 +143,15 @@ class Opener:
             note=f"The memory of {device} is too small, so {rows} x {cols} pixels are opened at a time.",
         )
 
-    def _embed(
+    def embed(
         self,
         predictor: Predictor,
         read: Read,
         window: PlaneWindow,
-        progress: Progress | None,
-        cancelled: Cancel | None,
+        progress: Progress | None = None,
+        cancelled: Cancel | None = None,
     ) -> Opened:
+        """Read and embed one window, which has to fit into memory; otherwise as `open` does."""
         pixels = read(window)
         embedding = self._store.embed(predictor, pixels, progress=progress, cancelled=cancelled)
         picture = np.ascontiguousarray(to_rgb(pixels)[0].transpose(1, 2, 0)).astype(np.uint8)

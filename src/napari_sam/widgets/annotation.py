@@ -157,7 +157,7 @@ class Annotation:
         self.writer.close()
         self.prompts.close()
         self.view.close()
-        self._parts.clear()
+        self._parts.close()
 
     def _bind_keys(self) -> None:
         for number in range(3):

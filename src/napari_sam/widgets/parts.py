@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,6 +15,7 @@ from napari_sam.session.embeddings import embedding_store, memory_limit
 from napari_sam.session.opening import Opened, Opener
 from napari_sam.session.recent import Recent
 
+from .look_ahead import LookAhead, Piece
 from .planes import image_shape, read_window, seen
 
 if TYPE_CHECKING:
@@ -23,10 +25,11 @@ if TYPE_CHECKING:
     from .jobs import Job, Jobs
 
 Load = Callable[["Job"], Predictor]
+Key = tuple[Plane, PlaneWindow]
 
 
 class Parts:
-    """Opens an image plane by plane, and a large plane window by window; reads no more than that.
+    """Opens an image plane by plane, and a large plane window by window, and the neighbours while idle.
 
     Signals
     -------
@@ -47,7 +50,8 @@ class Parts:
     def __init__(self, image: Image, load: Load, jobs: Jobs) -> None:
         self._image, self._load, self._jobs = image, load, jobs
         self._opener = Opener(embedding_store())
-        self._held: Recent[tuple[Plane, PlaneWindow], Opened] = Recent(memory_limit())
+        self._held: Recent[Key, Opened] = Recent(memory_limit())
+        self._ahead = LookAhead(jobs)
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -56,6 +60,12 @@ class Parts:
 
     def clear(self) -> None:
         """Forget what is open."""
+        self._ahead.plan(())
+        self._held.clear()
+
+    def close(self) -> None:
+        """Stop for good."""
+        self._ahead.close()
         self._held.clear()
 
     def place(self, positions: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -81,7 +91,7 @@ class Parts:
         at_hand = (key for key in self._held.keys if key[0] == plane and key[1].holds(held))
         found = next((self._held.get(key) for key in at_hand), None)
         if found is not None:
-            self.opened.emit(plane, found)
+            self._show(plane, found)
             return
         self._jobs.run(
             "Reading the image",
@@ -91,15 +101,32 @@ class Parts:
 
     def _embed(self, job: Job, plane: Plane, held: NDArray[np.float64]) -> Opened:
         """Run in the worker."""
+        read = partial(read_window, self._image, plane)
         return self._opener.open(
-            self._load(job),
-            lambda window: read_window(self._image, plane, window),
-            self._shape,
-            held,
-            job.progress,
-            job.cancelled,
+            self._load(job), read, self._shape, held, progress=job.progress, cancelled=job.cancelled
         )
 
     def _ready(self, plane: Plane, opened: Opened) -> None:
         self._held.put((plane, opened.window), opened)
+        self._show(plane, opened)
+
+    def _show(self, plane: Plane, opened: Opened) -> None:
         self.opened.emit(plane, opened)
+        keys = [(each, opened.window) for each in self._planes_beside(plane)]
+        keys += [(plane, window) for window in opened.window.neighbours]
+        self._ahead.plan(self._piece(opened.predictor, key) for key in keys if key not in self._held.keys)
+
+    def _planes_beside(self, plane: Plane) -> list[Plane]:
+        """Return the next and the last plane on the last axis before (Y, X)."""
+        if not plane:
+            return []
+        count = image_shape(self._image)[-3]
+        return [(*plane[:-1], i) for i in (plane[-1] + 1, plane[-1] - 1) if 0 <= i < count]
+
+    def _piece(self, predictor: Predictor, key: Key) -> Piece:
+        """Return the work of opening a part for later."""
+        read = partial(read_window, self._image, key[0])
+        return (
+            lambda stopped: self._opener.embed(predictor, read, key[1], cancelled=stopped),
+            lambda opened: self._held.put(key, opened),
+        )
