@@ -73,7 +73,7 @@ class EmbeddingStore:
             As `Predictor.embed` does.
         """
         pixels, record = to_rgb(read_part(image, window, channel_axis), channel_axis, normalization)
-        path = self.folder / f"{_key(predictor.model, pixels, record)}{SUFFIX}"
+        path = self._path(predictor.model, pixels, record)
         levels = self._read(path, predictor.model)
         if levels is None:
             began = perf_counter()
@@ -81,6 +81,13 @@ class EmbeddingStore:
             if worth_storing(perf_counter() - began, levels):
                 self._write(path, levels)
         return predictor.assemble(pixels, record, levels, window)
+
+    def has(self, predictor: Predictor, image: ArrayLike) -> bool:
+        """Say whether the embedding of an image, with percentiles of its own, is stored."""
+        return self._path(predictor.model, *to_rgb(image)).exists()
+
+    def _path(self, model: LoadedModel, pixels: NDArray[np.float32], record: Normalization) -> Path:
+        return self.folder / f"{_key(model, pixels, record)}{SUFFIX}"
 
     def _read(self, path: Path, model: LoadedModel) -> tuple[Level, ...] | None:
         """Return an entry's levels, ready for the decoder; None if there is no sound one."""

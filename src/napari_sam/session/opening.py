@@ -25,6 +25,7 @@ LEAST = 256
 
 Read = Callable[[PlaneWindow], ArrayLike]
 """Takes a window and returns its pixels, (Y, X) or (Y, X, C)."""
+Quick = Callable[[], Predictor]
 
 
 @dataclass(frozen=True, eq=False)
@@ -40,12 +41,15 @@ class Opened:
         The part as people see it.
     note : str
         What the person should know, in one sentence; mostly empty.
+    preview : bool
+        It is by a quick model, until the one that is wanted is ready.
     """
 
     predictor: Predictor
     embedding: Embedding
     picture: NDArray[np.uint8]
     note: str = ""
+    preview: bool = False
 
     @property
     def window(self) -> PlaneWindow:
@@ -142,6 +146,27 @@ class Opener:
             opened,
             note=f"The memory of {device} is too small, so {rows} x {cols} pixels are opened at a time.",
         )
+
+    def preview(self, predictor: Predictor, read: Read, window: PlaneWindow, quick: Quick) -> Opened | None:
+        """Open a window with a quick model, if the predictor's own embedding has to be waited for.
+
+        Parameters
+        ----------
+        predictor : Predictor
+        read : callable
+        window : PlaneWindow
+        quick : callable
+            Makes the quick model's predictor.
+        """
+        model = (self._fallen or predictor).model
+        if model.sam.config.windowed or model.device.type != "cpu":
+            return None
+        pixels = read(window)
+        if self._store.has(predictor, pixels):
+            return None
+        opened = self.embed(quick(), lambda _: pixels, window)
+        note = f"A preview by {opened.embedding.model}, until {model.name} is ready."
+        return replace(opened, note=note, preview=True)
 
     def embed(
         self,

@@ -98,6 +98,7 @@ class Annotation:
         self.chooser.taken.connect(self._commit)
         self.prompts.changed.connect(self._ask)
         self._parts.opened.connect(self._embedded)
+        self._parts.failed.connect(self.failed.emit)
         viewer.dims.events.point.connect(self._moved)
         camera_of(viewer).events.center.connect(self._panned)
         viewer.layers.events.removed.connect(self._layer_removed)

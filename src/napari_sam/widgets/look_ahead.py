@@ -51,11 +51,20 @@ class LookAhead:
         self._timer.deleteLater()
         self._pool.shutdown(wait=False, cancel_futures=True)
 
-    def plan(self, pieces: Iterable[Piece]) -> None:
-        """Do these pieces of work, in place of those that were planned before."""
+    def plan(self, pieces: Iterable[Piece], wait: int | None = None) -> None:
+        """Do these pieces of work, in place of those that were planned before.
+
+        Parameters
+        ----------
+        pieces : iterable of Piece
+        wait : int, optional
+            Milliseconds until the first one begins.
+        """
         self._pieces = list(pieces)
         self._wait()
         self._task = None
+        if self._pieces and wait is not None:
+            self._timer.start(wait)
 
     def _wait(self) -> None:
         self._stop.set()

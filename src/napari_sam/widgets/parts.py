@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
 
+from napari_sam.errors import Cancelled, NapariSamError
 from napari_sam.predict import PlaneWindow, Predictor
 from napari_sam.session import Plane
 from napari_sam.session.embeddings import embedding_store, memory_limit
 from napari_sam.session.opening import Opened, Opener
 from napari_sam.session.recent import Recent
+from napari_sam.weights import load_model
 
-from .look_ahead import LookAhead, Piece
+from .look_ahead import LookAhead, Piece, Stopped
 from .planes import image_shape, read_window, seen
 
 if TYPE_CHECKING:
@@ -26,6 +29,8 @@ if TYPE_CHECKING:
 
 Load = Callable[["Job"], Predictor]
 Key = tuple[Plane, PlaneWindow]
+QUICK = "cell-tiny"
+"""The bundled model, which gives a preview where the chosen one takes seconds."""
 
 
 class Parts:
@@ -34,7 +39,9 @@ class Parts:
     Signals
     -------
     opened : Plane, Opened
-        A part is ready.
+        A part is ready, or a preview of it, which is followed by the part itself.
+    failed : str
+        One sentence about why a preview is all there will be.
 
     Parameters
     ----------
@@ -46,12 +53,14 @@ class Parts:
     """
 
     opened = Signal(tuple, Opened)
+    failed = Signal(str)
 
     def __init__(self, image: Image, load: Load, jobs: Jobs) -> None:
         self._image, self._load, self._jobs = image, load, jobs
         self._opener = Opener(embedding_store())
         self._held: Recent[Key, Opened] = Recent(memory_limit())
         self._ahead = LookAhead(jobs)
+        self._quick: Predictor | None = None
 
     @property
     def _shape(self) -> tuple[int, int]:
@@ -96,19 +105,53 @@ class Parts:
         self._jobs.run(
             "Reading the image",
             lambda job: self._embed(job, plane, held),
-            lambda opened: self._ready(plane, opened),
+            lambda answer: self._ready(plane, held, answer),
         )
 
-    def _embed(self, job: Job, plane: Plane, held: NDArray[np.float64]) -> Opened:
+    def _embed(self, job: Job, plane: Plane, held: NDArray[np.float64]) -> tuple[Opened, Predictor]:
         """Run in the worker."""
-        read = partial(read_window, self._image, plane)
-        return self._opener.open(
-            self._load(job), read, self._shape, held, progress=job.progress, cancelled=job.cancelled
-        )
+        predictor, read = self._load(job), partial(read_window, self._image, plane)
+        window = self._opener.wanted(self._shape, held)
+        opened = self._opener.preview(predictor, read, window, self._quickly)
+        if opened is None:
+            opened = self._opener.open(
+                predictor, read, self._shape, held, progress=job.progress, cancelled=job.cancelled
+            )
+        return opened, predictor
 
-    def _ready(self, plane: Plane, opened: Opened) -> None:
-        self._held.put((plane, opened.window), opened)
-        self._show(plane, opened)
+    def _quickly(self) -> Predictor:
+        self._quick = self._quick or Predictor(load_model(QUICK))
+        return self._quick
+
+    def _ready(self, plane: Plane, held: NDArray[np.float64], answer: tuple[Opened, Predictor]) -> None:
+        opened, predictor = answer
+        if not opened.preview:
+            self._held.put((plane, opened.window), opened)
+            self._show(plane, opened)
+            return
+        self.opened.emit(plane, opened)
+        self._ahead.plan([self._real(predictor, plane, held)], wait=0)
+
+    def _real(self, predictor: Predictor, plane: Plane, held: NDArray[np.float64]) -> Piece:
+        """Return the work of replacing a preview."""
+
+        def work(stopped: Stopped) -> tuple[Opened, Predictor] | NapariSamError:
+            read = partial(read_window, self._image, plane)
+            try:
+                opened = self._opener.open(predictor, read, self._shape, held, cancelled=stopped)
+            except Cancelled:
+                raise
+            except NapariSamError as error:
+                return error
+            return replace(opened, note=opened.note or f"{predictor.model.name} is ready."), predictor
+
+        def done(answer: tuple[Opened, Predictor] | NapariSamError) -> None:
+            if isinstance(answer, NapariSamError):
+                self.failed.emit(str(answer))
+            else:
+                self._ready(plane, held, answer)
+
+        return work, done
 
     def _show(self, plane: Plane, opened: Opened) -> None:
         self.opened.emit(plane, opened)
