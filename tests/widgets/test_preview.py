@@ -56,9 +56,9 @@ def start(jobs: Jobs, slow: Slow, qtbot: Any) -> Iterator[Callable[[], tuple[Ann
     """Return a function that starts annotating with the slow model, and gives what is said."""
     begun: list[Annotation] = []
 
-    def start() -> tuple[Annotation, list[str]]:
+    def start(image: np.ndarray = IMAGE) -> tuple[Annotation, list[str]]:
         viewer = ViewerModel()
-        annotation = Annotation(viewer, viewer.add_image(IMAGE), None, lambda _: slow, jobs)
+        annotation = Annotation(viewer, viewer.add_image(image), None, lambda _: slow, jobs)
         begun.append(annotation)
         said: list[str] = []
         annotation.said.connect(said.append)
@@ -89,6 +89,21 @@ def test_a_slow_model_then_follows_a_preview_and_answers_the_prompts_again(
     assert "sam_small is ready." in said[1]
     annotation.commit()
     assert annotation.session.objects[0].model == "sam_small"
+
+
+def test_a_slow_model_that_is_ready_after_the_plane_was_left_then_changes_nothing(
+    start: Callable[..., tuple[Annotation, list[str]]], slow: Slow, jobs: Jobs, qtbot: Any
+) -> None:
+    annotation, _ = start(np.stack([IMAGE, IMAGE[::-1]]))
+    annotation._viewer.dims.set_current_step(0, 1)
+    slow.go.set()
+    qtbot.waitUntil(lambda: annotation.session.ready and not jobs.busy, timeout=20_000)
+    annotation.prompts.points.add([1, 30, 40])
+    qtbot.waitUntil(lambda: answered_by(annotation) == "sam_small", timeout=20_000)
+    assert annotation.session.proposals[0].plane == (1,)
+    part = annotation.part
+    assert part is not None
+    np.testing.assert_array_equal(part.picture[..., 0], IMAGE[::-1] // 200 * 255)
 
 
 def test_a_stored_embedding_of_a_slow_model_then_needs_no_preview(

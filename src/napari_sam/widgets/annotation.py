@@ -255,6 +255,8 @@ class Annotation:
         return self.session.ready and self.part is not None and self.part.window.holds(held)
 
     def _embedded(self, plane: Plane, opened: Opened) -> None:
+        if plane != self._plane:
+            return
         first = not self.session.ready
         self.part = opened
         self.session.open(opened.predictor, opened.embedding, plane)

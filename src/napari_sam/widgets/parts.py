@@ -97,6 +97,7 @@ class Parts:
 
     def open(self, plane: Plane, held: NDArray[np.float64]) -> None:
         """Open the part of a plane that holds some positions, in the worker unless it is at hand."""
+        self._ahead.plan(())
         at_hand = (key for key in self._held.keys if key[0] == plane and key[1].holds(held))
         found = next((self._held.get(key) for key in at_hand), None)
         if found is not None:
@@ -126,7 +127,7 @@ class Parts:
     def _ready(self, plane: Plane, held: NDArray[np.float64], answer: tuple[Opened, Predictor]) -> None:
         opened, predictor = answer
         if not opened.preview:
-            self._held.put((plane, opened.window), opened)
+            self._held.put((plane, opened.window), replace(opened, note=""))  # which is said once
             self._show(plane, opened)
             return
         self.opened.emit(plane, opened)
