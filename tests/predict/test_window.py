@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from scipy import ndimage
 
 from napari_sam.errors import PromptError
-from napari_sam.predict import Candidates, PlaneWindow, Predictor, Prompts, window_around
+from napari_sam.predict import Candidate, Candidates, Frame, PlaneWindow, Predictor, Prompts, window_around
 from napari_sam.weights import LoadedModel, load_model
 
 SIDE, CHUNK = 8192, 512
@@ -142,6 +142,16 @@ def test_neighbours_then_hold_all_that_lies_just_beyond_the_window() -> None:
     corner = window_around(plane, np.array([[5.0, 5.0]]))
     assert [each.origin for each in corner.neighbours] == [(0, 768), (768, 0)]
     assert window_around((900, 900), np.array([[5.0, 5.0]])).neighbours == ()
+
+
+def test_a_mask_that_reaches_the_windows_border_then_is_cut_unless_the_plane_ends_there() -> None:
+    window = PlaneWindow((0, 500), (100, 100), (400, 600))
+
+    def item(row: int, col: int) -> Candidate:
+        return Candidate((row, col), np.ones((10, 10), bool), 1.0, np.zeros((1, 1)), Frame(0, 0, 1, 1))
+
+    places = [(0, 550), (90, 550), (40, 500), (40, 590), (40, 550)]
+    assert [window.cuts(item(*place)) for place in places] == [False, True, True, False, False]
 
 
 def test_prompts_too_far_apart_then_one_sentence_says_so() -> None:

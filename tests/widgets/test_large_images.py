@@ -206,6 +206,26 @@ def test_prompts_too_far_apart_then_are_refused_and_the_next_ones_answered(
     assert len(annotation.session.proposals) == 1
 
 
+def test_a_large_object_at_the_windows_border_then_is_opened_whole(
+    start: Start, jobs: Jobs, qtbot: Any, discs: LoadedModel
+) -> None:
+    discs.sam.config = replace(discs.sam.config, scales=(0.25,))
+    discs.sam.radii = (30.0, 40.0, 50.0, 60.0)  # the third one is suggested: 200 data pixels
+    annotation = start(np.zeros((4000, 4000), np.uint8))
+    first = annotation.part
+    assert first is not None
+    edge = np.add(first.window.origin, (512, 1024))
+    annotation.prompts.points.add(edge - (0, 135))
+    settle(qtbot, jobs)
+    (proposal,) = annotation.session.proposals
+    assert annotation.part is not None
+    assert annotation.part.window != first.window
+    chosen = proposal.chosen(None)
+    assert chosen.bbox[3] > edge[1]
+    middle = np.argwhere(chosen.mask).mean(axis=0) + chosen.origin
+    np.testing.assert_allclose(middle, edge - (0, 135), atol=2)
+
+
 def starved(discs: LoadedModel) -> LoadedModel:
     """Return discs on a device whose memory holds inputs of 600 pixels a side."""
 

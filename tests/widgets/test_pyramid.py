@@ -46,6 +46,8 @@ def test_every_level_after_any_writes_then_shows_the_finest_one(data: st.DataObj
         labels[tuple(grid)] = value
         expected[tuple(grid)] = value
     assert len(labels) >= 3
+    assert np.array_equal(np.asarray(labels), expected)
+    assert np.max(labels) == expected.max()
     for index in range(len(labels)):
         assert np.array_equal(labels[index][...], expected)
         expected = coarser(expected)

@@ -61,6 +61,13 @@ class PlaneWindow:
         last = np.where(high < self.plane, high - 1 - room, np.array(self.plane) - 0.5)
         return bool(((positions >= first) & (positions <= last)).all())
 
+    def cuts(self, item: Candidate) -> bool:
+        """Say whether a mask in the plane reaches a border of the window that is not the plane's own."""
+        low, high = np.array(item.origin), np.array(item.origin) + item.mask.shape
+        first, last = np.array(self.origin), np.array(self.origin) + self.shape
+        reached = ((low <= first) & (first > 0)) | ((high >= last) & (last < self.plane))
+        return bool(item.mask.size and reached.any())
+
     @property
     def neighbours(self) -> tuple[PlaneWindow, ...]:
         """The windows to the right, to the left, below and above that hold what this one's border cuts."""

@@ -93,10 +93,11 @@ class Annotation:
         self.chooser = Chooser(viewer, self.view)
         self._refined: MaskPrompt | None = None
         self._reopened: int | None = None
+        self._widened = False
         self._bind_keys()
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self._commit)
-        self.prompts.changed.connect(self._ask)
+        self.prompts.changed.connect(self._prompted)
         self._parts.opened.connect(self._embedded)
         self._parts.failed.connect(self.failed.emit)
         viewer.dims.events.point.connect(self._moved)
@@ -150,7 +151,7 @@ class Annotation:
         self._viewer.layers.events.removed.disconnect(self._layer_removed)
         self._image.events.data.disconnect(self._image_changed)
         self._jobs.failed.disconnect(self._job_failed)
-        self.prompts.changed.disconnect(self._ask)
+        self.prompts.changed.disconnect(self._prompted)
         self.session.proposed.disconnect(self.chooser.show)
         self.chooser.taken.disconnect(self._commit)
         self.chooser.close()
@@ -267,6 +268,10 @@ class Annotation:
             self.said.emit(" ".join(filter(None, words)))
         self._ask()
 
+    def _prompted(self) -> None:
+        self._widened = False
+        self._ask()
+
     def _ask(self) -> None:
         """Answer the prompts that are on the plane now."""
         if not self.session.ready:
@@ -298,10 +303,26 @@ class Annotation:
         return [replace(each, mask=self._refined) for each in prompts]
 
     def _propose(self, proposals: tuple[Proposal, ...]) -> None:
+        if self._widen(proposals):
+            return
         self.session.propose(proposals)
         reopened, self._reopened = self._reopened, None
         if reopened is not None:
             self.chooser.mark(reopened)
+
+    def _widen(self, proposals: tuple[Proposal, ...]) -> bool:
+        """Open a part that holds all of the suggested masks, if this one cuts them off; once for prompts."""
+        chosen = [each.chosen(None) for each in proposals]
+        if self.part is None or self._widened or not any(map(self.part.window.cuts, chosen)):
+            return False
+        self._widened = True
+        corners = np.reshape([each.bbox for each in chosen if each.mask.size], (-1, 2))
+        try:
+            held = self._parts.place(np.concatenate([_inside([each.prompts for each in proposals]), corners]))
+        except NapariSamError:  # too large for any part, so this is all there is
+            return False
+        self._parts.open(self._plane, held)
+        return True
 
     def _answer(self, prompts: Sequence[Prompts]) -> tuple[Proposal, ...]:
         """Answer prompts, and note how long one object takes on this machine."""

@@ -54,6 +54,14 @@ class LabelPyramid(MultiScaleData):
             here = (indices[:-2] == plane[:, None]).all(axis=0)
             self._write(tuple(plane.tolist()), indices[-2:, here], values[here])
 
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
+        """Return the finest level, whatever it takes, since whoever saves labels wants all of them."""
+        return np.array(self._data[0][...], dtype=dtype)
+
+    def max(self, axis: None = None, out: None = None) -> int:  # noqa: ARG002 (as `numpy.max` calls it)
+        """Return the highest label, without reading more than the coarsest level."""
+        return int(np.max(self._data[-1][...], initial=0))
+
     def _write(self, plane: tuple[int, ...], indices: NDArray[np.intp], values: NDArray[Any]) -> None:
         """Write (2, N) pixels of one plane."""
         low, high = indices.min(axis=1), indices.max(axis=1) + 1
