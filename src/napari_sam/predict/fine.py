@@ -75,7 +75,8 @@ class FineLevel:
     @property
     def nbytes(self) -> int:
         """Bytes that the pixels and the features take."""
-        planes = [plane for f in self.tiles.values() for plane in (f.embedding, *f.skips)]
+        tiles = tuple(self.tiles.values())  # at once, since another thread may add some
+        planes = [plane for f in tiles for plane in (f.embedding, *f.skips)]
         return self.pixels.nbytes + sum(plane.nbytes for plane in planes)
 
     def _encode(self, model: LoadedModel, place: Origin, step: int) -> Features:

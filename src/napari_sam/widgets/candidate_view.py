@@ -9,7 +9,7 @@ from napari.layers.utils.color_encoding import DirectColorEncoding
 from napari.utils.colormaps.standardize_color import transform_color
 
 from .outlines import dashes, outlines, runs
-from .planes import alignment, camera_of, image_shape
+from .planes import alignment, camera_of, seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -72,7 +72,6 @@ class CandidateView:
         self._plane: Plane = ()
         self._paths: list[tuple[NDArray[np.float64], int]] = []
         self._filled: int | None = None
-        self._shape = image_shape(image)[-2:]
         aligned = alignment(image, viewer.dims)
         self.filling, self.outlines = (
             viewer.add_vectors(
@@ -193,19 +192,13 @@ class CandidateView:
         """Return where captions begin, and whether they go on to the right; always within the view."""
         items = [offer.candidates.items[index] for index in offer.shown]
         boxes = np.array([item.bbox for item in items if item.mask.size] or [(0, 0, 0, 0)])
-        (top, left), (bottom, end) = self._view()
+        (top, left), (bottom, end) = seen(self._image)
         words, gap = WORDS * self._pixel, GAP * self._pixel
         before, after = boxes[:, 1].min() - gap, boxes[:, 3].max() + gap
         right = end - after >= min(before - left, words)
         col = min(after, max(end - words, left)) if right else max(before, min(left + words, end))
         lines = len(items) * LINE * self._pixel
         return (max(min(boxes[:, 0].min(), bottom - lines), top), col), right
-
-    def _view(self) -> NDArray[np.float64]:
-        """Return the first and last row and column that are seen, (2, 2); all, before anything is seen."""
-        factors = np.asarray(self._image.downsample_factors, float)[self._image.data_level, -2:]
-        seen = np.clip(np.asarray(self._image.corner_pixels)[:, -2:] * factors, 0, self._shape)
-        return seen if (seen[1] > seen[0]).all() else np.array([(0, 0), self._shape], float)
 
     def _set(self, layer: Points | Vectors, data: NDArray[np.float64]) -> None:
         """Give one of the layers other data, but spare the viewer: its axes stay the image's."""
