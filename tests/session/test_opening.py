@@ -61,6 +61,7 @@ def test_a_plane_that_is_not_large_then_is_opened_whole(opener: Opener, small: L
     assert opened.window.whole
     assert opened.picture.shape == (*PLANE, 3)
     assert opened.note == ""
+    assert opened.embedding.normalization.window is None
     assert opened.nbytes > opened.embedding.nbytes > 0
 
 
@@ -75,6 +76,7 @@ def test_a_large_plane_then_is_read_around_the_positions_alone(opener: Opener, s
     assert seen == [opened.window]
     assert opened.window.shape == (1024, 1024)
     assert opened.window.holds(np.array([[31_000.0, 20_000.0]]))
+    assert opened.embedding.normalization.window == (*opened.window.origin, 1024, 1024)
 
 
 def test_short_memory_then_opens_a_smaller_window_says_so_and_remembers_it(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -86,6 +86,11 @@ class Embedding:
     def window(self) -> PlaneWindow:
         """The part of the plane that is embedded."""
         return self.part or whole_plane(self.shape)
+
+    def placed(self, window: PlaneWindow) -> Embedding:
+        """Return this embedding as that of a part of a plane, which the normalization notes too."""
+        noted = None if window.whole else (*window.origin, *window.shape)
+        return replace(self, part=window, normalization=replace(self.normalization, window=noted))
 
     @property
     def scales(self) -> tuple[float, ...]:

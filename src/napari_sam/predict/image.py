@@ -46,6 +46,9 @@ class Normalization:
         What each channel adds to the picture.
     eight_bit : bool
         The RGB values are whole numbers, because the image was 8-bit and nothing was rescaled.
+    window : (row, col, rows, cols), optional
+        First pixel and extent of the part of a plane that was read, whose percentiles these are; None for
+        all of it.
     """
 
     method: Method
@@ -53,6 +56,7 @@ class Normalization:
     high: tuple[float, ...]
     colours: tuple[Colour, ...]
     eight_bit: bool = False
+    window: tuple[int, int, int, int] | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""

@@ -110,7 +110,8 @@ class Predictor:
             eight_bit = np.rint(pixels).astype(np.uint8)
             fine = tuple(FineLevel(scale, eight_bit) for scale in self.model.sam.config.fine_scales)
         shape = (pixels.shape[1], pixels.shape[2])
-        return Embedding(shape, record, levels, self.model.name, self.model.weights_hash, fine, window)
+        made = Embedding(shape, record, levels, self.model.name, self.model.weights_hash, fine)
+        return made if window is None else made.placed(window)
 
     def predict(self, embedding: Embedding, prompts: Prompts, *, multimask: Multimask = "auto") -> Candidates:
         """Answer the prompts for one object.

@@ -180,7 +180,7 @@ class Opener:
         pixels = read(window)
         embedding = self._store.embed(predictor, pixels, progress=progress, cancelled=cancelled)
         picture = np.ascontiguousarray(to_rgb(pixels)[0].transpose(1, 2, 0)).astype(np.uint8)
-        return Opened(predictor, replace(embedding, part=window), picture)
+        return Opened(predictor, embedding.placed(window), picture)
 
 
 def _smaller(first: PlaneWindow, held: NDArray[np.float64], predictor: Predictor) -> Iterator[PlaneWindow]:
