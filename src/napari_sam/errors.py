@@ -29,6 +29,10 @@ class DataError(NapariSamError, ValueError):
     """A folder of images and labels, or a training configuration, is unusable."""
 
 
+class DiskFullError(DataError):
+    """There is no room for what is to be written; what was finished before is kept."""
+
+
 class JournalError(NapariSamError):
     """A journal cannot be read or written."""
 

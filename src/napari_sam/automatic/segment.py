@@ -221,8 +221,8 @@ def instance_masks(
         if progress is not None:
             progress(start + len(batch), len(instances))
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
-    worth = np.array([_worth(record) for record in records])
-    return [records[index] for index in suppress(boxes, worth, settings.overlap)]
+    scores = np.array([worth(record) for record in records])
+    return [records[index] for index in suppress(boxes, scores, settings.overlap)]
 
 
 def paint(
@@ -242,10 +242,24 @@ def paint(
     (Y, X) int32
         0 background, 1 to N, the best first.
     """
+    return painted(records, shape, settings)[0]
+
+
+def painted(
+    records: Sequence[MaskRecord], shape: tuple[int, int], settings: AutomaticSettings | None = None
+) -> tuple[Labels, list[MaskRecord]]:
+    """Turn masks into labels as `paint` does, and say which mask each label is of.
+
+    Returns
+    -------
+    labels : (Y, X) int32
+    kept : list of MaskRecord
+        Of label 1, 2, and so on.
+    """
     settings = settings or AutomaticSettings()
     labels = np.zeros(shape, np.int32)
-    areas = [0]
-    for record in sorted(records, key=_worth, reverse=True):
+    areas, kept = [0], []
+    for record in sorted(records, key=worth, reverse=True):
         (row, col), mask = record.origin, record.mask
         place = labels[row : row + mask.shape[0], col : col + mask.shape[1]]
         taken = np.bincount(place[mask], minlength=len(areas))
@@ -254,7 +268,8 @@ def paint(
         if shared <= settings.shared and record.area <= settings.largest * labels.size:
             place[mask & (place == 0)] = len(areas)
             areas.append(int(taken[0]))
-    return labels
+            kept.append(record)
+    return labels, kept
 
 
 def method_for(model: LoadedModel, method: Method) -> Literal["grid", "instances"]:
@@ -285,8 +300,8 @@ def nothing_found(model: LoadedModel, method: Method, settings: AutomaticSetting
     return f"There is no object above {level}; lower the threshold or pick another channel."
 
 
-def _worth(record: MaskRecord) -> float:
-    """Say which of two masks is to be trusted more; predicted IoU alone is blind to vague ones."""
+def worth(record: MaskRecord) -> float:
+    """Say how far a mask is to be trusted, of 0 to 1; predicted IoU alone is blind to vague ones."""
     return record.predicted_iou * record.stability_score
 
 

@@ -98,6 +98,31 @@ def to_rgb(
     return _mix(channels, record), record
 
 
+def to_rgb_as(
+    part: ArrayLike, record: Normalization, channel_axis: int | None = None
+) -> NDArray[np.float32]:
+    """Turn a part of an image into RGB pixels of 0 to 255 as the whole image was.
+
+    Parameters
+    ----------
+    part : (Y, X), (Y, X, C), or 3-dimensional with `channel_axis`
+        Of the image's dtype and channels.
+    record : Normalization
+        Of the image.
+    channel_axis : int, optional
+
+    Returns
+    -------
+    (3, Y, X) float32
+
+    Raises
+    ------
+    ImageError
+        If the shape or the dtype cannot be used.
+    """
+    return _mix(_all_channels(part, channel_axis)[: len(record.low)], record)
+
+
 def resize(
     pixels: NDArray[np.float32], shape: tuple[int, int], eight_bit: bool = False
 ) -> NDArray[np.float32]:
@@ -124,6 +149,13 @@ def resize(
 
 
 def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
+    """Return (C, Y, X) of a real dtype without an opaque alpha channel, as a view."""
+    channels = _all_channels(image, channel_axis)
+    opaque = len(channels) == 4 and channels.dtype == np.uint8 and bool((channels[3] == 255).all())
+    return channels[:3] if opaque else channels
+
+
+def _all_channels(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
     """Return (C, Y, X) of a real dtype, as a view."""
     array = np.asarray(image)
     if array.dtype.kind not in "biuf":
@@ -147,8 +179,7 @@ def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
             f"An image of shape {array.shape} has {len(channels)} channels on axis {axis}, and at most"
             f" {MAX_CHANNELS} can be used; name the channel axis or choose channels."
         )
-    opaque = len(channels) == 4 and channels.dtype == np.uint8 and bool((channels[3] == 255).all())
-    return channels[:3] if opaque else channels
+    return channels
 
 
 def _percentile_record(channels: NDArray[Any]) -> Normalization:

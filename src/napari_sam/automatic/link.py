@@ -1,0 +1,258 @@
+"""Planes labelled one by one, linked through a stack to objects with one number each."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import ndimage
+from scipy.optimize import linear_sum_assignment
+
+from napari_sam.errors import Cancelled, ImageError
+from napari_sam.predict import Normalization, Predictor
+from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
+
+from .grid import Cancel, Progress
+from .instances import Labels
+from .segment import AutomaticSettings, Method, paint, propose
+from .volume_shapes import Region, blend, within
+
+Node = tuple[int, int]
+"""A plane and a label in it."""
+
+
+@dataclass(frozen=True)
+class LinkSettings:
+    """Which masks of neighbouring planes are one object.
+
+    Attributes
+    ----------
+    overlap : float
+        Least IoU of two masks that are linked.
+    gap : int
+        Most planes in a row in which an object may be missing; they are filled by interpolation.
+    planes : int
+        Objects seen in fewer planes are left out, unless the stack has no more.
+    voxels : int
+        Objects of fewer pixels in all planes are left out.
+
+    Raises
+    ------
+    ImageError
+        If a number is out of its range.
+    """
+
+    overlap: float = 0.25
+    gap: int = 1
+    planes: int = 2
+    voxels: int = 0
+
+    def __post_init__(self) -> None:
+        if not 0 < self.overlap <= 1:
+            raise ImageError("Overlap is the least IoU of linked masks; give a number above 0, to 1.")
+        if min(self.gap, self.planes, self.voxels) < 0:
+            raise ImageError("Gap, planes and voxels are counted; give 0 or more.")
+
+
+def stack_normalization(planes: Sequence[ArrayLike]) -> Normalization:
+    """Return the range of values that some pixels of every plane have together.
+
+    A plane normalised by itself shows its noise where the stack holds nothing.
+
+    Parameters
+    ----------
+    planes : sequence of (Y, X) or (Y, X, C)
+        Read one at a time.
+
+    Raises
+    ------
+    ImageError
+        If there are no planes, or their values cannot be used.
+    """
+    if not len(planes):
+        raise ImageError("There are no planes; give one at least.")
+    step = max(1, round((len(planes) * np.prod(np.shape(planes[0])[:2]) / SAMPLES) ** 0.5))
+    samples = [np.asarray(plane)[::step, ::step] for plane in planes]
+    return to_rgb(np.concatenate(samples))[1]
+
+
+def normalized(plane: ArrayLike, record: Normalization) -> NDArray[np.float32]:
+    """Return a plane as its whole stack is shown: (Y, X, 3) of 0 to 255, to embed without normalization."""
+    return np.moveaxis(to_rgb_as(plane, record), 0, -1)
+
+
+def label_planes(
+    predictor: Predictor,
+    planes: Sequence[ArrayLike],
+    *,
+    method: Method = "auto",
+    settings: AutomaticSettings | None = None,
+    normalization: Normalization | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> Labels:
+    """Label every object of every plane, each plane for itself.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    planes : sequence of (Y, X) or (Y, X, C)
+        All of one shape; read one at a time.
+    method, settings
+        As `segment_automatically` takes them.
+    normalization : Normalization, optional
+        Of all planes alike, as `stack_normalization` returns it; by default each plane has its own.
+    progress : callable, optional
+        Called with the number of planes done and of all planes.
+    cancelled : callable, optional
+        Asked between parts whether to stop.
+
+    Returns
+    -------
+    (N, Y, X) int32
+        0 background, 1 to N in each plane.
+
+    Raises
+    ------
+    ImageError
+        If a plane cannot be used.
+    Cancelled
+        If `cancelled` said so.
+    OutOfMemoryError
+        If the device has too little memory.
+    """
+    labels: list[Labels] = []
+    for index, plane in enumerate(planes):
+        if cancelled is not None and cancelled():
+            raise Cancelled("The search for objects was cancelled; start it again when you want it.")
+        records, shape = propose(
+            predictor,
+            plane if normalization is None else normalized(plane, normalization),
+            method=method,
+            settings=settings,
+            normalization="percentile" if normalization is None else None,
+            cancelled=cancelled,
+        )
+        labels.append(paint(records, shape, settings))
+        if progress is not None:
+            progress(index + 1, len(planes))
+    return np.stack(labels)
+
+
+def link_planes(planes: Sequence[ArrayLike], settings: LinkSettings | None = None) -> Labels:
+    """Give the masks of one object the same number in all planes.
+
+    Neighbouring planes are matched one to one so that the sum of IoUs is largest; what is left is
+    matched over gaps.
+
+    Parameters
+    ----------
+    planes : sequence of (Y, X) int
+        Labels of each plane for itself; a (Z, Y, X) volume is one.
+    settings : LinkSettings, optional
+
+    Returns
+    -------
+    (Z, Y, X) int32
+        0 background, 1 to N in the order of their first planes.
+
+    Raises
+    ------
+    ImageError
+        If there are no planes, or not of one shape and integers.
+    """
+    settings = settings or LinkSettings()
+    stack = _checked(planes)
+    regions = {
+        (index, label): region for index, plane in enumerate(stack) for label, region in _regions(plane)
+    }
+    kept = []
+    for chain in _chains(stack, regions, settings):
+        voxels = sum(int(np.count_nonzero(regions[node][1])) for node in chain)
+        if len(chain) >= min(settings.planes, len(stack)) and voxels >= settings.voxels:
+            kept.append(chain)
+    linked = np.zeros(stack.shape, np.int32)
+    for number, chain in enumerate(kept, 1):
+        for index, label in chain:
+            _paint(linked[index], regions[index, label], number)
+    for number, chain in enumerate(kept, 1):  # what is interpolated takes nothing from what was seen
+        for index, region in _missing(chain, regions):
+            _paint(linked[index], within(region, linked[index].shape), number)
+    return linked
+
+
+def _paint(plane: Labels, region: Region, number: int) -> None:
+    """Write a number where a plane is free."""
+    (row, col), mask = region
+    place = plane[row : row + mask.shape[0], col : col + mask.shape[1]]
+    place[mask & (place == 0)] = number
+
+
+def _checked(planes: Sequence[ArrayLike]) -> NDArray[np.integer]:
+    if not len(planes):
+        raise ImageError("There are no planes to link; give one at least.")
+    shapes = {np.shape(plane) for plane in planes}
+    if len(shapes) > 1 or len(next(iter(shapes))) != 2:
+        raise ImageError(
+            f"Planes of shapes {sorted(shapes)} cannot be linked; give (Y, X) planes of one shape."
+        )
+    stack = np.asarray(planes)
+    if stack.dtype.kind not in "iu":
+        raise ImageError(f"Labels of dtype {stack.dtype} cannot be linked; give integers.")
+    return stack
+
+
+def _regions(plane: NDArray[np.integer]) -> Iterator[tuple[int, Region]]:
+    """Yield every label of a plane with its region."""
+    for label, found in enumerate(ndimage.find_objects(plane), 1):
+        if found is not None:
+            rows, cols = found
+            yield label, ((rows.start, cols.start), plane[rows, cols] == label)
+
+
+def _chains(
+    stack: NDArray[np.integer], regions: dict[Node, Region], settings: LinkSettings
+) -> list[list[Node]]:
+    """Return the masks of each object, plane by plane."""
+    follower: dict[Node, Node] = {}
+    leader: dict[Node, Node] = {}
+    for step in range(1, settings.gap + 2):
+        for index in range(len(stack) - step):
+            for one, other in _matches(stack[index], stack[index + step], settings.overlap):
+                here, there = (index, one), (index + step, other)
+                if here not in follower and there not in leader:
+                    follower[here], leader[there] = there, here
+    chains = []
+    for node in sorted(regions):
+        if node not in leader:
+            chain = [node]
+            while chain[-1] in follower:
+                chain.append(follower[chain[-1]])
+            chains.append(chain)
+    return chains
+
+
+def _matches(one: NDArray[np.integer], other: NDArray[np.integer], least: float) -> Iterator[tuple[int, int]]:
+    """Yield the labels of two planes that belong together."""
+    both = (one > 0) & (other > 0)
+    pairs, shared = np.unique(np.stack([one[both], other[both]]), axis=1, return_counts=True)
+    if not len(shared):
+        return
+    area, other_area = np.bincount(one.ravel()), np.bincount(other.ravel())
+    iou = shared / (area[pairs[0]] + other_area[pairs[1]] - shared)
+    names, places = zip(*(np.unique(row, return_inverse=True) for row in pairs), strict=True)
+    table = np.zeros((len(names[0]), len(names[1])))
+    table[places] = np.where(iou >= least, iou, 0)
+    for row, col in zip(*linear_sum_assignment(table, maximize=True), strict=True):
+        if table[row, col]:
+            yield int(names[0][row]), int(names[1][col])
+
+
+def _missing(chain: list[Node], regions: dict[Node, Region]) -> Iterator[tuple[int, Region]]:
+    """Yield interpolated masks for the planes that an object is missing in."""
+    for one, other in pairwise(chain):
+        for index in range(one[0] + 1, other[0]):
+            yield index, blend(regions[one], regions[other], (index - one[0]) / (other[0] - one[0]))

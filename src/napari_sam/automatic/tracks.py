@@ -1,0 +1,235 @@
+"""Objects through time: the same number in every frame, and who came from whom."""
+
+from __future__ import annotations
+
+import csv
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from skimage.measure import regionprops
+
+from napari_sam.errors import ImageError, NapariSamError
+
+from .instances import Labels
+
+if TYPE_CHECKING:
+    from networkx import DiGraph
+
+Spot = NDArray[np.float64]
+AXES = ("z", "y", "x")
+
+
+@dataclass(frozen=True)
+class TrackSettings:
+    """How objects of one frame find themselves in the next.
+
+    Attributes
+    ----------
+    distance : float, optional
+        How far an object's middle may move between two frames, in pixels; by default the median
+        object's diameter.
+    gap : int
+        Most frames in a row in which an object may be missing.
+    divisions : bool
+        Whether an object may become two.
+    daughter : float
+        Largest share of its mother's area that each daughter has.
+
+    Raises
+    ------
+    ImageError
+        If a number is out of its range.
+    """
+
+    distance: float | None = None
+    gap: int = 1
+    divisions: bool = True
+    daughter: float = 0.85
+
+    def __post_init__(self) -> None:
+        if self.distance is not None and not self.distance > 0:
+            raise ImageError("Distance is how far an object may move, in pixels; give a positive number.")
+        if self.gap < 0 or self.daughter <= 0:
+            raise ImageError("Gap is 0 frames or more, and a daughter's share is positive; change these.")
+
+
+@dataclass(frozen=True, eq=False)
+class Tracks:
+    """Objects through time, as napari's Tracks layer takes them.
+
+    Attributes
+    ----------
+    labels : (T, Y, X) or (T, Z, Y, X) int32
+        One number a track.
+    data : (N, 4) or (N, 5) float64
+        Track, frame and centroid (z), y, x in pixels; by track, then by frame.
+    graph : dict of int to list of int
+        The parents of the tracks that have any; after a division, both daughters are tracks of their own.
+    """
+
+    labels: Labels
+    data: NDArray[np.float64]
+    graph: Mapping[int, list[int]]
+
+    def write(self, path: Path) -> None:
+        """Write a table: track, t, (z), y, x, parent; a line an object and frame."""
+        axes = AXES[-(self.data.shape[1] - 2) :]
+        with TemporaryDirectory(dir=path.absolute().parent, prefix=".tracks-") as folder:
+            draft = Path(folder) / path.name
+            with draft.open("w", newline="", encoding="utf-8") as file:
+                writer = csv.writer(file)
+                writer.writerow(("track", "t", *axes, "parent"))
+                for track, frame, *middle in self.data.tolist():
+                    parent = " ".join(map(str, self.graph.get(int(track), [])))
+                    writer.writerow((int(track), int(frame), *(f"{at:.3f}" for at in middle), parent))
+            draft.replace(path)
+
+
+def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> Tracks:
+    """Link the objects of a movie through time, by the linear assignment of the package laptrack.
+
+    What an object costs to become another is the squared distance of their middles and of their
+    diameters; a division is found where a new object, smaller than one of the frame before, appears
+    next to it, and what that one became is smaller too.
+
+    Parameters
+    ----------
+    labels : (T, Y, X) or (T, Z, Y, X) int
+        Labels of each frame for itself.
+    settings : TrackSettings, optional
+
+    Returns
+    -------
+    Tracks
+
+    Raises
+    ------
+    ImageError
+        If these are no labels of a movie.
+    NapariSamError
+        If laptrack is not installed.
+    """
+    movie = np.asarray(labels)
+    if movie.ndim not in (3, 4) or movie.dtype.kind not in "iu":
+        raise ImageError(
+            f"Labels of shape {movie.shape} and dtype {movie.dtype} are no movie; give integers, (T, Y, X)."
+        )
+    settings = settings or TrackSettings()
+    names, spots = _spots(movie)
+    return _numbered(movie, names, spots, _linked(spots, settings))
+
+
+def as_tracks(labels: ArrayLike) -> Tracks:
+    """Return the tracks of labels that have the same number in every frame already, without parents."""
+    movie = np.asarray(labels, np.int32)
+    names, spots = _spots(movie)
+    rows = [
+        (name, frame, *spot[:-1])
+        for frame, (some, here) in enumerate(zip(names, spots, strict=True))
+        for name, spot in zip(some, here, strict=True)
+    ]
+    return Tracks(movie, _table(rows, movie.ndim), {})
+
+
+def _spots(movie: NDArray[np.integer]) -> tuple[list[list[int]], list[Spot]]:
+    """Return, of each frame, its labels, and their middles and diameters as (n, D + 1)."""
+    names: list[list[int]] = []
+    spots: list[Spot] = []
+    for frame in movie:
+        found = regionprops(frame)
+        names.append([int(each.label) for each in found])
+        values = [(*each.centroid, each.equivalent_diameter_area) for each in found]
+        spots.append(np.array(values, np.float64).reshape(-1, movie.ndim))
+    return names, spots
+
+
+def _linked(spots: list[Spot], settings: TrackSettings) -> DiGraph[tuple[int, int]]:
+    """Return the graph of (frame, index)."""
+    try:
+        from laptrack import LapTrack
+    except ImportError as error:
+        raise NapariSamError(
+            "Tracking needs the package laptrack; run: pip install 'napari-sam-microscopy[tracking]'."
+        ) from error
+    from networkx import DiGraph
+
+    everything = np.concatenate(spots)
+    if not len(everything):
+        return DiGraph()
+    reach = float(np.median(everything[:, -1])) if settings.distance is None else settings.distance
+    limit = reach**2
+    dimensions = everything.shape[1] - 1
+    largest = settings.daughter ** (1 / dimensions)
+
+    def division(daughter: Spot, mother: Spot) -> float:
+        if daughter[-1] > largest * mother[-1]:
+            return np.inf
+        return float(((daughter - mother)[:-1] ** 2).sum())
+
+    # every end costs as much as the longest link, so that the data do not change what is linked
+    costs = dict.fromkeys(
+        ("track_start_cost", "track_end_cost", "segment_start_cost", "segment_end_cost", "no_splitting_cost",
+         "no_merging_cost"),
+        limit,
+    )  # fmt: skip
+    tracker = LapTrack(
+        cutoff=limit,
+        gap_closing_cutoff=limit if settings.gap else False,
+        gap_closing_max_frame_count=settings.gap,
+        splitting_metric=division,
+        splitting_cutoff=limit if settings.divisions else False,
+        **costs,
+    )
+    graph: DiGraph[tuple[int, int]] = tracker.predict(spots)
+    _drop_doubtful_divisions(graph, spots, largest)
+    return graph
+
+
+def _drop_doubtful_divisions(graph: DiGraph[tuple[int, int]], spots: list[Spot], largest: float) -> None:
+    """Keep the nearer child alone where not both are smaller than their mother."""
+
+    def spot(node: tuple[int, int]) -> Any:
+        return spots[node[0]][node[1]]
+
+    for mother in list(graph):
+        children = list(graph.successors(mother))
+        if len(children) < 2 or all(spot(each)[-1] <= largest * spot(mother)[-1] for each in children):
+            continue
+        children.sort(key=lambda each: float(((spot(each) - spot(mother)) ** 2).sum()))
+        graph.remove_edges_from([(mother, each) for each in children[1:]])
+
+
+def _numbered(
+    movie: NDArray[np.integer], names: list[list[int]], spots: list[Spot], graph: DiGraph[tuple[int, int]]
+) -> Tracks:
+    """Number the unbranched parts of a graph, and relabel a movie by them."""
+    number: dict[tuple[int, int], int] = {}
+    parents: dict[int, list[int]] = {}
+    rows: list[tuple[Any, ...]] = []
+    count = 0
+    labels = np.zeros(movie.shape, np.int32)
+    for frame, here in enumerate(spots):
+        table = np.zeros(max(names[frame], default=0) + 1, np.int32)
+        for index, spot in enumerate(here):
+            node = (frame, index)
+            before = list(graph.predecessors(node))
+            if before and graph.out_degree(before[0]) == 1:
+                number[node] = number[before[0]]
+            else:
+                number[node] = count = count + 1
+                if before:
+                    parents[count] = [number[before[0]]]
+            table[names[frame][index]] = number[node]
+            rows.append((number[node], frame, *spot[:-1]))
+        labels[frame] = table[movie[frame]]
+    return Tracks(labels, _table(rows, movie.ndim), parents)
+
+
+def _table(rows: list[tuple[Any, ...]], dimensions: int) -> NDArray[np.float64]:
+    """Sort by track and frame."""
+    return np.array(sorted(rows), np.float64).reshape(-1, dimensions + 1)

@@ -1,0 +1,261 @@
+"""Labels on disk that grow window by window, and the small file that tells how far they are."""
+
+from __future__ import annotations
+
+import errno
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from napari_sam.errors import DataError, DiskFullError
+from napari_sam.predict import Normalization
+
+from .instances import Labels
+from .stitch import Box, Stitched, resolved
+
+FORMAT = 1
+"""Counts up whenever the file changes its meaning."""
+CHUNK = 512
+"""Side of a chunk, in pixels."""
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What systems answer on a full disk, or one of which a person has had their share."""
+MadeWith = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class State:
+    """How far the labels of an image are.
+
+    Attributes
+    ----------
+    made_with : dict
+        JSON values that tell image, model and settings from others.
+    normalization : Normalization, optional
+        Of the whole image; None before it was surveyed.
+    done : int
+        Windows.
+    next_label : int
+        Higher labels are of a window that was not finished.
+    merged : dict
+        Labels that are to become another one.
+    objects : int
+    score : float
+        Sum of those of all objects.
+    """
+
+    made_with: MadeWith
+    normalization: Normalization | None = None
+    done: int = 0
+    next_label: int = 1
+    merged: dict[int, int] = field(default_factory=dict)
+    objects: int = 0
+    score: float = 0.0
+
+    @property
+    def mean_score(self) -> float:
+        """Of an object; 0 without any."""
+        return self.score / self.objects if self.objects else 0.0
+
+    def after(self, stitched: Stitched, score: float) -> State:
+        """Return the state with one more window, whose new objects have a sum of scores."""
+        return replace(
+            self,
+            done=self.done + 1,
+            next_label=self.next_label + len(stitched.new),
+            merged={**self.merged, **stitched.merged},
+            objects=self.objects + len(stitched.new) - len(stitched.merged),
+            score=self.score + score,
+        )
+
+    def to_json(self) -> str:
+        """Return it as text."""
+        content = {**vars(self), "format": FORMAT, "merged": list(self.merged.items())}
+        if self.normalization is not None:
+            content["normalization"] = self.normalization.to_dict()
+        return json.dumps(content)
+
+    @classmethod
+    def from_json(cls, text: str) -> State:
+        """Read what `to_json` wrote.
+
+        Raises
+        ------
+        ValueError, KeyError, TypeError
+            If it is something else.
+        """
+        content = json.loads(text)
+        if content.pop("format") != FORMAT:
+            raise ValueError("another format")
+        content["merged"] = dict(content["merged"])
+        if (held := content["normalization"]) is not None:
+            colours = tuple(tuple(colour) for colour in held.pop("colours"))
+            low, high = tuple(held.pop("low")), tuple(held.pop("high"))
+            content["normalization"] = Normalization(low=low, high=high, colours=colours, **held)
+        return cls(**content)
+
+
+class WindowedLabels:
+    """A zarr array of labels and its state; made by `open`.
+
+    Parameters
+    ----------
+    path : Path
+    array : zarr.Array
+    state : State
+    """
+
+    def __init__(self, path: Path, array: Any, state: State) -> None:
+        self.path = path
+        self.array = array
+        self.state = state
+
+    @classmethod
+    def open(
+        cls, path: Path, shape: tuple[int, int], made_with: MadeWith, overwrite: bool = False
+    ) -> WindowedLabels:
+        """Open labels that were begun, or make new ones.
+
+        Raises
+        ------
+        DataError
+            If what is there is something else, or was begun from another image or with other settings.
+        """
+        import zarr
+
+        if path.suffix != ".zarr":
+            raise DataError(f"{path} has an ending that cannot hold labels of a large image; use .zarr.")
+        made_with = json.loads(json.dumps(made_with))
+        if path.exists() and not overwrite:
+            state = _read_state(path)
+            _check_same(path, state.made_with, made_with)
+            return cls(path, zarr.open_array(path, mode="r+"), state)
+        if path.exists() and not (path / "zarr.json").is_file():
+            raise DataError(f"{path} is no zarr array and is not overwritten; choose another output.")
+        if not path.absolute().parent.is_dir():
+            raise DataError(f"The folder of {path} does not exist; make it first.")
+        with disk_errors(path):
+            state_path(path).unlink(missing_ok=True)
+            chunks = (min(CHUNK, shape[0]), min(CHUNK, shape[1]))
+            array = zarr.create_array(
+                path, shape=shape, chunks=chunks, dtype="int32", fill_value=0, overwrite=overwrite
+            )
+            held = cls(path, array, State(made_with))
+            held.save(held.state)
+        return held
+
+    def read(self, box: Box) -> Labels:
+        """Return the labels of a part, without those of a window that was not finished."""
+        labels = np.asarray(self.array[box])
+        labels[labels >= self.state.next_label] = 0
+        return self._renamed(labels)
+
+    def write(self, box: Box, stitched: Stitched, score: float) -> None:
+        """Write a window's labels, then that it is done.
+
+        Raises
+        ------
+        DataError
+            If the disk is full.
+        """
+        with disk_errors(self.path):
+            if stitched.labels.any():
+                self.array[box] = stitched.labels
+            self.save(self.state.after(stitched, score))
+
+    def skip(self) -> None:
+        """Note that a window shows nothing."""
+        self.save(replace(self.state, done=self.state.done + 1))
+
+    def finish(self) -> None:
+        """Give merged labels their last name everywhere.
+
+        Raises
+        ------
+        DataError
+            If the disk is full.
+        """
+        if not self.state.merged:
+            return
+        side = 4 * CHUNK
+        with disk_errors(self.path):
+            for row in range(0, self.array.shape[0], side):
+                for col in range(0, self.array.shape[1], side):
+                    box = (slice(row, row + side), slice(col, col + side))
+                    labels = np.asarray(self.array[box])
+                    renamed = self._renamed(labels)
+                    if (renamed != labels).any():
+                        self.array[box] = renamed
+            self.save(replace(self.state, merged={}))
+
+    def save(self, state: State) -> None:
+        """Write down a state, at once or not at all, and take it."""
+        with disk_errors(self.path):
+            write_text(state_path(self.path), state.to_json())
+        self.state = state
+
+    def _renamed(self, labels: Labels) -> Labels:
+        merged = self.state.merged
+        if not merged:
+            return labels
+        names, places = np.unique(labels, return_inverse=True)
+        last = np.array([resolved(merged, int(name)) for name in names], np.int32)
+        return last[places].reshape(labels.shape)
+
+
+def state_path(path: Path) -> Path:
+    """Return the file that tells how far labels are."""
+    return path.with_name(f"{path.name}.state.json")
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file at once or not at all."""
+    part = path.with_name(f"{path.name}.part")
+    try:
+        part.write_text(text, encoding="utf-8")
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Say in one sentence that a disk is full or may not be written to.
+
+    Raises
+    ------
+    DataError
+        Then, a `DiskFullError` if it is full; other errors pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(
+                f"The disk of {path} is full; make room and start the same again, which goes on from here."
+            ) from error
+        if isinstance(error, PermissionError):
+            raise DataError(f"{path} may not be written to ({error}); choose another output.") from error
+        raise
+
+
+def _read_state(path: Path) -> State:
+    try:
+        return State.from_json(state_path(path).read_text(encoding="utf-8"))
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise DataError(
+            f"{path} exists, and nothing tells how it was made; choose another output, or overwrite it."
+        ) from error
+
+
+def _check_same(path: Path, made_with: MadeWith, wanted: MadeWith) -> None:
+    names = made_with.keys() | wanted.keys()
+    other = sorted(name for name in names if made_with.get(name) != wanted.get(name))
+    if other:
+        raise DataError(
+            f"{path} was begun with another {' and '.join(other)}; choose another output, or overwrite it."
+        )
