@@ -171,19 +171,19 @@ def _linked(spots: list[Spot], settings: TrackSettings) -> DiGraph[tuple[int, in
             return np.inf
         return float(((daughter - mother)[:-1] ** 2).sum())
 
-    # every end costs as much as the longest link, so that the data do not change what is linked
-    costs = dict.fromkeys(
-        ("track_start_cost", "track_end_cost", "segment_start_cost", "segment_end_cost", "no_splitting_cost",
-         "no_merging_cost"),
-        limit,
-    )  # fmt: skip
     tracker = LapTrack(
         cutoff=limit,
         gap_closing_cutoff=limit if settings.gap else False,
-        gap_closing_max_frame_count=settings.gap,
+        gap_closing_max_frame_count=settings.gap + 1,  # which it counts from mask to mask
         splitting_metric=division,
         splitting_cutoff=limit if settings.divisions else False,
-        **costs,
+        # ends cost as much as the longest link, so that what is linked does not depend on other links
+        track_start_cost=limit,
+        track_end_cost=limit,
+        segment_start_cost=limit,
+        segment_end_cost=limit,
+        no_splitting_cost=limit,
+        no_merging_cost=limit,
     )
     graph: DiGraph[tuple[int, int]] = tracker.predict(spots)
     _drop_doubtful_divisions(graph, spots, largest)
@@ -207,7 +207,7 @@ def _drop_doubtful_divisions(graph: DiGraph[tuple[int, int]], spots: list[Spot],
 def _numbered(
     movie: NDArray[np.integer], names: list[list[int]], spots: list[Spot], graph: DiGraph[tuple[int, int]]
 ) -> Tracks:
-    """Number the unbranched parts of a graph, and relabel a movie by them."""
+    """Give each unbranched part of a graph a number, and relabel a movie by them."""
     number: dict[tuple[int, int], int] = {}
     parents: dict[int, list[int]] = {}
     rows: list[tuple[Any, ...]] = []
