@@ -88,6 +88,16 @@ def test_link_planes_when_the_hole_lies_over_another_object_then_what_was_seen_s
     assert np.array_equal(linked[1] == 2, stack[1] == 7)
 
 
+def test_link_planes_when_an_object_hides_another_in_a_plane_then_the_hidden_one_goes_on_behind_it() -> None:
+    stack = np.zeros((4, 12, 80), np.int32)
+    stack[[0, 2, 3], 2:10, 2:12] = 1
+    stack[1:, 2:10, 14:70] = 4
+    stack[1, 2:10, 2:70] = 4
+    linked = link_planes(stack)
+    assert [int(plane[5, 5]) for plane in linked] == [1, 2, 1, 1]
+    assert [int(plane[5, 30]) for plane in linked] == [0, 2, 2, 2]
+
+
 def test_link_planes_when_one_mask_overlaps_two_then_the_better_one_takes_it() -> None:
     stack = np.zeros((2, 10, 40), np.int32)
     stack[0, :, :20], stack[0, :, 20:] = 1, 2

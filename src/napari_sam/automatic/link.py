@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -20,6 +21,7 @@ from .instances import Labels
 from .segment import AutomaticSettings, Method, paint, propose
 from .volume_shapes import Region, blend, within
 
+Planes = Sequence[ArrayLike] | NDArray[Any]
 Node = tuple[int, int]
 """A plane and a label in it."""
 
@@ -57,7 +59,7 @@ class LinkSettings:
             raise ImageError("Gap, planes and voxels are counted; give 0 or more.")
 
 
-def stack_normalization(planes: Sequence[ArrayLike]) -> Normalization:
+def stack_normalization(planes: Planes) -> Normalization:
     """Return the range of values that some pixels of every plane have together.
 
     A plane normalised by itself shows its noise where the stack holds nothing.
@@ -86,7 +88,7 @@ def normalized(plane: ArrayLike, record: Normalization) -> NDArray[np.float32]:
 
 def label_planes(
     predictor: Predictor,
-    planes: Sequence[ArrayLike],
+    planes: Planes,
     *,
     method: Method = "auto",
     settings: AutomaticSettings | None = None,
@@ -142,7 +144,7 @@ def label_planes(
     return np.stack(labels)
 
 
-def link_planes(planes: Sequence[ArrayLike], settings: LinkSettings | None = None) -> Labels:
+def link_planes(planes: Planes, settings: LinkSettings | None = None) -> Labels:
     """Give the masks of one object the same number in all planes.
 
     Neighbouring planes are matched one to one so that the sum of IoUs is largest; what is left is
@@ -191,7 +193,7 @@ def _paint(plane: Labels, region: Region, number: int) -> None:
     place[mask & (place == 0)] = number
 
 
-def _checked(planes: Sequence[ArrayLike]) -> NDArray[np.integer]:
+def _checked(planes: Planes) -> NDArray[np.integer]:
     if not len(planes):
         raise ImageError("There are no planes to link; give one at least.")
     shapes = {np.shape(plane) for plane in planes}
@@ -218,29 +220,37 @@ def _chains(
 ) -> list[list[Node]]:
     """Return the masks of each object, plane by plane."""
     follower: dict[Node, Node] = {}
-    leader: dict[Node, Node] = {}
+    led: set[Node] = set()
     for step in range(1, settings.gap + 2):
         for index in range(len(stack) - step):
-            for one, other in _matches(stack[index], stack[index + step], settings.overlap):
-                here, there = (index, one), (index + step, other)
-                if here not in follower and there not in leader:
-                    follower[here], leader[there] = there, here
-    chains = []
-    for node in sorted(regions):
-        if node not in leader:
-            chain = [node]
-            while chain[-1] in follower:
-                chain.append(follower[chain[-1]])
-            chains.append(chain)
-    return chains
+            here = _without(stack[index], [label for at, label in follower if at == index])
+            there = _without(stack[index + step], [label for at, label in led if at == index + step])
+            found = {(index, a): (index + step, b) for a, b in _matches(here, there, settings.overlap)}
+            follower |= found
+            led |= set(found.values())
+    return [_followed(node, follower) for node in sorted(regions) if node not in led]
+
+
+def _without(plane: NDArray[np.integer], labels: list[int]) -> NDArray[np.integer]:
+    """Return a plane without some labels."""
+    return np.where(np.isin(plane, labels), 0, plane) if labels else plane
+
+
+def _followed(node: Node, follower: dict[Node, Node]) -> list[Node]:
+    chain = [node]
+    while chain[-1] in follower:
+        chain.append(follower[chain[-1]])
+    return chain
 
 
 def _matches(one: NDArray[np.integer], other: NDArray[np.integer], least: float) -> Iterator[tuple[int, int]]:
     """Yield the labels of two planes that belong together."""
     both = (one > 0) & (other > 0)
-    pairs, shared = np.unique(np.stack([one[both], other[both]]), axis=1, return_counts=True)
-    if not len(shared):
+    if not both.any():
         return
+    width = int(other.max()) + 1
+    codes, shared = np.unique(one[both].astype(np.int64) * width + other[both], return_counts=True)
+    pairs = np.divmod(codes, width)
     area, other_area = np.bincount(one.ravel()), np.bincount(other.ravel())
     iou = shared / (area[pairs[0]] + other_area[pairs[1]] - shared)
     names, places = zip(*(np.unique(row, return_inverse=True) for row in pairs), strict=True)

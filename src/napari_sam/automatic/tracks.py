@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import csv
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -124,6 +124,24 @@ def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> T
     return _numbered(movie, names, spots, _linked(spots, settings))
 
 
+def load_tracker() -> Callable[..., Any]:
+    """Return laptrack's tracker, which takes its settings.
+
+    Raises
+    ------
+    NapariSamError
+        If laptrack is not installed.
+    """
+    try:
+        from laptrack import LapTrack
+    except ImportError as error:
+        raise NapariSamError(
+            "Tracking needs the package laptrack; run: pip install 'napari-sam-microscopy[tracking]'."
+        ) from error
+    tracker: Callable[..., Any] = LapTrack
+    return tracker
+
+
 def as_tracks(labels: ArrayLike) -> Tracks:
     """Return the tracks of labels that have the same number in every frame already, without parents."""
     movie = np.asarray(labels, np.int32)
@@ -150,12 +168,7 @@ def _spots(movie: NDArray[np.integer]) -> tuple[list[list[int]], list[Spot]]:
 
 def _linked(spots: list[Spot], settings: TrackSettings) -> DiGraph[tuple[int, int]]:
     """Return the graph of (frame, index)."""
-    try:
-        from laptrack import LapTrack
-    except ImportError as error:
-        raise NapariSamError(
-            "Tracking needs the package laptrack; run: pip install 'napari-sam-microscopy[tracking]'."
-        ) from error
+    tracker_of = load_tracker()
     from networkx import DiGraph
 
     everything = np.concatenate(spots)
@@ -171,7 +184,7 @@ def _linked(spots: list[Spot], settings: TrackSettings) -> DiGraph[tuple[int, in
             return np.inf
         return float(((daughter - mother)[:-1] ** 2).sum())
 
-    tracker = LapTrack(
+    tracker = tracker_of(
         cutoff=limit,
         gap_closing_cutoff=limit if settings.gap else False,
         gap_closing_max_frame_count=settings.gap + 1,  # which it counts from mask to mask

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 
 LABEL_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
+STACK_SUFFIXES = (".tif", ".tiff", ".npy")
 
 
 def read_image(path: Path) -> NDArray[Any]:
@@ -54,3 +56,74 @@ def write_labels(path: Path, labels: NDArray[np.uint16]) -> None:
         import tifffile
 
         tifffile.imwrite(path, labels, compression="zlib")
+
+
+def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
+    """Read the planes of a TIFF or .npy file.
+
+    Parameters
+    ----------
+    path : Path
+    channel_axis : int, optional
+        The axis of the channels of 4 dimensions; the last one by default if that looks like RGB.
+
+    Returns
+    -------
+    (N, Y, X) or (N, Y, X, C)
+
+    Raises
+    ------
+    DataError
+        If the file is not there, is no image, or no stack of planes.
+    """
+    array = read_image(path)
+    coloured = array.ndim > 2 and array.shape[-1] in (3, 4)
+    if array.ndim == 2 or (array.ndim == 3 and (coloured or channel_axis is not None)):
+        raise DataError(
+            f"{path} is one plane, of shape {array.shape}; give a stack of planes, or use napari-sam auto."
+        )
+    if array.ndim == 3:
+        return array
+    if array.ndim != 4 or not (coloured or channel_axis is not None):
+        raise DataError(
+            f"{path} has the shape {array.shape}, which is no stack of planes; save one channel of it, or say"
+            " which of 4 axes the channels are on by --channel-axis."
+        )
+    axis = -1 if channel_axis is None else channel_axis
+    if not -4 <= axis < 4 or axis in (0, -4):
+        raise DataError(f"The channel axis {axis} is none of {path}; of 4 axes, give 1, 2 or 3.")
+    return np.moveaxis(array, axis, -1)
+
+
+def check_stack_path(path: Path) -> None:
+    """Raise `DataError` now if `write_label_stack` could not write there later."""
+    if path.suffix.lower() not in STACK_SUFFIXES:
+        raise DataError(
+            f"{path} has an ending that cannot hold labels of planes; use {', '.join(STACK_SUFFIXES)}."
+        )
+    check_label_path(path)
+
+
+def write_label_stack(path: Path, labels: NDArray[np.int32], axes: str) -> None:
+    """Write labels as .tif or .npy, in 16 bits if these are enough; a file that is there stays until then.
+
+    Parameters
+    ----------
+    path : Path
+    labels : (N, Y, X) int32
+    axes : str
+        What a TIFF says that the axes are, such as ZYX.
+    """
+    small = int(labels.max(initial=0)) <= np.iinfo(np.uint16).max
+    values = labels.astype(np.uint16 if small else np.uint32)
+    with TemporaryDirectory(dir=path.absolute().parent, prefix=".labels-") as folder:
+        draft = Path(folder) / path.name
+        if path.suffix.lower() == ".npy":
+            np.save(draft, values)
+        else:
+            import tifffile
+
+            tifffile.imwrite(
+                draft, values, photometric="minisblack", compression="zlib", metadata={"axes": axes}
+            )
+        draft.replace(path)

@@ -1,0 +1,176 @@
+"""``napari-sam stack``: objects through the planes of a volume, or through time."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from . import arguments as arg
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
+
+    from ..automatic.instances import Labels
+    from ..automatic.tracks import Tracks
+    from ..predict import Embedding, Normalization, Predictor
+
+Points = Mapping[int, Sequence[arg.PointArgument]]
+"""The points of one object in each plane."""
+
+KEPT = 16
+"""Embeddings of planes that are held for the next object."""
+
+EXAMPLE = """\
+examples:
+  napari-sam stack embryo.tif -o labels.tif --axis z
+  napari-sam stack embryo.tif -o one.tif --axis z --prompt 12,80,95
+  napari-sam stack embryo.tif -o two.tif --axis z --prompt 12,80,95/20,84,99 --prompt 15,30,40
+  napari-sam stack movie.tif -o tracked.tif --axis t
+"""
+
+
+def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
+    """Add the command."""
+    parser = commands.add_parser(
+        "stack",
+        parents=[parent],
+        help="segment objects through a volume or a movie",
+        description="Find every object of a stack, or those at the prompts, and give each one label in all"
+        " planes. In time, a table of tracks and their parents is written too.",
+        epilog=EXAMPLE,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument(
+        "image", type=Path, metavar="IMAGE", help="TIFF or .npy; its first axis is that of the planes"
+    )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT", help="labels: .tif or .npy"
+    )
+    parser.add_argument(
+        "--axis", choices=("z", "t"), required=True, help="whether the planes are depths or times"
+    )
+    parser.add_argument(
+        "--prompt", type=object_points, action="append", default=[], metavar="PLANE,R,C[,-][/...]",
+        help="a plane (the first is 0), a row and a column on an object, which is followed from there; more"
+        " points of the same object after a /, beside it with a minus; each --prompt becomes a label",
+    )  # fmt: skip
+    parser.add_argument(
+        "--tracks", type=Path, metavar="CSV", help="where the table of tracks goes (default: beside OUT)"
+    )
+    parser.add_argument("--channel-axis", type=int, metavar="N", help="the stack's axis of channels")
+    arg.add_model_options(parser)
+    parser.set_defaults(run=run)
+
+
+def object_points(text: str) -> Points:
+    """Read ``PLANE,R,C`` or ``PLANE,R,C,-``, several with a slash between."""
+    planes: dict[int, list[arg.PointArgument]] = {}
+    for part in text.split("/"):
+        plane, _, place = part.partition(",")
+        if not plane.strip().lstrip("-").isdigit():
+            raise argparse.ArgumentTypeError(f"{part!r} is not a prompt; write PLANE,ROW,COL")
+        planes.setdefault(int(plane), []).append(arg.point(place))
+    return planes
+
+
+def run(arguments: argparse.Namespace) -> None:
+    """Run the command."""
+    if arguments.tracks and arguments.axis == "z":
+        raise arg.UsageError("--tracks goes with --axis t; a volume has no tracks")
+    from ..automatic.link import stack_normalization
+    from ..automatic.tracks import as_tracks, load_tracker, track_objects
+    from ..predict import Predictor
+    from ..weights import load_model
+    from .files import check_stack_path, read_stack, write_label_stack
+    from .progress import progress_bar
+
+    check_stack_path(arguments.output)
+    in_time, prompted = arguments.axis == "t", bool(arguments.prompt)
+    if in_time and not prompted:
+        load_tracker()  # a tracker that is not there is better known before the work
+    planes = read_stack(arguments.image, arguments.channel_axis)
+    with progress_bar("loading the model", "B") as progress:
+        predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
+    # light fades in time, but not from plane to plane of a volume
+    record = None if in_time else stack_normalization(planes)
+    labels = (
+        _followed(predictor, planes, record, arguments.prompt)
+        if prompted
+        else _found(predictor, planes, record)
+    )
+    if not in_time:
+        labels = labels if prompted else _linked(labels)
+        write_label_stack(arguments.output, labels, "ZYX")
+        print(f"{arguments.output}: {_count(int(labels.max()), 'object')} in {_count(len(labels), 'plane')}")
+        return
+    tracks = as_tracks(labels) if prompted else track_objects(labels)
+    table = arguments.tracks or arguments.output.with_suffix(".tracks.csv")
+    write_label_stack(arguments.output, tracks.labels, "TYX")
+    tracks.write(table)
+    print(f"{arguments.output}: {_summary(tracks)}; {table}")
+
+
+def _found(predictor: Predictor, planes: NDArray[Any], record: Normalization | None) -> Labels:
+    """Label every plane for itself."""
+    from ..automatic import AutomaticSettings, nothing_found
+    from ..automatic.link import label_planes
+    from .progress import progress_bar
+
+    with progress_bar("segmenting", "plane") as progress:
+        labels = label_planes(predictor, planes, normalization=record, progress=progress)
+    if not labels.any():
+        print(nothing_found(predictor.model, "auto", AutomaticSettings()), file=sys.stderr)
+    return labels
+
+
+def _linked(labels: Labels) -> Labels:
+    from ..automatic.link import link_planes
+
+    return link_planes(labels)
+
+
+def _followed(
+    predictor: Predictor, planes: NDArray[Any], record: Normalization | None, objects: Sequence[Points]
+) -> Labels:
+    """Follow one object a prompt; where two overlap, the first keeps the pixels."""
+    import numpy as np
+
+    from ..automatic.link import normalized
+    from ..automatic.volume import propagate
+    from ..predict import Prompts
+    from .progress import progress_bar
+
+    @lru_cache(maxsize=KEPT)
+    def embedding_of(index: int) -> Embedding:
+        if record is None:
+            return predictor.embed(planes[index])
+        return predictor.embed(normalized(planes[index], record), normalization=None)
+
+    labels: NDArray[np.int32] = np.zeros(planes.shape[:3], np.int32)
+    for number, points_of in enumerate(objects, 1):
+        prompts = {
+            plane: Prompts(
+                points=[(each.row, each.col) for each in points],
+                point_labels=[int(each.positive) for each in points],
+            )
+            for plane, points in points_of.items()
+        }
+        with progress_bar(f"following object {number}", "plane") as progress:
+            propagate(predictor, embedding_of, prompts, len(planes), progress=progress).paint(labels, number)
+    return labels
+
+
+def _summary(tracks: Tracks) -> str:
+    """Say how many tracks there are and how many objects divided."""
+    mothers = {parent for parents in tracks.graph.values() for parent in parents}
+    counts = (int(tracks.labels.max()), "track"), (len(mothers), "division")
+    return ", ".join(_count(*each) for each in counts)
+
+
+def _count(number: int, noun: str) -> str:
+    return f"{number} {noun}{'' if number == 1 else 's'}"

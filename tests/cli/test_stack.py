@@ -1,0 +1,183 @@
+from __future__ import annotations
+
+import csv
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam.cli import main
+
+BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
+"""Middles (z, y, x) and half axes (z, y and x)."""
+
+
+def seen(light: NDArray[np.float64]) -> NDArray[np.uint16]:
+    noise = np.random.default_rng(0).normal(200, 30, light.shape)
+    blurred = ndimage.gaussian_filter(light, (0, 1, 1))
+    return np.clip(blurred * 1000 + noise, 0, None).astype(np.uint16)
+
+
+def inside(distance: NDArray[np.float64]) -> NDArray[np.float64]:
+    return np.where(distance <= 1, 1 - distance / 2, 0)
+
+
+@pytest.fixture(scope="module")
+def volume() -> tuple[NDArray[np.uint16], NDArray[np.int32]]:
+    z, y, x = np.ogrid[:10, :104, :108]
+    light, truth = np.zeros((10, 104, 108)), np.zeros((10, 104, 108), np.int32)
+    for label, (middle, (high, wide)) in enumerate(BALLS, 1):
+        distance = ((z - middle[0]) / high) ** 2 + ((y - middle[1]) / wide) ** 2
+        distance = distance + ((x - middle[2]) / wide) ** 2
+        truth[distance <= 1] = label
+        light = np.maximum(light, inside(distance))
+    return seen(light), truth
+
+
+@pytest.fixture(scope="module")
+def movie() -> NDArray[np.uint16]:
+    """Draw five frames: one disc moves, one divides between the third and the fourth."""
+    y, x = np.ogrid[:120, :120]
+    light = np.zeros((5, 120, 120))
+    for t in range(5):
+        discs = [(30.0 + 4 * t, 30.0, 14.0)]
+        discs += [(80, 84, 16)] if t < 3 else [(64 - 3 * (t - 3), 84, 11), (94 + 3 * (t - 3), 84, 11)]
+        for row, col, radius in discs:
+            light[t] = np.maximum(light[t], inside(((y - row) ** 2 + (x - col) ** 2) / radius**2))
+    return seen(light)
+
+
+def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
+    return float((one & other).sum() / (one | other).sum())
+
+
+def save(folder: Path, image: NDArray[np.generic]) -> str:
+    path = folder / "stack.tif"
+    tifffile.imwrite(path, image, photometric="minisblack")
+    return str(path)
+
+
+def test_stack_when_nothing_is_prompted_then_every_ball_is_one_label(
+    volume: tuple[NDArray[np.uint16], NDArray[np.int32]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, truth = volume
+    out = tmp_path / "labels.tif"
+    assert main(["stack", save(tmp_path, image), "-o", str(out), "--axis", "z"]) == 0
+    with tifffile.TiffFile(out) as file:
+        assert file.series[0].axes == "ZYX"
+        labels = file.asarray()
+    assert labels.dtype == np.uint16
+    assert labels.max() == len(BALLS)
+    assert sorted(labels[middle] for middle, _ in BALLS) == [1, 2]
+    assert all(iou(truth == n, labels == labels[BALLS[n - 1][0]]) > 0.8 for n in (1, 2))
+    assert capsys.readouterr().out.strip() == f"{out}: 2 objects in 10 planes"
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["labels.tif", "stack.tif"]
+
+
+def test_stack_when_objects_are_prompted_then_they_are_followed_in_that_order(
+    volume: tuple[NDArray[np.uint16], NDArray[np.int32]], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, truth = volume
+    out = tmp_path / "labels.npy"
+    typed = ["--prompt", "5,70,74", "--prompt", "3,34,34/6,34,34/6,60,34,-"]
+    assert main(["stack", save(tmp_path, image), "-o", str(out), "--axis", "z", *typed]) == 0
+    labels = np.load(out)
+    assert iou(labels == 1, truth == 2) > 0.8
+    assert iou(labels == 2, truth == 1) > 0.8
+    assert capsys.readouterr().out.strip() == f"{out}: 2 objects in 10 planes"
+
+
+def test_stack_when_the_planes_are_times_then_labels_are_tracks_and_a_table_names_parents(
+    movie: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "tracked.tif"
+    assert main(["stack", save(tmp_path, movie), "-o", str(out), "--axis", "t"]) == 0
+    labels = tifffile.imread(out)
+    moving, mother = labels[0, 30, 30], labels[0, 80, 84]
+    daughters = {labels[3, 64, 84], labels[3, 94, 84]}
+    assert all(labels[t, 30 + 4 * t, 30] == moving for t in range(5))
+    assert {moving, mother, *daughters} == {1, 2, 3, 4}
+    with (tmp_path / "tracked.tracks.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    parents = {int(row["track"]): row["parent"] for row in rows}
+    assert parents == {moving: "", mother: "", **dict.fromkeys(daughters, str(mother))}
+    assert "4 tracks, 1 division; " in capsys.readouterr().out
+
+
+def test_stack_when_one_is_prompted_in_a_movie_then_it_is_one_track(
+    movie: NDArray[np.uint16], tmp_path: Path
+) -> None:
+    out, table = tmp_path / "one.tif", tmp_path / "table.csv"
+    typed = ["--axis", "t", "--prompt", "0,30,30", "--tracks", str(table)]
+    assert main(["stack", save(tmp_path, movie), "-o", str(out), *typed]) == 0
+    with table.open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    assert [(row["track"], row["t"], row["parent"]) for row in rows] == [("1", str(t), "") for t in range(5)]
+    assert [float(row["y"]) for row in rows] == pytest.approx([30, 34, 38, 42, 46], abs=2)
+
+
+def test_stack_when_nothing_is_there_then_empty_labels_and_what_to_change(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for axis in ("z", "t"):
+        out = tmp_path / f"{axis}.tif"
+        image = save(tmp_path, np.zeros((2, 40, 40), np.uint8))
+        assert main(["stack", image, "-o", str(out), "--axis", axis]) == 0
+        assert not tifffile.imread(out).any()
+        assert "lower the threshold" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("shape", "options", "said"),
+    [
+        ((40, 40), [], "is one plane"),
+        ((40, 40, 3), [], "is one plane"),
+        ((5, 2, 40, 40), [], "--channel-axis"),
+        ((5, 2, 40, 40), ["--channel-axis", "0"], "give 1, 2 or 3"),
+        ((2, 5, 2, 40, 40), ["--channel-axis", "2"], "no stack of planes"),
+        ((5, 40, 40), ["--prompt", "5,20,20"], "There is no plane 5; the stack has 5, from 0 to 4"),
+        ((5, 40, 40), ["--prompt=-1,20,20"], "There is no plane -1"),
+        ((5, 40, 40), ["--prompt", "2,50,20"], "outside the image"),
+    ],
+)
+def test_stack_when_the_input_is_wrong_then_one_sentence_says_what_to_do(
+    shape: tuple[int, ...], options: list[str], said: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "stack.npy"
+    np.save(path, np.zeros(shape, np.uint8))
+    out = tmp_path / "labels.tif"
+    assert main(["stack", str(path), "-o", str(out), "--axis", "z", *options]) == 1
+    message = capsys.readouterr().err
+    assert said in message
+    assert len(message.strip().splitlines()) == 1
+    assert not out.exists()
+
+
+def test_stack_when_channels_are_named_then_they_are_moved_last(tmp_path: Path) -> None:
+    from napari_sam.cli.files import read_stack
+
+    path = tmp_path / "stack.npy"
+    np.save(path, np.zeros((5, 2, 30, 40), np.uint8))
+    assert read_stack(path, 1).shape == (5, 30, 40, 2)
+    np.save(path, np.zeros((5, 30, 40, 3), np.uint8))
+    assert read_stack(path).shape == (5, 30, 40, 3)
+
+
+def test_stack_when_arguments_make_no_sense_then_fails_before_any_work(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = save(tmp_path, np.zeros((2, 40, 40), np.uint8))
+    assert main(["stack", image, "-o", str(tmp_path / "labels.png"), "--axis", "z"]) == 1
+    assert "cannot hold labels of planes" in capsys.readouterr().err
+    out = str(tmp_path / "labels.tif")
+    for typed in (["--axis", "z", "--tracks", "a.csv"], ["--axis", "z", "--prompt", "a,3,4"], []):
+        with pytest.raises(SystemExit, match="2"):
+            main(["stack", image, "-o", out, *typed])
+    capsys.readouterr()
+    monkeypatch.setitem(sys.modules, "laptrack", None)
+    assert main(["stack", image, "-o", out, "--axis", "t"]) == 1
+    assert "[tracking]" in capsys.readouterr().err
