@@ -93,6 +93,19 @@ def test_propagate_when_one_plane_is_prompted_then_the_whole_ellipsoid_comes_out
     assert calls[-1] == (SHAPE[0], SHAPE[0])
 
 
+@pytest.mark.parametrize("shift", [0, 4])
+def test_propagate_when_an_object_lies_askew_then_it_is_followed_sideways(stack: Stack, shift: int) -> None:
+    y, x = np.ogrid[:104, :80]
+    truth = np.stack([(y - 20 - shift * z) ** 2 + (x - 40) ** 2 <= 12**2 for z in range(14)])
+    noise = np.random.default_rng(0).normal(20, 8, truth.shape)
+    image = np.clip(ndimage.gaussian_filter(truth * 100.0, (0, 1, 1)) + noise, 0, 255).astype(np.uint8)
+    found = propagate(
+        stack.predictor, lambda z: stack.predictor.embed(image[z]), {0: point(20, 40)}, len(truth)
+    )
+    assert list(found.planes) == list(range(14))
+    assert iou(found.full_mask(), truth) > 0.9
+
+
 def test_propagate_when_two_planes_are_prompted_then_those_between_are_refined(stack: Stack) -> None:
     found = propagate(stack.predictor, stack.embedding_of, {4: point(36, 36), 10: point(36, 36)}, SHAPE[0])
     truth = stack.truth == 1

@@ -20,6 +20,9 @@ from .volume_shapes import Region, blend, box_around, deepest_point, drawn_promp
 Source = Literal["prompted", "propagated", "interpolated"]
 EmbeddingOf = Callable[[int], Embedding]
 
+MOVED = (0.5, 0.92)
+"""IoU of the masks asked for with and without the one before between which an object has moved."""
+
 
 @dataclass(frozen=True)
 class PropagateSettings:
@@ -136,10 +139,10 @@ def propagate(
 ) -> VolumeObject:
     """Follow an object from the planes with prompts through the stack.
 
-    Outwards, each next plane is asked with the mask before (its logits and its deepest point), until
-    the answer is empty, unlike it or unsure. Between two prompted planes the masks are interpolated by
-    their signed distances, and the decoder refines what that gives; where it disagrees, the
-    interpolation stays.
+    Outwards, each next plane is asked with the mask before (its logits and its deepest point), and then
+    at the answer's own deepest point alone, until the answer is empty, unlike the one before or unsure.
+    Between two prompted planes the masks are interpolated by their signed distances, and the decoder
+    refines what that gives; where it disagrees, the interpolation stays.
 
     Parameters
     ----------
@@ -281,8 +284,8 @@ class _Walk:
         found: dict[int, PlaneMask] = {}
         before = start
         for index in indices:
-            item = self._ask(index, _following(before, self._settings.box))
-            overlap = region_iou((item.origin, item.mask), (before.origin, before.mask))
+            item = self._next(index, before)
+            overlap = region_iou(_region(item), _region(before))
             if not self._goes_on(item, before, overlap, start):
                 break
             found[index] = _plane_mask(item, overlap, "propagated")
@@ -297,8 +300,9 @@ class _Walk:
             region = within(blend(one.region, other.region, (index - first) / (last - first)), self._plane)
             if not region[1].size:
                 continue
-            item = self._ask(index, _expecting(region))
-            overlap = region_iou((item.origin, item.mask), region)
+            item = self._best(self._embedding(index), _expecting(region))
+            self._report()
+            overlap = region_iou(_region(item), region)
             if overlap >= self._settings.overlap and item.iou_prediction >= least:
                 found[index] = _plane_mask(item, overlap, "interpolated")
             else:
@@ -311,9 +315,24 @@ class _Walk:
             self._progress(self._depth, self._depth)
         return VolumeObject(dict(sorted(planes.items())), prompts, (self._depth, *self._plane))
 
-    def _ask(self, index: int, prompts: Prompts) -> Candidate:
-        answer = self._predictor.predict(self._embedding(index), prompts, multimask=False)
+    def _next(self, index: int, before: Candidate) -> Candidate:
+        """Find in a plane the object that the plane before shows.
+
+        A mask prompt holds the answer back where the object moves, so its middle is asked again alone.
+        """
+        embedding = self._embedding(index)
+        held = self._best(embedding, _following(before, self._settings.box))
         self._report()
+        if not held.area:
+            return held
+        middle = Prompts(points=[deepest_point(_region(held))], point_labels=[1])
+        free = self._predictor.predict(embedding, middle).items
+        overlaps = [region_iou(_region(each), _region(held)) for each in free]
+        most = int(np.argmax(overlaps))
+        return free[most] if MOVED[0] <= overlaps[most] < MOVED[1] else held
+
+    def _best(self, embedding: Embedding, prompts: Prompts) -> Candidate:
+        answer = self._predictor.predict(embedding, prompts, multimask=False)
         return answer.items[answer.best]
 
     def _embedding(self, index: int) -> Embedding:
@@ -338,7 +357,7 @@ class _Walk:
 
 def _following(before: Candidate, box: bool) -> Prompts:
     """Return prompts for the object in the next plane."""
-    region = (before.origin, before.mask)
+    region = _region(before)
     return Prompts(
         points=[deepest_point(region)],
         point_labels=[1],
@@ -352,6 +371,10 @@ def _expecting(region: Region) -> Prompts:
     return Prompts(
         points=[deepest_point(region)], point_labels=[1], box=box_around(region), mask=drawn_prompt(region)
     )
+
+
+def _region(item: Candidate) -> Region:
+    return item.origin, item.mask
 
 
 def _plane_mask(item: Candidate, overlap: float, source: Source) -> PlaneMask:
