@@ -1,26 +1,41 @@
-"""Masks without prompts."""
+"""Masks without prompts, and objects through volumes and time."""
 
 from .grid import GridSettings, grid_masks
 from .instances import DenseSettings, dense_instances, watershed_instances
+from .link import LinkSettings, label_planes, link_planes, stack_normalization
 from .records import MaskRecord
 from .segment import AutomaticSettings, instance_masks, nothing_found, paint, propose, segment_automatically
 from .stitch import WindowSettings
+from .tracks import Tracks, TrackSettings, track_objects
+from .volume import PlaneMask, PropagateSettings, VolumeObject, correct, propagate
 from .windows import Segmented, segment_windows
 
 __all__ = [
     "AutomaticSettings",
     "DenseSettings",
     "GridSettings",
+    "LinkSettings",
     "MaskRecord",
+    "PlaneMask",
+    "PropagateSettings",
     "Segmented",
+    "TrackSettings",
+    "Tracks",
+    "VolumeObject",
     "WindowSettings",
+    "correct",
     "dense_instances",
     "grid_masks",
     "instance_masks",
+    "label_planes",
+    "link_planes",
     "nothing_found",
     "paint",
+    "propagate",
     "propose",
     "segment_automatically",
     "segment_windows",
+    "stack_normalization",
+    "track_objects",
     "watershed_instances",
 ]

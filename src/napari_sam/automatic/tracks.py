@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
@@ -223,23 +224,21 @@ def _numbered(
     """Give each unbranched part of a graph a number, and relabel a movie by them."""
     number: dict[tuple[int, int], int] = {}
     parents: dict[int, list[int]] = {}
-    rows: list[tuple[Any, ...]] = []
-    count = 0
+    fresh = count(1)
+    for node in [(frame, index) for frame, here in enumerate(spots) for index in range(len(here))]:
+        before = list(graph.predecessors(node))
+        if before and graph.out_degree(before[0]) == 1:
+            number[node] = number[before[0]]
+            continue
+        number[node] = next(fresh)
+        if before:
+            parents[number[node]] = [number[before[0]]]
     labels = np.zeros(movie.shape, np.int32)
-    for frame, here in enumerate(spots):
-        table = np.zeros(max(names[frame], default=0) + 1, np.int32)
-        for index, spot in enumerate(here):
-            node = (frame, index)
-            before = list(graph.predecessors(node))
-            if before and graph.out_degree(before[0]) == 1:
-                number[node] = number[before[0]]
-            else:
-                number[node] = count = count + 1
-                if before:
-                    parents[count] = [number[before[0]]]
-            table[names[frame][index]] = number[node]
-            rows.append((number[node], frame, *spot[:-1]))
+    for frame, some in enumerate(names):
+        table = np.zeros(max(some, default=0) + 1, np.int32)
+        table[some] = [number[frame, index] for index in range(len(some))]
         labels[frame] = table[movie[frame]]
+    rows = [(track, frame, *spots[frame][index][:-1]) for (frame, index), track in number.items()]
     return Tracks(labels, _table(rows, movie.ndim), parents)
 
 
