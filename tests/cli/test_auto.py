@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 from pycocotools import mask as rle
 
@@ -56,3 +58,55 @@ def test_auto_when_the_output_cannot_hold_labels_then_fails_before_any_work(
 ) -> None:
     assert main(["auto", str(image), "-o", str(tmp_path / "labels.jpg")]) == 1
     assert "cannot hold labels" in capsys.readouterr().err
+
+
+def test_auto_when_a_folder_has_a_bad_file_then_the_others_are_written_and_it_fails(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    images, out = tmp_path / "images", tmp_path / "labels"
+    images.mkdir()
+    shutil.copy(image, images / "a.png")
+    (images / "b.tif").write_bytes(b"II*")
+    assert main(["auto", str(images), "-o", str(out)]) == 1
+    said = capsys.readouterr()
+    assert f"{images / 'b.tif'}: b.tif cannot be read" in said.err
+    assert "1 of 2 images failed" in said.err
+    count = tifffile.imread(out / "a.tif").max()
+    assert said.out.strip() == f"{out}: 1 image, {count} labels"
+    assert (out / "sheet.png").is_file()
+    (images / "b.tif").unlink()
+    assert main(["auto", str(images / "*.png"), "-o", str(out)]) == 0
+    assert main(["auto", str(images), "-o", str(out), "--method", "grid"]) == 1
+    assert "made with another method" in capsys.readouterr().err
+
+
+def test_auto_when_the_folder_is_empty_or_the_options_clash_then_says_so(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "empty").mkdir()
+    assert main(["auto", str(tmp_path / "empty"), "-o", str(tmp_path / "out")]) == 1
+    assert "holds no image" in capsys.readouterr().err
+    two = ["auto", str(image), str(image.with_name("29dd28df98ee.png"))]
+    for wrong in (
+        [*two, "-o", "labels.tif"],
+        [*two, "-o", "out", "--picture", "seen.png"],
+        ["auto", str(image), "-o", "labels.tif", "--scheduler", "tcp://nowhere:1"],
+        ["auto", str(image), "-o", "labels.zarr", "--masks", "masks.json"],
+    ):
+        with pytest.raises(SystemExit) as left:
+            main(wrong)
+        assert left.value.code == 2
+
+
+def test_auto_when_the_output_is_zarr_then_the_image_is_segmented_in_windows(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "labels.zarr"
+    assert main(["auto", str(image), "-o", str(out)]) == 0
+    labels = np.asarray(zarr.open_array(out, mode="r")[...])
+    assert capsys.readouterr().out.strip() == f"{out}: {labels.max()} labels"
+    assert main(["auto", str(image), "-o", str(out), "--method", "grid"]) == 1
+    assert "begun with another method" in capsys.readouterr().err
+    np.save(tmp_path / "long.npy", np.zeros((2, 5000), np.uint8))
+    assert main(["auto", str(tmp_path / "long.npy"), "-o", str(tmp_path / "labels.tif")]) == 1
+    assert "give an output in .zarr" in capsys.readouterr().err

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from itertools import product
 from typing import Any
 
 import numpy as np
@@ -15,8 +16,10 @@ from napari_sam.predict.window import read_part
 
 Pixels = NDArray[np.float32]
 
-BLOCK, SAMPLES = 1024, 2_000_000
-"""Side of the blocks that are surveyed, and about as many pixels as are taken from all of them."""
+READ, BLOCK, SAMPLES = 1024, 128, 2_000_000
+"""Sides of what is read at once and of the blocks in it, and about as many pixels as are looked at."""
+VARIED, RICHEST = 0.25, 0.01
+"""Blocks count that vary at least by this share of what the least of the most varied hundredth do."""
 CONTRAST, POOL = 4.0, 4
 """Parts whose means of 4 x 4 pixels differ by less, of 255, show nothing."""
 
@@ -64,7 +67,7 @@ class LargeImage:
     def survey(self, cancelled: Callable[[], bool] | None = None) -> Normalization:
         """Read all of it once, block by block, and return the range of its values.
 
-        Blocks of one value (beyond the tissue, never scanned) take no part in the percentiles.
+        Percentiles are those of the blocks that vary, or a sparse image's few cells would not count.
 
         Raises
         ------
@@ -74,31 +77,41 @@ class LargeImage:
             If `cancelled` said so.
         """
         step = max(1, round((self.shape[0] * self.shape[1] / SAMPLES) ** 0.5))
-        samples = []
-        for row in range(0, self.shape[0], BLOCK):
-            for col in range(0, self.shape[1], BLOCK):
-                if cancelled is not None and cancelled():
-                    raise Cancelled("The look at the image's values was cancelled; start it again.")
-                samples.append(self._sample((row, col), step))
-        varied = [each for each in samples if (each != each[:1]).any()]
-        return to_rgb(np.concatenate(varied or samples[:1])[None], -1)[1]
+        samples, spreads = [], []
+        for origin in product(range(0, self.shape[0], READ), range(0, self.shape[1], READ)):
+            if cancelled is not None and cancelled():
+                raise Cancelled("The look at the image's values was cancelled; start it again.")
+            for block in self._blocks(origin):
+                samples.append(block[::step, ::step].reshape(-1, block.shape[-1]))
+                spreads.append(_spread(block))
+        spread = np.array(spreads)
+        richest = np.quantile(spread, 1 - RICHEST, axis=0, method="higher")
+        varied = np.flatnonzero((spread >= VARIED * richest).any(axis=1))
+        chosen = [samples[index] for index in varied]
+        return to_rgb(np.concatenate(chosen)[None], -1)[1]
 
     def pixels(self, window: PlaneWindow, record: Normalization) -> Pixels:
         """Return a part as (Y, X, 3) float32 of 0 to 255."""
         part = read_part(self._array, window, self._axis)
         return np.moveaxis(to_rgb_as(part, record, self._axis), 0, -1)
 
-    def _sample(self, origin: tuple[int, int], step: int) -> NDArray[Any]:
-        """Return every so many pixels of a block; (N, C)."""
-        shape = [min(BLOCK, side - start) for side, start in zip(self.shape, origin, strict=True)]
-        window = PlaneWindow(origin, (shape[0], shape[1]), self.shape)
-        part = np.asarray(read_part(self._array, window, self._axis))
-        part = (
-            part[..., None]
-            if part.ndim == 2
-            else np.moveaxis(part, -1 if self._axis is None else self._axis, -1)
+    def _blocks(self, origin: tuple[int, int]) -> Iterator[NDArray[Any]]:
+        """Yield the (h, w, C) blocks of the part that is read at once from a pixel on."""
+        height, width = (min(READ, side - start) for side, start in zip(self.shape, origin, strict=True))
+        part = np.asarray(
+            read_part(self._array, PlaneWindow(origin, (height, width), self.shape), self._axis)
         )
-        return part[::step, ::step].reshape(-1, part.shape[-1])
+        axis = -1 if self._axis is None else self._axis
+        part = part[..., None] if part.ndim == 2 else np.moveaxis(part, axis, -1)
+        for row, col in product(range(0, height, BLOCK), range(0, width, BLOCK)):
+            yield part[row : row + BLOCK, col : col + BLOCK]
+
+
+def _spread(block: NDArray[Any]) -> NDArray[np.float64]:
+    """Return the standard deviation of each channel of (h, w, C), 0 where it is not finite."""
+    with np.errstate(over="ignore", invalid="ignore"):
+        finite = np.nan_to_num(np.abs(block.std(axis=(0, 1))), nan=0.0, posinf=0.0)
+    return np.asarray(finite, np.float64)
 
 
 def shows_nothing(pixels: Pixels) -> bool:

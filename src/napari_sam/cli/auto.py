@@ -1,4 +1,4 @@
-"""``napari-sam auto``: every object of an image becomes a label, without a prompt."""
+"""``napari-sam auto``: every object of an image, or of many, becomes a label, without a prompt."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ EXAMPLE = """\
 examples:
   napari-sam auto cells.tif -o labels.tif
   napari-sam auto cells.png -o labels.tif --method grid --masks masks.json --picture seen.png
+  napari-sam auto slide.ome.tif -o labels.zarr
+  napari-sam auto plate1 "plate2/*_dapi.tif" -o labels
+  napari-sam auto plates -o labels --scheduler tcp://login1:8786
 """
 
 
@@ -21,28 +24,113 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser = commands.add_parser(
         "auto",
         parents=[parent],
-        help="segment every object of one image",
-        description="Find every object of an image and write them as labels.",
+        help="segment every object of images",
+        description="Find every object of images and write them as labels. A batch or a large image that was"
+        " interrupted goes on where it stopped.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="TIFF, PNG, JPEG or .npy; one plane")
     parser.add_argument(
-        "-o", "--output", type=Path, required=True, metavar="OUT", help="labels: .tif, .png or .npy"
+        "images",
+        nargs="+",
+        metavar="IMAGE",
+        help="TIFF, PNG, JPEG, .npy, .zarr, a folder or a pattern; planes",
     )
+    parser.add_argument(
+        "-o", "--output", type=Path, required=True, metavar="OUT",
+        help="labels: .tif, .png or .npy, .zarr of a large image; of several images, a folder",
+    )  # fmt: skip
     parser.add_argument(
         "--method", choices=("auto", "grid", "instances"), default="auto",
         help="from points everywhere, or from the model's map of objects (default: that, if it has one)",
     )  # fmt: skip
     parser.add_argument("--masks", type=Path, metavar="JSON", help="also write each mask, as SA-1B does")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the labels on the image")
-    parser.add_argument("--channel-axis", type=int, metavar="N", help="the image's axis of channels")
+    parser.add_argument("--channel-axis", type=int, metavar="N", help="the images' axis of channels")
+    parser.add_argument("--overwrite", action="store_true", help="begin anew what is there in OUT")
+    parser.add_argument("--scheduler", metavar="ADDRESS", help="run a batch on that cluster of dask workers")
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from ..automatic.batch_files import images_of, is_large, is_one, opened
+    from ..errors import DataError
+
+    out: Path = arguments.output
+    images = images_of(arguments.images)
+    if not is_one(arguments.images) or (out.is_dir() and out.suffix != ".zarr"):
+        _batch(images, arguments)
+        return
+    if arguments.scheduler:
+        raise arg.UsageError("--scheduler runs batches; give several images, or a folder")
+    with opened(images[0], arguments.channel_axis) as image:
+        if out.suffix == ".zarr":
+            _large(image, arguments)
+            return
+        if is_large(image, arguments.channel_axis):
+            raise DataError(f"{images[0]} is too large to be segmented as a whole; give an output in .zarr.")
+    _one(images[0], arguments)
+
+
+def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
+    from ..automatic.batch import SUMMARY, BatchSettings, run_batch
+    from ..errors import DataError
+    from .files import LABEL_SUFFIXES
+    from .progress import progress_bar
+
+    if arguments.masks or arguments.picture:
+        raise arg.UsageError("--masks and --picture are for one image; a batch has its sheet.png")
+    if arguments.output.suffix in (".zarr", *LABEL_SUFFIXES):
+        raise arg.UsageError(
+            f"the labels of several images go into a folder, and not into {arguments.output}"
+        )
+    runner = None
+    if arguments.scheduler:
+        from ..automatic.batch_cluster import on_cluster
+
+        runner = on_cluster(arguments.scheduler)
+    settings = BatchSettings(
+        arguments.model, arguments.device, arguments.method, channel_axis=arguments.channel_axis
+    )
+    out: Path = arguments.output
+    with progress_bar("segmenting", "image") as progress:
+        rows = run_batch(images, out, settings, overwrite=arguments.overwrite, run=runner, progress=progress)
+    failed = [row for row in rows if row.error]
+    for row in failed:
+        print(f"{row.file}: {row.error}", file=sys.stderr)
+    done, labels = len(rows) - len(failed), sum(row.objects for row in rows)
+    print(f"{out}: {_counted(done, 'image')}, {_counted(labels, 'label')}")
+    if failed:
+        raise DataError(f"{len(failed)} of {len(rows)} images failed; {out / SUMMARY} says why.")
+
+
+def _large(image: object, arguments: argparse.Namespace) -> None:
+    """Segment an image window by window."""
+    from ..automatic import segment_windows
+    from ..weights import load_model
+    from .progress import progress_bar
+
+    if arguments.masks or arguments.picture:
+        raise arg.UsageError("--masks and --picture are for an image that is segmented as a whole")
+    with progress_bar("loading the model", "B") as progress:
+        model = load_model(arguments.model, arguments.device, progress=progress)
+    with progress_bar("segmenting", "window") as progress:
+        found = segment_windows(
+            image,  # type: ignore[arg-type]  # zarr and dask arrays, which numpy's types do not know
+            arguments.output,
+            model,
+            method=arguments.method,
+            channel_axis=arguments.channel_axis,
+            overwrite=arguments.overwrite,
+            progress=progress,
+        )
+    print(f"{found.path}: {_counted(found.objects, 'label')}")
+
+
+def _one(path: Path, arguments: argparse.Namespace) -> None:
+    """Segment an image as a whole."""
     import numpy as np
 
     from ..automatic import AutomaticSettings, nothing_found, paint, propose
@@ -53,7 +141,7 @@ def run(arguments: argparse.Namespace) -> None:
     from .progress import progress_bar
 
     check_label_path(arguments.output)
-    image = read_image(arguments.image)
+    image = read_image(path)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("segmenting") as progress:
@@ -63,12 +151,12 @@ def run(arguments: argparse.Namespace) -> None:
     found = paint(records, shape)
     count = int(found.max())
     if count > np.iinfo(np.uint16).max:
-        raise DataError(f"{count} objects are more than 16-bit labels can count; cut the image into parts.")
+        raise DataError(f"{count} objects are more than 16-bit labels can count; give an output in .zarr.")
     labels = found.astype(np.uint16)
     write_labels(arguments.output, labels)
     if arguments.masks:
         content = {
-            "image": {"file_name": arguments.image.name, "height": shape[0], "width": shape[1]},
+            "image": {"file_name": path.name, "height": shape[0], "width": shape[1]},
             "annotations": [{"id": i, **each.to_annotation(shape)} for i, each in enumerate(records, 1)],
         }
         arguments.masks.write_text(json.dumps(content), encoding="utf-8")
@@ -78,4 +166,8 @@ def run(arguments: argparse.Namespace) -> None:
         draw(image, labels, [], channel_axis=arguments.channel_axis).save(arguments.picture)
     if not count:
         print(nothing_found(predictor.model, arguments.method, AutomaticSettings()), file=sys.stderr)
-    print(f"{arguments.output}: {count} label{'' if count == 1 else 's'}")
+    print(f"{arguments.output}: {_counted(count, 'label')}")
+
+
+def _counted(count: int, what: str) -> str:
+    return f"{count} {what}{'' if count == 1 else 's'}"

@@ -1,0 +1,278 @@
+"""Every object of many images: one after another or on a cluster, going on where it stopped."""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, astuple, dataclass, field, replace
+from pathlib import Path
+from time import perf_counter
+from typing import Any
+
+import numpy as np
+import pooch
+
+from napari_sam.errors import Cancelled, DataError, DiskFullError
+from napari_sam.predict import Predictor
+from napari_sam.weights import LoadedModel, load_model
+from napari_sam.weights.loading import locate
+
+from .batch_files import is_large, label_names, opened, write_tiff
+from .grid import Cancel, Progress
+from .segment import AutomaticSettings, Method, painted, propose, worth
+from .stitch import WindowSettings
+from .windows import Segmented, segment_windows
+from .windows_output import disk_errors, write_text
+
+COLUMNS = ("file", "objects", "seconds", "mean_score", "error")
+SUMMARY, SETTINGS, SHEET = "summary.csv", "settings.json", "sheet.png"
+
+
+@dataclass(frozen=True)
+class BatchSettings:
+    """What all images of a batch have in common.
+
+    Attributes
+    ----------
+    model : str
+        A name or a file, as `load_model` takes it.
+    device : str
+    method : "auto", "grid" or "instances"
+    automatic : AutomaticSettings
+    windows : WindowSettings
+        For images of more than 4,096 pixels a side.
+    channel_axis : int, optional
+    """
+
+    model: str = "cell-tiny"
+    device: str = "auto"
+    method: Method = "auto"
+    automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
+    windows: WindowSettings = field(default_factory=WindowSettings)
+    channel_axis: int | None = None
+
+    def made_with(self) -> dict[str, Any]:
+        """Return JSON values that tell its results from others', with the hash of the model's weights."""
+        content = asdict(replace(self, model=pooch.file_hash(str(locate(self.model)[0]), alg="sha256")))
+        del content["device"]
+        plain: dict[str, Any] = json.loads(json.dumps(content))
+        return plain
+
+
+@dataclass(frozen=True)
+class Job:
+    """An image, where its labels go (a path without an ending), and whether to begin anew."""
+
+    image: Path
+    labels: Path
+    overwrite: bool = False
+
+    @property
+    def written(self) -> Path | None:
+        """The labels that are there and newer than the image."""
+        for suffix in (".tif", ".zarr"):
+            path = self.labels.with_name(self.labels.name + suffix)
+            if path.exists() and path.stat().st_mtime >= self.image.stat().st_mtime:
+                return path
+        return None
+
+
+@dataclass(frozen=True)
+class Row:
+    """What became of an image.
+
+    Attributes
+    ----------
+    file : str
+    objects : int
+    seconds : float
+    mean_score : float
+        Of predicted IoU times stability.
+    error : str
+        Why there are no labels; empty if there are.
+    """
+
+    file: str
+    objects: int = 0
+    seconds: float = 0.0
+    mean_score: float = 0.0
+    error: str = ""
+
+
+Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
+"""Segments images in any order."""
+
+
+def run_batch(
+    images: Sequence[Path],
+    out: Path,
+    settings: BatchSettings | None = None,
+    *,
+    overwrite: bool = False,
+    run: Run | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> list[Row]:
+    """Label every object of many images, and write a summary and a contact sheet.
+
+    Images that were finished before with the same settings are skipped. The summary is written anew
+    after every image, so that a kill loses no more than the image at hand.
+
+    Parameters
+    ----------
+    images : sequence of Path
+        As `batch_files.images_of` finds them.
+    out : Path
+        A folder, made if it is not there: labels as .tif, of large images as .zarr; summary.csv, sheet.png.
+    settings : BatchSettings, optional
+    overwrite : bool
+        Segment all images anew, with whatever settings others were made.
+    run : callable, optional
+        By default here, one after another; `batch_cluster.on_cluster` gives another.
+    progress : callable, optional
+        Called with the number of images done and of all images.
+    cancelled : callable, optional
+        Asked between images whether to stop.
+
+    Returns
+    -------
+    list of Row
+        One an image, in their order. An image that could not be segmented has an error.
+
+    Raises
+    ------
+    DataError
+        If the folder cannot be used, was made with other settings, or the disk is full.
+    WeightsError, OutOfMemoryError
+        If the model cannot be loaded.
+    Cancelled
+        If `cancelled` said so; what was finished stays.
+    """
+    from .batch_sheet import batch_sheet
+
+    settings = settings or BatchSettings()
+    jobs = [Job(image, out / name, overwrite) for image, name in label_names(images).items()]
+    _begin(out, images, settings, overwrite)
+    rows = {} if overwrite else _finished(out, jobs)
+    waiting = [job for job in jobs if str(job.image) not in rows]
+    for row in (run or one_by_one)(waiting, settings) if waiting else ():
+        rows[row.file] = row
+        _write_summary(out, [rows[str(job.image)] for job in jobs if str(job.image) in rows])
+        if progress is not None:
+            progress(len(rows), len(jobs))
+        if cancelled is not None and cancelled():
+            raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
+    with disk_errors(out):
+        batch_sheet([job for job in jobs if not rows[str(job.image)].error], settings).save(out / SHEET)
+    return [rows[str(job.image)] for job in jobs]
+
+
+def one_by_one(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+    """Segment images here, one after another, with one model."""
+    model = load_model(settings.model, settings.device)
+    for job in jobs:
+        yield segment_file(job, model, settings)
+
+
+def segment_file(job: Job, model: LoadedModel, settings: BatchSettings) -> Row:
+    """Segment one image and write its labels; whatever is wrong with it becomes the row's error.
+
+    Raises
+    ------
+    DiskFullError
+        Because other images would not fare better.
+    """
+    began = perf_counter()
+    try:
+        with disk_errors(job.labels), opened(job.image, settings.channel_axis) as array:
+            found = _segment(array, job, model, settings)
+    except (DiskFullError, Cancelled):
+        raise
+    except Exception as error:  # noqa: BLE001 (one bad file must not end the batch)
+        return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(error).split()))
+    return Row(str(job.image), found.objects, perf_counter() - began, found.score)
+
+
+def _segment(array: Any, job: Job, model: LoadedModel, settings: BatchSettings) -> Segmented:
+    if job.image.is_dir() or is_large(array, settings.channel_axis):
+        return segment_windows(
+            array,
+            job.labels.with_name(f"{job.labels.name}.zarr"),
+            model,
+            method=settings.method,
+            settings=settings.automatic,
+            windows=settings.windows,
+            channel_axis=settings.channel_axis,
+            overwrite=job.overwrite,
+        )
+    records, shape = propose(
+        Predictor(model),
+        np.asarray(array),
+        method=settings.method,
+        settings=settings.automatic,
+        channel_axis=settings.channel_axis,
+    )
+    labels, kept = painted(records, shape, settings.automatic)
+    path = job.labels.with_name(f"{job.labels.name}.tif")
+    write_tiff(path, labels)
+    return Segmented(path, len(kept), float(np.mean([worth(each) for each in kept])) if kept else 0.0)
+
+
+def _begin(out: Path, images: Sequence[Path], settings: BatchSettings, overwrite: bool) -> None:
+    """Make the folder, or make sure that it is of the same batch."""
+    if out.exists() and not out.is_dir():
+        raise DataError(f"{out} is a file; the labels of several images go into a folder.")
+    if any(out.absolute() == image.absolute().parent for image in images):
+        raise DataError(f"{out} holds the images; choose another folder, so that none is written over.")
+    made_with = settings.made_with()
+    known = out / SETTINGS
+    if known.is_file() and not overwrite:
+        if other := _differing(known, made_with):
+            raise DataError(
+                f"The labels in {out} were made with another {' and '.join(other)}; choose another folder, or"
+                " overwrite them."
+            )
+    elif not overwrite and out.is_dir() and any(out.iterdir()):
+        raise DataError(f"{out} holds files that are not of a batch; choose an empty folder, or overwrite.")
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+        write_text(known, json.dumps(made_with, indent=2))
+
+
+def _differing(known: Path, made_with: dict[str, Any]) -> list[str]:
+    """Return the names of settings that a file holds otherwise."""
+    try:
+        held = dict(json.loads(known.read_text(encoding="utf-8")))
+    except (OSError, ValueError, TypeError) as error:
+        raise DataError(f"{known} cannot be read; choose another folder, or overwrite.") from error
+    return sorted(key for key in made_with.keys() | held.keys() if made_with.get(key) != held.get(key))
+
+
+def _finished(out: Path, jobs: Sequence[Job]) -> dict[str, Row]:
+    """Return the rows of images whose labels are there."""
+    try:
+        text = (out / SUMMARY).read_text(encoding="utf-8")
+    except FileNotFoundError:
+        return {}
+    known = {row["file"]: row for row in csv.DictReader(io.StringIO(text))}
+    rows = {}
+    for job in jobs:
+        row = known.get(str(job.image))
+        if row is not None and not row["error"] and job.written is not None:
+            number = Row(row["file"], int(row["objects"]), float(row["seconds"]), float(row["mean_score"]))
+            rows[number.file] = number
+    return rows
+
+
+def _write_summary(out: Path, rows: Sequence[Row]) -> None:
+    text = io.StringIO()
+    table = csv.writer(text, lineterminator="\n")
+    table.writerow(COLUMNS)
+    for row in rows:
+        table.writerow(
+            astuple(replace(row, seconds=round(row.seconds, 3), mean_score=round(row.mean_score, 4)))
+        )
+    with disk_errors(out):
+        write_text(out / SUMMARY, text.getvalue())

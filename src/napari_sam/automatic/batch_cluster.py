@@ -1,0 +1,99 @@
+"""A batch on a cluster of dask workers, each of which loads the model once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from threading import Lock
+from typing import Any
+
+from napari_sam.errors import DataError
+from napari_sam.weights import LoadedModel, load_model
+
+from .batch import BatchSettings, Job, Row, Run, segment_file
+
+WAIT = 5
+"""Seconds in which a scheduler answers, or is not there."""
+
+
+def on_cluster(address: str) -> Run:
+    """Return what segments images on a cluster, for `run_batch`.
+
+    Workers need this package and the same paths to images, output and a model's file. A worker that
+    dies has its image done by another one. Workers of a machine with several GPUs should each see one
+    of them, as those that ``dask cuda worker`` starts do.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    DataError
+        When it runs, if distributed is not installed, or the scheduler is not there or goes away.
+    """
+    return partial(_run, address)
+
+
+def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+    with _connected(address) as client:
+        from distributed import as_completed
+
+        places = [replace(job, image=job.image.absolute(), labels=job.labels.absolute()) for job in jobs]
+        futures = client.map(_on_worker, places, settings=settings, pure=False)
+        names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
+        for future in as_completed(futures):
+            yield replace(future.result(), file=names[future.key])
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """Connect to a scheduler, and say so where it is not there or goes away."""
+    try:
+        from distributed import CancelledError, Client
+        from distributed.scheduler import KilledWorker
+    except ImportError as error:
+        raise DataError(
+            "A cluster needs dask.distributed; install napari-sam-microscopy[cluster], also on the workers."
+        ) from error
+    try:
+        client = Client(address, timeout=WAIT)
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"No scheduler answers at {address}; start one with `dask scheduler`, or check the address."
+        ) from error
+    try:
+        with client:
+            yield client
+    except CancelledError as error:
+        raise DataError(
+            f"The scheduler at {address} went away; start it and the same command again, which goes on from"
+            " here."
+        ) from error
+    except KilledWorker as error:
+        raise DataError(f"Several workers died on one image ({error}); give them more memory.") from error
+
+
+class _Held:
+    """The model of a worker; one image at a time is in it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.models: dict[tuple[str, str], LoadedModel] = {}
+
+    def model(self, name: str, device: str) -> LoadedModel:
+        if (name, device) not in self.models:
+            self.models = {(name, device): load_model(name, device)}
+        return self.models[name, device]
+
+
+def _on_worker(job: Job, settings: BatchSettings) -> Row:
+    """Segment an image on a worker."""
+    from distributed import get_worker
+
+    held: _Held = vars(get_worker()).setdefault("napari_sam_held", _Held())
+    with held.lock:
+        return segment_file(job, held.model(settings.model, settings.device), settings)

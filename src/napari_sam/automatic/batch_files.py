@@ -1,0 +1,198 @@
+"""Which images a batch is of, how each is opened, and where its labels go."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from glob import glob, has_magic
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.errors import DataError
+
+from .windows_output import disk_errors
+
+LARGE = 4096
+"""Sides of a plane beyond which it is segmented window by window."""
+TIFF = (".tif", ".tiff")
+SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg", ".npy", ".zarr")
+
+
+def images_of(names: Sequence[str]) -> list[Path]:
+    """Return the images that folders, patterns and files name, each once, in their order.
+
+    Raises
+    ------
+    DataError
+        If a file is not there, or a folder or pattern holds no image.
+    """
+    found: dict[Path, None] = {}
+    for name in names:
+        path = Path(name)
+        if not path.exists() and has_magic(name):
+            here = [Path(each) for each in sorted(glob(name, recursive=True))]  # noqa: PTH207 (any pattern)
+            here = [each for each in here if is_image(each)]
+        elif path.is_dir() and not is_image(path):
+            here = [each for each in sorted(path.iterdir()) if is_image(each)]
+        elif path.exists():
+            here = [path]
+        else:
+            raise DataError(f"There is no image {name}; check the name.")
+        if not here:
+            raise DataError(f"{name} holds no image; give a folder or pattern of {', '.join(SUFFIXES)}.")
+        found.update(dict.fromkeys(here))
+    return list(found)
+
+
+def is_one(names: Sequence[str]) -> bool:
+    """Say whether what a person named is one image, and no folder or pattern."""
+    path = Path(names[0])
+    several = not is_image(path) if path.is_dir() else not path.exists() and has_magic(names[0])
+    return len(names) == 1 and not several
+
+
+def is_image(path: Path) -> bool:
+    """Say whether a path looks like one image: a file by its ending, a folder as a zarr store."""
+    if path.is_dir():
+        return path.suffix == ".zarr" or any(
+            (path / each).is_file() for each in ("zarr.json", ".zarray", ".zgroup")
+        )
+    return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
+
+
+def label_names(images: Sequence[Path]) -> dict[Path, str]:
+    """Return a name without an ending for each image's labels: its own, or its path where two share it."""
+    stems = [image.stem for image in images]
+    if len(images) == 1 or len({stem.casefold() for stem in stems}) == len(images):
+        return dict(zip(images, stems, strict=True))
+    absolute = [image.absolute() for image in images]
+    folder = os.path.commonpath([each.parent for each in absolute])
+    return {
+        image: "_".join(each.relative_to(folder).parts) for image, each in zip(images, absolute, strict=True)
+    }
+
+
+@contextmanager
+def opened(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
+    """Open an image; large ones are read when they are sliced.
+
+    Of a zarr group or an OME-Zarr image it is the finest level, of a TIFF file the first series. Axes of
+    length 1 before the last two are dropped, as long as more are left than a plane (with channels) has.
+
+    Parameters
+    ----------
+    path : Path
+    channel_axis : int, optional
+        Given where the image has channels; of the axes that are left.
+
+    Yields
+    ------
+    array
+        With a shape and a dtype.
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as an image.
+    """
+    suffix = path.suffix.lower()
+    if path.is_dir():
+        yield _plane(_zarr_array(path), channel_axis)
+    elif suffix in TIFF:
+        with _tiff(path) as array:
+            yield _plane(array, channel_axis)
+    elif suffix == ".npy":
+        try:
+            array = np.load(path, mmap_mode="r", allow_pickle=False)
+        except (ValueError, EOFError) as error:
+            raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
+        yield array
+    else:
+        from napari_sam.training.samples import read_image
+
+        yield read_image(path)
+
+
+def is_large(array: Any, channel_axis: int | None) -> bool:
+    """Say whether an image is to be segmented window by window."""
+    shape = list(array.shape)
+    if len(shape) == 3:
+        shape.pop(-1 if channel_axis is None else channel_axis % 3)
+    return max(shape, default=0) > LARGE
+
+
+def write_tiff(path: Path, labels: NDArray[np.int32]) -> None:
+    """Write labels at once or not at all, in 16 bits where these suffice.
+
+    Raises
+    ------
+    DataError
+        If it cannot be written.
+    """
+    import tifffile
+
+    small = labels.max(initial=0) <= np.iinfo(np.uint16).max
+    part = path.with_name(f".{path.name}.part")
+    with disk_errors(path):
+        try:
+            tifffile.imwrite(part, labels.astype(np.uint16 if small else np.uint32), compression="zlib")
+            part.replace(path)
+        finally:
+            part.unlink(missing_ok=True)
+
+
+def _zarr_array(path: Path) -> Any:
+    """Return the array of a store, or the finest level of the image that it holds."""
+    import zarr
+
+    try:
+        node = zarr.open(path, mode="r")
+        if isinstance(node, zarr.Array):
+            return node
+        held: Any = node.attrs.asdict()
+        levels = held.get("ome", held).get("multiscales")
+        return node[levels[0]["datasets"][0]["path"] if levels else "0"]
+    except (OSError, KeyError, ValueError, TypeError) as error:
+        raise DataError(
+            f"{path} holds no image that zarr can open; give an array or an OME-Zarr image."
+        ) from error
+
+
+@contextmanager
+def _tiff(path: Path) -> Iterator[Any]:
+    """Read a TIFF file, or only look into a large one."""
+    import tifffile
+    import zarr
+
+    try:
+        with tifffile.TiffFile(path) as file:
+            shape = file.series[0].shape
+        large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
+        store = tifffile.imread(path, aszarr=True, series=0, level=0) if large else None
+        array = tifffile.imread(path) if store is None else None
+    except Exception as error:  # a damaged file raises whatever its damage makes of it
+        raise DataError(
+            f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+        ) from error
+    if store is None:
+        yield array
+        return
+    with store:
+        yield zarr.open_array(store, mode="r")
+
+
+def _plane(array: Any, channel_axis: int | None) -> Any:
+    """Drop axes of length 1 before the last two, as long as more are left than a plane has."""
+    single = [axis for axis, side in enumerate(array.shape[:-2]) if side == 1]
+    single = single[: max(len(array.shape) - (2 if channel_axis is None else 3), 0)]
+    if not single:
+        return array
+    if not isinstance(array, np.ndarray):
+        import dask.array
+
+        array = dask.array.from_array(array, chunks=array.chunks)
+    return array.squeeze(axis=tuple(single))

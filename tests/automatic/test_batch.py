@@ -1,0 +1,248 @@
+from __future__ import annotations
+
+import csv
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_sam.automatic import AutomaticSettings, batch_cluster, segment_automatically
+from napari_sam.automatic.batch import BatchSettings, run_batch
+from napari_sam.automatic.batch_cluster import on_cluster
+from napari_sam.automatic.batch_files import LARGE, images_of, label_names, opened
+from napari_sam.errors import Cancelled, DataError
+from napari_sam.training.samples import read_image
+from napari_sam.weights import load_model
+
+STEM = "4327d2759187"
+CPU = BatchSettings(device="cpu")
+
+
+@pytest.fixture
+def nuclei(data_folder: Path) -> NDArray[np.uint8]:
+    return np.asarray(read_image(data_folder / "dsb2018" / "images" / f"{STEM}.png"))[:160, :180]
+
+
+@pytest.fixture
+def folder(nuclei: NDArray[np.uint8], tmp_path: Path) -> Path:
+    """Images of four dtypes, and a TIFF file that was cut off."""
+    images = tmp_path / "images"
+    images.mkdir()
+    grey = nuclei[..., 0] if nuclei.ndim == 3 else nuclei
+    tifffile.imwrite(images / "a.tif", grey.astype(np.uint16) * 100)
+    tifffile.imwrite(images / "b.tif", grey, compression="zlib")
+    content = (images / "b.tif").read_bytes()
+    (images / "b.tif").write_bytes(content[: len(content) // 2])
+    np.save(images / "c.npy", grey.astype(np.float32) / 3 - 7)
+    Image.fromarray(np.stack([grey] * 3, -1)).save(images / "d.png")
+    np.save(images / "e.npy", grey.astype(complex))
+    (images / "notes.txt").write_text("no image")
+    return images
+
+
+def summary(out: Path) -> dict[str, dict[str, str]]:
+    with (out / "summary.csv").open(newline="") as file:
+        return {Path(row["file"]).name: row for row in csv.DictReader(file)}
+
+
+def test_batch_when_two_files_are_bad_then_the_others_are_segmented_as_alone(
+    folder: Path, tmp_path: Path
+) -> None:
+    out, calls = tmp_path / "labels", []
+    rows = run_batch(images_of([str(folder)]), out, CPU, progress=lambda *done: calls.append(done))
+    assert [Path(row.file).name for row in rows] == ["a.tif", "b.tif", "c.npy", "d.png", "e.npy"]
+    assert [bool(row.error) for row in rows] == [False, True, False, False, True]
+    assert "b.tif cannot be read" in rows[1].error
+    assert "complex" in rows[4].error
+    assert calls == [(done, 5) for done in range(1, 6)]
+    alone = segment_automatically(tifffile.imread(folder / "a.tif"), load_model("cell-tiny", "cpu"))
+    labels = tifffile.imread(out / "a.tif")
+    assert labels.dtype == np.uint16
+    assert np.array_equal(labels, alone)
+    told = summary(out)
+    assert int(told["a.tif"]["objects"]) == alone.max() > 2
+    assert 0.2 < float(told["a.tif"]["mean_score"]) < 1
+    assert told["b.tif"]["error"] == rows[1].error
+    assert not (out / "b.tif").exists()
+    with Image.open(out / "sheet.png") as sheet:
+        assert np.asarray(sheet).any()
+
+
+def test_batch_when_started_again_then_only_what_is_missing_or_newer_is_done(
+    folder: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "labels"
+    images = images_of([str(folder / "[acd].*")])
+    stops = iter([False, True])
+    with pytest.raises(Cancelled):
+        run_batch(images, out, CPU, cancelled=lambda: next(stops))
+    assert set(summary(out)) == {"a.tif", "c.npy"}
+    before = {name: (out / name).stat().st_mtime_ns for name in ("a.tif", "c.tif")}
+    os.utime(folder / "c.npy", ns=(before["c.tif"] + 10**9,) * 2)
+    rows = run_batch(images, out, CPU)
+    assert not any(row.error for row in rows)
+    assert (out / "a.tif").stat().st_mtime_ns == before["a.tif"]
+    assert (out / "c.tif").stat().st_mtime_ns > before["c.tif"]
+    assert (out / "d.tif").exists()
+    run_batch(images, out, CPU, overwrite=True)
+    assert (out / "a.tif").stat().st_mtime_ns > before["a.tif"]
+
+
+def test_batch_when_the_folder_is_of_something_else_then_refused(folder: Path, tmp_path: Path) -> None:
+    images, out = images_of([str(folder / "a.tif")]), tmp_path / "labels"
+    run_batch(images, out, CPU)
+    with pytest.raises(DataError, match="another automatic and method"):
+        run_batch(images, out, BatchSettings(method="grid", automatic=AutomaticSettings(overlap=0.5)))
+    with pytest.raises(DataError, match="holds the images"):
+        run_batch(images, folder, CPU)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "other" / "a.tif").write_bytes(b"mine")
+    with pytest.raises(DataError, match="not of a batch"):
+        run_batch(images, tmp_path / "other", CPU)
+    with pytest.raises(DataError, match="is a file"):
+        run_batch(images, folder / "notes.txt", CPU)
+    assert (tmp_path / "other" / "a.tif").read_bytes() == b"mine"
+
+
+def test_batch_when_an_image_is_large_or_zarr_then_its_labels_are_zarr(
+    nuclei: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    grey = nuclei[..., 0] if nuclei.ndim == 3 else nuclei
+    long = np.zeros((160, LARGE + 1), np.uint8)
+    long[:, 3900:4080] = grey
+    tifffile.imwrite(tmp_path / "long.tif", long)
+    group = zarr.create_group(tmp_path / "ome.zarr")
+    group.create_array("s0", data=grey[None, None, None], chunks=(1, 1, 1, 64, 64))
+    group.attrs["ome"] = {"multiscales": [{"datasets": [{"path": "s0"}]}]}
+    out = tmp_path / "labels"
+    rows = run_batch([tmp_path / "long.tif", tmp_path / "ome.zarr"], out, CPU)
+    assert [row.error for row in rows] == ["", ""]
+    for name, shape, row in (("long", long.shape, rows[0]), ("ome", grey.shape, rows[1])):
+        labels = np.asarray(zarr.open_array(out / f"{name}.zarr", mode="r")[...])
+        assert labels.shape == shape
+        assert len(np.unique(labels)) - 1 == row.objects > 0
+    state = (out / "ome.zarr.state.json").stat().st_mtime_ns
+    run_batch([tmp_path / "long.tif", tmp_path / "ome.zarr"], out, CPU)
+    assert (out / "ome.zarr.state.json").stat().st_mtime_ns == state
+
+
+def test_images_when_named_by_folder_pattern_and_file_then_each_comes_once(folder: Path) -> None:
+    named = images_of([str(folder / "d.png"), str(folder), str(folder / "*.npy")])
+    assert [path.name for path in named] == ["d.png", "a.tif", "b.tif", "c.npy", "e.npy"]
+    (folder.parent / "empty").mkdir()
+    for nothing in ("empty", "*.czi"):
+        with pytest.raises(DataError, match="holds no image"):
+            images_of([str(folder.parent / nothing)])
+    with pytest.raises(DataError, match="There is no image"):
+        images_of([str(folder / "z.tif")])
+
+
+def test_opened_when_axes_have_length_one_then_a_plane_is_left(tmp_path: Path) -> None:
+    shapes = {(1, 1, 3, 1, 40, 50): (3, 40, 50), (1, 40, 50): (40, 50), (40, 50, 3): (40, 50, 3)}
+    for number, (shape, expected) in enumerate(shapes.items()):
+        path = tmp_path / f"{number}.zarr"
+        zarr.create_array(path, data=np.zeros(shape, np.uint8))
+        tifffile.imwrite(path.with_suffix(".tif"), np.zeros(shape, np.uint8), photometric="minisblack")
+        for each in (path, path.with_suffix(".tif")):
+            with opened(each) as array:
+                assert array.shape == expected
+    with opened(tmp_path / "1.zarr", channel_axis=0) as array:
+        assert array.shape == (1, 40, 50)
+
+
+def test_label_names_when_two_images_share_a_stem_then_they_are_told_apart() -> None:
+    same = [Path("in/x/a.tif"), Path("in/y/a.tif"), Path("in/y/a.png")]
+    assert list(label_names(same).values()) == ["x_a.tif", "y_a.tif", "y_a.png"]
+    assert list(label_names([Path("x/a.tif"), Path("y/b.tif")]).values()) == ["a", "b"]
+
+
+def test_opened_when_a_file_is_no_image_then_says_so(tmp_path: Path) -> None:
+    (tmp_path / "a.npy").write_bytes(b"nothing")
+    (tmp_path / "b.zarr").mkdir()
+    for name in ("a.npy", "b.zarr"):
+        with pytest.raises(DataError, match="holds no"), opened(tmp_path / name):
+            pass
+
+
+def test_cluster_when_a_worker_is_killed_then_the_other_does_its_images(
+    nuclei: NDArray[np.uint8], tmp_path: Path
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    images = tmp_path / "images"
+    images.mkdir()
+    for index in range(6):
+        Image.fromarray(np.tile(nuclei[index:], (1, 2))).save(images / f"{index}.png")
+    (images / "bad.png").write_bytes(b"nothing")
+    finished: list[int] = []
+    with distributed.LocalCluster(
+        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+    ) as cluster:
+
+        def kill(done: int, _: int) -> None:
+            finished.append(done)
+            if done == 2:
+                os.kill(cluster.workers[0].pid, signal.SIGKILL)
+
+        rows = run_batch(
+            images_of([str(images)]),
+            tmp_path / "labels",
+            CPU,
+            run=on_cluster(cluster.scheduler_address),
+            progress=kill,
+        )
+    assert finished == list(range(1, 8))
+    assert [bool(row.error) for row in rows] == [False] * 6 + [True]
+    here = run_batch(images_of([str(images)]), tmp_path / "here", CPU)
+    for index in range(6):
+        assert rows[index].objects == here[index].objects > 2
+        one, other = (tifffile.imread(tmp_path / name / f"{index}.tif") for name in ("labels", "here"))
+        assert np.array_equal(one, other)
+
+
+def test_cluster_when_nobody_answers_then_says_so(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("distributed")
+    monkeypatch.setattr(batch_cluster, "WAIT", 1)
+    for address in ("tcp://127.0.0.1:9", "nowhere"):
+        with pytest.raises(DataError, match="No scheduler answers"):
+            run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
+
+
+def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
+    pytest.importorskip("distributed")
+    known = tmp_path / "scheduler.json"
+    typed = [
+        "scheduler",
+        "--host",
+        "127.0.0.1",
+        "--port",
+        "0",
+        "--no-dashboard",
+        "--scheduler-file",
+        str(known),
+    ]
+    with subprocess.Popen(
+        [sys.executable, "-m", "dask", *typed], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
+    ) as scheduler:
+        try:
+            while not known.exists():
+                time.sleep(0.05)
+            address = json.loads(known.read_text())["address"]
+            stop = threading.Timer(1, scheduler.kill)
+            stop.start()
+            with pytest.raises(DataError, match="went away"):
+                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
+        finally:
+            scheduler.kill()
