@@ -8,7 +8,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.automatic.volume import PropagateSettings, VolumeObject, correct, propagate
+from napari_sam.automatic import PropagateSettings, VolumeObject, correct, propagate
 from napari_sam.automatic.volume_shapes import blend, cropped, deepest_point, drawn_prompt, region_iou, within
 from napari_sam.errors import Cancelled, ImageError, PromptError
 from napari_sam.predict import Embedding, Predictor, Prompts
@@ -116,6 +116,23 @@ def test_propagate_when_two_planes_are_prompted_then_those_between_are_refined(s
     refined = sum(region_iou(found.planes[z].region, cropped((0, 0), truth[z])) for z in (6, 7, 8)) / 3
     assert refined > 0.9 > drawn
     assert iou(found.full_mask(), truth) > 0.85
+
+
+def test_propagate_when_the_decoder_disagrees_between_planes_then_the_interpolation_stays(
+    stack: Stack,
+) -> None:
+    found = propagate(
+        stack.predictor,
+        stack.embedding_of,
+        {5: point(36, 36), 9: point(36, 36)},
+        SHAPE[0],
+        settings=PropagateSettings(overlap=1.0),
+    )
+    assert list(found.planes) == [5, 6, 7, 8, 9]
+    for index in (6, 7, 8):
+        region = blend(found.planes[5].region, found.planes[9].region, (index - 5) / 4)
+        assert found.planes[index].origin == region[0]
+        assert np.array_equal(found.planes[index].mask, region[1])
 
 
 def test_correct_when_a_plane_is_corrected_then_only_planes_up_to_prompted_ones_change(stack: Stack) -> None:

@@ -7,7 +7,9 @@ from .records import MaskRecord
 from .segment import AutomaticSettings, instance_masks, nothing_found, paint, propose, segment_automatically
 from .stitch import WindowSettings
 from .tracks import Tracks, TrackSettings, track_objects
-from .volume import PlaneMask, PropagateSettings, VolumeObject, correct, propagate
+from .volume import correct, propagate
+from .volume_object import PlaneMask, VolumeObject
+from .volume_walk import PropagateSettings
 from .windows import Segmented, segment_windows
 
 __all__ = [
