@@ -117,8 +117,7 @@ def run_batch(
 ) -> list[Row]:
     """Label every object of many images, and write a summary and a contact sheet.
 
-    Images that were finished before with the same settings are skipped. The summary is written anew
-    after every image, so that a kill loses no more than the image at hand.
+    Finished images are skipped. A kill loses no more than the image at hand.
 
     Parameters
     ----------
@@ -145,10 +144,8 @@ def run_batch(
     ------
     DataError
         If the folder cannot be used, was made with other settings, or the disk is full.
-    WeightsError, OutOfMemoryError
-        If the model cannot be loaded.
-    Cancelled
-        If `cancelled` said so; what was finished stays.
+    WeightsError, Cancelled
+        If the model cannot be loaded, or `cancelled` said so; what was finished stays.
     """
     from .batch_sheet import batch_sheet
 

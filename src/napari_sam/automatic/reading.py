@@ -18,8 +18,8 @@ Pixels = NDArray[np.float32]
 
 READ, BLOCK, SAMPLES = 1024, 128, 2_000_000
 """Sides of what is read at once and of the blocks in it, and about as many pixels as are looked at."""
-VARIED, RICHEST = 0.25, 0.01
-"""Blocks count that vary at least by this share of what the least of the most varied hundredth do."""
+VARIED, RICHEST = 0.25, 0.001
+"""Blocks count that vary by this share of what the most varied thousandth does: a speck of dirt is less."""
 CONTRAST, POOL = 4.0, 4
 """Parts whose means of 4 x 4 pixels differ by less, of 255, show nothing."""
 
@@ -84,10 +84,7 @@ class LargeImage:
             for block in self._blocks(origin):
                 samples.append(block[::step, ::step].reshape(-1, block.shape[-1]))
                 spreads.append(_spread(block))
-        spread = np.array(spreads)
-        richest = np.quantile(spread, 1 - RICHEST, axis=0, method="higher")
-        varied = np.flatnonzero((spread >= VARIED * richest).any(axis=1))
-        chosen = [samples[index] for index in varied]
+        chosen = [samples[index] for index in _most_varied(np.array(spreads))]
         return to_rgb(np.concatenate(chosen)[None], -1)[1]
 
     def pixels(self, window: PlaneWindow, record: Normalization) -> Pixels:
@@ -112,6 +109,15 @@ def _spread(block: NDArray[Any]) -> NDArray[np.float64]:
     with np.errstate(over="ignore", invalid="ignore"):
         finite = np.nan_to_num(np.abs(block.std(axis=(0, 1))), nan=0.0, posinf=0.0)
     return np.asarray(finite, np.float64)
+
+
+def _most_varied(spreads: NDArray[np.float64]) -> NDArray[np.intp]:
+    """Return which of (N, C) spreads of blocks are large in any channel; all if none has any."""
+    some = spreads[spreads.any(axis=1)]
+    if not len(some):
+        return np.arange(len(spreads))
+    richest = np.quantile(some, 1 - RICHEST, axis=0, method="higher")
+    return np.flatnonzero(((spreads >= VARIED * richest) & (spreads > 0)).any(axis=1))
 
 
 def shows_nothing(pixels: Pixels) -> bool:

@@ -85,10 +85,8 @@ def segment_windows(
         If the image cannot be used, or the method with this model.
     DataError
         If the output cannot be written, or was begun from another image or with other settings.
-    Cancelled
-        If `cancelled` said so; finished windows stay.
-    OutOfMemoryError
-        If the device has too little memory.
+    Cancelled, OutOfMemoryError
+        If `cancelled` said so, or the device has too little memory; finished windows stay.
     """
     settings = settings or AutomaticSettings()
     windows = windows or WindowSettings()
