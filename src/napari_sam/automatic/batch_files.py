@@ -30,22 +30,7 @@ def images_of(names: Sequence[str]) -> list[Path]:
     DataError
         If a file is not there, or a folder or pattern holds no image.
     """
-    found: dict[Path, None] = {}
-    for name in names:
-        path = Path(name)
-        if not path.exists() and has_magic(name):
-            here = [Path(each) for each in sorted(glob(name, recursive=True))]  # noqa: PTH207 (any pattern)
-            here = [each for each in here if is_image(each)]
-        elif path.is_dir() and not is_image(path):
-            here = [each for each in sorted(path.iterdir()) if is_image(each)]
-        elif path.exists():
-            here = [path]
-        else:
-            raise DataError(f"There is no image {name}; check the name.")
-        if not here:
-            raise DataError(f"{name} holds no image; give a folder or pattern of {', '.join(SUFFIXES)}.")
-        found.update(dict.fromkeys(here))
-    return list(found)
+    return list(dict.fromkeys(path for name in names for path in _images_in(name)))
 
 
 def is_one(names: Sequence[str]) -> bool:
@@ -106,11 +91,7 @@ def opened(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
         with _tiff(path) as array:
             yield _plane(array, channel_axis)
     elif suffix == ".npy":
-        try:
-            array = np.load(path, mmap_mode="r", allow_pickle=False)
-        except (ValueError, EOFError) as error:
-            raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
-        yield array
+        yield _mapped(path)
     else:
         from napari_sam.training.samples import read_image
 
@@ -143,6 +124,32 @@ def write_tiff(path: Path, labels: NDArray[np.int32]) -> None:
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)
+
+
+def _images_in(name: str) -> list[Path]:
+    """Return the images that one name means."""
+    path = Path(name)
+    if path.exists() and (is_image(path) or not path.is_dir()):
+        return [path]
+    if path.is_dir():
+        here = sorted(path.iterdir())
+    elif has_magic(name):
+        here = [Path(each) for each in sorted(glob(name, recursive=True))]  # noqa: PTH207 (any pattern)
+    else:
+        raise DataError(f"There is no image {name}; check the name.")
+    found = [each for each in here if is_image(each)]
+    if not found:
+        raise DataError(f"{name} holds no image; give a folder or pattern of {', '.join(SUFFIXES)}.")
+    return found
+
+
+def _mapped(path: Path) -> NDArray[Any]:
+    """Return the array of a .npy file, read when it is sliced."""
+    try:
+        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except (ValueError, EOFError) as error:
+        raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
+    return array
 
 
 def _zarr_array(path: Path) -> Any:

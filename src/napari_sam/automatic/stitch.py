@@ -157,19 +157,18 @@ def stitch(found: Labels, tile: Tile, before: Labels, first: int) -> Stitched:
         if box is None or tile.leaves_to_neighbour(box):
             continue
         mask = found[box] == number
+        free = mask & (labels[box] == 0)
         known = links.get(number, [])
         if known:
             _merge(names, known, merged)
-            if tile.cuts(box):
-                labels[box][mask & (labels[box] == 0)] = known[0]
-            elif tile.is_nearest(box):
-                _redraw(labels, known, places, tile, box, mask)
-        else:
-            free = mask & (labels[box] == 0)
-            if free.sum() > (1 - TAKEN) * mask.sum():
-                labels[box][free] = len(names)
-                new[number] = first + len(new)
-                names.append(new[number])
+        if known and tile.cuts(box):
+            labels[box][free] = known[0]
+        elif known and tile.is_nearest(box):
+            _redraw(labels, known, places, tile, box, mask)
+        elif not known and free.sum() > (1 - TAKEN) * mask.sum():
+            labels[box][free] = len(names)
+            new[number] = first + len(new)
+            names.append(new[number])
     return Stitched(np.array(names, np.int32)[labels], new, merged)
 
 

@@ -7,6 +7,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from itertools import product
 from pathlib import Path
 from typing import Any
 
@@ -183,13 +184,12 @@ class WindowedLabels:
             return
         side = 4 * CHUNK
         with disk_errors(self.path):
-            for row in range(0, self.array.shape[0], side):
-                for col in range(0, self.array.shape[1], side):
-                    box = (slice(row, row + side), slice(col, col + side))
-                    labels = np.asarray(self.array[box])
-                    renamed = self._renamed(labels)
-                    if (renamed != labels).any():
-                        self.array[box] = renamed
+            for row, col in product(*(range(0, length, side) for length in self.array.shape)):
+                box = (slice(row, row + side), slice(col, col + side))
+                labels = np.asarray(self.array[box])
+                renamed = self._renamed(labels)
+                if (renamed != labels).any():
+                    self.array[box] = renamed
             self.save(replace(self.state, merged={}))
 
     def save(self, state: State) -> None:
