@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from napari_sam.training.evaluate import evaluate
+from napari_sam.training.evaluate import Folder, evaluate
 from napari_sam.weights import LoadedModel, find_model, load_model, read_checkpoint
 
 
@@ -28,7 +28,7 @@ def test_bundled_model_on_held_out_nuclei_is_as_good_as_its_card_says(
     model: LoadedModel, data_folder: Path
 ) -> None:
     folder = data_folder / "dsb2018"
-    report = evaluate(model, folder / "images", folder / "labels", limit=6, seed=0)
+    report = evaluate(model, Folder(folder / "images", (folder / "labels",)), limit=6, seed=0)
     means = report.means()
     assert len(report.objects) >= 12
     assert means["point"] > 0.65

@@ -12,8 +12,9 @@ import pytest
 
 from napari_sam.errors import JournalError, PromptError
 from napari_sam.predict import Frame, MaskPrompt, Prompts
-from napari_sam.session import AnnotationSession, Object
-from napari_sam.session.journal import Journal, as_json, from_json, journal_path, line_of, whole_entries
+from napari_sam.session import AnnotationSession, Edit, Object
+from napari_sam.session.journal import Journal, journal_path, line_of, whole_entries
+from napari_sam.session.object_json import as_json, from_json
 
 KILLS = 200
 
@@ -28,12 +29,21 @@ def an_object(number: int) -> Object:
         plane=(number % 3,),
         origin=(number, 2 * number),
         mask=mask,
-        prompts=Prompts([(4.0, 5.5), (6.0, 7.0)], [1, 0], box, given),
+        prompts=None if number % 5 == 0 else Prompts([(4.0, 5.5), (6.0, 7.0)], [1, 0], box, given),
         choice=number % 3,
         iou_prediction=0.875,
         model="cell-tiny",
         weights_hash="f00d",
+        normalization={"method": "percentile", "low": [0.5]},
+        made="2026-11-24T05:00:00+00:00",
+        author="a person",
+        category="mitotic",
+        note="",
     )
+
+
+def added(*numbers: int) -> Edit:
+    return Edit("commit", (), tuple(an_object(number) for number in numbers))
 
 
 def same(one: Object, other: Object) -> bool:
@@ -49,39 +59,57 @@ def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back
     path = tmp_path / "cells.napari-sam" / "journal.jsonl"
     journal, session = Journal(path), AnnotationSession()
     journal.follow(session)
-    session.restore([])
+    session.adopt([an_object(7)])
     for numbers in ((1,), (2, 3), (4,), (5,)):
-        session._done.append(tuple(an_object(n) for n in numbers))
-        session.committed.emit(session._done[-1])
+        session._do(added(*numbers))
     session.undo()
     session.undo()
     session.redo()
+    changed = session.edit("describe", [(2, (2,)), (3, (0,))], note="overlaps")
+    session.edit("delete", [(1, (1,))])
+    session.undo()
+    journal.close()
     again, heard = AnnotationSession(), []
-    again.committed.connect(heard.append)
+    again.edited.connect(heard.append)
     reopened = Journal(path)
     reopened.follow(again)
-    assert [each.id for each in again.objects] == [1, 2, 3, 4]
-    assert [[each.id for each in step] for step in heard] == [[1], [2, 3], [4]]
-    assert all(same(one, an_object(one.id)) for one in again.objects)
-    assert again.next_id == 6
-    assert [each.id for each in again.redo()] == [5]
-    whole_again = Journal(path)
-    assert [each.id for each in whole_again.done[-1]] == [5]
+    assert sorted(each.id for each in again.objects) == [1, 2, 3, 4, 7]
+    assert [sorted(each.id for each in edit.after) for edit in heard] == [[1, 2, 3, 4, 7]]
+    assert all(same(again.store[each.key], each) for each in session.objects)
+    assert again.store[3, (0,)].note == "overlaps"
+    assert again.next_id == 8
+    deleted = again.redo()
+    assert deleted is not None
+    assert [each.id for each in deleted.before] == [1]
+    reopened.close()
+    last = Journal(path)
+    assert (last.done[-1].what, last.done[-2].what) == ("delete", "describe")
+    assert dict(last.done[-2].arguments) == changed.arguments
+
+
+def test_a_journal_when_open_elsewhere_then_refuses_until_that_is_closed(tmp_path: Path) -> None:
+    journal = Journal(tmp_path / "journal.jsonl")
+    with pytest.raises(JournalError, match="open in another window"):
+        Journal(tmp_path / "journal.jsonl")
+    journal.close()
+    Journal(tmp_path / "journal.jsonl").close()
 
 
 def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    journal.added((an_object(1),))
-    journal.added((an_object(2),))
+    journal.record("do", added(1))
+    journal.record("do", added(2))
+    journal.close()
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
     for torn in (content[:-1], content[:-40], content + b"12345678 {", content.replace(b'"id":2', b'"id":3')):
         path.write_bytes(torn)
         reopened = Journal(path)
-        ids = [step[0].id for step in reopened.done]
+        ids = [edit.after[0].id for edit in reopened.done]
         assert ids == ([1, 2] if torn.startswith(content) else [1])
-        reopened.added((an_object(9),))
+        reopened.record("do", added(9))
+        reopened.close()
         assert whole_entries(path.read_bytes())[1] == path.stat().st_size
         assert path.read_bytes().startswith(b"".join(lines[:2]))
 
@@ -101,7 +129,8 @@ def test_a_process_when_killed_at_any_moment_then_no_commit_that_it_reported_is_
         reported = [int(each) for each in os.read(reader, 1 << 16).split()]
         os.close(reader)
         journal = Journal(path)
-        kept = [step[0].id for step in journal.done]
+        kept = [edit.after[0].id for edit in journal.done]
+        journal.close()
         assert kept == list(range(1, len(kept) + 1))
         number = max([number, *reported])
         assert len(kept) >= number
@@ -115,7 +144,7 @@ def _commit_without_end(path: Path, writer: int) -> None:
         number = len(journal.done)
         while True:
             number += 1
-            journal.added((an_object(number),))
+            journal.record("do", added(number))
             os.write(writer, b"%d " % number)
     finally:
         os._exit(1)
@@ -135,8 +164,7 @@ def test_a_full_disk_when_committing_then_one_sentence_and_the_session_goes_on(
 
     monkeypatch.setattr(os, "fsync", full)
     for number in (1, 2):
-        session._done.append((an_object(number),))
-        session.committed.emit(session._done[-1])
+        session._do(added(number))
     assert len(told) == 1
     assert "No space left" in told[0]
     assert [each.id for each in session.objects] == [1, 2]
@@ -155,15 +183,15 @@ def test_a_file_of_something_else_when_opened_then_says_so_and_is_kept(tmp_path:
 
 def test_restore_when_there_are_commits_then_refuses() -> None:
     session = AnnotationSession()
-    session.restore([(an_object(1),)])
+    session.restore((), [added(1)])
     with pytest.raises(PromptError, match="already"):
-        session.restore([])
+        session.restore((), [])
 
 
 def test_a_journal_when_the_image_has_another_shape_then_refuses_and_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    Journal(path, (20, 30))
-    Journal(path, (20, 30))
+    Journal(path, (20, 30)).close()
+    Journal(path, (20, 30)).close()
     before = path.read_bytes()
     with pytest.raises(JournalError, match="another shape"):
         Journal(path, (20, 31))

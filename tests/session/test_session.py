@@ -30,8 +30,11 @@ class Ear:
         session.proposed.connect(
             lambda proposals: self.heard.append(("proposed", [len(p.candidates) for p in proposals]))
         )
-        session.committed.connect(lambda step: self.heard.append(("committed", [each.id for each in step])))
-        session.removed.connect(lambda step: self.heard.append(("removed", [each.id for each in step])))
+        session.edited.connect(
+            lambda edit: self.heard.append(
+                (edit.what, [o.id for o in edit.before], [o.id for o in edit.after])
+            )
+        )
 
 
 def test_session_walks_from_a_click_to_an_object_and_back(session: AnnotationSession) -> None:
@@ -47,12 +50,14 @@ def test_session_walks_from_a_click_to_an_object_and_back(session: AnnotationSes
     assert made.prompts.positions.tolist() == [[40, 50]]
     assert (made.model, made.weights_hash) == ("discs", "discs")
     assert session.proposals == ()
-    assert session.undo() == (made,)
+    undone = session.undo()
+    assert undone is not None
+    assert undone.after == (made,)
     assert session.objects == ()
-    assert session.redo() == (made,)
+    assert session.redo() is undone
     assert session.objects == (made,)
     assert ear.heard == [
-        ("proposed", [3]), ("proposed", []), ("committed", [1]), ("removed", [1]), ("committed", [1]),
+        ("proposed", [3]), ("proposed", []), ("commit", [], [1]), ("commit", [1], []), ("commit", [], [1]),
     ]  # fmt: skip
 
 
@@ -82,7 +87,9 @@ def test_commit_of_many_boxes_is_one_step(session: AnnotationSession) -> None:
     step = session.commit()
     assert [each.id for each in step] == [1, 2, 3]
     assert [each.prompts for each in step] == boxes
-    assert session.undo() == step
+    undone = session.undo()
+    assert undone is not None
+    assert undone.after == step
     assert not session.can_undo
 
 

@@ -118,9 +118,13 @@ def test_several_boxes_then_are_committed_as_this_person_prefers(
         assert made.mask.sum() == max(item.area for item in proposal.candidates.items)
     annotation.reopen()
     settle(qtbot, jobs)
-    again = [each.prompts.box for each in annotation.session.proposals]
-    assert again == [(5, 5, 25, 25), (30, 40, 50, 60)]
-    assert not annotation.writer.labels.data.any()
+    assert [each.prompts.box for each in annotation.session.proposals] == [(30, 40, 50, 60)]
+    annotation.commit(0)
+    assert [each.id for each in annotation.session.objects] == [1, 2]
+    first, second = annotation.session.objects
+    assert second.area < first.area
+    annotation.undo()
+    assert [each.area for each in annotation.session.objects] == [first.area, first.area]
 
 
 def test_a_folder_that_cannot_be_written_then_stops_no_one_from_choosing(

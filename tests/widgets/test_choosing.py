@@ -153,8 +153,8 @@ def test_a_marked_candidate_is_refined_and_a_committed_choice_reopened(
     pointer.key(Qt.Key.Key_3)
     assert len(annotation.session.objects) == 1
     pointer.key(Qt.Key.Key_R)
-    assert annotation.session.objects == ()
-    assert not annotation.writer.labels.data.any()
+    assert len(annotation.session.objects) == 1
+    assert annotation.writer.labels.data.any()
     assert len(annotation.prompts.points.data) == 1
     assert annotation.chooser.index == largest
     assert stars(widget) == [False, False, True]
@@ -171,7 +171,10 @@ def test_a_marked_candidate_is_refined_and_a_committed_choice_reopened(
     assert annotation.session.proposals[0].prompts.mask is None
     pointer.key(Qt.Key.Key_Escape)
     pointer.key(Qt.Key.Key_R)
-    assert "no commit to reopen" in widget.panel.status.text()
+    assert "Reopened label 1" in widget.panel.status.text()
+    pointer.key(Qt.Key.Key_1)
+    assert [each.id for each in annotation.session.objects] == [1]
+    assert annotation.session.objects[0].area < offer.candidates.items[largest].area
 
 
 def test_choices_are_learned_kept_suggested_next_time_and_forgotten_by_a_button(

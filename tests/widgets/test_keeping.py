@@ -44,6 +44,12 @@ def commit(annotation: Annotation, qtbot: Any, *place: int) -> None:
     annotation.commit()
 
 
+def end(annotation: Annotation) -> None:
+    """Let go of the journal as a process does that ends."""
+    assert annotation._journal is not None
+    annotation._journal.close()
+
+
 def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: Start, qtbot: Any) -> None:
     image = np.random.default_rng(0).integers(0, 255, (2, 60, 80), np.uint8)
     first = start(image)
@@ -52,6 +58,7 @@ def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: 
     commit(first, qtbot, 0, 40, 60)
     first.undo()
     before = first.writer.labels.data.copy()
+    end(first)
     second = start(image.copy())
     second.said.connect(said.append)
     assert before.any()
@@ -76,12 +83,15 @@ def test_labels_that_were_painted_since_when_given_again_then_stay_as_they_are(
     first = start(image)
     commit(first, qtbot, 20, 20)
     painted = first.writer.labels.data.copy()
+    end(first)
     painted[20:] = 0
     painted[50:, 70:] = 9
     again = start(image, painted.copy())
     assert np.array_equal(again.writer.labels.data, painted)
-    assert [each.id for each in again.session.objects] == [1]
+    assert [each.id for each in again.session.objects] == [1, 9]
     assert again.session.next_id == 10
+    again.undo()
+    assert np.array_equal(again.writer.labels.data[50:, 70:], painted[50:, 70:])
 
 
 def test_an_image_with_a_file_when_annotated_then_the_journal_lies_beside_it(
@@ -92,7 +102,7 @@ def test_an_image_with_a_file_when_annotated_then_the_journal_lies_beside_it(
     viewer_image = tifffile.imread(path)
     annotation = start(viewer_image, path=path)
     commit(annotation, qtbot, 20, 20)
-    assert [each.name for each in (tmp_path / "plate 1.napari-sam").iterdir()] == ["cells cells.journal"]
+    assert (tmp_path / "plate 1.napari-sam" / "cells cells.journal").stat().st_size > 100
 
 
 def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
@@ -105,3 +115,16 @@ def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
     commit(annotation, qtbot, 20, 20)
     assert annotation._journal is None
     assert annotation.writer.labels.data[20, 20] == 1
+
+
+def test_a_second_window_on_the_same_image_then_is_told_that_its_commits_are_not_kept(
+    start: Start, qtbot: Any
+) -> None:
+    image = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
+    first = start(image)
+    commit(first, qtbot, 20, 20)
+    second = start(image.copy())
+    assert second._journal is None
+    commit(second, qtbot, 40, 60)
+    end(first)
+    assert [each.id for each in start(image.copy()).session.objects] == [1]

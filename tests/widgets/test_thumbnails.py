@@ -8,9 +8,9 @@ import pytest
 from qtpy.QtCore import Qt
 
 from napari_sam.predict import Candidate, Candidates, Frame, Predictor, Prompts
-from napari_sam.session.offer import Offer
+from napari_sam.session.offer import COLOURS, Offer
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.candidate_view import COLOURS, caption
+from napari_sam.widgets.candidate_view import caption
 from napari_sam.widgets.thumbnails import SIDE, Thumbnails, square_around, thumbnail
 
 SHAPE = (60, 80)

@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
+from PIL import Image, ImageColor, ImageDraw, ImageFont
 from scipy import ndimage
+
+from ..session.offer import COLOURS
 
 if TYPE_CHECKING:
     from ..predict import Candidates, Prompts
@@ -19,7 +21,7 @@ SIDE = 1080
 LINE = 3
 """Width of an outline in the picture, in pixels."""
 
-CANDIDATE_COLOURS = ((86, 180, 233), (255, 176, 0), (232, 72, 155))
+CANDIDATE_COLOURS = tuple(ImageColor.getrgb(each)[:3] for each in COLOURS)
 Colour = tuple[int, int, int]
 
 

@@ -98,9 +98,7 @@ def to_rgb(
     return _mix(channels, record), record
 
 
-def to_rgb_as(
-    part: ArrayLike, record: Normalization, channel_axis: int | None = None
-) -> NDArray[np.float32]:
+def to_rgb_as(part: ArrayLike, record: Normalization, channel_axis: int | None = None) -> NDArray[np.float32]:
     """Turn a part of an image into RGB pixels of 0 to 255 as the whole image was.
 
     Parameters

@@ -1,6 +1,7 @@
 """One annotation session, without a window: prompts, candidates, committed objects, undo."""
 
-from .objects import Object, Plane, Proposal
+from .objects import Edit, Key, Object, Plane, Proposal
 from .session import AnnotationSession
+from .store import ObjectStore
 
-__all__ = ["AnnotationSession", "Object", "Plane", "Proposal"]
+__all__ = ["AnnotationSession", "Edit", "Key", "Object", "ObjectStore", "Plane", "Proposal"]

@@ -1,7 +1,7 @@
-"""Every commit of a session on disk, line by line, so that a crash loses none.
+"""Every edit of a session on disk, line by line, so that a crash loses none.
 
 A journal is a file of JSON lines that only grows. Each line carries a checksum and is on the disk before the
-commit is reported; a line that a crash cut short is recognised and cut off.
+edit is reported; a line that a crash cut short is recognised and cut off.
 """
 
 from __future__ import annotations
@@ -9,35 +9,33 @@ from __future__ import annotations
 import json
 import os
 import zlib
-from base64 import b64decode, b64encode
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-from numpy.typing import NDArray
+from filelock import FileLock, Timeout
 from psygnal import Signal
-from pycocotools import mask as rle
 
 from napari_sam.errors import JournalError
-from napari_sam.predict import Frame, MaskPrompt, Prompts
 
-from .objects import Object
-from .session import AnnotationSession, Step
+from .object_json import as_json, from_json
+from .objects import Edit, Object
+from .session import ADOPT, AnnotationSession
 
-VERSION = 1
+VERSION = 2
 Entry = dict[str, Any]
 
 
 class Journal:
-    """A journal that grows by a line whenever something is committed or taken back.
+    """A journal that grows by a line whenever objects are edited, or an edit is taken back.
+
+    It is locked while it is open: two windows would write over each other's labels.
 
     Signals
     -------
     failed : str
-        A commit of the session that is followed could not be written down; one sentence. Nothing is
+        An edit of the session that is followed could not be written down; one sentence. Nothing is
         written from then on, so that the journal never has a gap.
 
     Parameters
@@ -50,22 +48,24 @@ class Journal:
     Raises
     ------
     JournalError
-        If the file cannot be opened, is no journal of this version, or belongs to an image of another
-        shape; it stays as it is.
+        If the file cannot be opened, is open elsewhere, is no journal of this version, or belongs to an
+        image of another shape; it stays as it is.
     """
 
     failed = Signal(str)
 
     def __init__(self, path: Path, shape: Sequence[int] = ()) -> None:
         self.path = path
+        self._lock = FileLock(f"{path}.lock", blocking=False)
         begins = {"version": VERSION, "shape": list(shape)}
         entries = self._opened()
         if entries and entries[0] != begins:
+            self.close()
             raise JournalError(
                 f"{path} is of another version, or of an image of another shape, so commits are not kept on"
                 " disk; move it away to begin a new one."
             )
-        self.done, self.undone = steps_of(entries)
+        self.adopted, self.done, self.undone = history(entries)
         if not entries:
             self._append(begins)
 
@@ -73,52 +73,58 @@ class Journal:
         """Return what the file holds, and cut off what a crash has torn."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
+            self._lock.acquire()
             self.path.touch()
             content = self.path.read_bytes()
             entries, end = whole_entries(content)
             if end < len(content):
                 os.truncate(self.path, end)
+        except Timeout as error:
+            raise JournalError(
+                f"{self.path} is open in another window, so commits made here are not kept on disk; close"
+                " the other window and start again."
+            ) from error
         except OSError as error:
             raise JournalError(_unwritable(self.path, error)) from error
         return entries
 
+    def close(self) -> None:
+        """Let others open the file."""
+        self._lock.release()
+
     def follow(self, session: AnnotationSession) -> None:
         """Give a session what the journal holds, and write down what it does from now on."""
-        session.restore(self.done, self.undone)
+        session.restore(self.adopted, self.done, self.undone)
 
-        def leave(error: JournalError) -> None:
-            session.committed.disconnect(committed)
-            session.removed.disconnect(removed)
-            self.failed.emit(str(error))
-
-        def committed(step: Step) -> None:
+        def record(how: str, edit: Edit) -> None:
             try:
-                self.added(step)
+                self.record(how, edit)
             except JournalError as error:
-                leave(error)
+                session.recorded.disconnect(record)
+                self.failed.emit(str(error))
 
-        def removed(step: Step) -> None:
-            try:
-                self.removed(step)
-            except JournalError as error:
-                leave(error)
+        session.recorded.connect(record)
 
-        session.committed.connect(committed)
-        session.removed.connect(removed)
+    def record(self, how: str, edit: Edit) -> None:
+        """Write down an edit, or that the last one was taken back or brought back.
 
-    def added(self, step: Step) -> None:
-        """Write down a commit, or one that was brought back.
+        Parameters
+        ----------
+        how : str
+            "do", "adopt", "undo" or "redo".
+        edit : Edit
 
         Raises
         ------
         JournalError
             If it cannot be written; the file is as it was before.
         """
-        self._append({"added": [as_json(each) for each in step]})
-
-    def removed(self, step: Step) -> None:
-        """Write down that a commit was taken back; raises as `added` does."""
-        self._append({"removed": [each.id for each in step]})
+        if how == "do":
+            self._append(_entry(edit))
+        elif how == ADOPT:
+            self._append({ADOPT: [as_json(each) for each in edit.after]})
+        else:
+            self._append({how: edit.what})
 
     def _append(self, entry: Entry) -> None:
         before = self.path.stat().st_size if self.path.exists() else 0
@@ -158,74 +164,39 @@ def whole_entries(content: bytes) -> tuple[list[Entry], int]:
     return entries, end
 
 
-def steps_of(entries: Sequence[Entry]) -> tuple[list[Step], list[Step]]:
-    """Do again what was written down; return what is committed and what can be brought back."""
-    done: list[Step] = []
-    undone: list[Step] = []
+def history(entries: Sequence[Entry]) -> tuple[tuple[Object, ...], list[Edit], list[Edit]]:
+    """Do again what was written down.
+
+    Returns
+    -------
+    adopted : tuple of Object
+    done, undone : list of Edit
+        What stands, and what can be brought back.
+    """
+    adopted: list[Object] = []
+    done: list[Edit] = []
+    undone: list[Edit] = []
     for entry in entries:
-        if "added" in entry:
-            step = tuple(from_json(each) for each in entry["added"])
-            again = bool(undone) and [o.id for o in undone[-1]] == [o.id for o in step]
-            undone = undone[:-1] if again else []
-            done.append(step)
-        elif "removed" in entry and done:
+        if ADOPT in entry:
+            adopted += [from_json(each) for each in entry[ADOPT]]
+        elif "undo" in entry:
             undone.append(done.pop())
-    return done, undone
+        elif "redo" in entry:
+            done.append(undone.pop())
+        elif "do" in entry:
+            before, after = ([from_json(each) for each in entry[side]] for side in ("before", "after"))
+            done.append(Edit(entry["do"], tuple(before), tuple(after), entry["arguments"]))
+            undone.clear()
+    return tuple(adopted), done, undone
 
 
-def as_json(each: Object) -> Entry:
-    """Return an object as plain JSON values, its mask run-length encoded as COCO does."""
-    counts: Any = rle.encode(np.asfortranarray(each.mask.astype(np.uint8)))["counts"]
-    prompts = each.prompts
+def _entry(edit: Edit) -> Entry:
     return {
-        "id": each.id,
-        "plane": list(each.plane),
-        "origin": list(each.origin),
-        "mask": {"size": list(each.mask.shape), "counts": bytes(counts).decode("ascii")},
-        "points": prompts.positions.tolist(),
-        "point_labels": prompts.labels.tolist(),
-        "box": None if prompts.box is None else list(prompts.box),
-        "mask_prompt": _mask_prompt_as_json(prompts.mask),
-        "choice": each.choice,
-        "iou_prediction": each.iou_prediction,
-        "model": each.model,
-        "weights_hash": each.weights_hash,
+        "do": edit.what,
+        "arguments": dict(edit.arguments),
+        "before": [as_json(each) for each in edit.before],
+        "after": [as_json(each) for each in edit.after],
     }
-
-
-def from_json(values: Entry) -> Object:
-    """Return the object that `as_json` wrote."""
-    box = None if values["box"] is None else tuple(values["box"])
-    kept: Any = {**values["mask"], "counts": values["mask"]["counts"].encode("ascii")}
-    return Object(
-        id=values["id"],
-        plane=tuple(values["plane"]),
-        origin=(values["origin"][0], values["origin"][1]),
-        mask=rle.decode(kept).astype(bool),
-        prompts=Prompts(values["points"], values["point_labels"], box, _mask_prompt(values["mask_prompt"])),
-        choice=values["choice"],
-        iou_prediction=values["iou_prediction"],
-        model=values["model"],
-        weights_hash=values["weights_hash"],
-    )
-
-
-def _mask_prompt_as_json(mask: MaskPrompt | NDArray[np.floating] | None) -> Entry | None:
-    """Return the logits that a prompt began with, packed, and the frame they cover."""
-    if mask is None:
-        return None
-    logits = np.asarray(mask.logits if isinstance(mask, MaskPrompt) else mask, np.float32)
-    packed = b64encode(zlib.compress(logits.tobytes())).decode("ascii")
-    frame = asdict(mask.frame) if isinstance(mask, MaskPrompt) else None
-    return {"logits": packed, "size": list(logits.shape), "frame": frame}
-
-
-def _mask_prompt(values: Entry | None) -> MaskPrompt | NDArray[np.float32] | None:
-    if values is None:
-        return None
-    logits = np.frombuffer(zlib.decompress(b64decode(values["logits"])), np.float32)
-    logits = logits.reshape(values["size"])
-    return MaskPrompt(logits, Frame(**values["frame"])) if values["frame"] else logits
 
 
 def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> Path:

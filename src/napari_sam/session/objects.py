@@ -1,8 +1,10 @@
-"""What a person has committed: one object, with all that made it."""
+"""What a person has committed: one object, with all that made it, and the edits that change objects."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -10,6 +12,8 @@ from numpy.typing import NDArray
 from napari_sam.predict import Candidate, Candidates, Prompts
 
 Plane = tuple[int, ...]
+Key = tuple[int, Plane]
+"""An object's label and its plane; labels that come from elsewhere may go through several planes."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,33 +29,97 @@ class Object:
     origin : (int, int)
         Row and column of the mask's first pixel in the plane.
     mask : (h, w) bool
-        The object's pixels, as the model drew them. Where they overlap an older object, the label
-        image keeps the older one; the mask here is whole.
-    prompts : Prompts
-        What the person pointed at.
-    choice : int
+        The whole object; objects may overlap, and only the label image shows one a pixel.
+    prompts : Prompts, optional
+        What the person pointed at; None for an object that was painted, or came with the labels.
+    choice : int, optional
         Which of the candidates was taken.
-    iou_prediction : float
+    level : str
+        What the candidate was called by its size: part, cell, cluster or refined.
+    iou_prediction : float, optional
         What the model thought of it.
     model, weights_hash : str
-        What made it.
+        What made it; empty without a model.
+    normalization : dict, optional
+        How the image became RGB, as `Normalization.to_dict` gives it.
+    made : str
+        When, in UTC, by ISO 8601.
+    author : str
+        Who.
+    category : str
+        The class that the person gave it.
+    note : str
+        What the person wrote about it.
     """
 
     id: int
     plane: Plane
     origin: tuple[int, int]
     mask: NDArray[np.bool_]
-    prompts: Prompts
-    choice: int
-    iou_prediction: float
-    model: str
-    weights_hash: str
+    prompts: Prompts | None = None
+    choice: int | None = None
+    level: str = ""
+    iou_prediction: float | None = None
+    model: str = ""
+    weights_hash: str = ""
+    normalization: Mapping[str, Any] | None = None
+    made: str = ""
+    author: str = ""
+    category: str = ""
+    note: str = ""
+
+    @property
+    def key(self) -> Key:
+        """What tells it from all others."""
+        return self.id, self.plane
+
+    @property
+    def area(self) -> int:
+        """Number of pixels."""
+        return int(np.count_nonzero(self.mask))
+
+    @property
+    def centre(self) -> tuple[float, float]:
+        """Row and column of the middle of its bounding box, in data pixels."""
+        (row, col), (height, width) = self.origin, self.mask.shape
+        return row + (height - 1) / 2, col + (width - 1) / 2
 
     @property
     def window(self) -> tuple[int | slice, ...]:
         """Index of the mask's bounding box in the whole label image."""
         (row, col), (height, width) = self.origin, self.mask.shape
         return (*self.plane, slice(row, row + height), slice(col, col + width))
+
+    def covers(self, row: int, col: int) -> bool:
+        """Say whether a pixel of its plane belongs to it."""
+        down, along = row - self.origin[0], col - self.origin[1]
+        height, width = self.mask.shape
+        return 0 <= down < height and 0 <= along < width and bool(self.mask[down, along])
+
+
+@dataclass(frozen=True, eq=False)
+class Edit:
+    """One step of work, which can be undone: some objects make room for others.
+
+    Attributes
+    ----------
+    what : str
+        "commit", "paint", or the name of an operation.
+    before, after : tuple of Object
+        What goes, and what comes; an object that changes is in both.
+    arguments : mapping
+        What the operation was told besides, as plain JSON values.
+    """
+
+    what: str
+    before: tuple[Object, ...]
+    after: tuple[Object, ...]
+    arguments: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def back(self) -> Edit:
+        """The edit that undoes this one."""
+        return Edit(self.what, self.after, self.before, self.arguments)
 
 
 @dataclass(frozen=True, eq=False)
@@ -73,3 +141,12 @@ class Proposal:
     def chosen(self, choice: int | None) -> Candidate:
         """Return one candidate, or the suggested one for None."""
         return self.candidates.items[self.candidates.best if choice is None else choice]
+
+
+def cropped(origin: tuple[int, int], mask: NDArray[np.bool_]) -> tuple[tuple[int, int], NDArray[np.bool_]]:
+    """Return a mask without empty rows and columns at its border, and where it then begins."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    if not len(rows):
+        return origin, mask[:0, :0]
+    part = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
+    return (origin[0] + int(rows[0]), origin[1] + int(cols[0])), np.ascontiguousarray(part)

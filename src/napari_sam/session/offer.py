@@ -12,6 +12,9 @@ from napari_sam.predict import Candidate, Candidates
 SAME = 0.9
 """Masks whose IoU is higher look the same, and are offered once."""
 PART, CELL, CLUSTER, REFINED = "part", "cell", "cluster", "refined"
+COLOURS = ("#56b4e9", "#e69f00", "#cc79a7")
+"""Of the first, second and third, wherever they are drawn: Okabe and Ito's sky blue, orange and reddish
+purple, told apart with any colour vision."""
 GRID = 128
 """Masks are compared on about as many rows and columns."""
 
@@ -42,6 +45,11 @@ class Offer:
         found = groups(self.candidates)
         order = [index for group in found for index in group]
         return tuple(_name([order.index(index) for index in group], len(order)) for group in found)
+
+    def name_of(self, index: int) -> str:
+        """Return what a candidate is called, or the one that looks like it; "" for an empty one."""
+        found = groups(self.candidates)
+        return next((name for group, name in zip(found, self.names, strict=True) if index in group), "")
 
     def at(self, row: float, col: float) -> int | None:
         """Return the index of the smallest shown candidate that covers a position, in data pixels."""

@@ -1,18 +1,32 @@
-"""One annotation session: prompts become candidates, candidates become objects, objects can be undone."""
+"""One annotation session: prompts become candidates, candidates become objects, every edit can be undone."""
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Callable, Hashable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
 
+import numpy as np
+from numpy.typing import NDArray
 from psygnal import Signal
 
 from napari_sam.errors import PromptError
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 
-from .objects import Object, Plane, Proposal
+from .objects import Edit, Key, Object, Plane, Proposal, cropped
+from .offer import Offer
+from .operations import Objects, operate
+from .store import ObjectStore, Window
 
-Step = tuple[Object, ...]
 Proposals = tuple[Proposal, ...]
+Clock = Callable[[], str]
+COMMIT, PAINT, ADOPT = "commit", "paint", "adopt"
+
+
+def utc_now() -> str:
+    """Return the time in UTC, by ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 class AnnotationSession:
@@ -25,30 +39,42 @@ class AnnotationSession:
     -------
     proposed : tuple of Proposal
         There are other candidates now, or none.
-    committed : tuple of Object
-        These objects were added, in one step.
-    removed : tuple of Object
-        These objects were taken back, in one step.
+    edited : Edit
+        Objects were added, changed or taken out; also by undoing and redoing.
+    recorded : str, Edit
+        As `edited`, for a journal: "do", "adopt", "undo" or "redo", and what was done in the first place.
 
     Parameters
     ----------
     first_id : int
         The first object's label.
+    author : str
+        Who annotates.
+    clock : callable
+        Gives the time that objects are made at, as text.
+
+    Attributes
+    ----------
+    store : ObjectStore
+        All objects.
     """
 
     proposed = Signal(tuple)
-    committed = Signal(tuple)
-    removed = Signal(tuple)
+    edited = Signal(Edit)
+    recorded = Signal(str, Edit)
 
-    def __init__(self, first_id: int = 1) -> None:
+    def __init__(self, first_id: int = 1, author: str = "", clock: Clock = utc_now) -> None:
+        self.store = ObjectStore()
         self._next_id = first_id
+        self._author, self._clock = author, clock
+        self._replaced: Key | None = None
         self._predictor: Predictor | None = None
         self._embedding: Embedding | None = None
         self._plane: Plane = ()
         self._memo: dict[Hashable, Candidates] = {}
         self._proposals: Proposals = ()
-        self._done: list[Step] = []
-        self._undone: list[Step] = []
+        self._done: list[Edit] = []
+        self._undone: list[Edit] = []
 
     @property
     def ready(self) -> bool:
@@ -61,18 +87,18 @@ class AnnotationSession:
         return self._proposals
 
     @property
-    def objects(self) -> tuple[Object, ...]:
-        """All committed objects, in their order."""
-        return tuple(each for step in self._done for each in step)
+    def objects(self) -> Objects:
+        """All committed objects."""
+        return tuple(self.store)
 
     @property
     def can_undo(self) -> bool:
-        """Whether there is a commit to take back."""
+        """Whether there is an edit to take back."""
         return bool(self._done)
 
     @property
     def can_redo(self) -> bool:
-        """Whether there is a commit to bring back."""
+        """Whether there is an edit to bring back."""
         return bool(self._undone)
 
     @property
@@ -96,27 +122,43 @@ class AnnotationSession:
         """Give no object a label up to this one, because it is in use."""
         self._next_id = max(self._next_id, label + 1)
 
-    def restore(self, done: Sequence[Step], undone: Sequence[Step] = ()) -> None:
-        """Begin with commits of an earlier session, and with those that it had taken back.
+    def restore(self, adopted: Objects, done: Sequence[Edit], undone: Sequence[Edit] = ()) -> None:
+        """Begin with the objects and edits of an earlier session, and with those that it had taken back.
 
         Parameters
         ----------
-        done, undone : sequence of steps
-            In the order in which they were made.
+        adopted : tuple of Object
+            Labels that were not made by an edit.
+        done, undone : sequence of Edit
+            In the order in which they were made, and taken back.
 
         Raises
         ------
         PromptError
-            If there are commits already.
+            If there are objects already.
         """
-        if self._done or self._undone:
+        if self._done or self._undone or len(self.store):
             raise PromptError("There are commits already; restore earlier ones before the first.")
-        for step in (*done, *undone):
-            self.reserve(max(each.id for each in step))
-        self._undone = list(undone)
-        for step in done:
-            self._done.append(step)
-            self.committed.emit(step)
+        self._done, self._undone = list(done), list(undone)
+        for edit in (Edit(ADOPT, (), adopted), *done):
+            self.store.apply(edit)
+        for edit in (Edit(ADOPT, (), adopted), *done, *undone):
+            for each in (*edit.before, *edit.after):
+                self.reserve(each.id)
+        if len(self.store):
+            self.edited.emit(Edit("restore", (), self.objects))
+
+    def adopt(self, objects: Sequence[Object]) -> None:
+        """Take labels that are there already as objects; this is not undone."""
+        fresh = tuple(each for each in objects if each.key not in self.store)
+        if not fresh:
+            return
+        for each in fresh:
+            self.reserve(each.id)
+        edit = Edit(ADOPT, (), fresh)
+        self.store.apply(edit)
+        self.edited.emit(edit)
+        self.recorded.emit(ADOPT, edit)
 
     def answer(self, prompts: Sequence[Prompts]) -> Proposals:
         """Compute candidates for each object; one more point than last time costs one decoding.
@@ -151,10 +193,10 @@ class AnnotationSession:
         """Answer prompts and put the candidates up for choice; no prompts drop them."""
         self.propose(self.answer(prompts) if prompts else ())
 
-    def commit(self, choice: int | None = None) -> Step:
+    def commit(self, choice: int | None = None) -> Objects:
         """Commit one candidate of each proposal, the suggested one by default, all in one step.
 
-        Empty masks are left out.
+        Empty masks are left out. A single one takes the place of the object that was reopened.
 
         Raises
         ------
@@ -169,42 +211,173 @@ class AnnotationSession:
         filled = [proposal for proposal in self._proposals if proposal.chosen(choice).mask.any()]
         if not filled:
             raise PromptError("The mask is empty, so there is nothing to commit; add or move a point.")
-        step = tuple(self._object(proposal, choice) for proposal in filled)
-        self._done.append(step)
-        self._undone.clear()
-        self.propose(())
-        self.committed.emit(step)
-        return step
+        return self.commit_proposals(filled, choice)
 
-    def _object(self, proposal: Proposal, choice: int | None) -> Object:
+    def commit_proposals(self, proposals: Sequence[Proposal], choice: int | None = None) -> Objects:
+        """Commit one candidate of each of some proposals in one step; those up for choice go."""
+        old = self.store.get(self._replaced) if self._replaced and len(proposals) == 1 else None
+        before = () if old is None else (old,)
+        after = tuple(self._object(proposal, choice, before) for proposal in proposals)
+        self._replaced = None
+        self.propose(())
+        self._do(Edit(COMMIT, before, after))
+        return after
+
+    def _object(self, proposal: Proposal, choice: int | None, before: Objects) -> Object:
         candidates, candidate = proposal.candidates, proposal.chosen(choice)
-        label, self._next_id = self._next_id, self._next_id + 1
+        index = candidates.best if choice is None else choice
+        offer, embedding = Offer(candidates, candidates.best), self._embedding
         return Object(
-            id=label,
+            id=before[0].id if before else self._new_id(),
             plane=proposal.plane,
             origin=candidate.origin,
             mask=candidate.mask,
             prompts=proposal.prompts,
-            choice=candidates.best if choice is None else choice,
+            choice=index,
+            level=offer.name_of(index),
             iou_prediction=candidate.iou_prediction,
             model=candidates.model,
             weights_hash=candidates.weights_hash,
+            normalization=None if embedding is None else embedding.normalization.to_dict(),
+            made=self._clock(),
+            author=self._author,
+            category=before[0].category if before else "",
+            note=before[0].note if before else "",
         )
 
-    def undo(self) -> Step:
-        """Take back the last commit; return its objects, none if there was none."""
-        if not self._done:
-            return ()
-        step = self._done.pop()
-        self._undone.append(step)
-        self.removed.emit(step)
-        return step
+    def _new_id(self) -> int:
+        label, self._next_id = self._next_id, self._next_id + 1
+        return label
 
-    def redo(self) -> Step:
-        """Bring back the last commit that was undone; return its objects, none if there was none."""
+    def reopen(self, key: Key) -> Object:
+        """Let the next commit of one object take the place of a committed one, which stays until then.
+
+        Raises
+        ------
+        PromptError
+            If there is no such object.
+        """
+        if key not in self.store:
+            raise PromptError("There is no object to reopen here; point at one, or commit one first.")
+        self._replaced = key
+        return self.store[key]
+
+    def release(self) -> None:
+        """Let the next commit be an object of its own."""
+        self._replaced = None
+
+    def edit(self, what: str, keys: Sequence[Key], **arguments: Any) -> Edit:
+        """Do something to objects, in one step.
+
+        Parameters
+        ----------
+        what : str
+            One of `operations.OPERATIONS`.
+        keys : sequence of (id, plane)
+            Of objects that are there; others are passed over.
+        **arguments
+            What the operation takes besides, as plain JSON values.
+
+        Raises
+        ------
+        PromptError
+            If the operation does not fit the objects, or changes nothing.
+        """
+        before = tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
+        edit = Edit(what, before, operate(what, before, self._next_id, **arguments), arguments)
+        for each in edit.after:
+            self.reserve(each.id)
+        self._do(edit)
+        return edit
+
+    def paint(self, plane: Plane, window: Window, labels: NDArray[np.integer]) -> Edit | None:
+        """Take over what was painted by hand into a window of a plane; it becomes part of the objects.
+
+        Pixels of an object that another one hides stay as they are.
+
+        Parameters
+        ----------
+        plane : tuple of int
+        window : (rows, columns)
+        labels : (h, w) int
+            What the window shows now.
+
+        Returns
+        -------
+        Edit or None
+            None if the window shows what it should.
+        """
+        shown = self.store.render(plane, window)
+        other = shown != labels
+        if not other.any():
+            return None
+        before: list[Object] = []
+        after: list[Object] = []
+        for label in np.unique(np.concatenate([shown[other], labels[other]])).tolist():
+            if not label:
+                continue
+            old = self.store.get((label, plane))
+            new = _repainted(old, label, plane, window, other & (shown == label), other & (labels == label))
+            before += [old] if old is not None else []
+            after += [new] if new.mask.size else []
+            self.reserve(label)
+        edit = Edit(PAINT, tuple(before), tuple(self._signed(each) for each in after))
+        self._do(edit)
+        return edit
+
+    def _signed(self, each: Object) -> Object:
+        return each if each.made else replace(each, made=self._clock(), author=self._author)
+
+    def _do(self, edit: Edit) -> None:
+        self.store.apply(edit)
+        self._done.append(edit)
+        self._undone.clear()
+        self.edited.emit(edit)
+        self.recorded.emit("do", edit)
+
+    def undo(self) -> Edit | None:
+        """Take back the last edit and return it; None if there was none."""
+        if not self._done:
+            return None
+        edit = self._done.pop()
+        self._undone.append(edit)
+        self.store.apply(edit.back)
+        self.edited.emit(edit.back)
+        self.recorded.emit("undo", edit)
+        return edit
+
+    def redo(self) -> Edit | None:
+        """Bring back the last edit that was undone and return it; None if there was none."""
         if not self._undone:
-            return ()
-        step = self._undone.pop()
-        self._done.append(step)
-        self.committed.emit(step)
-        return step
+            return None
+        edit = self._undone.pop()
+        self._done.append(edit)
+        self.store.apply(edit)
+        self.edited.emit(edit)
+        self.recorded.emit("redo", edit)
+        return edit
+
+
+def _repainted(
+    old: Object | None,
+    label: int,
+    plane: Plane,
+    window: Window,
+    gone: NDArray[np.bool_],
+    come: NDArray[np.bool_],
+) -> Object:
+    """Return an object without the pixels of a window that are gone, and with those that came."""
+    corner = np.array([window[0].start, window[1].start])
+    if old is None:
+        old = Object(label, plane, (int(corner[0]), int(corner[1])), np.zeros(come.shape, bool))
+    low = np.minimum(old.origin, corner)
+    high = np.maximum(np.add(old.origin, old.mask.shape), corner + come.shape)
+    mask = np.zeros(high - low, bool)
+    row, col = np.subtract(old.origin, low)
+    mask[row : row + old.mask.shape[0], col : col + old.mask.shape[1]] = old.mask
+    row, col = corner - low
+    part = mask[row : row + come.shape[0], col : col + come.shape[1]]
+    part[gone] = False
+    part[come] = True
+    origin, mask = cropped((int(low[0]), int(low[1])), mask)
+    return replace(old, origin=origin, mask=mask)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import math
 from collections.abc import Sequence
 from dataclasses import replace
@@ -15,7 +16,7 @@ from qtpy.QtCore import QTimer
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
 from napari_sam.predict.prompts import MaskPrompt
-from napari_sam.session import AnnotationSession, Plane, Proposal
+from napari_sam.session import AnnotationSession, Edit, Key, Object, Plane, Proposal
 from napari_sam.session.opening import Opened
 
 from .candidate_view import CandidateView
@@ -81,7 +82,7 @@ class Annotation:
         jobs: Jobs,
         given: Points | Shapes | None = None,
     ) -> None:
-        self.session = AnnotationSession()
+        self.session = AnnotationSession(author=_user())
         self._viewer, self._image, self._jobs = viewer, image, jobs
         self._plane = plane_under_sliders(image, viewer.dims)
         self._parts = Parts(image, load, jobs)
@@ -157,6 +158,10 @@ class Annotation:
         self.chooser.close()
         self.session.close()
         self.writer.close()
+        for key in ("Control-Z", "Control-Shift-Z"):
+            self.writer.labels.bind_key(key, None)
+        if self._journal is not None:
+            self._journal.close()
         self.prompts.close()
         self.view.close()
         self._parts.close()
@@ -166,9 +171,12 @@ class Annotation:
             self.prompts.bind(str(number + 1), lambda choice=number: self.commit(choice))
         self.prompts.bind("Enter", self.commit)
         self.prompts.bind("Escape", self.clear)
-        self.prompts.bind("Control-Z", self.undo)
-        self.prompts.bind("Control-Shift-Z", self.redo)
         self.prompts.bind("R", self.reopen)
+        self.prompts.bind("S", self.split)
+        self.prompts.bind("X", lambda: self.edit("delete"))
+        for key, act in (("Control-Z", self.undo), ("Control-Shift-Z", self.redo)):
+            self.prompts.bind(key, act)
+            self.writer.labels.bind_key(key, lambda _, act=act: act(), overwrite=True)
         self.prompts.bind("N", self.swap_polarity)
         self.prompts.bind("P", self.prompts.use_points)
         self.prompts.bind("B", self.prompts.use_boxes)
@@ -202,24 +210,67 @@ class Annotation:
         self.said.emit(f"Committed {made}. {len(self.session.objects)} so far.")
 
     def reopen(self) -> None:
-        """Take back the last commit and offer its choice again; further points refine what was chosen."""
-        last = self.session.objects[-1:]
-        if not last or last[0].plane != self._plane or not self.session.ready:
-            self.failed.emit("There is no commit to reopen on this plane; go to the plane of the last one.")
+        """Offer the choice of the object under the pointer again, or of the last one; points refine it.
+
+        It stays until another commit takes its place.
+        """
+        each = self._pointed() or next(reversed(self._here()), None)
+        if each is None or not self.session.ready:
+            self.failed.emit("There is no object to reopen here; point at one, or commit one first.")
             return
         self._jobs.cancel()
         self._drop_prompts()
         self.session.propose(())
-        step = self.session.undo()
-        if len(step) == 1 and isinstance(step[0].prompts.mask, MaskPrompt):
-            self._refined = step[0].prompts.mask
-        self._reopened = step[0].choice if len(step) == 1 else None
-        self.prompts.put([each.prompts for each in step], self._plane)
+        self.session.reopen(each.key)
+        prompts = each.prompts or Prompts(box=_box_around(each))
+        if isinstance(prompts.mask, MaskPrompt):
+            self._refined = prompts.mask
+        self._reopened = each.choice
+        self.prompts.put([prompts], self._plane)
         self._ask()
-        self.said.emit(f"Reopened {counted(len(step))}: choose again, or refine with points.")
+        self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
+
+    def _here(self) -> list[Object]:
+        return [each for each in self.session.objects if each.plane == self._plane]
+
+    def _pointed(self) -> Object | None:
+        """Return the object that the pointer is over."""
+        position = self.writer.labels.world_to_data(self._viewer.cursor.position)
+        return self.session.store.at(self._plane, *position[-2:])
+
+    def edit(self, what: str, keys: Sequence[Key] = (), **arguments: Any) -> None:
+        """Do something to some objects, or to the one under the pointer."""
+        if not keys:
+            each = self._pointed()
+            keys = [] if each is None else [each.key]
+        try:
+            edit = self.session.edit(what, keys, **arguments)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        self.said.emit(f"{_title(edit)}: {counted(len(edit.before))}. Ctrl+Z takes it back.")
+
+    def split(self) -> None:
+        """Cut the object under the two points inside, in two."""
+        try:
+            prompts = self.prompts.read(self._plane)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        points = [each.positions[each.labels == 1] for each in prompts]
+        pair = np.concatenate([np.zeros((0, 2)), *points]).tolist()
+        each = self.session.store.at(self._plane, *pair[0]) if pair else None
+        if each is None or len(pair) != 2:
+            self.failed.emit(
+                "Splitting takes two points on one object: click on its two parts, then press S."
+            )
+            return
+        self.clear()
+        self.edit("split", [each.key], points=pair)
 
     def _drop_prompts(self) -> None:
         self._refined = self._reopened = None
+        self.session.release()
         self.prompts.clear()
 
     def clear(self) -> None:
@@ -230,14 +281,20 @@ class Annotation:
         self.session.propose(())
 
     def undo(self) -> None:
-        """Take back the last commit."""
-        step = self.session.undo()
-        self.said.emit(f"Took back {counted(len(step))}.")
+        """Take back the last edit."""
+        edit = self.session.undo()
+        if edit is None:
+            self.said.emit("There is nothing to take back.")
+        else:
+            self.said.emit(f"Took back: {_title(edit)}, {counted(len(edit.after or edit.before))}.")
 
     def redo(self) -> None:
-        """Bring back the last commit that was taken back."""
-        step = self.session.redo()
-        self.said.emit(f"Brought back {counted(len(step))}.")
+        """Bring back the last edit that was taken back."""
+        edit = self.session.redo()
+        if edit is None:
+            self.said.emit("There is nothing to bring back.")
+        else:
+            self.said.emit(f"Brought back: {_title(edit)}, {counted(len(edit.after or edit.before))}.")
 
     def _open(self) -> None:
         """Open the part of the plane that the prompts are in, or else that is seen."""
@@ -261,6 +318,7 @@ class Annotation:
         first = not self.session.ready
         self.part = opened
         self.session.open(opened.predictor, opened.embedding, plane)
+        self.writer.adopt(plane)
         self._seconds = math.inf
         greeting, self._greeting = self._greeting, ""
         if first or opened.note:
@@ -381,6 +439,25 @@ class Annotation:
 def _inside(prompts: Sequence[Prompts]) -> NDArray[np.float64]:
     """Return where prompts say that objects are, (K, 2)."""
     return np.concatenate([np.zeros((0, 2)), *[each.inside for each in prompts]])
+
+
+def _user() -> str:
+    """Return the name of who is logged in; empty where nobody is."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def _box_around(each: Object) -> tuple[float, float, float, float]:
+    """Return the box of an object, to the outer edges of its pixels."""
+    (row, col), (height, width) = each.origin, each.mask.shape
+    return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5
+
+
+def _title(edit: Edit) -> str:
+    """Return an operation's name for a person, such as "fill holes"."""
+    return edit.what.replace("_", " ")
 
 
 def _restored(labels: int) -> str:

@@ -8,6 +8,8 @@ import numpy as np
 from napari.layers.utils.color_encoding import DirectColorEncoding
 from napari.utils.colormaps.standardize_color import transform_color
 
+from napari_sam.session.offer import COLOURS
+
 from .outlines import dashes, outlines, runs
 from .planes import alignment, camera_of, seen
 
@@ -22,8 +24,6 @@ if TYPE_CHECKING:
     from napari_sam.session import Plane, Proposal
     from napari_sam.session.offer import Offer
 
-COLOURS = ("#56b4e9", "#e69f00", "#cc79a7")
-"""Sky blue, orange and reddish purple of Okabe and Ito: told apart with any colour vision."""
 STYLES = ((1.0, 0.0), (10.0, 5.0), (3.0, 4.0))
 """Solid, dashed, dotted: pixels of the screen that are drawn, and left out."""
 LINE, GAP, WORDS, WIDTH = 18, 8, 120, 2.5

@@ -10,7 +10,9 @@ from qtpy.QtGui import QColor, QIcon, QImage, QPixmap
 from qtpy.QtWidgets import QHBoxLayout, QSizePolicy, QToolButton, QWidget
 from scipy import ndimage
 
-from .candidate_view import COLOURS, caption
+from napari_sam.session.offer import COLOURS
+
+from .candidate_view import caption
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray

@@ -1,0 +1,163 @@
+"""What can be done to committed objects, as functions of the objects alone."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import ndimage
+from skimage.segmentation import watershed
+
+from napari_sam.errors import PromptError
+
+from .objects import Object, cropped
+
+Mask = NDArray[np.bool_]
+Objects = tuple[Object, ...]
+SPECK = 0.1
+"""Parts smaller than this share of an object's largest part are specks."""
+
+
+def operate(what: str, objects: Objects, next_id: int, **arguments: Any) -> Objects:
+    """Return what an operation makes of objects.
+
+    Parameters
+    ----------
+    what : str
+        One of `OPERATIONS`.
+    objects : tuple of Object
+    next_id : int
+        A label that no object has.
+    **arguments
+        What the operation takes besides.
+
+    Raises
+    ------
+    PromptError
+        If the operation does not fit these objects.
+    """
+    if not objects:
+        raise PromptError("There is no object here; point at one, or select some in the table.")
+    return OPERATIONS[what](objects, next_id, **arguments)
+
+
+def delete(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
+    """Leave nothing."""
+    return ()
+
+
+def merge(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
+    """Make one object of several, with the first one's label and class."""
+    planes = {each.plane for each in objects}
+    if len(objects) < 2 or len(planes) > 1:
+        raise PromptError("Merging takes two or more objects of one plane; select them in the table.")
+    low = np.min([each.origin for each in objects], axis=0)
+    high = np.max([np.add(each.origin, each.mask.shape) for each in objects], axis=0)
+    whole = np.zeros(high - low, bool)
+    for each in objects:
+        row, col = np.subtract(each.origin, low)
+        whole[row : row + each.mask.shape[0], col : col + each.mask.shape[1]] |= each.mask
+    first = objects[0]
+    return (_by_hand(replace(first, origin=(int(low[0]), int(low[1])), mask=whole)),)
+
+
+def split(objects: Objects, next_id: int, points: Sequence[Sequence[float]]) -> Objects:
+    """Cut an object in two where it is narrowest between two of its points.
+
+    Parameters
+    ----------
+    objects : tuple of Object
+        One.
+    next_id : int
+        The label of the second part.
+    points : two (row, col)
+        Inside the object, in data pixels; the first one's part keeps the label.
+    """
+    if len(objects) != 1 or len(points) != 2:
+        raise PromptError("Splitting takes one object and two points on it.")
+    (whole,) = objects
+    pixels = [(int(np.rint(row)), int(np.rint(col))) for row, col in points]
+    if pixels[0] == pixels[1] or not all(whole.covers(*pixel) for pixel in pixels):
+        raise PromptError("Splitting takes two different points on one object; put them on its two parts.")
+    seeds = np.zeros(whole.mask.shape, np.int32)
+    for number, (row, col) in enumerate(pixels, 1):
+        seeds[row - whole.origin[0], col - whole.origin[1]] = number
+    depth = ndimage.distance_transform_edt(np.pad(whole.mask, 1))[1:-1, 1:-1]
+    parts = watershed(-depth, seeds, mask=whole.mask)
+    first, second = (cropped(whole.origin, parts == number) for number in (1, 2))
+    one = _by_hand(replace(whole, origin=first[0], mask=first[1]))
+    return one, replace(one, id=next_id, origin=second[0], mask=second[1])
+
+
+def fill_holes(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
+    """Fill what lies inside an object."""
+    return _reshaped(objects, lambda mask: np.asarray(ndimage.binary_fill_holes(mask)), "no hole to fill")
+
+
+def remove_specks(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
+    """Take away parts that are much smaller than the largest one."""
+
+    def without(mask: Mask) -> Mask:
+        parts, _ = ndimage.label(mask, np.ones((3, 3)))
+        areas = np.bincount(parts.ravel())
+        areas[0] = 0
+        return np.asarray((areas >= SPECK * areas.max())[parts] & mask)
+
+    return _reshaped(objects, without, "no speck to remove")
+
+
+def smooth(objects: Objects, next_id: int, radius: float = 2.0) -> Objects:  # noqa: ARG001 (as all operations)
+    """Round off what is narrower than a radius in pixels; an object never vanishes."""
+    margin = int(np.ceil(3 * radius))
+
+    def rounded(mask: Mask) -> Mask:
+        soft = ndimage.gaussian_filter(np.pad(mask, margin).astype(np.float32), radius, truncate=3)
+        smoothed: Mask = soft > 0.5
+        return smoothed if smoothed.any() else np.pad(mask, margin)
+
+    return _reshaped(objects, rounded, "nothing to smooth", margin)
+
+
+def describe(
+    objects: Objects,
+    next_id: int,  # noqa: ARG001 (as all operations)
+    category: str | None = None,
+    note: str | None = None,
+) -> Objects:
+    """Give objects a class or a note; None leaves it as it is."""
+    return tuple(
+        replace(
+            each,
+            category=each.category if category is None else category,
+            note=each.note if note is None else note,
+        )
+        for each in objects
+    )
+
+
+OPERATIONS: dict[str, Callable[..., Objects]] = {
+    each.__name__: each for each in (delete, merge, split, fill_holes, remove_specks, smooth, describe)
+}
+
+
+def _reshaped(objects: Objects, reshape: Callable[[Mask], Mask], otherwise: str, margin: int = 0) -> Objects:
+    """Give every object another mask, which may begin `margin` pixels earlier."""
+    made = []
+    for each in objects:
+        origin, mask = cropped((each.origin[0] - margin, each.origin[1] - margin), reshape(each.mask))
+        made.append(replace(each, origin=origin, mask=mask))
+    if all(_same(one, other) for one, other in zip(objects, made, strict=True)):
+        raise PromptError(f"There is {otherwise}; the objects stay as they are.")
+    return tuple(made)
+
+
+def _same(one: Object, other: Object) -> bool:
+    return one.origin == other.origin and np.array_equal(one.mask, other.mask)
+
+
+def _by_hand(each: Object) -> Object:
+    """Forget how an object was made, because no prompt would make it again."""
+    return replace(each, prompts=None, choice=None, level="", iou_prediction=None)

@@ -1,0 +1,132 @@
+"""All committed objects of an image, found by label, by position and by window."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .objects import Edit, Key, Object, Plane
+
+CELL = 256
+"""Side of the squares that objects are found by, in pixels."""
+Window = tuple[slice, slice]
+Labels = NDArray[np.int64]
+
+
+class ObjectStore:
+    """Objects that may overlap; which one a pixel shows is decided when they are drawn.
+
+    Nothing here takes longer the more objects there are, but to list them all.
+
+    Attributes
+    ----------
+    newest_on_top : bool
+        Whether the object with the larger label is shown where two overlap.
+    """
+
+    def __init__(self) -> None:
+        self.newest_on_top = False
+        self._objects: dict[Key, Object] = {}
+        self._cells: dict[tuple[Plane, int, int], dict[Key, Object]] = {}
+
+    def __len__(self) -> int:
+        return len(self._objects)
+
+    def __iter__(self) -> Iterator[Object]:
+        return iter(self._objects.values())
+
+    def __contains__(self, key: Key) -> bool:
+        return key in self._objects
+
+    def __getitem__(self, key: Key) -> Object:
+        return self._objects[key]
+
+    def get(self, key: Key) -> Object | None:
+        """Return an object, or None if there is none."""
+        return self._objects.get(key)
+
+    def apply(self, edit: Edit) -> None:
+        """Take out what an edit takes, and put in what it brings."""
+        for each in edit.before:
+            self._remove(each.key)
+        for each in edit.after:
+            self._remove(each.key)
+            self._objects[each.key] = each
+            for cell in _cells_of(each):
+                self._cells.setdefault(cell, {})[each.key] = each
+
+    def _remove(self, key: Key) -> None:
+        gone = self._objects.pop(key, None)
+        if gone is not None:
+            for cell in _cells_of(gone):
+                del self._cells[cell][key]
+
+    def within(self, plane: Plane, window: Window) -> list[Object]:
+        """Return the objects whose bounding box meets a window of a plane, the one on top last."""
+        rows, cols = window
+        found: dict[Key, Object] = {}
+        for cell in _cells(plane, rows.start, cols.start, rows.stop, cols.stop):
+            found.update(self._cells.get(cell, {}))
+        met = (each for each in found.values() if _meets(each, window))
+        return sorted(met, key=lambda each: each.id, reverse=not self.newest_on_top)
+
+    def at(self, plane: Plane, row: float, col: float) -> Object | None:
+        """Return the object that a position shows, in data pixels."""
+        down, along = int(np.rint(row)), int(np.rint(col))
+        found = self.within(plane, (slice(down, down + 1), slice(along, along + 1)))
+        return next((each for each in reversed(found) if each.covers(down, along)), None)
+
+    def render(self, plane: Plane, window: Window) -> Labels:
+        """Draw a window of a plane.
+
+        Returns
+        -------
+        (h, w) int64
+            Labels, 0 where there is no object.
+        """
+        rows, cols = window
+        drawn = np.zeros((rows.stop - rows.start, cols.stop - cols.start), np.int64)
+        for each in self.within(plane, window):
+            here, there = _shared(each, window)
+            drawn[here][each.mask[there]] = each.id
+        return drawn
+
+    def area_shown(self, each: Object) -> int:
+        """Return how many pixels of an object are not hidden by others."""
+        return int(np.count_nonzero(self.render(each.plane, window_of(each)) == each.id))
+
+
+def window_of(each: Object) -> Window:
+    """Return the bounding box of an object in its plane."""
+    (row, col), (height, width) = each.origin, each.mask.shape
+    return slice(row, row + height), slice(col, col + width)
+
+
+def _meets(each: Object, window: Window) -> bool:
+    return all(
+        own.start < other.stop and other.start < own.stop
+        for own, other in zip(window_of(each), window, strict=True)
+    )
+
+
+def _shared(each: Object, window: Window) -> tuple[Window, Window]:
+    """Return where an object and a window meet, as indices into the window and into the object's mask."""
+    here, there = [], []
+    for own, other in zip(window_of(each), window, strict=True):
+        first, last = max(own.start, other.start), min(own.stop, other.stop)
+        here.append(slice(first - other.start, last - other.start))
+        there.append(slice(first - own.start, last - own.start))
+    return (here[0], here[1]), (there[0], there[1])
+
+
+def _cells_of(each: Object) -> Iterator[tuple[Plane, int, int]]:
+    rows, cols = window_of(each)
+    return _cells(each.plane, rows.start, cols.start, rows.stop, cols.stop)
+
+
+def _cells(plane: Plane, top: int, left: int, bottom: int, right: int) -> Iterator[tuple[Plane, int, int]]:
+    for row in range(top // CELL, (bottom - 1) // CELL + 1):
+        for col in range(left // CELL, (right - 1) // CELL + 1):
+            yield plane, row, col

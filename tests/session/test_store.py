@@ -1,0 +1,130 @@
+from __future__ import annotations
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from napari_sam.errors import PromptError
+from napari_sam.session import AnnotationSession, Edit, Object, ObjectStore
+
+SIDE = 600
+
+
+def square(label: int, row: int, col: int, side: int = 10, plane: tuple[int, ...] = ()) -> Object:
+    return Object(label, plane, (row, col), np.ones((side, side), bool))
+
+
+def session_of(*objects: Object) -> AnnotationSession:
+    session = AnnotationSession(author="a person", clock=lambda: "now")
+    session.adopt(objects)
+    return session
+
+
+placed = st.lists(
+    st.tuples(st.integers(0, 500), st.integers(0, 500), st.integers(1, 90)), min_size=1, max_size=12
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(placed, st.booleans(), st.integers(0, 11))
+def test_a_store_when_drawn_in_windows_then_as_all_objects_one_over_the_other(
+    places: list[tuple[int, int, int]], newest: bool, gone: int
+) -> None:
+    store = ObjectStore()
+    store.newest_on_top = newest
+    objects = [square(label, *place) for label, place in enumerate(places, 1)]
+    store.apply(Edit("commit", (), tuple(objects)))
+    left = objects[:gone] + objects[gone + 1 :]
+    store.apply(Edit("delete", tuple(objects[gone : gone + 1]), ()))
+    whole = np.zeros((SIDE, SIDE), int)
+    for each in left if newest else reversed(left):
+        whole[each.window] = each.id
+    for rows in (slice(0, 300), slice(300, SIDE)):
+        for cols in (slice(0, 256), slice(256, SIDE)):
+            assert np.array_equal(store.render((), (rows, cols)), whole[rows, cols])
+    assert len(store) == len(left)
+    for row, col, _ in places:
+        shown = store.at((), row, col)
+        assert (shown.id if shown else 0) == whole[row, col]
+
+
+def test_merge_when_two_touch_then_one_with_the_first_label_and_undo_brings_both_back() -> None:
+    session = session_of(square(1, 0, 0), square(2, 0, 10), square(3, 0, 0, plane=(1,)))
+    session.edit("merge", [(1, ()), (2, ())])
+    assert session.store[1, ()].mask.shape == (10, 20)
+    assert session.store[1, ()].area == 200
+    assert (2, ()) not in session.store
+    session.undo()
+    assert [session.store[label, ()].area for label in (1, 2)] == [100, 100]
+    with pytest.raises(PromptError, match="one plane"):
+        session.edit("merge", [(1, ()), (3, (1,))])
+
+
+def test_split_when_two_discs_touch_then_cut_at_the_neck() -> None:
+    rows, cols = np.mgrid[:21, :37]
+    left, right = ((rows - 10) ** 2 + (cols - col) ** 2 <= 100 for col in (10, 26))
+    session = session_of(Object(4, (), (50, 60), left | right))
+    session.edit("split", [(4, ())], points=[[60, 66], [60, 90]])
+    one, two = session.store[4, ()], session.store[5, ()]
+    assert one.area + two.area == (left | right).sum()
+    assert abs(one.area - two.area) <= 21
+    assert one.covers(60, 66)
+    assert two.covers(60, 90)
+    assert one.origin[1] + one.mask.shape[1] <= two.origin[1] + 1
+    assert session.next_id == 6
+    with pytest.raises(PromptError, match="two different points"):
+        session.edit("split", [(4, ())], points=[[60, 66], [60, 90]])
+
+
+def test_shaping_when_an_object_has_holes_specks_and_teeth_then_each_goes() -> None:
+    mask = np.zeros((40, 60), bool)
+    mask[5:35, 5:35] = True
+    mask[15:20, 15:20] = False
+    mask[2, 50] = mask[20, 35] = True
+    session = session_of(Object(1, (), (0, 0), mask))
+    session.edit("fill_holes", [(1, ())])
+    assert session.store[1, ()].area == 902
+    session.edit("remove_specks", [(1, ())])
+    assert session.store[1, ()].area == 901
+    assert session.store[1, ()].origin == (5, 5)
+    session.edit("smooth", [(1, ())], radius=2.0)
+    assert 850 < session.store[1, ()].area < 901
+    assert not session.store[1, ()].covers(20, 35)
+    with pytest.raises(PromptError, match="no hole"):
+        session.edit("fill_holes", [(1, ())])
+    for _ in range(3):
+        session.undo()
+    assert np.array_equal(session.store[1, ()].mask, mask)
+
+
+def test_paint_when_a_stroke_crosses_objects_then_it_is_part_of_them_and_can_be_undone() -> None:
+    session = session_of(square(1, 0, 0), square(2, 5, 5))
+    window = (slice(0, 20), slice(0, 20))
+    before = session.store.render((), window)
+    assert before[7, 7] == 1
+    painted = before.copy()
+    painted[12:14, 6:20] = 2
+    painted[0:2] = 0
+    painted[18, 0:3] = 9
+    session.paint((), window, painted)
+    assert np.array_equal(session.store.render((), window), painted)
+    assert session.store[2, ()].covers(7, 7)  # hidden by the other, and still its own
+    assert (session.store[9, ()].author, session.store[9, ()].made) == ("a person", "now")
+    assert session.paint((), window, painted) is None
+    session.undo()
+    assert np.array_equal(session.store.render((), window), before)
+    assert session.next_id == 10
+
+
+def test_an_object_when_painted_away_then_is_gone() -> None:
+    session = session_of(square(1, 0, 0))
+    session.paint((), (slice(0, 10), slice(0, 10)), np.zeros((10, 10), int))
+    assert session.objects == ()
+    session.undo()
+    assert session.objects[0].area == 100
+
+
+def test_an_edit_of_nothing_when_asked_for_then_says_what_to_do() -> None:
+    with pytest.raises(PromptError, match="no object here"):
+        session_of().edit("delete", [(1, ())])
