@@ -70,12 +70,13 @@ def train(
     with training_group(chosen) as group:
         run = Run(config, chosen, group)
         start = run.restore(out / "state.pt") if resume else 0
-        clock = Clock(minutes)
+        clock, fixed = Clock(minutes), False
         for step, batch in enumerate(run.batches(sets, start), start):
             began = time.perf_counter()
-            if (step == start and config.fixed_norms) or step == max(config.decay_start, start):
-                freeze_norms(run.sam, run.average)
             left = group.share_number(clock.left(), chosen)
+            if not fixed and (config.fixed_norms or falls(config, step, left)):
+                freeze_norms(run.sam, run.average)
+                fixed = True
             values = run.step(batch, step, left)
             last = step + 1 == config.steps or left == 0
             if group.first:
@@ -260,6 +261,11 @@ def learning_rate(config: TrainConfig, step: int, left: float = 1.0) -> float:
     rise = (step + 1) / max(config.warmup, 1)
     fall = (config.steps - step) / max(config.steps - config.decay_start, 1)
     return config.learning_rate * min(rise, 1.0, fall, 3 * left)
+
+
+def falls(config: TrainConfig, step: int, left: float) -> bool:
+    """Say whether the learning rate is in its fall, by the steps or by the time."""
+    return step >= config.decay_start or 3 * left < 1
 
 
 def freeze_norms(sam: Sam, average: nn.Module) -> None:
