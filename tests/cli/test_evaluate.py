@@ -29,3 +29,29 @@ def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_jso
     assert 0.4 < report["mean"]["box"] <= 1
     table = capsys.readouterr().out
     assert f"{report['mean']['box']:.3f}" in table
+
+
+def test_evaluate_when_automatic_on_one_image_then_three_methods_are_compared(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = data_folder / "dsb2018", tmp_path / "scores.json"
+    typed = [
+        "evaluate",
+        "--images",
+        str(folder / "images"),
+        "--labels",
+        str(folder / "labels"),
+        "--limit",
+        "1",
+    ]
+    assert main([*typed, "--automatic", "--limit-images", "1", "--json", str(out)]) == 0
+    report = json.loads(out.read_text())
+    methods = report["automatic"]["all"]
+    assert list(methods) == ["auto", "watershed", "grid"]
+    assert all(0 <= m["precision"] <= m["f1"] <= 1 for m in methods.values())
+    assert methods["watershed"]["precision"] == pytest.approx(report["dense_precision"]["all"])
+    assert methods["auto"]["f1"] > 0.3
+    assert f"{methods['auto']['precision']:.3f}" in capsys.readouterr().out
+    with pytest.raises(SystemExit, match="2"):
+        main([*typed, "--limit-images", "0"])
+    assert "--limit-images" in capsys.readouterr().err

@@ -14,8 +14,9 @@ from napari_sam.training.evaluate import (
     deepest_point,
     jittered_box,
     outer_masks,
+    spread,
 )
-from napari_sam.training.report import MEASURES, ImageScore, ObjectScore, Report
+from napari_sam.training.report import MEASURES, AutomaticScore, ImageScore, ObjectScore, Report
 from napari_sam.training.samples import Sample
 
 
@@ -132,3 +133,26 @@ def test_report_when_the_model_finds_objects_by_itself_then_their_precision_is_g
     assert report.dense_means() == {"all": pytest.approx(0.5), "k": pytest.approx(0.3), "l": 0.9}
     assert report.to_table().splitlines()[-2].split() == ["k", "2", "0.300"]
     assert "dense AP" not in Report("m", "h", (score(45),)).to_table()
+
+
+def test_report_when_methods_are_measured_then_their_means_stand_side_by_side() -> None:
+    automatic = (
+        AutomaticScore("a", "k", "auto", 0.2, 0.4),
+        AutomaticScore("a", "k", "grid", 0.1, 0.3),
+        AutomaticScore("b", "l", "auto", 0.6, 0.8),
+        AutomaticScore("b", "l", "grid", 0.5, 0.7),
+    )
+    report = Report("m", "0", (score(20),), (), automatic)
+    means = report.automatic_means()
+    assert means["all"]["auto"] == {"images": 2, "precision": pytest.approx(0.4), "f1": pytest.approx(0.6)}
+    assert means["k"]["grid"] == {"images": 1, "precision": pytest.approx(0.1), "f1": pytest.approx(0.3)}
+    lines = report.to_table().splitlines()
+    assert lines[-4].split() == ["images", "auto", "AP", "auto", "F1", "grid", "AP", "grid", "F1"]
+    assert lines[-3].split() == ["all", "2", "0.400", "0.600", "0.300", "0.500"]
+    assert json.loads(report.to_json())["automatic"] == means
+
+
+def test_spread_when_limited_then_even_and_without_repeats() -> None:
+    assert spread(10, None) == spread(10, 12) == list(range(10))
+    assert spread(10, 5) == [0, 2, 4, 6, 8]
+    assert spread(7, 3) == [0, 2, 4]

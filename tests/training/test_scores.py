@@ -1,5 +1,7 @@
 import numpy as np
 import pytest
+from scipy.ndimage import gaussian_filter, label
+from scipy.optimize import linear_sum_assignment
 
 from napari_sam.training.scores import THRESHOLDS, average_precision, f1, pairwise_iou
 
@@ -44,3 +46,22 @@ def test_average_precision_when_asked_for_what_it_cannot_say_then_refuses() -> N
         average_precision(labels(), labels(), [0.3])
     with pytest.raises(ValueError, match="compared"):
         average_precision(labels(), np.zeros((3, 3), int))
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_average_precision_when_objects_are_assigned_one_to_one_then_the_same(seed: int) -> None:
+    rng = np.random.default_rng(seed)
+    field = gaussian_filter(rng.normal(size=(120, 120)), 3)
+    truth = label(field > 0.02)[0]
+    found = label(field + 0.3 * gaussian_filter(rng.normal(size=field.shape), 3) > 0.025)[0]
+    masks = [[labels == n for n in range(1, labels.max() + 1)] for labels in (truth, found)]
+    ious = np.array([[(a & b).sum() / (a | b).sum() for b in masks[1]] for a in masks[0]])
+    expected = []
+    for threshold in THRESHOLDS:
+        # The assignment with the most matches, and among these the largest IoUs.
+        rows, cols = linear_sum_assignment(-(ious > threshold).astype(float) - ious / (2 * min(ious.shape)))
+        hits = int((ious[rows, cols] > threshold).sum())
+        expected.append(hits / (len(masks[0]) + len(masks[1]) - hits))
+    assert 0 < expected[0] < 1
+    assert average_precision(truth, found) == pytest.approx(expected)
+    assert f1(truth, found) == pytest.approx(2 * expected[0] / (1 + expected[0]))

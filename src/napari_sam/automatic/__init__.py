@@ -1,7 +1,7 @@
 """Masks without prompts, and objects through volumes and time."""
 
 from .grid import GridSettings, grid_masks
-from .instances import DenseSettings, dense_instances, watershed_instances
+from .instances import DenseSettings, Labels, dense_instances, watershed_instances
 from .link import LinkSettings, label_planes, link_planes, stack_normalization
 from .records import MaskRecord
 from .segment import AutomaticSettings, instance_masks, nothing_found, paint, propose, segment_automatically
@@ -16,6 +16,7 @@ __all__ = [
     "AutomaticSettings",
     "DenseSettings",
     "GridSettings",
+    "Labels",
     "LinkSettings",
     "MaskRecord",
     "PlaneMask",

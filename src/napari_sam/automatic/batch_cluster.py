@@ -45,7 +45,7 @@ def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator
         places = [replace(job, image=job.image.absolute(), labels=job.labels.absolute()) for job in jobs]
         futures = client.map(_on_worker, places, settings=settings, pure=False)
         names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
-        for future in as_completed(futures):
+        for future in as_completed(futures, loop=client.loop):
             yield replace(future.result(), file=names[future.key])
 
 
@@ -60,7 +60,7 @@ def _connected(address: str) -> Iterator[Any]:
             "A cluster needs dask.distributed; install napari-sam-microscopy[cluster], also on the workers."
         ) from error
     try:
-        client = Client(address, timeout=WAIT)
+        client = Client(address, timeout=WAIT, set_as_default=False)  # dask goes on computing here
     except (OSError, ValueError) as error:
         raise DataError(
             f"No scheduler answers at {address}; start one with `dask scheduler`, or check the address."

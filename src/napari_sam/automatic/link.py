@@ -18,8 +18,8 @@ from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 
 from .grid import Cancel, Progress
 from .instances import Labels
+from .regions import Region, blend, within
 from .segment import AutomaticSettings, Method, paint, propose
-from .volume_shapes import Region, blend, within
 
 Planes = Sequence[ArrayLike] | NDArray[Any]
 Node = tuple[int, int]

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from napari_sam.errors import Cancelled, ImageError
@@ -20,7 +20,8 @@ from napari_sam.weights import LoadedModel
 from .filter import suppress
 from .grid import Cancel, GridSettings, Progress, grid_masks
 from .instances import DenseSettings, Labels, dense_instances
-from .records import Mask, MaskRecord, run_lengths
+from .records import MaskRecord, run_lengths
+from .regions import Region, box_around, deepest_point, region_iou
 
 Method = Literal["auto", "grid", "instances"]
 BATCH = 32
@@ -213,11 +214,11 @@ def instance_masks(
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
         batch = instances[start : start + BATCH]
-        prompts = [Prompts(box=_box(origin, mask)) for origin, mask in batch]
-        for (origin, mask), answer in zip(batch, predictor.predict_many(embedding, prompts), strict=True):
+        prompts = [Prompts(box=box_around(region)) for region in batch]
+        for region, answer in zip(batch, predictor.predict_many(embedding, prompts), strict=True):
             item = answer.items[answer.best]
-            if item.area and _iou(item, origin, mask) >= settings.agreement:
-                records.append(_record(item, origin, mask, embedding.shape))
+            if item.area and region_iou((item.origin, item.mask), region) >= settings.agreement:
+                records.append(_record(item, region, embedding.shape))
         if progress is not None:
             progress(start + len(batch), len(instances))
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
@@ -305,34 +306,14 @@ def worth(record: MaskRecord) -> float:
     return record.predicted_iou * record.stability_score
 
 
-def _cut_out(labels: Labels) -> Iterator[tuple[tuple[int, int], Mask]]:
-    """Yield the first pixel and the mask of every label."""
+def _cut_out(labels: Labels) -> Iterator[Region]:
+    """Yield the region of every label."""
     for label, (rows, cols) in enumerate(ndimage.find_objects(labels), 1):
         yield (rows.start, cols.start), labels[rows, cols] == label
 
 
-def _box(origin: tuple[int, int], mask: Mask) -> tuple[float, float, float, float]:
-    """Return the box around a mask, to the outer edges of its pixels."""
-    (row, col), (height, width) = origin, mask.shape
-    return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5
-
-
-def _iou(item: Candidate, origin: tuple[int, int], mask: Mask) -> float:
-    """Return the IoU of a candidate with a mask that starts at `origin`."""
-    shift = np.subtract(item.origin, origin)
-    low, high = np.maximum(shift, 0), np.minimum(shift + item.mask.shape, mask.shape)
-    if (high <= low).any():
-        return 0.0
-    here = mask[low[0] : high[0], low[1] : high[1]]
-    (top, left), (bottom, right) = low - shift, high - shift
-    both = np.count_nonzero(here & item.mask[top:bottom, left:right])
-    return both / (item.area + np.count_nonzero(mask) - both)
-
-
-def _record(item: Candidate, origin: tuple[int, int], mask: Mask, shape: tuple[int, int]) -> MaskRecord:
+def _record(item: Candidate, region: Region, shape: tuple[int, int]) -> MaskRecord:
     """Describe a candidate drawn for an instance."""
-    depth: NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    row, col = np.unravel_index(int(np.argmax(depth)), mask.shape)
     return MaskRecord(
         item.origin,
         (item.mask.shape[0], item.mask.shape[1]),
@@ -340,7 +321,7 @@ def _record(item: Candidate, origin: tuple[int, int], mask: Mask, shape: tuple[i
         item.area,
         item.iou_prediction,
         stability_at(item.logits, GridSettings.stability_offset),
-        (float(row) + origin[0], float(col) + origin[1]),
+        deepest_point(region),
         (0, 0, *shape),
     )
 

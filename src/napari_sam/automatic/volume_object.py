@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from napari_sam.predict import Prompts
 
 from .records import Mask
-from .volume_shapes import Region
+from .regions import Region
 
 Source = Literal["prompted", "propagated", "interpolated"]
 

@@ -11,8 +11,8 @@ from napari_sam.errors import Cancelled, ImageError, PromptError
 from napari_sam.predict import Candidate, Embedding, MaskPrompt, Predictor, Prompts
 
 from .grid import Cancel, Progress
+from .regions import Region, blend, box_around, deepest_point, drawn_prompt, region_iou, within
 from .volume_object import PlaneMask, Source, VolumeObject
-from .volume_shapes import Region, blend, box_around, deepest_point, drawn_prompt, region_iou, within
 
 EmbeddingOf = Callable[[int], Embedding]
 

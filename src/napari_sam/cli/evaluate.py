@@ -13,6 +13,7 @@ EXAMPLE = """\
 example:
   napari-sam evaluate --images val/images --labels val/labels --model cell-tiny --json scores.json
   napari-sam evaluate --images val/images --labels val/axons val/fibres
+  napari-sam evaluate --images val/images --labels val/labels --automatic --limit-images 20
   napari-sam evaluate --scenes 60
 """
 
@@ -42,6 +43,14 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "--limit", type=int, metavar="N", help="objects an image, drawn at random (default: all)"
     )
     parser.add_argument(
+        "--limit-images", type=int, metavar="N", help="images, spread over all (default: all)"
+    )
+    parser.add_argument(
+        "--automatic",
+        action="store_true",
+        help="also measure what is found without prompts: by auto, a plain watershed, and the grid",
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the drawing (default: %(default)s)"
     )
     arg.add_model_options(parser)
@@ -56,6 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
 
     if arguments.images and not arguments.labels:
         raise DataError("There are images but no labels to compare with; give their folder with --labels.")
+    if arguments.limit_images is not None and arguments.limit_images < 1:
+        raise arg.UsageError("--limit-images is a number of images; give 1 or more")
     annotated = (
         Folder(arguments.images, tuple(arguments.labels)) if arguments.images else Scenes(arguments.scenes)
     )
@@ -67,6 +78,8 @@ def run(arguments: argparse.Namespace) -> None:
             annotated,
             limit=arguments.limit,
             seed=arguments.seed,
+            automatic=arguments.automatic,
+            limit_images=arguments.limit_images,
             progress=progress,
         )
     if arguments.json:

@@ -83,7 +83,9 @@ def add_own_images(group: argparse._ArgumentGroup) -> None:
     )
     group.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
     length = group.add_mutually_exclusive_group()
-    length.add_argument("--minutes", type=float, metavar="M", help="how long to train")
+    length.add_argument(
+        "--minutes", type=float, metavar="M", help="how long to train; with --config, at most"
+    )
     length.add_argument(
         "--steps", type=int, metavar="N", help="how many steps (default: 300, at most 6 minutes)"
     )
@@ -118,6 +120,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
             arguments.out,
             device=device,
             resume=arguments.resume,
+            minutes=arguments.minutes,
             report=lambda numbers: progress(int(numbers["step"]) + 1, config.steps),
         )
     if not writes():

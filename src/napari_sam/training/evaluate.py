@@ -17,7 +17,8 @@ from napari_sam.automatic import dense_instances
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled
 
-from .report import ImageScore, ObjectScore, Report
+from .automatic_scores import score_automatic
+from .report import AutomaticScore, ImageScore, ObjectScore, Report
 from .samples import Sample, median_diameter, paired_levels, read_image, read_sample
 from .scores import average_precision
 from .synthetic import scene
@@ -96,6 +97,8 @@ def evaluate(
     *,
     limit: int | None = None,
     seed: int = 0,
+    automatic: bool = False,
+    limit_images: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
     """Measure a model on every object of some images, or on at most `limit` of each.
@@ -108,6 +111,10 @@ def evaluate(
         Most objects an image, drawn at random.
     seed : int
         For the drawing and for the boxes' corners.
+    automatic : bool
+        Also measure what each method finds without prompts.
+    limit_images : int, optional
+        Most images, spread evenly over all.
     progress : callable, optional
         Called with the images done and their number.
 
@@ -119,19 +126,30 @@ def evaluate(
     predictor = Predictor(model)
     scores: list[ObjectScore] = []
     images: list[ImageScore] = []
-    for number in range(len(annotated)):
+    unprompted: list[AutomaticScore] = []
+    chosen = spread(len(annotated), limit_images)
+    for done, number in enumerate(chosen, 1):
         rng = np.random.default_rng([seed, number])
         image, sample = annotated[number]
         embedding = predictor.embed(image)
         if model.sam.dense_head is not None:
             images.append(score_image(predictor, embedding, sample))
+        if automatic:
+            unprompted.extend(score_automatic(predictor, image, embedding, sample))
         scores.extend(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
         )
         if progress is not None:
-            progress(number + 1, len(annotated))
-    return Report(model.name, model.weights_hash, tuple(scores), tuple(images))
+            progress(done, len(chosen))
+    return Report(model.name, model.weights_hash, tuple(scores), tuple(images), tuple(unprompted))
+
+
+def spread(count: int, limit: int | None) -> list[int]:
+    """Return the numbers 0 to `count` - 1, or at most `limit` of them with even gaps."""
+    if limit is None or limit >= count:
+        return list(range(count))
+    return [index * count // limit for index in range(limit)]
 
 
 def score_image(predictor: Predictor, embedding: Embedding, sample: Sample) -> ImageScore:

@@ -182,8 +182,7 @@ class Run:
             group["lr"] = learning_rate(self.config, step, left)
         losses = step_losses(self.sam, batch, self.config, step, self.kept)
         self.optimizer.zero_grad(set_to_none=True)
-        weights = {"dense": 1.0 if step < self.config.dense_steps else 0.5}
-        total = sum((weights.get(name, 1.0) * loss for name, loss in losses.items()), torch.zeros(()))
+        total = sum(losses.values(), torch.zeros(()))
         if total.requires_grad:
             total.backward()
         self.group.average_gradients(self.sam)

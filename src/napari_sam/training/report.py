@@ -75,6 +75,28 @@ class ImageScore:
 
 
 @dataclass(frozen=True)
+class AutomaticScore:
+    """How well a method finds all objects of one image without prompts.
+
+    Attributes
+    ----------
+    image, kind : str
+    method : str
+        "auto", "watershed" (the dense head without the decoder) or "grid".
+    precision : float
+        Average precision, TP / (TP + FP + FN), mean of the IoU thresholds 0.50 to 0.95.
+    f1 : float
+        At an IoU of 0.5.
+    """
+
+    image: str
+    kind: str
+    method: str
+    precision: float
+    f1: float
+
+
+@dataclass(frozen=True)
 class Report:
     """Scores of every measured object and image, and their means.
 
@@ -84,12 +106,15 @@ class Report:
     objects : tuple of ObjectScore
     images : tuple of ImageScore
         None for a model without a dense head.
+    automatic : tuple of AutomaticScore
+        None unless asked for.
     """
 
     model: str
     weights_hash: str
     objects: tuple[ObjectScore, ...]
     images: tuple[ImageScore, ...] = ()
+    automatic: tuple[AutomaticScore, ...] = ()
 
     def means(self, objects: Iterable[ObjectScore] | None = None) -> dict[str, float]:
         """Average every measure over some objects, or all; those of levels where there are several."""
@@ -117,6 +142,21 @@ class Report:
             kinds.setdefault(each.kind, []).append(each.dense_precision)
         return {kind: float(np.mean(values)) for kind, values in kinds.items() if values}
 
+    def automatic_means(self) -> dict[str, dict[str, dict[str, float]]]:
+        """Return the mean precision and F1 of each method, over all images and over those of each kind."""
+        means: dict[str, dict[str, dict[str, float]]] = {}
+        if not self.automatic:
+            return means
+        for kind in ("all", *sorted({each.kind for each in self.automatic})):
+            for method in dict.fromkeys(each.method for each in self.automatic):
+                chosen = [a for a in self.automatic if a.method == method and kind in ("all", a.kind)]
+                means.setdefault(kind, {})[method] = {
+                    "images": len(chosen),
+                    "precision": float(np.mean([each.precision for each in chosen])),
+                    "f1": float(np.mean([each.f1 for each in chosen])),
+                }
+        return means
+
     def to_json(self) -> str:
         """Return means, groups and every object's scores as JSON."""
         groups = {name: {"objects": len(g), **self.means(g)} for name, g in self.groups().items()}
@@ -128,6 +168,8 @@ class Report:
             "groups": groups,
             "dense_precision": self.dense_means(),
             "images": [asdict(image) for image in self.images],
+            "automatic": self.automatic_means(),
+            "automatic_images": [asdict(each) for each in self.automatic],
             "scores": [asdict(score) for score in self.objects],
         }
         return json.dumps(values, indent=1)
@@ -147,4 +189,16 @@ class Report:
         for kind, mean in self.dense_means().items():
             count = sum(kind in ("all", image.kind) for image in self.images)
             lines.append(f"{kind:24}{count:8d}{mean:15.3f}")
-        return "\n".join(lines)
+        return "\n".join([*lines, *self._automatic_lines()])
+
+    def _automatic_lines(self) -> list[str]:
+        means = self.automatic_means()
+        if not means:
+            return []
+        columns = [(method, measure) for method in means["all"] for measure in ("precision", "f1")]
+        titles = (f"{method} {'AP' if measure == 'precision' else 'F1'}" for method, measure in columns)
+        lines = ["", f"{'':24}{'images':>8}" + "".join(f"{title:>15}" for title in titles)]
+        for kind, methods in means.items():
+            cells = "".join(f"{methods[method][measure]:15.3f}" for method, measure in columns)
+            lines.append(f"{kind:24}{next(iter(methods.values()))['images']:8.0f}{cells}")
+        return lines
