@@ -116,14 +116,14 @@ def test_several_boxes_then_are_committed_as_this_person_prefers(
     annotation.commit()
     for made, proposal in zip(annotation.session.objects, proposals, strict=True):
         assert made.mask.sum() == max(item.area for item in proposal.candidates.items)
-    annotation.reopen()
+    annotation.editing.reopen()
     settle(qtbot, jobs)
     assert [each.prompts.box for each in annotation.session.proposals] == [(30, 40, 50, 60)]
     annotation.commit(0)
     assert [each.id for each in annotation.session.objects] == [1, 2]
     first, second = annotation.session.objects
     assert second.area < first.area
-    annotation.undo()
+    annotation.editing.undo()
     assert [each.area for each in annotation.session.objects] == [first.area, first.area]
 
 

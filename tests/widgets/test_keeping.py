@@ -56,7 +56,7 @@ def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: 
     said: list[str] = []
     commit(first, qtbot, 0, 20, 20)
     commit(first, qtbot, 0, 40, 60)
-    first.undo()
+    first.editing.undo()
     before = first.writer.labels.data.copy()
     end(first)
     second = start(image.copy())
@@ -64,10 +64,10 @@ def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: 
     assert before.any()
     assert np.array_equal(second.writer.labels.data, before)
     assert [each.id for each in second.session.objects] == [1]
-    second.redo()
+    second.editing.redo()
     assert second.writer.labels.data[0, 40, 60] == 2
-    second.undo()
-    second.undo()
+    second.editing.undo()
+    second.editing.undo()
     assert not second.writer.labels.data.any()
 
 
@@ -90,7 +90,7 @@ def test_labels_that_were_painted_since_when_given_again_then_stay_as_they_are(
     assert np.array_equal(again.writer.labels.data, painted)
     assert [each.id for each in again.session.objects] == [1, 9]
     assert again.session.next_id == 10
-    again.undo()
+    again.editing.undo()
     assert np.array_equal(again.writer.labels.data[50:, 70:], painted[50:, 70:])
 
 

@@ -110,9 +110,9 @@ def test_a_commit_in_a_pyramid_then_is_written_to_its_place_and_taken_back(
     labels = annotation.writer.labels
     assert labels.data[40_010, 9_990] == 1
     assert np.max(labels.data) == 1
-    annotation.undo()
+    annotation.editing.undo()
     assert np.max(labels.data) == 0
-    annotation.redo()
+    annotation.editing.redo()
     assert labels.data[40_010, 9_990] == 1
 
 

@@ -16,11 +16,12 @@ from qtpy.QtCore import QTimer
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
 from napari_sam.predict.prompts import MaskPrompt
-from napari_sam.session import AnnotationSession, Edit, Key, Object, Plane, Proposal
+from napari_sam.session import AnnotationSession, Object, Plane, Proposal
 from napari_sam.session.opening import Opened
 
 from .candidate_view import CandidateView
 from .choosing import Chooser
+from .editing import Editing, box_around, counted
 from .keeping import keep
 from .label_writer import LabelWriter
 from .parts import Load, Parts
@@ -92,12 +93,17 @@ class Annotation:
         self.view = CandidateView(viewer, image)
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
+        self.editing = Editing(viewer, self.session, self.writer, self.prompts, lambda: self._plane)
         self._refined: MaskPrompt | None = None
         self._reopened: int | None = None
         self._widened = False
         self._bind_keys()
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self._commit)
+        self.editing.said.connect(self.said.emit)
+        self.editing.failed.connect(self.failed.emit)
+        self.editing.reopen_asked.connect(self._reopen)
+        self.editing.prompts_used.connect(self.clear)
         self.prompts.changed.connect(self._prompted)
         self._parts.opened.connect(self._embedded)
         self._parts.failed.connect(self.failed.emit)
@@ -157,9 +163,8 @@ class Annotation:
         self.chooser.taken.disconnect(self._commit)
         self.chooser.close()
         self.session.close()
+        self.editing.close()
         self.writer.close()
-        for key in ("Control-Z", "Control-Shift-Z"):
-            self.writer.labels.bind_key(key, None)
         if self._journal is not None:
             self._journal.close()
         self.prompts.close()
@@ -171,12 +176,6 @@ class Annotation:
             self.prompts.bind(str(number + 1), lambda choice=number: self.commit(choice))
         self.prompts.bind("Enter", self.commit)
         self.prompts.bind("Escape", self.clear)
-        self.prompts.bind("R", self.reopen)
-        self.prompts.bind("S", self.split)
-        self.prompts.bind("X", lambda: self.edit("delete"))
-        for key, act in (("Control-Z", self.undo), ("Control-Shift-Z", self.redo)):
-            self.prompts.bind(key, act)
-            self.writer.labels.bind_key(key, lambda _, act=act: act(), overwrite=True)
         self.prompts.bind("N", self.swap_polarity)
         self.prompts.bind("P", self.prompts.use_points)
         self.prompts.bind("B", self.prompts.use_boxes)
@@ -209,64 +208,20 @@ class Annotation:
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         self.said.emit(f"Committed {made}. {len(self.session.objects)} so far.")
 
-    def reopen(self) -> None:
-        """Offer the choice of the object under the pointer again, or of the last one; points refine it.
+    def _reopen(self, each: Object) -> None:
+        """Offer the choice of an object again; points refine it.
 
         It stays until another commit takes its place.
         """
-        each = self._pointed() or next(reversed(self._here()), None)
-        if each is None or not self.session.ready:
-            self.failed.emit("There is no object to reopen here; point at one, or commit one first.")
-            return
-        self._jobs.cancel()
-        self._drop_prompts()
-        self.session.propose(())
+        self.clear()
         self.session.reopen(each.key)
-        prompts = each.prompts or Prompts(box=_box_around(each))
+        prompts = each.prompts or Prompts(box=box_around(each))
         if isinstance(prompts.mask, MaskPrompt):
             self._refined = prompts.mask
         self._reopened = each.choice
         self.prompts.put([prompts], self._plane)
         self._ask()
         self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
-
-    def _here(self) -> list[Object]:
-        return [each for each in self.session.objects if each.plane == self._plane]
-
-    def _pointed(self) -> Object | None:
-        """Return the object that the pointer is over."""
-        position = self.writer.labels.world_to_data(self._viewer.cursor.position)
-        return self.session.store.at(self._plane, *position[-2:])
-
-    def edit(self, what: str, keys: Sequence[Key] = (), **arguments: Any) -> None:
-        """Do something to some objects, or to the one under the pointer."""
-        if not keys:
-            each = self._pointed()
-            keys = [] if each is None else [each.key]
-        try:
-            edit = self.session.edit(what, keys, **arguments)
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            return
-        self.said.emit(f"{_title(edit)}: {counted(len(edit.before))}. Ctrl+Z takes it back.")
-
-    def split(self) -> None:
-        """Cut the object under the two points inside, in two."""
-        try:
-            prompts = self.prompts.read(self._plane)
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            return
-        points = [each.positions[each.labels == 1] for each in prompts]
-        pair = np.concatenate([np.zeros((0, 2)), *points]).tolist()
-        each = self.session.store.at(self._plane, *pair[0]) if pair else None
-        if each is None or len(pair) != 2:
-            self.failed.emit(
-                "Splitting takes two points on one object: click on its two parts, then press S."
-            )
-            return
-        self.clear()
-        self.edit("split", [each.key], points=pair)
 
     def _drop_prompts(self) -> None:
         self._refined = self._reopened = None
@@ -279,22 +234,6 @@ class Annotation:
             self._jobs.cancel()
         self._drop_prompts()
         self.session.propose(())
-
-    def undo(self) -> None:
-        """Take back the last edit."""
-        edit = self.session.undo()
-        if edit is None:
-            self.said.emit("There is nothing to take back.")
-        else:
-            self.said.emit(f"Took back: {_title(edit)}, {counted(len(edit.after or edit.before))}.")
-
-    def redo(self) -> None:
-        """Bring back the last edit that was taken back."""
-        edit = self.session.redo()
-        if edit is None:
-            self.said.emit("There is nothing to bring back.")
-        else:
-            self.said.emit(f"Brought back: {_title(edit)}, {counted(len(edit.after or edit.before))}.")
 
     def _open(self) -> None:
         """Open the part of the plane that the prompts are in, or else that is seen."""
@@ -449,21 +388,5 @@ def _user() -> str:
         return ""
 
 
-def _box_around(each: Object) -> tuple[float, float, float, float]:
-    """Return the box of an object, to the outer edges of its pixels."""
-    (row, col), (height, width) = each.origin, each.mask.shape
-    return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5
-
-
-def _title(edit: Edit) -> str:
-    """Return an operation's name for a person, such as "fill holes"."""
-    return edit.what.replace("_", " ")
-
-
 def _restored(labels: int) -> str:
     return f"Your last session's {counted(labels)} are back." if labels else ""
-
-
-def counted(labels: int) -> str:
-    """Return "1 label", "2 labels" and so on."""
-    return f"{labels} label{'' if labels == 1 else 's'}"
