@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import product
 
@@ -179,12 +179,65 @@ def grid_masks(
             done += len(batch)
             if progress is not None:
                 progress(done, total)
-        worth = np.array([each.predicted_iou for each in here])
-        found += _distinct(here, worth, settings.box_overlap)
+        found += _best(here, settings)
     if len(crops) > 1:
         area = {crop.corners: crop.area for crop in crops}
         found = _distinct(found, np.array([1 / area[each.crop] for each in found]), settings.crop_overlap)
     return _cleaned(found, settings)
+
+
+def asked_at(
+    predictor: Predictor,
+    embedding: Embedding,
+    points: Positions,
+    settings: GridSettings,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> list[MaskRecord]:
+    """Find masks at some points of an image that is embedded already, also several of one object.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    embedding : Embedding
+        Of a whole image.
+    points : (N, 2)
+        Positions (row, col).
+    settings : GridSettings
+        Of which the thresholds are used.
+    progress, cancelled
+        As in `grid_masks`.
+
+    Raises
+    ------
+    Cancelled
+        If `cancelled` said so.
+    """
+    crop = Crop((0, 0, *embedding.shape), settings.points_per_side)
+    found: list[MaskRecord] = []
+    for start in range(0, len(points), settings.points_per_batch):
+        _stop_if(cancelled)
+        batch = points[start : start + settings.points_per_batch]
+        found += _in_crop(predictor, embedding, batch, crop, embedding.shape, settings)
+        if progress is not None:
+            progress(start + len(batch), len(points))
+    return found
+
+
+def sifted(records: Sequence[MaskRecord], settings: GridSettings) -> list[MaskRecord]:
+    """Keep of masks found with lower thresholds those that other settings would have found, each once."""
+    good = [
+        record
+        for record in records
+        if record.predicted_iou > settings.predicted_iou and record.stability_score >= settings.stability
+    ]
+    return _cleaned(_best(good, settings), settings)
+
+
+def _best(records: list[MaskRecord], settings: GridSettings) -> list[MaskRecord]:
+    """Keep one of those of a crop that cover the same box: the one that promises most."""
+    return _distinct(records, np.array([each.predicted_iou for each in records]), settings.box_overlap)
 
 
 def _batches(points: Positions, count: int) -> list[Positions]:

@@ -106,7 +106,10 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None) -> La
 
 
 def dense_instances(
-    predictor: Predictor, embedding: Embedding, settings: DenseSettings | None = None
+    predictor: Predictor,
+    embedding: Embedding,
+    settings: DenseSettings | None = None,
+    maps: dict[int, Maps] | None = None,
 ) -> Labels:
     """Find every object by the dense head and a plain watershed, at the scale that suits their size.
 
@@ -117,6 +120,9 @@ def dense_instances(
     embedding : Embedding
         Of the image.
     settings : DenseSettings, optional
+    maps : dict, optional
+        Holds what the dense head gave at each scale that was looked at, for the next call on the same
+        embedding.
 
     Returns
     -------
@@ -128,10 +134,12 @@ def dense_instances(
     ImageError
         If the model has no dense head.
     """
-    settings = settings or DenseSettings()
+    settings, maps = settings or DenseSettings(), {} if maps is None else maps
     labels = np.zeros((1, 1), np.int32)
     for level in range(len(embedding.levels)):
-        labels = watershed_instances(dense_maps(predictor, embedding, level), settings)
+        if level not in maps:
+            maps[level] = dense_maps(predictor, embedding, level)
+        labels = watershed_instances(maps[level], settings)
         areas = np.bincount(labels.ravel())[1:]
         if not len(areas) or 2 * np.sqrt(np.median(areas) / np.pi) <= settings.largest_diameter:
             break

@@ -33,6 +33,8 @@ class MaskRecord:
         The position that it was asked for.
     crop : (row_start, col_start, row_stop, col_stop)
         The part of the image in which it was found.
+    box : (row_min, col_min, row_max, col_max), optional
+        The box that it was asked for, in place of the point.
     """
 
     origin: tuple[int, int]
@@ -43,6 +45,7 @@ class MaskRecord:
     stability_score: float
     point: tuple[float, float]
     crop: Corners
+    box: tuple[float, float, float, float] | None = None
 
     @property
     def corners(self) -> Corners:

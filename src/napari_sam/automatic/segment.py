@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -21,9 +21,11 @@ from .filter import suppress
 from .grid import Cancel, GridSettings, Progress, grid_masks
 from .instances import DenseSettings, Labels, dense_instances
 from .records import MaskRecord, run_lengths
-from .regions import Region, box_around, deepest_point, region_iou
+from .regions import Box, Region, box_around, deepest_point, region_iou
 
 Method = Literal["auto", "grid", "instances"]
+Answers = dict[Box, MaskRecord]
+"""What the mask decoder draws for boxes; an empty mask where it draws nothing."""
 BATCH = 32
 """Objects drawn between two reports of progress."""
 
@@ -208,19 +210,82 @@ def instance_masks(
         If `cancelled` said so.
     """
     settings = settings or AutomaticSettings()
-    instances = list(_cut_out(dense_instances(predictor, embedding, settings.dense)))
-    records: list[MaskRecord] = []
-    for start in range(0, len(instances), BATCH):
+    regions = regions_of(dense_instances(predictor, embedding, settings.dense))
+    answers: Answers = {}
+    ask(predictor, embedding, regions, answers, progress=progress, cancelled=cancelled)
+    return agreed(regions, answers, settings)
+
+
+def regions_of(labels: Labels) -> list[Region]:
+    """Return the region of every label, 1 to N."""
+    return [
+        ((rows.start, cols.start), labels[rows, cols] == label)
+        for label, (rows, cols) in enumerate(ndimage.find_objects(labels), 1)
+    ]
+
+
+def ask(
+    predictor: Predictor,
+    embedding: Embedding,
+    regions: Sequence[Region],
+    answers: Answers,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> None:
+    """Ask the mask decoder for the boxes around regions, and add what it draws to the answers.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    embedding : Embedding
+        Of the whole image that the regions are in.
+    regions : sequence of Region
+    answers : dict
+        Boxes in it are not asked for again.
+    progress, cancelled
+        As in `segment_automatically`.
+
+    Raises
+    ------
+    Cancelled
+        If `cancelled` said so; what was answered before stays.
+    """
+    boxes = [box for box in dict.fromkeys(map(box_around, regions)) if box not in answers]
+    for start in range(0, len(boxes), BATCH):
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
-        batch = instances[start : start + BATCH]
-        prompts = [Prompts(box=box_around(region)) for region in batch]
-        for region, answer in zip(batch, predictor.predict_many(embedding, prompts), strict=True):
-            item = answer.items[answer.best]
-            if item.area and region_iou((item.origin, item.mask), region) >= settings.agreement:
-                records.append(_record(item, region, embedding.shape))
+        batch = boxes[start : start + BATCH]
+        found = predictor.predict_many(embedding, [Prompts(box=box) for box in batch])
+        for box, answer in zip(batch, found, strict=True):
+            answers[box] = _record(answer.items[answer.best], box, embedding.shape)
         if progress is not None:
-            progress(start + len(batch), len(instances))
+            progress(start + len(batch), len(boxes))
+
+
+def agreed(
+    regions: Sequence[Region], answers: Answers, settings: AutomaticSettings | None = None
+) -> list[MaskRecord]:
+    """Keep the masks that look like the region that they were asked for, each object once.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    answers : dict
+        What `ask` was answered for the boxes around these regions, and maybe others.
+    settings : AutomaticSettings, optional
+
+    Returns
+    -------
+    list of MaskRecord
+        As `instance_masks` does.
+    """
+    settings = settings or AutomaticSettings()
+    records = []
+    for region in regions:
+        record = answers[box_around(region)]
+        if record.area and region_iou((record.origin, record.mask), region) >= settings.agreement:
+            records.append(replace(record, point=deepest_point(region)))
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
     scores = np.array([worth(record) for record in records])
     return [records[index] for index in suppress(boxes, scores, settings.overlap)]
@@ -306,14 +371,8 @@ def worth(record: MaskRecord) -> float:
     return record.predicted_iou * record.stability_score
 
 
-def _cut_out(labels: Labels) -> Iterator[Region]:
-    """Yield the region of every label."""
-    for label, (rows, cols) in enumerate(ndimage.find_objects(labels), 1):
-        yield (rows.start, cols.start), labels[rows, cols] == label
-
-
-def _record(item: Candidate, region: Region, shape: tuple[int, int]) -> MaskRecord:
-    """Describe a candidate drawn for an instance."""
+def _record(item: Candidate, box: Box, shape: tuple[int, int]) -> MaskRecord:
+    """Describe a candidate drawn for a box."""
     return MaskRecord(
         item.origin,
         (item.mask.shape[0], item.mask.shape[1]),
@@ -321,8 +380,9 @@ def _record(item: Candidate, region: Region, shape: tuple[int, int]) -> MaskReco
         item.area,
         item.iou_prediction,
         stability_at(item.logits, GridSettings.stability_offset),
-        deepest_point(region),
+        ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
         (0, 0, *shape),
+        box,
     )
 
 

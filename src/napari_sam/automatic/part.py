@@ -1,0 +1,132 @@
+"""One embedded part of an image, searched again and again with other settings at little cost."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.predict import Embedding, Predictor
+
+from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
+from .instances import Maps, dense_instances
+from .records import MaskRecord
+from .regions import Region
+from .segment import Answers, AutomaticSettings, Method, agreed, ask, method_for, painted, regions_of
+
+Window = tuple[slice, slice]
+FLOOR = 0.5
+"""A grid's masks are kept from this predicted IoU and stability on, so that thresholds can be moved."""
+
+
+class PartSearch:
+    """Keeps what the networks said about a part: other settings ask only for what is new.
+
+    Positions are those of the part, whatever plane it lies in.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    embedding : Embedding
+    method : "auto", "grid" or "instances"
+
+    Raises
+    ------
+    ImageError
+        If the method does not suit the model.
+    """
+
+    def __init__(self, predictor: Predictor, embedding: Embedding, method: Method = "auto") -> None:
+        self.embedding = embedding
+        self.method = method_for(predictor.model, method)
+        self._predictor = predictor
+        self._alone = replace(embedding, part=None)
+        self._maps: dict[int, Maps] = {}
+        self._answers: Answers = {}
+        self._pools: dict[tuple[int, int, int, int, GridSettings], list[MaskRecord]] = {}
+
+    @property
+    def whole(self) -> Window:
+        """All of the part."""
+        rows, cols = self.embedding.shape
+        return slice(0, rows), slice(0, cols)
+
+    def regions(self, settings: AutomaticSettings, window: Window | None = None) -> list[Region]:
+        """Return what the dense head sees in a window, before the mask decoder is asked; none for a grid."""
+        if self.method == "grid":
+            return []
+        found = regions_of(dense_instances(self._predictor, self._alone, settings.dense, self._maps))
+        return [region for region in found if meets(region, window or self.whole)]
+
+    def records(
+        self,
+        settings: AutomaticSettings,
+        window: Window | None = None,
+        *,
+        progress: Progress | None = None,
+        cancelled: Cancel | None = None,
+    ) -> list[MaskRecord]:
+        """Find the objects in a window of the part, each once and none in another.
+
+        Parameters
+        ----------
+        settings : AutomaticSettings
+        window : (rows, columns), optional
+            Within the part; objects that reach into it are found whole. All of the part by default.
+        progress, cancelled : callable, optional
+            As `propose` takes them.
+
+        Returns
+        -------
+        list of MaskRecord
+            The one that promises most first.
+
+        Raises
+        ------
+        Cancelled
+            If `cancelled` said so; what was answered before is kept for the next time.
+        OutOfMemoryError
+            If the device has too little memory.
+        """
+        window = window or self.whole
+        if self.method == "grid":
+            grid = settings.grid_for(self._predictor.model)
+            found = sifted(self._pool(grid, window, progress, cancelled), grid)
+        else:
+            regions = self.regions(settings, window)
+            ask(self._predictor, self._alone, regions, self._answers, progress=progress, cancelled=cancelled)
+            found = agreed(regions, self._answers, settings)
+        return painted(found, self.embedding.shape, settings)[1]
+
+    def _pool(
+        self, grid: GridSettings, window: Window, progress: Progress | None, cancelled: Cancel | None
+    ) -> list[MaskRecord]:
+        """Return all masks of some promise at the points of a grid over a window."""
+        low = replace(
+            grid, predicted_iou=min(grid.predicted_iou, FLOOR), stability=min(grid.stability, FLOOR)
+        )
+        key = (window[0].start, window[0].stop, window[1].start, window[1].stop, low)
+        if key not in self._pools:
+            points = _grid_over(window, grid.points_per_side)
+            self._pools[key] = asked_at(
+                self._predictor, self._alone, points, low, progress=progress, cancelled=cancelled
+            )
+        return self._pools[key]
+
+
+def meets(region: Region, window: Window) -> bool:
+    """Say whether the bounding box of a region reaches into a window."""
+    return all(
+        start < part.stop and part.start < start + side
+        for start, side, part in zip(region[0], region[1].shape, window, strict=True)
+    )
+
+
+def _grid_over(window: Window, points_per_side: int) -> NDArray[np.float64]:
+    """Return the points (row, col) of a grid over a window."""
+    (top, bottom), (left, right) = ((part.start, part.stop) for part in window)
+    points: NDArray[np.float64] = Crop((top, left, bottom, right), points_per_side).grid() + np.array(
+        [top, left]
+    )
+    return points

@@ -1,0 +1,105 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.automatic import AutomaticSettings, DenseSettings, GridSettings, MaskRecord
+from napari_sam.automatic.grid import grid_masks
+from napari_sam.automatic.part import PartSearch
+from napari_sam.automatic.segment import instance_masks, painted
+from napari_sam.errors import Cancelled
+from napari_sam.predict import Embedding, PlaneWindow, Predictor
+from napari_sam.training.samples import read_image
+from napari_sam.weights import LoadedModel, load_model
+
+
+@pytest.fixture(scope="module")
+def predictor() -> Predictor:
+    return Predictor(load_model("cell-tiny", device="cpu", precision="float32"))
+
+
+@pytest.fixture(scope="module")
+def embedding(predictor: Predictor, data_folder: Path) -> Embedding:
+    return predictor.embed(read_image(data_folder / "dsb2018" / "images" / "4327d2759187.png"))
+
+
+def told(records: list[MaskRecord]) -> list[tuple[object, ...]]:
+    return [(each.origin, each.counts, each.predicted_iou, each.box) for each in records]
+
+
+def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Count the prompts that the mask decoder is asked."""
+    asked: list[int] = []
+    predict = Predictor.predict_many
+
+    def counted(self: Predictor, embedding: Embedding, prompts: list[object], **options: object) -> object:
+        asked.append(len(prompts))
+        return predict(self, embedding, prompts, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(Predictor, "predict_many", counted)
+    return asked
+
+
+def test_records_when_settings_move_and_come_back_then_equal_a_fresh_search_and_ask_nothing_twice(
+    predictor: Predictor, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    settings, other = AutomaticSettings(), AutomaticSettings(dense=DenseSettings(seed=0.6))
+    asked = counting(monkeypatch)
+    search = PartSearch(predictor, embedding)
+    first = search.records(settings)
+    count = sum(asked)
+    assert 0 < len(first) <= count
+    moved = search.records(other)
+    assert sum(asked) < count + len(search.regions(other))  # boxes that stayed are not asked again
+    asked.clear()
+    assert told(search.records(settings)) == told(first)
+    assert asked == []
+    for chosen, found in ((settings, first), (other, moved)):
+        fresh = painted(instance_masks(predictor, embedding, chosen), embedding.shape, chosen)[1]
+        assert told(fresh) == told(found)
+
+
+def test_records_when_a_window_is_given_then_only_its_objects_are_asked_for_and_come_whole(
+    predictor: Predictor, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    everything = told(PartSearch(predictor, embedding).records(AutomaticSettings()))
+    asked = counting(monkeypatch)
+    window = (slice(0, embedding.shape[0] // 2), slice(0, embedding.shape[1] // 2))
+    search = PartSearch(predictor, embedding)
+    some = told(search.records(AutomaticSettings(), window))
+    assert sum(asked) == len(search.regions(AutomaticSettings(), window))
+    assert 0 < len(some) < len(everything)
+    assert set(some) <= set(everything)
+
+
+def test_records_when_the_part_lies_in_a_larger_plane_then_positions_are_the_parts_own(
+    predictor: Predictor, embedding: Embedding
+) -> None:
+    placed = embedding.placed(PlaneWindow((100, 200), embedding.shape, (4000, 5000)))
+    here = told(PartSearch(predictor, embedding).records(AutomaticSettings()))
+    assert told(PartSearch(predictor, placed).records(AutomaticSettings())) == here
+
+
+def test_records_when_a_grid_is_asked_then_thresholds_only_sift_what_was_found(
+    discs_model: LoadedModel,
+) -> None:
+    predictor, image = Predictor(discs_model), np.zeros((80, 90), np.uint8)
+    embedding = predictor.embed(image, normalization=None)
+    search = PartSearch(predictor, embedding)
+    assert search.method == "grid"
+    calls: list[tuple[int, int]] = []
+    grid = GridSettings(points_per_side=2, stability=0.3, predicted_iou=0.2)
+    settings = AutomaticSettings(grid=grid)
+    found = search.records(settings, progress=lambda done, total: calls.append((done, total)))
+    assert calls == [(4, 4)]
+    expected = grid_masks(predictor, image, grid, normalization=None)
+    assert told(found) == told(painted(expected, (80, 90), settings)[1])
+    choosy = AutomaticSettings(grid=replace(grid, predicted_iou=0.95, stability=0.6))
+    stop = PartSearch(predictor, embedding)
+    with pytest.raises(Cancelled):
+        stop.records(settings, cancelled=lambda: True)
+    assert stop.records(choosy) == []
+    assert search.regions(settings) == []
