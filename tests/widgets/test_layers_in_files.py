@@ -5,11 +5,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+import zarr
+
+from napari_sam.export.layers import get_folder_reader, write_labels_layer
 
 PLUGIN = "napari-sam-microscopy"
 
 
-@pytest.mark.parametrize("ending", ["geojson", "zip", "json"])
+@pytest.mark.parametrize("ending", ["geojson", "zip", "json", "ome.zarr", "zarr"])
 def test_a_labels_layer_when_saved_and_opened_by_napari_then_the_same(
     make_napari_viewer: Any, tmp_path: Path, ending: str
 ) -> None:
@@ -33,3 +36,25 @@ def test_a_table_when_saved_by_napari_then_has_a_line_an_object(
     path = tmp_path / "cells.csv"
     assert layer.save(str(path), plugin=PLUGIN) == [str(path)]
     assert len(path.read_text().splitlines()) == 5
+
+
+def test_labels_with_a_scale_when_saved_as_ome_zarr_then_lie_where_they_lay(
+    make_napari_viewer: Any, tmp_path: Path
+) -> None:
+    viewer = make_napari_viewer()
+    layer = viewer.add_labels(
+        np.ones((2, 5, 6), int), scale=(3, 0.5, 0.5), translate=(0, 7, 8), units="um", axis_labels="tyx"
+    )
+    path = tmp_path / "cells.ome.zarr"
+    layer.save(str(path), plugin=PLUGIN)
+    (opened,) = viewer.open(str(path), plugin=PLUGIN)
+    assert np.allclose(opened.data_to_world((1, 2, 3)), layer.data_to_world((1, 2, 3)))
+    assert (opened.units, opened.axis_labels) == (layer.units, ("t", "y", "x"))
+
+
+def test_a_folder_without_labels_when_opened_then_is_left_to_other_readers(tmp_path: Path) -> None:
+    zarr.create_array(tmp_path / "image.zarr", data=np.ones((5, 6), np.uint16))
+    assert get_folder_reader(str(tmp_path)) is None
+    assert get_folder_reader(str(tmp_path / "image.zarr")) is None
+    write_labels_layer(str(tmp_path / "cells.zarr"), np.ones((5, 6), int), {})
+    assert get_folder_reader(str(tmp_path / "cells.zarr")) is not None

@@ -12,6 +12,8 @@ example:
   napari-sam convert labels.tif -o cells.geojson      # QuPath
   napari-sam convert labels.tif -o cells.zip          # ImageJ
   napari-sam convert cells.json -o cells.csv          # a spreadsheet
+  napari-sam convert labels.tif -o cells.ome.zarr     # OME-Zarr
+  napari-sam convert labels.tif -o image.ome.zarr/labels/cells    # into an image's own file
   napari-sam convert cells.geojson -o labels.tif --like image.tif
 """
 
@@ -22,8 +24,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "convert",
         parents=[parent],
         help="change the format of labels",
-        description="Read objects (labels as TIFF, PNG or .npy; COCO JSON; GeoJSON; ImageJ ROIs) and write"
-        " them in another format, by the endings of the files.",
+        description="Read objects (labels as TIFF, PNG, .npy or OME-Zarr; COCO JSON; GeoJSON; ImageJ ROIs)"
+        " and write them in another format, by the endings of the files.",
         epilog=EXAMPLE,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
@@ -42,7 +44,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..export import labels_from_regions, read_regions, regions_from_labels, write_regions
+    from ..export import labels_from_regions, read_regions, regions_from_labels, space_in, write_regions
     from .files import read_image
 
     regions, shape = read_regions(arguments.file)
@@ -51,5 +53,6 @@ def run(arguments: argparse.Namespace) -> None:
         shape = read_image(arguments.like).shape[:axes]
     if arguments.pieces:
         regions = regions_from_labels(labels_from_regions(regions, shape), pieces=True)
-    write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite)
+    space = space_in(arguments.file)
+    write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)
     print(f"{arguments.output}: {len(regions)} object{'' if len(regions) == 1 else 's'}")

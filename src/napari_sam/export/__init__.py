@@ -1,6 +1,6 @@
 """Objects to and from the files of other programs."""
 
-from .formats import READERS, SUFFIXES, WRITERS, read_regions, write_regions
+from .formats import READERS, SUFFIXES, WRITERS, read_regions, space_in, write_regions
 from .regions import Region, labels_from_regions, regions_from_labels, regions_from_objects
 
 __all__ = [
@@ -12,5 +12,6 @@ __all__ = [
     "read_regions",
     "regions_from_labels",
     "regions_from_objects",
+    "space_in",
     "write_regions",
 ]

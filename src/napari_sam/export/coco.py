@@ -51,6 +51,7 @@ def _annotation(index: int, region: Region, image: int, names: list[str], shape:
         "iscrowd": 0,
         **({} if region.iou_prediction is None else {"predicted_iou": region.iou_prediction}),
         **({"model": region.model} if region.model else {}),
+        **({"note": region.note} if region.note else {}),
     }
 
 
@@ -95,4 +96,5 @@ def _region(
         category="" if name == "object" else name,
         iou_prediction=each.get("predicted_iou"),
         model=each.get("model", ""),
+        note=each.get("note", ""),
     )

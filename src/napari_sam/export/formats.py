@@ -12,7 +12,9 @@ from .coco import read_coco, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
 from .labels import read_labels, write_tiff
+from .ome_zarr import enlist, find_labels, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
+from .space import Space
 from .table import write_table
 
 Write = Callable[[Path, Sequence[Region], Shape], None]
@@ -25,6 +27,7 @@ WRITERS: dict[str, Write] = {
     ".geojson": write_geojson,
     ".zip": write_rois,
     ".csv": write_table,
+    ".zarr": write_ome_zarr,
 }
 READERS: dict[str, Read] = {
     ".tif": read_labels,
@@ -35,21 +38,32 @@ READERS: dict[str, Read] = {
     ".geojson": read_geojson,
     ".zip": read_rois,
     ".roi": read_rois,
+    ".zarr": read_ome_zarr,
 }
 SUFFIXES = ", ".join(WRITERS)
 
 
-def write_regions(path: Path, regions: Sequence[Region], shape: Shape, *, overwrite: bool = False) -> None:
+def write_regions(
+    path: Path,
+    regions: Sequence[Region],
+    shape: Shape,
+    *,
+    overwrite: bool = False,
+    space: Space | None = None,
+) -> None:
     """Write objects in the format of the file's ending.
 
     Parameters
     ----------
     path : Path
+        Labels without an ending in an OME-Zarr image's folder ``labels`` become part of it.
     regions : sequence of Region
     shape : (..., Y, X)
         Of the image.
     overwrite : bool
         Replace a file that is there.
+    space : Space, optional
+        Axes and pixel size of the image, for the formats that hold them.
 
     Raises
     ------
@@ -57,20 +71,46 @@ def write_regions(path: Path, regions: Sequence[Region], shape: Shape, *, overwr
         If the ending is unknown, the file is there already, or it cannot be written; a file that was
         there stays as it was.
     """
-    write = WRITERS.get(path.suffix.lower())
+    write = WRITERS.get(_ending(path))
     if write is None:
         raise DataError(f"{path.name} has an ending that is not known here; use one of {SUFFIXES}.")
     if path.exists() and not overwrite:
         raise DataError(f"{path} is there already; choose another name, or overwrite it.")
+    if path.is_dir() and not is_label_image(path):
+        raise DataError(f"{path} holds something else than labels and is kept; choose another name.")
+    image = image_of(path)
     try:
         with TemporaryDirectory(dir=path.parent) as folder:
             part = Path(folder) / path.name
-            write(part, regions, shape)
-            part.replace(path)
+            if write is write_ome_zarr:
+                write_ome_zarr(part, regions, shape, space, image)
+            else:
+                write(part, regions, shape)
+            _place(part, path, Path(folder) / "old")
+        if image is not None:
+            enlist(path, image)
     except OSError as error:
         raise DataError(
             f"{path} could not be written ({error}); free space or choose another place."
         ) from error
+
+
+def _ending(path: Path) -> str:
+    """Return what tells the format of a file."""
+    return path.suffix.lower() or (".zarr" if image_of(path) else "")
+
+
+def _place(part: Path, path: Path, old: Path) -> None:
+    """Put a file, or a folder, where another one may be."""
+    if not path.is_dir():
+        part.replace(path)
+        return
+    path.replace(old)  # a folder is not replaced while there is something in it
+    try:
+        part.replace(path)
+    except OSError:
+        old.replace(path)
+        raise
 
 
 def read_regions(path: Path) -> tuple[list[Region], Shape]:
@@ -87,9 +127,20 @@ def read_regions(path: Path) -> tuple[list[Region], Shape]:
     DataError
         If the ending is unknown, or the file cannot be read.
     """
-    read = READERS.get(path.suffix.lower())
+    read = READERS.get(_ending(path))
     if read is None:
         raise DataError(f"{path.name} has an ending that is not known here; use one of {', '.join(READERS)}.")
-    if not path.is_file():
+    if not path.exists():
         raise DataError(f"There is no file {path}; check the name.")
     return read(path)
+
+
+def space_in(path: Path) -> Space | None:
+    """Return where a file of objects says that they lie; None if it says nothing.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read.
+    """
+    return find_labels(path).space if READERS.get(_ending(path)) is read_ome_zarr else None

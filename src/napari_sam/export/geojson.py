@@ -56,6 +56,8 @@ def _feature(region: Region) -> dict[str, Any]:
         properties["classification"] = {"name": region.category}
     if region.model:
         properties["model"] = region.model
+    if region.note:
+        properties["note"] = region.note
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
@@ -96,4 +98,5 @@ def _region(feature: dict[str, Any], index: int) -> Region | None:
         category=(properties.get("classification") or {}).get("name", ""),
         iou_prediction=measured.get("predicted IoU") if isinstance(measured, dict) else None,
         model=properties.get("model", ""),
+        note=properties.get("note", ""),
     )

@@ -9,19 +9,26 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .formats import read_regions, write_regions
-from .regions import labels_from_regions, regions_from_labels
+from .annotated import annotated_regions
+from .formats import read_regions, space_in, write_regions
+from .ome_zarr import holds_labels, name_of
+from .regions import labels_from_regions
+from .space import USUAL, space_of_layer
 
 Layer = tuple[NDArray[np.uint32], dict[str, Any], str]
+OBJECTS = "napari-sam objects"
+"""Where a layer's metadata hold the `ObjectStore` of the session that draws into it."""
 
 
-def write_labels_layer(path: str, data: Any, _attributes: dict[str, Any]) -> list[str]:
+def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     """Save a Labels layer by the ending of the path; napari has asked before replacing a file.
 
     Parameters
     ----------
     path : str
     data : (..., Y, X) int
+        Of the layer.
+    attributes : dict
         Of the layer.
 
     Returns
@@ -35,13 +42,20 @@ def write_labels_layer(path: str, data: Any, _attributes: dict[str, Any]) -> lis
         If the data are no labels, or the file cannot be written.
     """
     labels = np.asarray(data)
-    write_regions(Path(path), regions_from_labels(labels), labels.shape, overwrite=True)
+    regions = annotated_regions(labels, attributes.get("metadata", {}).get(OBJECTS))
+    space = space_of_layer(attributes, labels.ndim) if labels.ndim in USUAL else None
+    write_regions(Path(path), regions, labels.shape, overwrite=True, space=space)
     return [path]
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | None:
     """Return what opens a file, or None for several files."""
     return read_labels_layer if isinstance(path, str) else None
+
+
+def get_folder_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | None:
+    """Return what opens OME-Zarr labels, or None for any other folder."""
+    return read_labels_layer if isinstance(path, str) and holds_labels(Path(path)) else None
 
 
 def read_labels_layer(path: str) -> list[Layer]:
@@ -52,5 +66,8 @@ def read_labels_layer(path: str) -> list[Layer]:
     DataError
         If the file holds no objects.
     """
-    regions, shape = read_regions(Path(path))
-    return [(labels_from_regions(regions, shape), {"name": Path(path).stem}, "labels")]
+    file = Path(path)
+    regions, shape = read_regions(file)
+    space = space_in(file)
+    options = {"name": name_of(file.with_suffix("")), **({} if space is None else space.to_layer())}
+    return [(labels_from_regions(regions, shape), options, "labels")]

@@ -39,6 +39,8 @@ class Region:
         What the model thought of it.
     model : str
         What drew it; empty if unknown.
+    note : str
+        What the person wrote about it.
     """
 
     id: int
@@ -48,6 +50,7 @@ class Region:
     category: str = ""
     iou_prediction: float | None = None
     model: str = ""
+    note: str = ""
 
     @property
     def area(self) -> int:
@@ -58,7 +61,7 @@ class Region:
 def regions_from_objects(objects: Iterable[Object]) -> list[Region]:
     """Take over what a session committed."""
     return [
-        Region(o.id, o.plane, o.origin, o.mask, iou_prediction=o.iou_prediction, model=o.model)
+        Region(o.id, o.plane, o.origin, o.mask, o.category, o.iou_prediction, o.model, o.note)
         for o in objects
     ]
 

@@ -12,12 +12,12 @@ from .regions import Region, Shape
 
 COLUMNS = (
     "label", "class", "plane", "area", "centroid_row", "centroid_col",
-    "row_min", "col_min", "row_max", "col_max", "predicted_iou", "model",
+    "row_min", "col_min", "row_max", "col_max", "predicted_iou", "model", "note",
 )  # fmt: skip
 
 
 def write_table(path: Path, regions: Sequence[Region], _shape: Shape) -> None:
-    """Write label, class, plane, area, centroid, bounding box (all inside), predicted IoU and model."""
+    """Write label, class, plane, area, centroid, bounding box (all inside), predicted IoU, model and note."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
@@ -31,4 +31,4 @@ def _row(region: Region) -> list[object]:
     box = (row, col, row + height - 1, col + width - 1)
     plane = " ".join(map(str, region.plane))
     centre = (f"{value:.3f}" for value in middle)
-    return [region.id, region.category, plane, region.area, *centre, *box, iou, region.model]
+    return [region.id, region.category, plane, region.area, *centre, *box, iou, region.model, region.note]

@@ -1,0 +1,58 @@
+"""Labels as they are seen, with what a session knows of its objects."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .regions import Region, regions_from_labels, regions_from_objects
+
+if TYPE_CHECKING:
+    from napari_sam.session import Object, ObjectStore
+
+
+def annotated_regions(labels: NDArray[np.integer], store: ObjectStore | None) -> list[Region]:
+    """Cut labels into objects, and give those of a session their whole masks, classes and notes.
+
+    An object whose pixels were painted over since is as it was painted. Regions of the session come first,
+    in the order in which they are drawn.
+
+    Parameters
+    ----------
+    labels : (..., Y, X) int
+    store : ObjectStore, optional
+        What a session has drawn into the labels.
+
+    Raises
+    ------
+    DataError
+        If these are no labels.
+    """
+    seen = regions_from_labels(labels)
+    if store is None:
+        return seen
+    known = sorted(store, key=lambda each: each.id, reverse=not store.newest_on_top)
+    whole = {each.key: _whole(each) for each in known if _is_drawn(each, labels, store)}
+    found = {(region.id, region.plane): region for region in seen}
+    for key in found.keys() - whole.keys():
+        each = store.get(key)
+        if each is not None:
+            whole[key] = replace(_whole(each), origin=found[key].origin, mask=found[key].mask)
+    return [*whole.values(), *(region for key, region in found.items() if key not in whole)]
+
+
+def _whole(each: Object) -> Region:
+    return regions_from_objects([each])[0]
+
+
+def _is_drawn(each: Object, labels: NDArray[np.integer], store: ObjectStore) -> bool:
+    """Say whether labels show of an object what the session says."""
+    rows, cols = each.window[-2:]
+    assert isinstance(rows, slice)  # noqa: S101 (the last two are)
+    assert isinstance(cols, slice)  # noqa: S101
+    shown = labels[each.window] == each.id
+    wanted = store.render(each.plane, (rows, cols)) == each.id
+    return shown.shape == wanted.shape and bool((shown == wanted).all())

@@ -1,0 +1,262 @@
+"""Labels as OME-Zarr, at every scale, with what is known of them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.errors import DataError
+
+from .regions import Region, Shape, labels_from_regions, regions_from_labels
+from .space import USUAL, Space, plain_space
+
+if TYPE_CHECKING:
+    import zarr
+
+VERSIONS = {2: "0.4", 3: "0.5"}
+"""Of OME-NGFF, by that of zarr: the older one, which the most programs open, unless an image is newer."""
+CHUNK, TOP = 512, 1024
+"""Sides of a chunk and, at most, of the coarsest level, in pixels."""
+KINDS = {"t": "time", "c": "channel"}
+ATTRIBUTES = {"class": "category", "note": "note", "predicted_iou": "iou_prediction", "model": "model"}
+"""What the file calls attributes of a region."""
+
+
+@dataclass(frozen=True)
+class Found:
+    """A label image in a file.
+
+    Attributes
+    ----------
+    array : zarr.Array
+        The finest level.
+    space : Space
+    properties : dict of int to mapping
+        What the file says about a label.
+    named : bool
+        The file says that these are labels.
+    """
+
+    array: zarr.Array[Any]
+    space: Space
+    properties: dict[int, Mapping[str, Any]]
+    named: bool = True
+
+
+def write_ome_zarr(
+    path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None, image: Path | None = None
+) -> None:
+    """Write a label image, later objects on top, and class, note, IoU and model of each label.
+
+    Parameters
+    ----------
+    path : Path
+    regions : sequence of Region
+    shape : (..., Y, X)
+    space : Space, optional
+    image : Path, optional
+        The OME-Zarr image that it will lie in, whose version of OME-NGFF it gets.
+
+    Raises
+    ------
+    DataError
+        If there are more than five axes.
+    """
+    import zarr
+
+    if len(shape) not in USUAL:
+        raise DataError(f"OME-Zarr has no place for {len(shape)} axes; export planes, or use COCO JSON.")
+    form = 2 if image is None else format_of(image)
+    levels = _levels(labels_from_regions(regions, shape))
+    about = {
+        "version": VERSIONS[form],
+        "multiscales": [_multiscales(path, space or plain_space(len(shape)), len(levels))],
+        "image-label": {
+            "version": VERSIONS[form],
+            "properties": _properties(regions),
+            **({} if image is None else {"source": {"image": "../../"}}),
+        },
+    }
+    group = zarr.create_group(path, zarr_format=form, attributes={"ome": about} if form == 3 else about)
+    for index, level in enumerate(levels):
+        chunks = (*(1,) * (level.ndim - 2), *(min(side, CHUNK) for side in level.shape[-2:]))
+        encoding: Any = {"name": "default" if form == 3 else "v2", "separator": "/"}
+        group.create_array(str(index), data=level, chunks=chunks, chunk_key_encoding=encoding)
+
+
+def _levels(labels: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
+    """Return labels at ever coarser scales, every other pixel of the last one."""
+    levels = [labels]
+    while max(levels[-1].shape[-2:]) > TOP:
+        levels.append(levels[-1][..., ::2, ::2])
+    return levels
+
+
+def _multiscales(path: Path, space: Space, levels: int) -> dict[str, Any]:
+    axes = []
+    for name, unit in zip(space.axes, space.units, strict=True):
+        unknown = unit in ("pixel", "dimensionless", "") or name == "c"
+        axes.append({"name": name, "type": KINDS.get(name, "space"), **({} if unknown else {"unit": unit})})
+    datasets = []
+    for index in range(levels):
+        scale = [*space.scale[:-2], *(size * 2**index for size in space.scale[-2:])]
+        steps = [
+            {"type": "scale", "scale": scale},
+            {"type": "translation", "translation": list(space.translate)},
+        ]
+        datasets.append({"path": str(index), "coordinateTransformations": steps})
+    return {"version": VERSIONS[2], "name": name_of(path), "axes": axes, "datasets": datasets}
+
+
+def _properties(regions: Sequence[Region]) -> list[dict[str, Any]]:
+    """Return what is known of each label, which is one line even if it goes through several planes."""
+    known: dict[int, dict[str, Any]] = {}
+    for region in regions:
+        said = {name: getattr(region, attribute) for name, attribute in ATTRIBUTES.items()}
+        line = known.setdefault(region.id, {"label-value": region.id})
+        line.update({name: value for name, value in said.items() if value not in ("", None)})
+    return list(known.values())
+
+
+def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
+    """Read a label image: of OME-Zarr 0.4 or 0.5, the only one of an image, or a bare zarr array.
+
+    Raises
+    ------
+    DataError
+        If the file holds no labels, or those of several images of which one has to be chosen.
+    """
+    found = find_labels(path)
+    labels = np.asarray(found.array[...])
+    regions = [
+        replace(region, **_details(found.properties.get(region.id, {})))
+        for region in regions_from_labels(labels)
+    ]
+    return regions, labels.shape
+
+
+def _details(said: Mapping[str, Any]) -> dict[str, Any]:
+    return {attribute: said[name] for name, attribute in ATTRIBUTES.items() if name in said}
+
+
+def find_labels(path: Path) -> Found:
+    """Open the label image of a file, without reading it.
+
+    Raises
+    ------
+    DataError
+        As `read_ome_zarr` does.
+    """
+    import zarr
+
+    try:
+        opened = zarr.open(path, mode="r")
+        if isinstance(opened, zarr.Array):
+            return Found(opened, plain_space(opened.ndim), {}, named=False)
+        return _of_group(path, opened)
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise DataError(f"{path.name} holds no OME-Zarr labels ({error}); export them again.") from error
+
+
+def _of_group(path: Path, group: Any) -> Found:
+    about = _attributes(group)
+    if "image-label" in about:
+        return _found(group, about)
+    names = [] if "labels" not in group else list(_attributes(group["labels"]).get("labels", ()))
+    if not names:
+        raise DataError(f"{path.name} holds no labels; give a label image, or the image that has some.")
+    if len(names) > 1:
+        one = path / "labels" / names[0]
+        raise DataError(f"{path.name} has labels {', '.join(names)}; choose one, such as {one}.")
+    return _of_group(path / "labels" / names[0], group[f"labels/{names[0]}"])
+
+
+def _found(group: Any, about: Mapping[str, Any]) -> Found:
+    scales = about["multiscales"][0]
+    first = scales["datasets"][0]
+    array = group[first["path"]]
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales["axes"]]
+    scale, translate = np.ones(array.ndim), np.zeros(array.ndim)
+    for step in (*first.get("coordinateTransformations", ()), *scales.get("coordinateTransformations", ())):
+        if step["type"] == "scale":
+            scale, translate = scale * step["scale"], translate * step["scale"]
+        elif step["type"] == "translation":
+            translate = translate + step["translation"]
+    space = Space(
+        "".join(axis["name"] for axis in axes),
+        tuple(scale.tolist()),
+        tuple(translate.tolist()),
+        tuple(axis.get("unit", "pixel") for axis in axes),
+    )
+    said = about["image-label"].get("properties") or ()
+    return Found(array, space, {int(each["label-value"]): each for each in said})
+
+
+def _attributes(group: Any) -> dict[str, Any]:
+    """Return what OME-NGFF keeps of a group; version 0.5 has moved it under a name of its own."""
+    about = dict(group.attrs)
+    ome: dict[str, Any] = about.get("ome", about)
+    return ome
+
+
+def holds_labels(path: Path) -> bool:
+    """Say whether a folder holds labels that say so themselves, which a bare array does not."""
+    try:
+        return find_labels(path).named
+    except DataError:
+        return False
+
+
+def is_label_image(path: Path) -> bool:
+    """Say whether a folder is a label image itself, and not an image that has some."""
+    import zarr
+
+    try:
+        return "image-label" in _attributes(zarr.open_group(path, mode="r"))
+    except (OSError, ValueError):
+        return False
+
+
+def image_of(path: Path) -> Path | None:
+    """Return the OME-Zarr image in whose file a path would lie; None if in none."""
+    image = path.absolute().parent.parent
+    return image if path.absolute().parent.name == "labels" and image.suffix == ".zarr" else None
+
+
+def format_of(image: Path) -> Literal[2, 3]:
+    """Return the version of zarr that an image is written in.
+
+    Raises
+    ------
+    DataError
+        If there is no image.
+    """
+    import zarr
+
+    try:
+        form: Literal[2, 3] = zarr.open_group(image, mode="r").metadata.zarr_format
+    except (OSError, ValueError) as error:
+        raise DataError(f"{image} is no OME-Zarr image ({error}); choose another place.") from error
+    return form
+
+
+def name_of(path: Path) -> str:
+    """Return a file's name without its endings."""
+    return path.name.removesuffix(".zarr").removesuffix(".ome")
+
+
+def enlist(path: Path, image: Path) -> None:
+    """Add labels that were written into the file of their image to the list that it keeps of them."""
+    import zarr
+
+    form = format_of(image)
+    group = zarr.open_group(path.parent, mode="a", zarr_format=form)
+    about = _attributes(group)
+    if path.name not in about.get("labels", ()):
+        about = {"version": VERSIONS[form], **about, "labels": [*about.get("labels", ()), path.name]}
+        group.attrs.update({"ome": about} if form == 3 else about)

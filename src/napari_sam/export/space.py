@@ -1,0 +1,73 @@
+"""Where an image lies: its axes, and how large a pixel is along each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+ORDER = "tczyx"
+"""The axes that OME-NGFF knows, in the order that it wants them in."""
+USUAL = {1: "x", 2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
+"""What the axes of an image are, as long as nobody says otherwise."""
+
+
+@dataclass(frozen=True)
+class Space:
+    """The axes of an image.
+
+    Attributes
+    ----------
+    axes : str
+        A letter an axis, of t, c, z, y and x, in this order.
+    scale, translate : tuple of float
+        Size of a pixel, and position of the first one's centre.
+    units : tuple of str
+        Of the two, by their full names, such as "micrometer"; "pixel" if unknown.
+    """
+
+    axes: str
+    scale: tuple[float, ...]
+    translate: tuple[float, ...]
+    units: tuple[str, ...]
+
+    def to_layer(self) -> dict[str, Any]:
+        """Return the options that lay a napari layer over the image."""
+        return {
+            "scale": self.scale,
+            "translate": self.translate,
+            "units": self.units,
+            "axis_labels": tuple(self.axes),
+        }
+
+
+def plain_space(dimensions: int) -> Space:
+    """Return the space of an image of which nothing else is known; at most five dimensions."""
+    axes = USUAL[dimensions]
+    return Space(axes, (1.0,) * dimensions, (0.0,) * dimensions, ("pixel",) * dimensions)
+
+
+def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
+    """Return the space of a napari layer.
+
+    Parameters
+    ----------
+    attributes : mapping
+        Of the layer, as napari gives them to a writer.
+    dimensions : int
+        At most five.
+    """
+    plain = plain_space(dimensions)
+    return Space(
+        named_axes(attributes.get("axis_labels", ())) or plain.axes,
+        tuple(float(size) for size in attributes.get("scale", plain.scale)),
+        tuple(float(place) for place in attributes.get("translate", plain.translate)),
+        tuple(str(unit) for unit in attributes.get("units", plain.units)),
+    )
+
+
+def named_axes(names: Sequence[str]) -> str:
+    """Return axes by the first letters of their names; empty if these are others, or out of order."""
+    letters = "".join(name[:1].lower() for name in names)
+    known = all(name.lower() in (*ORDER, "time", "channel") for name in names)
+    return letters if known and letters == "".join(axis for axis in ORDER if axis in letters) else ""

@@ -1,0 +1,75 @@
+from __future__ import annotations
+
+import csv
+from pathlib import Path
+
+import numpy as np
+
+from napari_sam.export import labels_from_regions, read_regions
+from napari_sam.export.annotated import annotated_regions
+from napari_sam.export.layers import OBJECTS, write_labels_layer
+from napari_sam.session import Edit, Object, ObjectStore
+
+FIRST = Object(
+    1,
+    (),
+    (2, 2),
+    np.ones((8, 8), bool),
+    iou_prediction=0.9,
+    model="cell-tiny",
+    category="nucleus",
+    note="odd",
+)
+SECOND = Object(2, (), (6, 6), np.ones((8, 8), bool))
+
+
+def store() -> ObjectStore:
+    objects = ObjectStore()
+    objects.apply(Edit("commit", (), (FIRST, SECOND)))
+    return objects
+
+
+def drawn() -> np.ndarray:
+    labels = store().render((), (slice(0, 20), slice(0, 20)))
+    labels[15:18, 2:5] = 7  # of another tool
+    return labels
+
+
+def test_labels_with_a_session_when_exported_then_hidden_pixels_classes_and_notes_are_there() -> None:
+    second, first, foreign = annotated_regions(drawn(), store())
+    assert [each.area for each in (first, second, foreign)] == [64, 64, 9]
+    assert (first.category, first.note, first.iou_prediction, first.model) == (
+        "nucleus",
+        "odd",
+        0.9,
+        "cell-tiny",
+    )
+    assert np.array_equal(labels_from_regions([second, first, foreign], (20, 20)), drawn())
+
+
+def test_labels_that_were_painted_over_since_when_exported_then_are_as_they_are_seen() -> None:
+    labels = drawn()
+    labels[2:4] = 0
+    labels[labels == 2] = 0
+    regions = {each.id: each for each in annotated_regions(labels, store())}
+    assert sorted(regions) == [1, 7]
+    assert (regions[1].area, regions[1].category) == (48, "nucleus")
+    assert np.array_equal(labels_from_regions(list(regions.values()), (20, 20)), labels)
+
+
+def test_a_layer_with_a_session_when_saved_then_the_table_has_class_note_iou_and_model(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cells.csv"
+    write_labels_layer(str(path), drawn(), {"metadata": {OBJECTS: store()}})
+    with path.open(newline="") as file:
+        rows = {row["label"]: row for row in csv.DictReader(file)}
+    assert sorted(rows) == ["1", "2", "7"]
+    row = rows["1"]
+    assert (row["class"], row["note"], row["predicted_iou"], row["model"]) == (
+        "nucleus", "odd", "0.9000", "cell-tiny",
+    )  # fmt: skip
+    for ending in ("json", "geojson"):
+        write_labels_layer(str(tmp_path / f"a.{ending}"), drawn(), {"metadata": {OBJECTS: store()}})
+        regions = {each.id: each for each in read_regions(tmp_path / f"a.{ending}")[0]}
+        assert (regions[1].note, regions[1].category, regions[1].area) == ("odd", "nucleus", 64)
