@@ -17,8 +17,8 @@ from .objects import Object
 
 Values = dict[str, Any]
 PLAIN = (
-    "id", "choice", "level", "iou_prediction", "model", "weights_hash", "normalization", "made", "author",
-    "category", "note",
+    "id", "choice", "level", "iou_prediction", "score", "model", "weights_hash", "normalization", "made",
+    "author", "category", "note",
 )  # fmt: skip
 """Attributes of an object that are JSON values already."""
 
@@ -36,10 +36,10 @@ def as_json(each: Object) -> Values:
 
 
 def from_json(values: Values) -> Object:
-    """Return the object that `as_json` wrote."""
+    """Return the object that `as_json` wrote; what an older version did not know stays unknown."""
     kept: Any = {**values["mask"], "counts": values["mask"]["counts"].encode("ascii")}
     return Object(
-        **{name: values[name] for name in PLAIN},
+        **{name: values[name] for name in PLAIN if name in values},
         plane=tuple(values["plane"]),
         origin=(values["origin"][0], values["origin"][1]),
         mask=rle.decode(kept).astype(bool),

@@ -38,6 +38,8 @@ class Object:
         What the candidate was called by its size: part, cell, cluster or refined.
     iou_prediction : float, optional
         What the model thought of it.
+    score : float, optional
+        How far to trust it, of 0 to 1, if it was found without a person's prompts.
     model, weights_hash : str
         What made it; empty without a model.
     normalization : dict, optional
@@ -60,6 +62,7 @@ class Object:
     choice: int | None = None
     level: str = ""
     iou_prediction: float | None = None
+    score: float | None = None
     model: str = ""
     weights_hash: str = ""
     normalization: Mapping[str, Any] | None = None
@@ -141,6 +144,19 @@ class Proposal:
     def chosen(self, choice: int | None) -> Candidate:
         """Return one candidate, or the suggested one for None."""
         return self.candidates.items[self.candidates.best if choice is None else choice]
+
+
+def common(one: Object, other: Object) -> int:
+    """Return how many pixels two objects of a plane have in common."""
+    low = np.maximum(one.origin, other.origin)
+    high = np.minimum(np.add(one.origin, one.mask.shape), np.add(other.origin, other.mask.shape))
+    if not (high > low).all():
+        return 0
+    parts = []
+    for each in (one, other):
+        (top, left), (bottom, right) = low - each.origin, high - each.origin
+        parts.append(each.mask[top:bottom, left:right])
+    return int(np.count_nonzero(parts[0] & parts[1]))
 
 
 def cropped(origin: tuple[int, int], mask: NDArray[np.bool_]) -> tuple[tuple[int, int], NDArray[np.bool_]]:

@@ -21,7 +21,7 @@ from .store import ObjectStore, Window
 
 Proposals = tuple[Proposal, ...]
 Clock = Callable[[], str]
-COMMIT, PAINT, ADOPT = "commit", "paint", "adopt"
+COMMIT, PAINT, ADOPT, ACCEPT = "commit", "paint", "adopt", "accept"
 
 
 def utc_now() -> str:
@@ -43,6 +43,8 @@ class AnnotationSession:
         Objects were added, changed or taken out; also by undoing and redoing.
     recorded : str, Edit
         As `edited`, for a journal: "do", "adopt", "undo" or "redo", and what was done in the first place.
+    released
+        The next commit is an object of its own again.
 
     Parameters
     ----------
@@ -62,6 +64,7 @@ class AnnotationSession:
     proposed = Signal(tuple)
     edited = Signal(Edit)
     recorded = Signal(str, Edit)
+    released = Signal()
 
     def __init__(self, first_id: int = 1, author: str = "", clock: Clock = utc_now) -> None:
         self.store = ObjectStore()
@@ -245,6 +248,12 @@ class AnnotationSession:
             note=before[0].note if before else "",
         )
 
+    def accept(self, found: Sequence[Object]) -> Objects:
+        """Commit objects that were found without a person's prompts, all in one step; each gets a label."""
+        after = tuple(self._signed(replace(each, id=self._new_id())) for each in found)
+        self._do(Edit(ACCEPT, (), after))
+        return after
+
     def _new_id(self) -> int:
         label, self._next_id = self._next_id, self._next_id + 1
         return label
@@ -265,6 +274,7 @@ class AnnotationSession:
     def release(self) -> None:
         """Let the next commit be an object of its own."""
         self._replaced = None
+        self.released.emit()
 
     def edit(self, what: str, keys: Sequence[Key], **arguments: Any) -> Edit:
         """Do something to objects, in one step.
