@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
@@ -49,6 +50,10 @@ class Normalization:
     window : (row, col, rows, cols), optional
         First pixel and extent of the part of a plane that was read, whose percentiles these are; None for
         all of it.
+    channels : tuple of int or str
+        Which channels these are, if they were chosen: places on the `channel_axis`, or names of layers.
+    channel_axis : int, optional
+        The axis of the image that the channels were taken from.
     """
 
     method: Method
@@ -57,6 +62,8 @@ class Normalization:
     colours: tuple[Colour, ...]
     eight_bit: bool = False
     window: tuple[int, int, int, int] | None = None
+    channels: tuple[int, ...] | tuple[str, ...] = ()
+    channel_axis: int | None = None
 
     def to_dict(self) -> dict[str, Any]:
         """Return plain JSON values."""
@@ -64,7 +71,10 @@ class Normalization:
 
 
 def to_rgb(
-    image: ArrayLike, channel_axis: int | None = None, normalization: Method = "percentile"
+    image: ArrayLike,
+    channel_axis: int | None = None,
+    normalization: Method = "percentile",
+    colours: Sequence[Colour] | None = None,
 ) -> tuple[NDArray[np.float32], Normalization]:
     """Turn an image into RGB pixels of 0 to 255.
 
@@ -80,6 +90,9 @@ def to_rgb(
         The axis of the channels; the last one of a 3-dimensional image by default.
     normalization : "percentile" or None
         None for values that are 0 to 255 already.
+    colours : sequence of (red, green, blue), optional
+        What each channel adds to the picture, from 0 to 1; then there may be any number of channels, and
+        each has its own percentiles.
 
     Returns
     -------
@@ -93,8 +106,18 @@ def to_rgb(
     """
     if normalization not in ("percentile", None):
         raise ImageError(f"The normalization {normalization!r} is unknown; use 'percentile' or None.")
-    channels = _channels_first(image, channel_axis)
-    record = _percentile_record(channels) if normalization == "percentile" else _plain_record(channels)
+    if colours is None:
+        channels = _channels_first(image, channel_axis)
+        colours = PALETTES[len(channels)]
+        joint = channels.dtype == np.uint8 and len(channels) == 3
+    else:
+        channels, joint = _all_channels(image, channel_axis, most=len(colours)), False
+        if len(channels) != len(colours):
+            raise ImageError(f"There are {len(channels)} channels and {len(colours)} colours; give one each.")
+    if normalization == "percentile":
+        record = _percentile_record(channels, tuple(colours), joint=joint)
+    else:
+        record = _plain_record(channels, tuple(colours))
     return _mix(channels, record), record
 
 
@@ -118,7 +141,8 @@ def to_rgb_as(part: ArrayLike, record: Normalization, channel_axis: int | None =
     ImageError
         If the shape or the dtype cannot be used.
     """
-    return _mix(_all_channels(part, channel_axis)[: len(record.low)], record)
+    most = max(MAX_CHANNELS, len(record.low))
+    return _mix(_all_channels(part, channel_axis, most=most)[: len(record.low)], record)
 
 
 def resize(
@@ -153,7 +177,7 @@ def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
     return channels[:3] if opaque else channels
 
 
-def _all_channels(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
+def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX_CHANNELS) -> NDArray[Any]:
     """Return (C, Y, X) of a real dtype, as a view."""
     array = np.asarray(image)
     if array.dtype.kind not in "biuf":
@@ -172,23 +196,22 @@ def _all_channels(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
     if not -3 <= axis < 3:
         raise ImageError(f"The channel axis {axis} does not exist in the image's shape {array.shape}.")
     channels = np.moveaxis(array, axis, 0)
-    if len(channels) > MAX_CHANNELS:
+    if len(channels) > most:
         raise ImageError(
             f"An image of shape {array.shape} has {len(channels)} channels on axis {axis}, and at most"
-            f" {MAX_CHANNELS} can be used; name the channel axis or choose channels."
+            f" {most} can be used; name the channel axis or choose channels."
         )
     return channels
 
 
-def _percentile_record(channels: NDArray[Any]) -> Normalization:
-    joint = channels.dtype == np.uint8 and len(channels) == 3
+def _percentile_record(channels: NDArray[Any], colours: tuple[Colour, ...], *, joint: bool) -> Normalization:
     groups = [channels] if joint else [channel[None] for channel in channels]
     ranges = [_robust_range(group) for group in groups] * (3 if joint else 1)
     low, high = zip(*ranges, strict=True)
-    return Normalization("percentile", low, high, PALETTES[len(channels)])
+    return Normalization("percentile", low, high, colours)
 
 
-def _plain_record(channels: NDArray[Any]) -> Normalization:
+def _plain_record(channels: NDArray[Any], colours: tuple[Colour, ...]) -> Normalization:
     low, high = _finite_range(channels)
     if low < 0 or high > 255:
         raise ImageError(
@@ -196,8 +219,8 @@ def _plain_record(channels: NDArray[Any]) -> Normalization:
             " 0 to 255; use normalization='percentile'."
         )
     count = len(channels)
-    eight_bit = channels.dtype == np.uint8 and count in (1, 3)
-    return Normalization(None, (0.0,) * count, (255.0,) * count, PALETTES[count], eight_bit)
+    eight_bit = channels.dtype == np.uint8 and count in (1, 3) and colours == PALETTES[count]
+    return Normalization(None, (0.0,) * count, (255.0,) * count, colours, eight_bit)
 
 
 def _robust_range(group: NDArray[Any]) -> tuple[float, float]:
@@ -229,7 +252,8 @@ def _mix(channels: NDArray[Any], record: Normalization) -> NDArray[np.float32]:
         for index, share in enumerate(colour):
             if share:
                 out[index] += scaled if share == 1 else share * scaled
-    return np.minimum(out, 255, out=out) if len(channels) in (4, 5) else out
+    beyond_white = max(map(sum, zip(*record.colours, strict=True))) > 1
+    return np.minimum(out, 255, out=out) if beyond_white else out
 
 
 def _rescale(channel: NDArray[Any], low: float, high: float) -> NDArray[np.float32]:

@@ -17,7 +17,7 @@ from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode_whole
 from .fine import FineLevel
-from .image import Method, Normalization, to_rgb
+from .image import Colour, Method, Normalization, to_rgb
 from .prompts import MaskPrompt, Prompts
 from .rating import describe, rate
 from .window import PlaneWindow, read_part
@@ -45,6 +45,7 @@ class Predictor:
         *,
         channel_axis: int | None = None,
         normalization: Method = "percentile",
+        colours: Sequence[Colour] | None = None,
         window: PlaneWindow | None = None,
         progress: Progress | None = None,
         cancelled: Cancel | None = None,
@@ -59,6 +60,8 @@ class Predictor:
             The axis of the channels.
         normalization : "percentile" or None
             None for values that are 0 to 255 already, as Meta's code takes them.
+        colours : sequence of (red, green, blue), optional
+            What each channel adds to the picture that the network sees, from 0 to 1; any number of channels.
         window : PlaneWindow, optional
             The part of a large image to embed: no more is read of a lazy one, and its percentiles are
             the part's own. Prompts and masks stay in the image's coordinates.
@@ -80,7 +83,8 @@ class Predictor:
         OutOfMemoryError
             If the device has too little memory.
         """
-        pixels, record = to_rgb(read_part(image, window, channel_axis), channel_axis, normalization)
+        part = read_part(image, window, channel_axis)
+        pixels, record = to_rgb(part, channel_axis, normalization, colours)
         levels = self.encode(pixels, record, progress, cancelled)
         return self.assemble(pixels, record, levels, window)
 

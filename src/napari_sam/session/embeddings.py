@@ -24,6 +24,7 @@ from napari_sam.settings import config_folder, read_settings
 from napari_sam.weights import LoadedModel
 from napari_sam.weights.registry import cache_folder
 
+from .channels import Mix
 from .embedding_file import load, planes, save, size
 
 FORMAT = 1
@@ -61,18 +62,23 @@ class EmbeddingStore:
         *,
         channel_axis: int | None = None,
         normalization: Method = "percentile",
+        mix: Mix | None = None,
         window: PlaneWindow | None = None,
         progress: Progress | None = None,
         cancelled: Cancel | None = None,
     ) -> Embedding:
         """Return what `Predictor.embed` does, from the folder if it is there.
 
+        The record of a `mix` says which channels were seen.
+
         Raises
         ------
         ImageError, Cancelled, OutOfMemoryError
             As `Predictor.embed` does.
         """
-        pixels, record = to_rgb(read_part(image, window, channel_axis), channel_axis, normalization)
+        part, colours = read_part(image, window, channel_axis), None if mix is None else mix.colours
+        pixels, record = to_rgb(part, channel_axis, normalization, colours)
+        record = record if mix is None else mix.noted(record)
         path = self._path(predictor.model, pixels, record)
         levels = self._read(path, predictor.model)
         if levels is None:
@@ -82,9 +88,10 @@ class EmbeddingStore:
                 self._write(path, levels)
         return predictor.assemble(pixels, record, levels, window)
 
-    def has(self, predictor: Predictor, image: ArrayLike) -> bool:
+    def has(self, predictor: Predictor, image: ArrayLike, mix: Mix | None = None) -> bool:
         """Say whether the embedding of an image, with percentiles of its own, is stored."""
-        return self._path(predictor.model, *to_rgb(image)).exists()
+        seen = to_rgb(image, colours=None if mix is None else mix.colours)
+        return self._path(predictor.model, *seen).exists()
 
     def _path(self, model: LoadedModel, pixels: NDArray[np.float32], record: Normalization) -> Path:
         return self.folder / f"{_key(model, pixels, record)}{SUFFIX}"

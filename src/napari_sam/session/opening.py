@@ -16,6 +16,7 @@ from napari_sam.predict.image import to_rgb
 from napari_sam.predict.window import SIDE, whole_plane
 from napari_sam.weights import on_cpu
 
+from .channels import Mix
 from .embeddings import EmbeddingStore
 
 WHOLE = 2048
@@ -70,10 +71,12 @@ class Opener:
     Parameters
     ----------
     store : EmbeddingStore
+    mix : Mix, optional
+        Which channels are read, and their colours; None for those of an ordinary picture.
     """
 
-    def __init__(self, store: EmbeddingStore) -> None:
-        self._store = store
+    def __init__(self, store: EmbeddingStore, mix: Mix | None = None) -> None:
+        self._store, self._mix = store, mix
         self._side = 0
         self._fallen: Predictor | None = None
 
@@ -162,7 +165,7 @@ class Opener:
         if model.sam.config.windowed or model.device.type != "cpu":
             return None
         pixels = read(window)
-        if self._store.has(predictor, pixels):
+        if self._store.has(predictor, pixels, self._mix):
             return None
         opened = self.embed(quick(), lambda _: pixels, window)
         note = f"A preview by {opened.embedding.model}, until {model.name} is ready."
@@ -178,8 +181,10 @@ class Opener:
     ) -> Opened:
         """Read and embed one window, which has to fit into memory; otherwise as `open` does."""
         pixels = read(window)
-        embedding = self._store.embed(predictor, pixels, progress=progress, cancelled=cancelled)
-        picture = np.ascontiguousarray(to_rgb(pixels)[0].transpose(1, 2, 0)).astype(np.uint8)
+        mix = self._mix
+        embedding = self._store.embed(predictor, pixels, mix=mix, progress=progress, cancelled=cancelled)
+        seen = to_rgb(pixels, colours=None if mix is None else mix.colours)[0]
+        picture = np.ascontiguousarray(seen.transpose(1, 2, 0)).astype(np.uint8)
         return Opened(predictor, embedding.placed(window), picture)
 
 
