@@ -25,7 +25,7 @@ from .editing import Editing, box_around, counted
 from .keeping import keep
 from .label_writer import LabelWriter
 from .parts import Load, Parts
-from .planes import alignment, camera_of, image_shape, plane_under_sliders
+from .planes import alignment, camera_of, image_shape, layers_of, plane_under_sliders
 from .prompt_layers import PromptLayers
 from .pyramid import new_labels
 
@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from napari_sam.session.journal import Journal
 
     from .jobs import Jobs
+    from .mixed import Mixed
 
 PATIENCE = 150
 """Milliseconds that the sliders and the view have to rest before anything is read."""
@@ -59,7 +60,7 @@ class Annotation:
     Parameters
     ----------
     viewer : napari.Viewer
-    image : napari.layers.Image
+    image : napari.layers.Image or Mixed
     labels : napari.layers.Labels or None
         Where commits go; None for a new layer.
     given : napari.layers.Points or napari.layers.Shapes or None
@@ -77,7 +78,7 @@ class Annotation:
     def __init__(
         self,
         viewer: ViewerModel,
-        image: Image,
+        image: Image | Mixed,
         labels: Labels | None,
         load: Load,
         jobs: Jobs,
@@ -369,7 +370,7 @@ class Annotation:
 
     def _layer_removed(self, event: Any) -> None:
         made = (self.prompts.points, self.prompts.boxes, *self.view.layers)
-        needed = (self._image, self.writer.labels, *made)
+        needed = (*layers_of(self._image), self.writer.labels, *made)
         if event.value in needed:
             self.failed.emit(f"The layer {event.value.name!r} was removed, so annotation stopped.")
             self.stopped.emit()

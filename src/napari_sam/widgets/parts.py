@@ -19,6 +19,7 @@ from napari_sam.session.recent import Recent
 from napari_sam.weights import load_model
 
 from .look_ahead import LookAhead, Piece, Stopped
+from .mixed import Mixed
 from .planes import image_shape, read_window, seen
 
 if TYPE_CHECKING:
@@ -45,7 +46,7 @@ class Parts:
 
     Parameters
     ----------
-    image : napari.layers.Image
+    image : napari.layers.Image or Mixed
     load : callable
         Makes the predictor; called in the worker.
     jobs : Jobs
@@ -55,9 +56,9 @@ class Parts:
     opened = Signal(tuple, Opened)
     failed = Signal(str)
 
-    def __init__(self, image: Image, load: Load, jobs: Jobs) -> None:
+    def __init__(self, image: Image | Mixed, load: Load, jobs: Jobs) -> None:
         self._image, self._load, self._jobs = image, load, jobs
-        self._opener = Opener(embedding_store())
+        self._opener = Opener(embedding_store(), image.mix if isinstance(image, Mixed) else None)
         self._held: Recent[Key, Opened] = Recent(memory_limit())
         self._ahead = LookAhead(jobs)
         self._quick: Predictor | None = None

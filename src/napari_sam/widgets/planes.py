@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -56,13 +57,21 @@ def camera_of(viewer: ViewerModel) -> Camera:
     return camera
 
 
-def image_shape(image: Image) -> tuple[int, ...]:
+@singledispatch
+def image_shape(image: Any) -> tuple[int, ...]:
     """Return the shape of the finest level, without RGB channels."""
     data = image.data[0] if image.multiscale else image.data
     return tuple(int(n) for n in data.shape[: image.ndim])
 
 
-def read_window(image: Image, plane: Plane, window: PlaneWindow) -> np.ndarray[Any, Any]:
+@singledispatch
+def layers_of(image: Any) -> tuple[Image, ...]:
+    """Return the layers that an image is made of: of a layer, itself."""
+    return (image,)
+
+
+@singledispatch
+def read_window(image: Any, plane: Plane, window: PlaneWindow) -> np.ndarray[Any, Any]:
     """Return a window's finest pixels, (Y, X) or (Y, X, C), computing no more of a lazy image than that."""
     data = image.data[0] if image.multiscale else image.data
     return np.asarray(data[(*plane, *window.index)])
