@@ -1,61 +1,36 @@
 from __future__ import annotations
 
 import json
-import os
 import random
-import signal
-import time
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 
 from napari_sam.errors import JournalError, PromptError
-from napari_sam.predict import Frame, MaskPrompt, Prompts
 from napari_sam.session import AnnotationSession, Edit, Object
-from napari_sam.session.journal import Journal, journal_path, line_of, whole_entries
+from napari_sam.session.journal import Journal, journal_path
 from napari_sam.session.object_json import as_json, from_json
+from napari_sam.session.record import entry_of, image_of, line_of, parse, read_record, whole_entries
 
-KILLS = 200
-
-
-def an_object(number: int) -> Object:
-    mask = np.random.default_rng(number).random((number % 7 + 1, 9)) < 0.6
-    box = (1.0, 2.0, 8.0, 9.5) if number % 2 else None
-    logits = np.random.default_rng(number).normal(size=(16, 16)).astype(np.float32)
-    given = {0: None, 1: logits, 2: MaskPrompt(logits, Frame(0.5, -3.25, 0.25, 128))}[number % 3]
-    return Object(
-        id=number,
-        plane=(number % 3,),
-        origin=(number, 2 * number),
-        mask=mask,
-        prompts=None if number % 5 == 0 else Prompts([(4.0, 5.5), (6.0, 7.0)], [1, 0], box, given),
-        choice=number % 3,
-        iou_prediction=0.875,
-        model="cell-tiny",
-        weights_hash="f00d",
-        normalization={"method": "percentile", "low": [0.5]},
-        made="2026-11-24T05:00:00+00:00",
-        author="a person",
-        category="mitotic",
-        note="",
-    )
-
-
-def added(*numbers: int) -> Edit:
-    return Edit("commit", (), tuple(an_object(number) for number in numbers))
+MakeObject = Callable[[int], Object]
+MakeEdit = Callable[..., Edit]
 
 
 def same(one: Object, other: Object) -> bool:
     return as_json(one) == as_json(other) and np.array_equal(one.mask, other.mask)
 
 
-def test_an_object_when_written_and_read_then_the_same() -> None:
+def test_an_object_when_written_and_read_then_the_same(an_object: MakeObject) -> None:
     for number in range(1, 20):
         assert same(from_json(json.loads(json.dumps(as_json(an_object(number))))), an_object(number))
 
 
-def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back(tmp_path: Path) -> None:
+def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back(
+    an_object: MakeObject, added: MakeEdit, tmp_path: Path
+) -> None:
     path = tmp_path / "cells.napari-sam" / "journal.jsonl"
     journal, session = Journal(path), AnnotationSession()
     journal.follow(session)
@@ -82,106 +57,140 @@ def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back
     assert deleted is not None
     assert [each.id for each in deleted.before] == [1]
     reopened.close()
-    last = Journal(path)
+    last = read_record(path)
     assert (last.done[-1].what, last.done[-2].what) == ("delete", "describe")
     assert dict(last.done[-2].arguments) == changed.arguments
 
 
-def test_a_journal_when_open_elsewhere_then_refuses_until_that_is_closed(tmp_path: Path) -> None:
-    journal = Journal(tmp_path / "journal.jsonl")
-    with pytest.raises(JournalError, match="open in another window"):
-        Journal(tmp_path / "journal.jsonl")
-    journal.close()
-    Journal(tmp_path / "journal.jsonl").close()
-
-
-def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(tmp_path: Path) -> None:
+def test_a_journal_when_open_elsewhere_then_can_be_looked_at_until_that_is_closed(
+    added: MakeEdit, tmp_path: Path
+) -> None:
     path = tmp_path / "journal.jsonl"
     journal = Journal(path)
-    journal.record("do", added(1))
-    journal.record("do", added(2))
+    journal.write("do", added(1))
+    second, session = Journal(path), AnnotationSession()
+    second.follow(session)
+    assert "open in another window" in second.trouble
+    assert [each.id for each in session.objects] == [1]
+    before = path.read_bytes()
+    session._do(added(2))
+    assert path.read_bytes() == before
+    second.close()
+    journal.write("do", added(3))
+    journal.close()
+    third = Journal(path)
+    assert third.trouble == ""
+    assert [each.id for each in third.record.objects] == [1, 3]
+
+
+def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.write("do", added(1))
+    journal.write("do", added(2))
     journal.close()
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
     for torn in (content[:-1], content[:-40], content + b"12345678 {", content.replace(b'"id":2', b'"id":3')):
         path.write_bytes(torn)
         reopened = Journal(path)
-        ids = [edit.after[0].id for edit in reopened.done]
+        ids = [edit.after[0].id for edit in reopened.record.done]
         assert ids == ([1, 2] if torn.startswith(content) else [1])
-        reopened.record("do", added(9))
+        reopened.write("do", added(9))
         reopened.close()
         assert whole_entries(path.read_bytes())[1] == path.stat().st_size
         assert path.read_bytes().startswith(b"".join(lines[:2]))
 
 
-def test_a_process_when_killed_at_any_moment_then_no_commit_that_it_reported_is_lost(tmp_path: Path) -> None:
-    draw = random.Random(0)  # noqa: S311 (nothing secret)
-    path, number = tmp_path / "journal.jsonl", 0
-    for _ in range(KILLS):
-        reader, writer = os.pipe()
-        child = os.fork()
-        if not child:
-            _commit_without_end(path, writer)
-        os.close(writer)
-        time.sleep(draw.uniform(0.001, 0.02))
-        os.kill(child, signal.SIGKILL)
-        os.waitpid(child, 0)
-        reported = [int(each) for each in os.read(reader, 1 << 16).split()]
-        os.close(reader)
-        journal = Journal(path)
-        kept = [edit.after[0].id for edit in journal.done]
-        journal.close()
-        assert kept == list(range(1, len(kept) + 1))
-        number = max([number, *reported])
-        assert len(kept) >= number
-    assert number > 10  # it did get to commit
-
-
-def _commit_without_end(path: Path, writer: int) -> None:
-    """Run in a child process: commit, and report each commit when it is on the disk."""
-    try:
-        journal = Journal(path)
-        number = len(journal.done)
-        while True:
-            number += 1
-            journal.record("do", added(number))
-            os.write(writer, b"%d " % number)
-    finally:
-        os._exit(1)
-
-
-def test_a_full_disk_when_committing_then_one_sentence_and_the_session_goes_on(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+def test_damage_before_whole_lines_when_read_then_all_is_set_aside_and_said(
+    added: MakeEdit, tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.jsonl"
-    journal, session, told = Journal(path), AnnotationSession(), []
-    journal.failed.connect(told.append)
+    journal = Journal(path)
+    for number in (1, 2, 3):
+        journal.write("do", added(number))
+    journal.close()
+    damaged = path.read_bytes().replace(b'"id":2', b'"id":5')
+    path.write_bytes(damaged)
+    reopened = Journal(path)
+    assert [each.id for each in reopened.record.objects] == [1]
+    (aside,) = tmp_path.glob("*.damaged-*")
+    assert aside.read_bytes() == damaged
+    assert str(aside) in reopened.notice
+
+
+def test_a_journal_when_cut_at_any_byte_then_is_as_after_its_last_whole_line(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal, session = Journal(path), AnnotationSession()
     journal.follow(session)
-    before = path.read_bytes()
+    session._do(added(1, 2))
+    session.edit("describe", [(1, (1,))], category="round")
+    session.undo()
+    session.paint((2,), (slice(0, 4), slice(0, 4)), np.eye(4, dtype=int) * 2)
+    session.edit("delete", [(2, (2,))])
+    session.undo()
+    session.redo()
+    journal.close()
+    content = path.read_bytes()
+    ends = [0, *(i + 1 for i, byte in enumerate(content) if byte == ord(b"\n"))]
+    whole = {end: _states(content[:end], path) for end in ends}
+    cuts = random.Random(0).sample(range(len(content)), 300)  # noqa: S311 (nothing secret)
+    for cut in (*ends, *(end - 1 for end in ends[1:]), *cuts):
+        path.write_bytes(content[:cut])
+        reopened = Journal(path)
+        reopened.close()
+        assert _states(path.read_bytes(), path) == whole[max(end for end in ends if end <= cut)]
+        assert (not reopened.notice) == (cut in ends or cut < ends[1])
 
-    def full(_: int) -> None:
-        raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr(os, "fsync", full)
-    for number in (1, 2):
-        session._do(added(number))
-    assert len(told) == 1
-    assert "No space left" in told[0]
-    assert [each.id for each in session.objects] == [1, 2]
-    assert path.read_bytes() == before
+def _states(content: bytes, path: Path) -> tuple[list[Any], int, int]:
+    record, _ = parse(content, path)
+    return [as_json(each) for each in record.objects], len(record.done), len(record.undone)
 
 
 def test_a_file_of_something_else_when_opened_then_says_so_and_is_kept(tmp_path: Path) -> None:
     path = tmp_path / "journal.jsonl"
-    path.write_bytes(line_of({"version": 99}))
-    with pytest.raises(JournalError, match="another version"):
-        Journal(path)
-    assert whole_entries(path.read_bytes())[0] == [{"version": 99}]
-    with pytest.raises(JournalError, match="could not be"):
-        Journal(tmp_path / "journal.jsonl" / "inside.jsonl")
+    for content in (line_of({"version": 99}), b"a diary", b"a diary\n", b"\x89PNG\r\n", bytes(50)):
+        path.write_bytes(content)
+        with pytest.raises(JournalError, match=r"another version|no journal"):
+            Journal(path)
+        assert path.read_bytes() == content
+        path.unlink()
+    Journal(path).close()  # for the lock was let go
 
 
-def test_restore_when_there_are_commits_then_refuses() -> None:
+def test_a_journal_of_version_2_when_opened_then_is_read_and_goes_on(
+    an_object: MakeObject, added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    entry = entry_of("do", added(1))
+    for name in ("suggested", "device", "precision", "software"):
+        del entry["after"][0][name]
+    path.write_bytes(line_of({"version": 2, "shape": [9, 9]}) + line_of(entry))
+    journal = Journal(path, (9, 9))
+    journal.write("do", added(2))
+    journal.close()
+    old, new = read_record(path).objects
+    assert (old.id, old.suggested, old.software) == (1, None, "")
+    assert same(new, an_object(2))
+
+
+@pytest.mark.parametrize("content", [None, b"", b"nothing"])
+def test_a_journal_that_is_not_there_when_read_then_one_sentence(
+    tmp_path: Path, content: bytes | None
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(JournalError, match=r"cannot be read|is empty|no journal"):
+        read_record(path)
+
+
+def test_restore_when_there_are_commits_then_refuses(added: MakeEdit) -> None:
     session = AnnotationSession()
     session.restore((), [added(1)])
     with pytest.raises(PromptError, match="already"):
@@ -205,6 +214,22 @@ def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_u
     first = journal_path(None, "one", "my: cells", user)
     assert first.parent.parent == user
     assert first == journal_path(None, "one", "my: cells", user)
+    beside.parent.mkdir()
+    beside.touch()
+    assert journal_path(tmp_path / "a b.tif", "x", "a b cells", user) == beside
     others = [journal_path(None, "one", "my; cells", user), journal_path(None, "two", "my: cells", user)]
     assert first not in others
     assert journal_path(tmp_path / "missing" / "a.tif", "one", "my: cells", user) == first
+
+
+def test_the_image_of_a_journal_when_moved_with_it_then_is_found(tmp_path: Path) -> None:
+    image, path = tmp_path / "one" / "a.tif", tmp_path / "one" / "a.napari-sam" / "cells.journal"
+    Journal(path, (2, 3), image).close()
+    Journal(tmp_path / "user" / "0" / "x.journal", (2, 3), image).close()
+    Journal(tmp_path / "user" / "0" / "y.journal", (2, 3)).close()
+    (tmp_path / "one").rename(tmp_path / "two")
+    moved = tmp_path / "two" / "a.napari-sam" / "cells.journal"
+    assert image_of(read_record(moved), moved) == tmp_path / "two" / "a.tif"
+    for name, expected in (("x", image), ("y", None)):
+        other = tmp_path / "user" / "0" / f"{name}.journal"
+        assert image_of(read_record(other), other) == expected

@@ -6,37 +6,33 @@ edit is reported; a line that a crash cut short is recognised and cut off.
 
 from __future__ import annotations
 
-import json
 import os
 import zlib
 from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from filelock import FileLock, Timeout
 from psygnal import Signal
 
 from napari_sam.errors import JournalError
 
-from .object_json import as_json, from_json
-from .objects import Edit, Object
-from .session import ADOPT, AnnotationSession
-
-VERSION = 2
-Entry = dict[str, Any]
+from .objects import Edit
+from .record import entry_of, first_entry, line_of, parse
+from .session import AnnotationSession
 
 
 class Journal:
     """A journal that grows by a line whenever objects are edited, or an edit is taken back.
 
-    It is locked while it is open: two windows would write over each other's labels.
+    It is locked while it is open: two windows would write over each other's labels. Where it is open
+    elsewhere or cannot be written, it can be looked at. What the disk refuses is written with the next
+    edit, so that the journal never has a gap.
 
     Signals
     -------
     failed : str
-        An edit of the session that is followed could not be written down; one sentence. Nothing is
-        written from then on, so that the journal never has a gap.
+        An edit of the session that is followed could not be written down; one sentence.
 
     Parameters
     ----------
@@ -44,49 +40,93 @@ class Journal:
         Made, with its folder, if it is missing. A torn last line is cut off.
     shape : tuple of int, optional
         Of the image that is annotated.
+    image : Path, optional
+        The image's file, if it has one.
+
+    Attributes
+    ----------
+    record : Record
+        What it held when it was opened.
+    trouble : str
+        Why edits are not kept on disk, in one sentence; empty while they are.
+    notice : str
+        What was damaged, in one sentence; mostly empty.
 
     Raises
     ------
     JournalError
-        If the file cannot be opened, is open elsewhere, is no journal of this version, or belongs to an
-        image of another shape; it stays as it is.
+        If the file is no journal, of another version, or belongs to an image of another shape; it stays
+        as it is.
     """
 
     failed = Signal(str)
 
-    def __init__(self, path: Path, shape: Sequence[int] = ()) -> None:
+    def __init__(self, path: Path, shape: Sequence[int] = (), image: Path | None = None) -> None:
         self.path = path
+        self.trouble = self.notice = ""
         self._lock = FileLock(f"{path}.lock", blocking=False)
-        begins = {"version": VERSION, "shape": list(shape)}
-        entries = self._opened()
-        if entries and entries[0] != begins:
+        self._waiting: list[bytes] = []
+        self._opened()
+        self._looking = bool(self.trouble)
+        try:
+            content = self._content()
+            self.record, self._end = parse(content, path)
+            self._check_shape(shape)
+            if not self._looking:
+                self._tidy(content)
+        except JournalError:
             self.close()
-            raise JournalError(
-                f"{path} is of another version, or of an image of another shape, so commits are not kept on"
-                " disk; move it away to begin a new one."
-            )
-        self.adopted, self.done, self.undone = history(entries)
-        if not entries:
-            self._append(begins)
+            raise
+        if not self._looking and not self.record.begins:
+            with suppress(JournalError):  # it is written with the first edit, and told by `trouble`
+                self._append(line_of(first_entry(path, shape, image)))
 
-    def _opened(self) -> list[Entry]:
-        """Return what the file holds, and cut off what a crash has torn."""
+    def _opened(self) -> None:
+        """Lock the file, or note why it cannot be written."""
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
-            self.path.touch()
-            content = self.path.read_bytes()
-            entries, end = whole_entries(content)
-            if end < len(content):
-                os.truncate(self.path, end)
-        except Timeout as error:
-            raise JournalError(
-                f"{self.path} is open in another window, so commits made here are not kept on disk; close"
-                " the other window and start again."
-            ) from error
+            with self.path.open("ab"):
+                pass
+            _sync_folder(self.path.parent)
+        except Timeout:
+            self.trouble = (
+                f"{self.path} is open in another window, so this one only looks at it and commits made here"
+                " are not kept on disk; close the other window and start again."
+            )
         except OSError as error:
-            raise JournalError(_unwritable(self.path, error)) from error
-        return entries
+            self.trouble = _unwritable(self.path, error)
+
+    def _content(self) -> bytes:
+        try:
+            return self.path.read_bytes()
+        except OSError as error:
+            self.trouble = self.trouble or _unwritable(self.path, error)
+            self._looking = True
+            return b""
+
+    def _check_shape(self, shape: Sequence[int]) -> None:
+        if self.record.begins and self.record.shape != tuple(shape):
+            raise JournalError(
+                f"{self.path} belongs to an image of another shape, {self.record.shape}, so commits are not"
+                " kept on disk; move it away to begin a new one."
+            )
+
+    def _tidy(self, content: bytes) -> None:
+        """Cut off what is torn; what could be more than one line is set aside in a file of its own."""
+        torn = content[self._end :]
+        if not torn:
+            return
+        try:
+            if b"\n" in torn:
+                aside = self.path.with_name(f"{self.path.name}.damaged-{zlib.crc32(content):08x}")
+                aside.write_bytes(content)
+                self.notice = f"The journal is damaged; what could not be read of it is kept in {aside}."
+            elif self.record.begins:
+                self.notice = "The last step was being written when napari ended, and is missing."
+            os.truncate(self.path, self._end)
+        except OSError as error:
+            self.trouble, self._looking = _unwritable(self.path, error), True
 
     def close(self) -> None:
         """Let others open the file."""
@@ -94,18 +134,20 @@ class Journal:
 
     def follow(self, session: AnnotationSession) -> None:
         """Give a session what the journal holds, and write down what it does from now on."""
-        session.restore(self.adopted, self.done, self.undone)
+        session.restore(self.record.adopted, self.record.done, self.record.undone)
+        session.reserve(self.record.last_id)
+        if self._looking:
+            return
 
-        def record(how: str, edit: Edit) -> None:
+        def write_down(how: str, edit: Edit) -> None:
             try:
-                self.record(how, edit)
+                self.write(how, edit)
             except JournalError as error:
-                session.recorded.disconnect(record)
                 self.failed.emit(str(error))
 
-        session.recorded.connect(record)
+        session.recorded.connect(write_down)
 
-    def record(self, how: str, edit: Edit) -> None:
+    def write(self, how: str, edit: Edit) -> None:
         """Write down an edit, or that the last one was taken back or brought back.
 
         Parameters
@@ -117,90 +159,64 @@ class Journal:
         Raises
         ------
         JournalError
-            If it cannot be written; the file is as it was before.
+            If it cannot be written; the file is as it was before, and the next edit brings this one along.
         """
-        if how == "do":
-            self._append(_entry(edit))
-        elif how == ADOPT:
-            self._append({ADOPT: [as_json(each) for each in edit.after]})
-        else:
-            self._append({how: edit.what})
+        self._append(line_of(entry_of(how, edit)))
 
-    def _append(self, entry: Entry) -> None:
-        before = self.path.stat().st_size if self.path.exists() else 0
+    def _append(self, line: bytes) -> None:
+        self._waiting.append(line)
+        lines = b"".join(self._waiting)
         try:
+            self._cut_back()
             with self.path.open("ab") as file:
-                file.write(line_of(entry))
+                file.write(lines)
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
+            self.trouble = _unwritable(self.path, error)
             with suppress(OSError):
-                os.truncate(self.path, before)
-            raise JournalError(_unwritable(self.path, error)) from error
+                self._cut_back()
+            raise JournalError(self.trouble) from error
+        self._end += len(lines)
+        self._waiting.clear()
+        self.trouble = ""
+
+    def _cut_back(self) -> None:
+        """Take away what a write that failed has left.
+
+        Raises
+        ------
+        OSError
+            If that is impossible, or the file is not the one that was written.
+        """
+        size = self.path.stat().st_size
+        if size < self._end:
+            raise OSError("another program has changed or removed it")
+        if size > self._end:
+            os.truncate(self.path, self._end)
 
 
 def _unwritable(path: Path, error: Exception) -> str:
     return (
-        f"{path} could not be written ({error}), so commits are not kept on disk; free space and start again."
+        f"{path} could not be written ({error}), so commits are not kept on disk; free space or choose"
+        " another folder, and save the labels."
     )
 
 
-def line_of(entry: Entry) -> bytes:
-    """Return an entry as a line with its checksum before it."""
-    text = json.dumps(entry, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def whole_entries(content: bytes) -> tuple[list[Entry], int]:
-    """Read lines up to the first that is torn or damaged; return the entries and where they end."""
-    entries: list[Entry] = []
-    end = 0
-    for line in content.splitlines(keepends=True):
-        checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-            break
-        entries.append(json.loads(text))
-        end += len(line)
-    return entries, end
-
-
-def history(entries: Sequence[Entry]) -> tuple[tuple[Object, ...], list[Edit], list[Edit]]:
-    """Do again what was written down.
-
-    Returns
-    -------
-    adopted : tuple of Object
-    done, undone : list of Edit
-        What stands, and what can be brought back.
-    """
-    adopted: list[Object] = []
-    done: list[Edit] = []
-    undone: list[Edit] = []
-    for entry in entries:
-        if ADOPT in entry:
-            adopted += [from_json(each) for each in entry[ADOPT]]
-        elif "undo" in entry:
-            undone.append(done.pop())
-        elif "redo" in entry:
-            done.append(undone.pop())
-        elif "do" in entry:
-            before, after = ([from_json(each) for each in entry[side]] for side in ("before", "after"))
-            done.append(Edit(entry["do"], tuple(before), tuple(after), entry["arguments"]))
-            undone.clear()
-    return tuple(adopted), done, undone
-
-
-def _entry(edit: Edit) -> Entry:
-    return {
-        "do": edit.what,
-        "arguments": dict(edit.arguments),
-        "before": [as_json(each) for each in edit.before],
-        "after": [as_json(each) for each in edit.after],
-    }
+def _sync_folder(folder: Path) -> None:
+    """Have a new file's name on the disk, too, where the system can say so."""
+    with suppress(OSError):
+        handle = os.open(folder, os.O_RDONLY)
+        try:
+            os.fsync(handle)
+        finally:
+            os.close(handle)
 
 
 def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> Path:
     """Return where the journal of an image's labels lies: beside the image, or in a folder of the user's.
+
+    One that lies beside the image is looked at even where it cannot be written.
 
     Parameters
     ----------
@@ -214,8 +230,10 @@ def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> P
         A folder of the user's.
     """
     name = f"{_safe(labels)}.journal"
-    if image is not None and os.access(image.parent, os.W_OK):
-        return image.parent / f"{image.stem}.napari-sam" / name
+    if image is not None:
+        beside = image.parent / f"{image.stem}.napari-sam" / name
+        if beside.exists() or os.access(image.parent, os.W_OK):
+            return beside
     return fallback / f"{zlib.crc32(key.encode()):08x}" / name
 
 

@@ -17,8 +17,8 @@ from .objects import Object
 
 Values = dict[str, Any]
 PLAIN = (
-    "id", "choice", "level", "iou_prediction", "score", "model", "weights_hash", "normalization", "made",
-    "author", "category", "note",
+    "id", "choice", "suggested", "level", "iou_prediction", "score", "model", "weights_hash", "device",
+    "precision", "software", "normalization", "made", "author", "category", "note",
 )  # fmt: skip
 """Attributes of an object that are JSON values already."""
 

@@ -34,6 +34,8 @@ class Object:
         What the person pointed at; None for an object that was painted, or came with the labels.
     choice : int, optional
         Which of the candidates was taken.
+    suggested : int, optional
+        Which of them was suggested.
     level : str
         What the candidate was called by its size: part, cell, cluster or refined.
     iou_prediction : float, optional
@@ -42,8 +44,10 @@ class Object:
         How far to trust it, of 0 to 1, if it was found without a person's prompts.
     model, weights_hash : str
         What made it; empty without a model.
+    device, precision, software : str
+        Where and in which dtype the model computed, and by which version of this software.
     normalization : dict, optional
-        How the image became RGB, as `Normalization.to_dict` gives it.
+        How the image became RGB, as `Normalization.to_dict` gives it, and which part of the plane was seen.
     made : str
         When, in UTC, by ISO 8601.
     author : str
@@ -60,11 +64,15 @@ class Object:
     mask: NDArray[np.bool_]
     prompts: Prompts | None = None
     choice: int | None = None
+    suggested: int | None = None
     level: str = ""
     iou_prediction: float | None = None
     score: float | None = None
     model: str = ""
     weights_hash: str = ""
+    device: str = ""
+    precision: str = ""
+    software: str = ""
     normalization: Mapping[str, Any] | None = None
     made: str = ""
     author: str = ""

@@ -11,12 +11,15 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
+from napari_sam import __version__
 from napari_sam.errors import PromptError
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 
-from .objects import Edit, Key, Object, Plane, Proposal, cropped
+from .answering import answers_to
+from .objects import Edit, Key, Object, Plane, Proposal
 from .offer import Offer
 from .operations import Objects, operate
+from .painting import repainted
 from .store import ObjectStore, Window
 
 Proposals = tuple[Proposal, ...]
@@ -174,10 +177,7 @@ class AnnotationSession:
             If the device has too little memory.
         """
         predictor, embedding, plane, memo = self._opened()
-        if len(prompts) > 1 and all(each.ambiguous for each in prompts):
-            answers = predictor.predict_many(embedding, prompts)
-        else:
-            answers = [predictor.predict_sequence(embedding, each, memo) for each in prompts]
+        answers = answers_to(predictor, embedding, prompts, memo)
         return tuple(Proposal(p, candidates, plane) for p, candidates in zip(prompts, answers, strict=True))
 
     def _opened(self) -> tuple[Predictor, Embedding, Plane, dict[Hashable, Candidates]]:
@@ -196,10 +196,17 @@ class AnnotationSession:
         """Answer prompts and put the candidates up for choice; no prompts drop them."""
         self.propose(self.answer(prompts) if prompts else ())
 
-    def commit(self, choice: int | None = None) -> Objects:
+    def commit(self, choice: int | None = None, suggested: int | None = None) -> Objects:
         """Commit one candidate of each proposal, the suggested one by default, all in one step.
 
         Empty masks are left out. A single one takes the place of the object that was reopened.
+
+        Parameters
+        ----------
+        choice : int, optional
+            Which candidate.
+        suggested : int, optional
+            Which one the person was suggested, if not the model's own; it is kept with the object.
 
         Raises
         ------
@@ -214,22 +221,27 @@ class AnnotationSession:
         filled = [proposal for proposal in self._proposals if proposal.chosen(choice).mask.any()]
         if not filled:
             raise PromptError("The mask is empty, so there is nothing to commit; add or move a point.")
-        return self.commit_proposals(filled, choice)
+        return self.commit_proposals(filled, choice, suggested)
 
-    def commit_proposals(self, proposals: Sequence[Proposal], choice: int | None = None) -> Objects:
+    def commit_proposals(
+        self, proposals: Sequence[Proposal], choice: int | None = None, suggested: int | None = None
+    ) -> Objects:
         """Commit one candidate of each of some proposals in one step; those up for choice go."""
         old = self.store.get(self._replaced) if self._replaced and len(proposals) == 1 else None
         before = () if old is None else (old,)
-        after = tuple(self._object(proposal, choice, before) for proposal in proposals)
+        after = tuple(self._object(proposal, choice, suggested, before) for proposal in proposals)
         self._replaced = None
         self.propose(())
         self._do(Edit(COMMIT, before, after))
         return after
 
-    def _object(self, proposal: Proposal, choice: int | None, before: Objects) -> Object:
+    def _object(
+        self, proposal: Proposal, choice: int | None, suggested: int | None, before: Objects
+    ) -> Object:
         candidates, candidate = proposal.candidates, proposal.chosen(choice)
         index = candidates.best if choice is None else choice
         offer, embedding = Offer(candidates, candidates.best), self._embedding
+        model = self._predictor.model if self._predictor else None
         return Object(
             id=before[0].id if before else self._new_id(),
             plane=proposal.plane,
@@ -237,10 +249,14 @@ class AnnotationSession:
             mask=candidate.mask,
             prompts=proposal.prompts,
             choice=index,
+            suggested=candidates.best if suggested is None else suggested,
             level=offer.name_of(index),
             iou_prediction=candidate.iou_prediction,
             model=candidates.model,
             weights_hash=candidates.weights_hash,
+            device=model.device.type if model else "",
+            precision=str(model.dtype).removeprefix("torch.") if model else "",
+            software=__version__,
             normalization=None if embedding is None else embedding.normalization.to_dict(),
             made=self._clock(),
             author=self._author,
@@ -327,7 +343,7 @@ class AnnotationSession:
             if not label:
                 continue
             old = self.store.get((label, plane))
-            new = _repainted(old, label, plane, window, other & (shown == label), other & (labels == label))
+            new = repainted(old, label, plane, window, other & (shown == label), other & (labels == label))
             before += [old] if old is not None else []
             after += [new] if new.mask.size else []
             self.reserve(label)
@@ -366,28 +382,3 @@ class AnnotationSession:
         self.edited.emit(edit)
         self.recorded.emit("redo", edit)
         return edit
-
-
-def _repainted(
-    old: Object | None,
-    label: int,
-    plane: Plane,
-    window: Window,
-    gone: NDArray[np.bool_],
-    come: NDArray[np.bool_],
-) -> Object:
-    """Return an object without the pixels of a window that are gone, and with those that came."""
-    corner = np.array([window[0].start, window[1].start])
-    if old is None:
-        old = Object(label, plane, (int(corner[0]), int(corner[1])), np.zeros(come.shape, bool))
-    low = np.minimum(old.origin, corner)
-    high = np.maximum(np.add(old.origin, old.mask.shape), corner + come.shape)
-    mask = np.zeros(high - low, bool)
-    row, col = np.subtract(old.origin, low)
-    mask[row : row + old.mask.shape[0], col : col + old.mask.shape[1]] = old.mask
-    row, col = corner - low
-    part = mask[row : row + come.shape[0], col : col + come.shape[1]]
-    part[gone] = False
-    part[come] = True
-    origin, mask = cropped((int(low[0]), int(low[1])), mask)
-    return replace(old, origin=origin, mask=mask)

@@ -38,9 +38,9 @@ def keep(session: AnnotationSession, image: Image, labels: Labels) -> tuple[Jour
     Returns
     -------
     journal : Journal or None
-        None if there can be none.
+        None if there can be none. It may be one to look at only, as its `trouble` says.
     sentence : str
-        Why there is none, for the person; empty if there is one, or if nothing is wrong.
+        What is wrong, for the person; mostly empty.
     """
     path = _file_of(image)
     key = str(path) if path else _key(image)
@@ -48,11 +48,11 @@ def keep(session: AnnotationSession, image: Image, labels: Labels) -> tuple[Jour
         return None, ""
     try:
         where = journal_path(path, key, labels.name, config_folder() / "journals")
-        journal = Journal(where, image_shape(image))
+        journal = Journal(where, image_shape(image), path)
     except JournalError as error:
         return None, str(error)
     journal.follow(session)
-    return journal, ""
+    return journal, journal.trouble or journal.notice
 
 
 def _file_of(image: Image) -> Path | None:

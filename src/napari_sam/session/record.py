@@ -1,0 +1,177 @@
+"""What a journal holds: lines with checksums, and what they say when they are done again."""
+
+from __future__ import annotations
+
+import json
+import re
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from napari_sam.errors import JournalError
+
+from .object_json import as_json, from_json
+from .objects import Edit, Object
+from .session import ADOPT
+from .store import ObjectStore
+
+VERSION = 3
+READABLE = (2, 3)
+"""Version 2 did not know the image's name, nor which candidate was suggested and what it was computed on."""
+BEGINNING = re.compile(rb"([0-9a-f]{0,8}|[0-9a-f]{8} (\{[^\n]*)?)")
+"""What a crash leaves of a journal whose first line was being written."""
+Entry = dict[str, Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is written in a journal.
+
+    Attributes
+    ----------
+    begins : dict
+        The first line: version, shape and, since version 3, name of the image; empty for an empty journal.
+    adopted : tuple of Object
+        Labels that were there already.
+    done, undone : tuple of Edit
+        What stands, and what can be brought back.
+    last_id : int
+        The highest label that any object has ever had.
+    """
+
+    begins: Mapping[str, Any]
+    adopted: tuple[Object, ...]
+    done: tuple[Edit, ...]
+    undone: tuple[Edit, ...]
+    last_id: int = 0
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the image that is annotated."""
+        return tuple(self.begins.get("shape", ()))
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """What there is in the end."""
+        store = ObjectStore()
+        for edit in (Edit(ADOPT, (), self.adopted), *self.done):
+            store.apply(edit)
+        return tuple(store)
+
+
+def first_entry(path: Path, shape: Sequence[int], image: Path | None) -> Entry:
+    """Return what a journal begins with.
+
+    Parameters
+    ----------
+    path : Path
+        Of the journal. A folder with the image and the journals beside it can be moved and shared.
+    shape : tuple of int
+    image : Path, optional
+        The image's file, if it has one.
+    """
+    beside = image is not None and image.absolute().parent == path.absolute().parent.parent
+    name = "" if image is None else image.name if beside else str(image.absolute())
+    return {"version": VERSION, "shape": list(shape), "image": name}
+
+
+def image_of(record: Record, path: Path) -> Path | None:
+    """Return the image's file, as the journal at a path names it; None if it had none, or is not known."""
+    name = record.begins.get("image")
+    return path.absolute().parent.parent / name if name else None
+
+
+def entry_of(how: str, edit: Edit) -> Entry:
+    """Return an edit as a line holds it; `how` as `AnnotationSession.recorded` has it."""
+    if how == "do":
+        before, after = ([as_json(each) for each in side] for side in (edit.before, edit.after))
+        return {"do": edit.what, "arguments": dict(edit.arguments), "before": before, "after": after}
+    if how == ADOPT:
+        return {ADOPT: [as_json(each) for each in edit.after]}
+    return {how: edit.what}
+
+
+def line_of(entry: Entry) -> bytes:
+    """Return an entry as a line with its checksum before it."""
+    text = json.dumps(entry, separators=(",", ":")).encode()
+    return b"%08x %s\n" % (zlib.crc32(text), text)
+
+
+def whole_entries(content: bytes) -> tuple[list[Entry], int]:
+    """Read lines up to the first that is torn or damaged; return the entries and where they end."""
+    entries: list[Entry] = []
+    end = 0
+    for line in content.splitlines(keepends=True):
+        checksum, _, text = line.rstrip(b"\n").partition(b" ")
+        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
+            break
+        entries.append(json.loads(text))
+        end += len(line)
+    return entries, end
+
+
+def parse(content: bytes, path: Path) -> tuple[Record, int]:
+    """Return what a file holds, and where its whole lines end.
+
+    Parameters
+    ----------
+    content : bytes
+    path : Path
+        For the error.
+
+    Raises
+    ------
+    JournalError
+        If it is no journal, or of a version that cannot be read.
+    """
+    entries, end = whole_entries(content)
+    if not entries and not BEGINNING.fullmatch(content):
+        raise JournalError(f"{path} is no journal of napari-sam, or its first line is damaged; move it away.")
+    begins: Entry = entries[0] if entries else {}
+    version = begins.get("version")
+    if entries and version not in READABLE:
+        raise JournalError(
+            f"{path} is of another version of journal ({version}; this napari-sam reads"
+            f" {' and '.join(map(str, READABLE))}); update napari-sam, or move it away to begin a new one."
+        )
+    return _done_again(begins, entries), end
+
+
+def read_record(path: Path) -> Record:
+    """Read a journal and leave it as it is; a torn line at its end is passed over.
+
+    Raises
+    ------
+    JournalError
+        If there is none, or it cannot be read.
+    """
+    try:
+        record, _ = parse(path.read_bytes(), path)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be read ({error}); give a journal's path.") from error
+    if not record.begins:
+        raise JournalError(f"{path} is empty; give a journal with commits.")
+    return record
+
+
+def _done_again(begins: Entry, entries: Sequence[Entry]) -> Record:
+    adopted: list[Object] = []
+    done: list[Edit] = []
+    undone: list[Edit] = []
+    last_id = 0
+    for entry in entries:
+        if ADOPT in entry:
+            adopted += [from_json(each) for each in entry[ADOPT]]
+            last_id = max([last_id, *(each.id for each in adopted)])
+        elif "undo" in entry:
+            undone.append(done.pop())
+        elif "redo" in entry:
+            done.append(undone.pop())
+        elif "do" in entry:
+            before, after = ([from_json(each) for each in entry[side]] for side in ("before", "after"))
+            done.append(Edit(entry["do"], tuple(before), tuple(after), entry["arguments"]))
+            undone.clear()
+            last_id = max([last_id, *(each.id for each in after)])
+    return Record(begins, tuple(adopted), tuple(done), tuple(undone), last_id)

@@ -1,0 +1,117 @@
+"""A process that annotates is killed, hundreds of times."""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from napari_sam.errors import PromptError
+from napari_sam.session import AnnotationSession, Edit, Object
+from napari_sam.session.journal import Journal
+from napari_sam.session.object_json import as_json
+
+KILLS, JOURNALS = 25, 8
+"""Kills of each of some journals: a long one would only take longer to read."""
+LONGEST = 0.03
+"""Seconds that a process lives at most after its journal is open."""
+STEPS = ("commit", "commit", "paint", "merge", "split", "describe", "delete", "undo", "undo", "redo")
+
+pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
+
+
+def step(session: AnnotationSession, number: int, an_object: Callable[[int], Object]) -> str:
+    """Do what a number says with a session; the same with equal sessions."""
+    draw = random.Random(number)  # noqa: S311 (nothing secret)
+    what = draw.choice(STEPS)
+    keys = sorted(each.key for each in session.objects)
+    chosen = draw.sample(keys, min(len(keys), 2 if what == "merge" else 1))
+    try:
+        if what == "commit":
+            made = an_object(session.next_id)
+            session.reserve(made.id)
+            session._do(Edit("commit", (), (made,)))
+        elif what == "paint":
+            labels = np.full((3, 5), chosen[0][0] if chosen else session.next_id)
+            session.paint((draw.randrange(3),), (slice(4, 7), slice(9, 14)), labels)
+        elif what in ("undo", "redo"):
+            getattr(session, what)()
+        elif what == "split":
+            each = session.store[chosen[0]]
+            points = [np.add(each.origin, point).tolist() for point in np.argwhere(each.mask)[[0, -1]]]
+            session.edit(what, chosen, points=points)
+        else:
+            session.edit(what, chosen, **({"note": str(number)} if what == "describe" else {}))
+    except (PromptError, IndexError):
+        return "nothing"
+    return what
+
+
+def state(session: AnnotationSession) -> str:
+    """Return all that has to survive."""
+    objects = sorted(
+        (as_json(each) for each in session.objects), key=lambda each: (each["id"], each["plane"])
+    )
+    steps = [[edit.what, len(edit.before), len(edit.after)] for edit in (*session._done, *session._undone)]
+    return json.dumps([objects, len(session._done), steps])
+
+
+def annotate_without_end(path: Path, number: int, writer: int, an_object: Callable[[int], Object]) -> None:
+    """Run in a child process: do step after step, and report each when it is done."""
+    try:
+        journal, session = Journal(path), AnnotationSession(clock=lambda: "now")
+        journal.follow(session)
+        os.write(writer, b"0 ")
+        while True:
+            number += 1
+            step(session, number, an_object)
+            os.write(writer, b"%d " % number)
+    finally:
+        os._exit(1)
+
+
+def killed(path: Path, number: int, wait: float, an_object: Callable[[int], Object]) -> int:
+    """Let a process annotate and kill it after some seconds; return the last step that it reported."""
+    reader, writer = os.pipe()
+    child = os.fork()
+    if not child:
+        annotate_without_end(path, number, writer, an_object)
+    os.close(writer)
+    reported = os.read(reader, 2)  # its journal is open
+    time.sleep(wait)
+    os.kill(child, signal.SIGKILL)
+    os.waitpid(child, 0)
+    while more := os.read(reader, 1 << 16):
+        reported += more
+    os.close(reader)
+    return max(number, *(int(each) for each in reported.split()))
+
+
+@pytest.mark.parametrize("seed", range(JOURNALS))
+def test_a_process_when_killed_at_any_moment_then_no_step_that_it_reported_is_lost(
+    an_object: Callable[[int], Object], tmp_path: Path, seed: int
+) -> None:
+    draw = random.Random(seed)  # noqa: S311 (nothing secret)
+    path, number = tmp_path / "journal.jsonl", 1000 * seed
+    expected, taken = AnnotationSession(clock=lambda: "now"), set()
+    for _ in range(KILLS):
+        last = killed(path, number, draw.uniform(0, LONGEST), an_object)
+        for each in range(number + 1, last + 1):
+            taken.add(step(expected, each, an_object))
+        number = last
+        journal, found = Journal(path), AnnotationSession(clock=lambda: "now")
+        journal.follow(found)
+        journal.close()
+        if state(found) != state(expected):  # the next step was on the disk, and not reported yet
+            number += 1
+            step(expected, number, an_object)
+        assert state(found) == state(expected)
+        assert journal.trouble == ""
+    assert taken >= {*STEPS}
