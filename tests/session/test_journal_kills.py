@@ -20,8 +20,8 @@ from napari_sam.session.object_json import as_json
 
 KILLS, JOURNALS = 25, 8
 """Kills of each of some journals: a long one would only take longer to read."""
-LONGEST = 0.03
-"""Seconds that a process lives at most after its journal is open."""
+MOST, LONGEST = 7, 0.005
+"""Steps that a process does at most before its time is up, and seconds that are left to it then."""
 STEPS = ("commit", "commit", "paint", "merge", "split", "describe", "delete", "undo", "undo", "redo")
 
 pytestmark = pytest.mark.skipif(not hasattr(os, "fork"), reason="processes are forked")
@@ -32,6 +32,8 @@ def step(session: AnnotationSession, number: int, an_object: Callable[[int], Obj
     draw = random.Random(number)  # noqa: S311 (nothing secret)
     what = draw.choice(STEPS)
     keys = sorted(each.key for each in session.objects)
+    plane = draw.choice(keys)[1] if keys else ()
+    keys = [key for key in keys if key[1] == plane]
     chosen = draw.sample(keys, min(len(keys), 2 if what == "merge" else 1))
     try:
         if what == "commit":
@@ -74,18 +76,20 @@ def annotate_without_end(path: Path, number: int, writer: int, an_object: Callab
             step(session, number, an_object)
             os.write(writer, b"%d " % number)
     finally:
-        os._exit(1)
+        os._exit(1)  # its parent then hears of no further step
 
 
-def killed(path: Path, number: int, wait: float, an_object: Callable[[int], Object]) -> int:
-    """Let a process annotate and kill it after some seconds; return the last step that it reported."""
+def killed(path: Path, number: int, draw: random.Random, an_object: Callable[[int], Object]) -> int:
+    """Let a process annotate and kill it at some moment; return the last step that it reported."""
     reader, writer = os.pipe()
     child = os.fork()
     if not child:
         annotate_without_end(path, number, writer, an_object)
     os.close(writer)
-    reported = os.read(reader, 2)  # its journal is open
-    time.sleep(wait)
+    reported, steps = b"", draw.randrange(MOST)
+    while reported.count(b" ") <= steps and (more := os.read(reader, 1 << 10)):
+        reported += more
+    time.sleep(draw.uniform(0, LONGEST))
     os.kill(child, signal.SIGKILL)
     os.waitpid(child, 0)
     while more := os.read(reader, 1 << 16):
@@ -100,11 +104,11 @@ def test_a_process_when_killed_at_any_moment_then_no_step_that_it_reported_is_lo
 ) -> None:
     draw = random.Random(seed)  # noqa: S311 (nothing secret)
     path, number = tmp_path / "journal.jsonl", 1000 * seed
-    expected, taken = AnnotationSession(clock=lambda: "now"), set()
+    expected = AnnotationSession(clock=lambda: "now")
     for _ in range(KILLS):
-        last = killed(path, number, draw.uniform(0, LONGEST), an_object)
+        last = killed(path, number, draw, an_object)
         for each in range(number + 1, last + 1):
-            taken.add(step(expected, each, an_object))
+            step(expected, each, an_object)
         number = last
         journal, found = Journal(path), AnnotationSession(clock=lambda: "now")
         journal.follow(found)
@@ -114,4 +118,11 @@ def test_a_process_when_killed_at_any_moment_then_no_step_that_it_reported_is_lo
             step(expected, number, an_object)
         assert state(found) == state(expected)
         assert journal.trouble == ""
-    assert taken >= {*STEPS}
+    assert number > 1000 * seed + KILLS
+
+
+def test_the_steps_when_as_many_as_before_the_kills_then_are_edits_of_every_kind(
+    an_object: Callable[[int], Object],
+) -> None:
+    session = AnnotationSession()
+    assert {step(session, number, an_object) for number in range(1, 2 * KILLS)} >= {*STEPS}
