@@ -4,9 +4,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_sam.automatic import DenseSettings, dense_instances, watershed_instances
-from napari_sam.automatic.instances import dense_maps
+from napari_sam.automatic.dense import dense_maps, doubled
+from napari_sam.automatic.instances import to_image
 from napari_sam.errors import ImageError
 from napari_sam.predict import Predictor
 from napari_sam.training.scores import average_precision
@@ -45,9 +47,45 @@ def test_watershed_instances_when_objects_are_smaller_than_asked_then_left_out_a
 def test_dense_maps_when_asked_at_a_level_then_they_cover_the_image_there(predictor: Predictor) -> None:
     embedding = predictor.embed(np.zeros((150, 201), np.uint8))
     assert dense_maps(predictor, embedding).shape == (3, 150, 201)
-    maps = dense_maps(predictor, embedding, level=1)
+    maps = dense_maps(predictor, embedding, 0.5)
     assert maps.shape == (3, 75, 101)
+    assert dense_maps(predictor, embedding, 2.0).shape == (3, 300, 402)
     assert 0 <= maps.min() <= maps.max() <= 1
+
+
+def test_doubled_when_a_target_is_brought_to_input_pixels_then_it_lies_where_the_object_does() -> None:
+    truth = discs() == 3
+    half = dense_targets(truth.astype(np.int32), 0)[:1]
+    whole = doubled(2 * half[None] - 1)[0, 0].numpy() > 0
+    assert whole.shape == truth.shape
+    assert np.abs(np.argwhere(whole).mean(axis=0) - np.argwhere(truth).mean(axis=0)).max() < 0.1
+
+
+@pytest.mark.parametrize("scale", [2.0, 0.5])
+def test_to_image_when_labels_are_of_another_scale_then_each_pixel_shows_what_lies_at_its_middle(
+    scale: float,
+) -> None:
+    rows, cols = np.mgrid[: int(40 * scale), : int(60 * scale)]
+    there = (rows >= 10 * scale) & (cols < 30 * scale)
+    here = to_image(there.astype(np.int32), (40, 60), scale)
+    assert np.array_equal(here == 1, (np.mgrid[:40, :60][0] >= 10) & (np.mgrid[:40, :60][1] < 30))
+
+
+def test_dense_instances_when_nuclei_are_tiny_then_they_are_looked_at_enlarged(predictor: Predictor) -> None:
+    rng = np.random.default_rng(0)
+    truth = np.zeros((160, 160), np.int32)
+    rows, cols = np.mgrid[:160, :160]
+    for number, place in enumerate(np.ndindex(8, 8), 1):
+        centre = np.array(place) * 20 + 10 + rng.uniform(-3, 3, 2)
+        truth[(rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 < 16] = number
+    image = ndimage.gaussian_filter(np.where(truth > 0, 180.0, 20.0), 1) + rng.normal(0, 4, truth.shape)
+    embedding = predictor.embed(image.clip(0, 255).astype(np.uint8))
+    maps: dict[float, np.ndarray] = {}
+    found = dense_instances(predictor, embedding, maps=maps)
+    assert 2.0 in maps
+    assert average_precision(truth, found, [0.5])[0] > 0.8
+    plain = dense_instances(predictor, embedding, DenseSettings(smallest_diameter=0))
+    assert average_precision(truth, found).mean() > average_precision(truth, plain).mean()
 
 
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(

@@ -8,15 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
-from torch.nn import functional as F
 
-from napari_sam.errors import ImageError
-from napari_sam.model import Features
 from napari_sam.predict import Embedding, Predictor
-from napari_sam.predict.running import running
+
+from .dense import Maps, dense_maps
 
 Labels = NDArray[np.int32]
-Maps = NDArray[np.float32]
 
 
 @dataclass(frozen=True)
@@ -33,49 +30,17 @@ class DenseSettings:
         Of the distance before seeds are taken, in input pixels.
     smallest : float
         Objects of a smaller diameter are left out, in input pixels.
-    largest_diameter : float
-        A coarser scale is taken while the median object is more input pixels across.
+    smallest_diameter, largest_diameter : float
+        A finer scale is taken where the median object is fewer input pixels across, and a coarser one
+        while it is more.
     """
 
     foreground: float = 0.5
-    seed: float = 0.45
-    smoothing: float = 1.0
+    seed: float = 0.35
+    smoothing: float = 1.5
     smallest: float = 4.0
-    largest_diameter: float = 90.0
-
-
-def dense_maps(predictor: Predictor, embedding: Embedding, level: int = 0) -> Maps:
-    """Return the dense head's foreground, distance and boundary at one scale of an embedding.
-
-    Parameters
-    ----------
-    predictor : Predictor
-        Of a model with a dense head.
-    embedding : Embedding
-    level : int
-        Which of the embedding's scales.
-
-    Returns
-    -------
-    (3, h, w) float32
-        Of 0 to 1, at every input pixel that shows the image.
-
-    Raises
-    ------
-    ImageError
-        If the model has no dense head.
-    """
-    model = predictor.model
-    if model.sam.dense_head is None:
-        raise ImageError(f"{model.name} has no dense head; choose a grid of points, or cell-tiny.")
-    held = embedding.levels[level]
-    with running(model):
-        skips = tuple(skip.to(model.dtype) for skip in held.features.skips)
-        logits = model.sam.predict_dense(Features(held.features.embedding, skips)).float()
-        maps = F.interpolate(logits, scale_factor=2, mode="bilinear").sigmoid()[0]
-    rows, cols = held.extent
-    out: Maps = maps[:, :rows, :cols].cpu().numpy()
-    return out
+    smallest_diameter: float = 24.0
+    largest_diameter: float = 60.0
 
 
 def watershed_instances(maps: Maps, settings: DenseSettings | None = None) -> Labels:
@@ -109,7 +74,7 @@ def dense_instances(
     predictor: Predictor,
     embedding: Embedding,
     settings: DenseSettings | None = None,
-    maps: dict[int, Maps] | None = None,
+    maps: dict[float, Maps] | None = None,
 ) -> Labels:
     """Find every object by the dense head and a plain watershed, at the scale that suits their size.
 
@@ -135,24 +100,41 @@ def dense_instances(
         If the model has no dense head.
     """
     settings, maps = settings or DenseSettings(), {} if maps is None else maps
-    labels = np.zeros((1, 1), np.int32)
-    for level in range(len(embedding.levels)):
-        if level not in maps:
-            maps[level] = dense_maps(predictor, embedding, level)
-        labels = watershed_instances(maps[level], settings)
-        areas = np.bincount(labels.ravel())[1:]
-        if not len(areas) or 2 * np.sqrt(np.median(areas) / np.pi) <= settings.largest_diameter:
+    scales = [level.scale for level in embedding.levels]
+    labels, diameter = _at(scales[0], predictor, embedding, settings, maps)
+    scale = scales[0]
+    if embedding.fine and 0 < diameter < settings.smallest_diameter:
+        scale = embedding.fine[0].scale
+        labels, _ = _at(scale, predictor, embedding, settings, maps)
+    for coarser in scales[1:]:
+        if diameter <= settings.largest_diameter:
             break
-    return to_image(labels, embedding, level)
+        scale = coarser
+        labels, diameter = _at(scale, predictor, embedding, settings, maps)
+    return to_image(labels, embedding.shape, scale)
 
 
-def to_image(labels: Labels, embedding: Embedding, level: int) -> Labels:
-    """Bring labels of one scale to the image's pixels."""
-    if labels.shape == embedding.shape:
+def _at(
+    scale: float,
+    predictor: Predictor,
+    embedding: Embedding,
+    settings: DenseSettings,
+    maps: dict[float, Maps],
+) -> tuple[Labels, float]:
+    """Return the objects found at a scale, and their median diameter in its pixels; 0 for none."""
+    if scale not in maps:
+        maps[scale] = dense_maps(predictor, embedding, scale)
+    labels = watershed_instances(maps[scale], settings)
+    areas = np.bincount(labels.ravel())[1:]
+    return labels, float(2 * np.sqrt(np.median(areas) / np.pi)) if len(areas) else 0.0
+
+
+def to_image(labels: Labels, shape: tuple[int, int], scale: float) -> Labels:
+    """Bring labels of one scale to the image's (Y, X) pixels."""
+    if labels.shape == shape:
         return labels
-    scale = embedding.levels[level].scale
-    index = [
-        np.minimum((np.arange(side) * scale).astype(int), count - 1)
-        for side, count in zip(embedding.shape, labels.shape, strict=True)
-    ]
-    return labels[np.ix_(*index)]
+    rows, cols = (
+        np.minimum(((np.arange(side) + 0.5) * scale).astype(int), count - 1)
+        for side, count in zip(shape, labels.shape, strict=True)
+    )
+    return labels[np.ix_(rows, cols)]

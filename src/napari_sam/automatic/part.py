@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 
 from napari_sam.predict import Embedding, Predictor
 
+from .dense import Maps
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
-from .instances import Maps, dense_instances
+from .instances import dense_instances
 from .records import MaskRecord
 from .regions import Region
 from .segment import Answers, AutomaticSettings, Method, agreed, ask, method_for, painted, regions_of
@@ -42,7 +43,7 @@ class PartSearch:
         self.method = method_for(predictor.model, method)
         self._predictor = predictor
         self._alone = replace(embedding, part=None)
-        self._maps: dict[int, Maps] = {}
+        self._maps: dict[float, Maps] = {}
         self._answers: Answers = {}
         self._pools: dict[tuple[int, int, int, int, GridSettings], list[MaskRecord]] = {}
 

@@ -129,14 +129,14 @@ def encode_scales(
     shape = (pixels.shape[1], pixels.shape[2])
     scales = useful_scales(model.sam.config.scales, model.sam.config.image_size, shape)
     padded = [_padded_shape(shape, scale) for scale in scales]
-    total = sum(len(list(_tiles(inputs))) for _, inputs in padded)
+    total = sum(len(list(tiles(inputs))) for _, inputs in padded)
     done, levels = 0, []
     progress(0, total)
     for scale, (data, inputs) in zip(scales, padded, strict=True):
         margins = ((0, 0), (0, data[0] - shape[0]), (0, data[1] - shape[1]))
         image = torch.from_numpy(resize(np.pad(pixels, margins), inputs))
         features: Features | None = None
-        for core, halo in _tiles(inputs):
+        for core, halo in tiles(inputs):
             _stop_if(cancelled)
             tile = encode_tile(model, image, core, halo)
             features = features or _allocate(tile, inputs, model.sam.config.stride)
@@ -166,7 +166,7 @@ def _padded_shape(shape: tuple[int, int], scale: float) -> tuple[tuple[int, int]
     return (round(inputs[0] / scale), round(inputs[1] / scale)), (inputs[0], inputs[1])
 
 
-def _tiles(shape: tuple[int, int]) -> Iterator[tuple[Square, Square]]:
+def tiles(shape: tuple[int, int]) -> Iterator[tuple[Square, Square]]:
     """Cut (H, W) into squares; yield the rows and columns of each core, and of it with its halo."""
     spans = []
     for side in shape:
