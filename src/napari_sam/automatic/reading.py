@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from itertools import product
 from typing import Any
 
@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Normalization, PlaneWindow
-from napari_sam.predict.image import to_rgb, to_rgb_as
+from napari_sam.predict.image import Colour, to_rgb, to_rgb_as
 from napari_sam.predict.window import read_part
 
 Pixels = NDArray[np.float32]
@@ -33,6 +33,8 @@ class LargeImage:
         Anything that can be sliced: numpy, zarr, dask, a TIFF file's zarr view.
     channel_axis : int, optional
         The axis of the channels; the last one of a 3-dimensional image by default.
+    colours : sequence of (red, green, blue), optional
+        What each channel adds to the picture, as `Predictor.embed` takes it.
 
     Raises
     ------
@@ -40,9 +42,14 @@ class LargeImage:
         If the shape is not that of a plane.
     """
 
-    def __init__(self, array: ArrayLike, channel_axis: int | None = None) -> None:
+    def __init__(
+        self,
+        array: ArrayLike,
+        channel_axis: int | None = None,
+        colours: Sequence[Colour] | None = None,
+    ) -> None:
         self._array: Any = array if hasattr(array, "shape") else np.asarray(array)
-        self._axis = channel_axis
+        self._axis, self._colours = channel_axis, colours
         shape = list(self._array.shape)
         if len(shape) == 3:
             if not -3 <= (channel_axis or 0) < 3:
@@ -85,7 +92,7 @@ class LargeImage:
                 samples.append(block[::step, ::step].reshape(-1, block.shape[-1]))
                 spreads.append(_spread(block))
         chosen = [samples[index] for index in _most_varied(np.array(spreads))]
-        return to_rgb(np.concatenate(chosen)[None], -1)[1]
+        return to_rgb(np.concatenate(chosen)[None], -1, colours=self._colours)[1]
 
     def pixels(self, window: PlaneWindow, record: Normalization) -> Pixels:
         """Return a part as (Y, X, 3) float32 of 0 to 255."""

@@ -1,0 +1,185 @@
+"""Proposals for a part, a plane of any size or a whole stack, found one part after another."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+
+from napari_sam.automatic import AutomaticSettings, WindowSettings
+from napari_sam.automatic.grid import Cancel, Progress
+from napari_sam.automatic.part import PartSearch
+from napari_sam.automatic.reading import LargeImage, shows_nothing
+from napari_sam.automatic.segment import Method
+from napari_sam.automatic.stitch import tiles_of
+from napari_sam.predict import PlaneWindow, Predictor
+from napari_sam.predict.window import whole_plane
+
+from .channels import Mix
+from .embeddings import EmbeddingStore
+from .mosaic import FOUND, Mosaic, described
+from .objects import Edit, Plane
+from .opening import WHOLE
+
+ReadPlane = Callable[[Plane, PlaneWindow], ArrayLike]
+MARGIN = 128
+"""Pixels around a part of a large plane that are searched too, so that objects at its border come whole."""
+SHARES = 100
+"""Reports of progress that a part is worth."""
+
+
+class PlaneView:
+    """A part of a plane as an array of which no more is read than what is asked for.
+
+    Parameters
+    ----------
+    read : callable
+        Takes the plane and a window of it, and returns its pixels.
+    plane : tuple of int
+        Position on the axes before (Y, X).
+    window : PlaneWindow
+        The part.
+    """
+
+    def __init__(self, read: ReadPlane, plane: Plane, window: PlaneWindow) -> None:
+        self._read, self._plane, self._window = read, plane, window
+        pixel = np.asarray(read(plane, replace(window, shape=(1, 1))))
+        self.shape: tuple[int, ...] = (*window.shape, *pixel.shape[2:])
+        self.dtype = pixel.dtype
+
+    def __getitem__(self, index: tuple[slice, ...]) -> NDArray[Any]:
+        rows, cols = index[:2]
+        origin = (self._window.origin[0] + rows.start, self._window.origin[1] + cols.start)
+        shape = (rows.stop - rows.start, cols.stop - cols.start)
+        return np.asarray(self._read(self._plane, PlaneWindow(origin, shape, self._window.plane)))
+
+
+@dataclass(frozen=True, eq=False)
+class Search:
+    """What is needed to search an image.
+
+    Attributes
+    ----------
+    predictor : Predictor
+    read : callable
+        Takes a plane and a window of it, and returns its pixels, (Y, X) or (Y, X, C), and no others.
+    shape : (Y, X)
+        Of every plane.
+    store : EmbeddingStore
+    settings : AutomaticSettings
+    mix : Mix, optional
+        In which colours channels are seen.
+    method : "auto", "grid" or "instances"
+    windows : WindowSettings
+        How planes larger than `opening.WHOLE` are divided.
+    """
+
+    predictor: Predictor
+    read: ReadPlane
+    shape: tuple[int, int]
+    store: EmbeddingStore
+    settings: AutomaticSettings
+    mix: Mix | None = None
+    method: Method = "auto"
+    windows: WindowSettings = field(default_factory=WindowSettings)
+
+    def planes(
+        self,
+        planes: Sequence[Plane],
+        first: int,
+        *,
+        progress: Progress | None = None,
+        cancelled: Cancel | None = None,
+    ) -> Iterator[Edit]:
+        """Find the objects of planes, one after another; large planes window by window.
+
+        Parameters
+        ----------
+        planes : sequence of tuple of int
+        first : int
+            The first proposal's label.
+        progress : callable, optional
+            Called with shares done and all shares.
+        cancelled : callable, optional
+            Asked in between whether to stop.
+
+        Yields
+        ------
+        Edit
+            Proposals that come, and those of earlier ones that go because they were pieces.
+
+        Raises
+        ------
+        ImageError
+            If the image or the method cannot be used.
+        Cancelled, OutOfMemoryError
+            If `cancelled` said so, or the device has too little memory; what was yielded stays true.
+        """
+        for number, plane in enumerate(planes):
+            report = _share(progress, number, len(planes))
+            find = self.window if max(self.shape) > WHOLE else self._whole
+            for edit in find(plane, whole_plane(self.shape), first, report, cancelled):
+                first = max([first, *(each.id + 1 for each in edit.after)])
+                yield edit
+
+    def _whole(
+        self, plane: Plane, region: PlaneWindow, first: int, progress: Progress, cancelled: Cancel | None
+    ) -> Iterator[Edit]:
+        """Find the objects of a plane that is embedded at once, as it is for prompts."""
+        pixels = self.read(plane, region)
+        embedding = self.store.embed(self.predictor, pixels, mix=self.mix, cancelled=cancelled)
+        part = PartSearch(self.predictor, embedding, self.method)
+        records = part.records(self.settings, progress=progress, cancelled=cancelled)
+        progress(1, 1)
+        yield Edit(FOUND, (), described(records, embedding, plane, first))
+
+    def window(
+        self,
+        plane: Plane,
+        region: PlaneWindow,
+        first: int,
+        progress: Progress,
+        cancelled: Cancel | None = None,
+    ) -> Iterator[Edit]:
+        """Find the objects of a part of a large plane, as `planes` does; what is cut by windows is joined.
+
+        The range of values is that of the part, so that it looks the same in every window.
+        """
+        view: Any = PlaneView(self.read, plane, region)
+        image = LargeImage(view, colours=None if self.mix is None else self.mix.colours)
+        record = image.survey(cancelled)
+        noted = record if self.mix is None else self.mix.noted(record)
+        mosaic = Mosaic(plane, region, self.settings, first)
+        tiles = tiles_of(image.shape, self.windows)
+        for number, tile in enumerate(tiles):
+            report = _share(progress, number, len(tiles))
+            pixels = image.pixels(tile.window, record)
+            if shows_nothing(pixels):
+                report(1, 1)
+                continue
+            embedding = self.store.embed(self.predictor, pixels, normalization=None, cancelled=cancelled)
+            part = PartSearch(self.predictor, embedding, self.method)
+            records = part.records(self.settings, progress=report, cancelled=cancelled)
+            yield mosaic.add(records, replace(embedding, normalization=noted), tile)
+            report(1, 1)
+
+
+def widened(seen: PlaneWindow) -> PlaneWindow:
+    """Return a part of a plane with a margin around it."""
+    low = np.maximum(np.array(seen.origin) - MARGIN, 0)
+    high = np.minimum(np.array(seen.origin) + seen.shape + MARGIN, seen.plane)
+    (row, col), (height, width) = low.tolist(), (high - low).tolist()
+    return PlaneWindow((row, col), (height, width), seen.plane)
+
+
+def _share(progress: Progress | None, number: int, count: int) -> Progress:
+    """Return how one of several equal parts reports its progress as that of all."""
+
+    def report(done: int, total: int) -> None:
+        if progress is not None:
+            progress(number * SHARES + done * SHARES // max(total, 1), count * SHARES)
+
+    return report
