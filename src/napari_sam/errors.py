@@ -43,3 +43,7 @@ class Cancelled(NapariSamError):
 
 class WorseModelError(NapariSamError):
     """Training left a model worse than it was, so it is not put in the old one's place."""
+
+
+class DifferentMasksError(NapariSamError):
+    """A journal's masks could not be made again as they were."""

@@ -13,8 +13,8 @@ from typing import Any
 from napari_sam.errors import JournalError
 
 from .object_json import as_json, from_json
-from .objects import Edit, Object
-from .session import ADOPT
+from .objects import Edit, Key, Object
+from .session import ACCEPT, ADOPT, COMMIT, PAINT
 from .store import ObjectStore
 
 VERSION = 3
@@ -59,6 +59,22 @@ class Record:
         for edit in (Edit(ADOPT, (), self.adopted), *self.done):
             store.apply(edit)
         return tuple(store)
+
+
+def steps_of(record: Record) -> dict[Key, tuple[str, ...]]:
+    """Return for each object that stands the kinds of edits that made it: "commit", "merge" and so on."""
+    there: dict[Key, tuple[str, ...]] = {each.key: (ADOPT,) for each in record.adopted}
+    for edit in record.done:
+        before = {each.key: there.pop(each.key, ()) for each in edit.before}
+        joined = tuple(dict.fromkeys(step for steps in before.values() for step in steps))
+        for each in edit.after:
+            own = before.get(each.key, ())
+            if edit.what in (COMMIT, ACCEPT):
+                own = ()
+            elif edit.what != PAINT and len(edit.after) != len(edit.before):
+                own = joined
+            there[each.key] = (*(step for step in own if step != edit.what), edit.what)
+    return there
 
 
 def first_entry(path: Path, shape: Sequence[int], image: Path | None) -> Entry:

@@ -1,0 +1,148 @@
+"""Journals of the bundled model, replayed from the command line."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from shutil import copy
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam.cli import main
+from napari_sam.cli.replay import Reader
+from napari_sam.errors import DataError
+from napari_sam.predict import PlaneWindow, Predictor, Prompts
+from napari_sam.session import AnnotationSession, Edit, Object
+from napari_sam.session.journal import Journal
+from napari_sam.session.record import entry_of, line_of, whole_entries
+from napari_sam.weights import load_model
+from napari_sam.weights.registry import find_model
+
+CELLS = ((40.0, 60.0), (150.0, 100.0))
+
+
+@pytest.fixture(scope="module")
+def annotated(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the journal of an image, beside it."""
+    folder = tmp_path_factory.mktemp("plate")
+    image = folder / "cells.png"
+    copy(data_folder / "dsb2018" / "images" / "29dd28df98ee.png", image)
+    from napari_sam.cli.files import read_image
+
+    pixels = read_image(image)
+    path = folder / "cells.napari-sam" / "cells cells.journal"
+    session, journal = AnnotationSession(), Journal(path, pixels.shape[:2], image)
+    journal.follow(session)
+    predictor = Predictor(load_model("cell-tiny", "cpu"))
+    session.open(predictor, predictor.embed(pixels))
+    for position in CELLS:
+        session.set_prompts([Prompts([position], [1])])
+        session.commit(2)
+    journal.close()
+    return path
+
+
+def changed(annotated: Path, tmp_path: Path, **values: Any) -> Path:
+    """Return a copy of the journal whose last commit says something else."""
+    entries, _ = whole_entries(annotated.read_bytes())
+    entries[-1]["after"][0].update(values)
+    path = tmp_path / "changed.journal"
+    path.write_bytes(b"".join(map(line_of, entries)))
+    return path
+
+
+def test_a_journal_when_replayed_then_the_masks_are_the_same_and_written(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out = tmp_path / "labels.tif"
+    assert main(["replay", str(annotated), "--device", "cpu", "-o", str(out)]) == 0
+    assert "2 of 2 objects are made again" in capsys.readouterr().out
+    labels = tifffile.imread(out)
+    assert [int(labels[int(row), int(col)]) for row, col in CELLS] == [1, 2]
+
+
+def test_a_journal_when_an_object_differs_then_status_1_and_by_how_much(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = annotated.parent.parent / "cells.png"
+    path = changed(annotated, tmp_path, choice=0)
+    assert main(["replay", str(path), "--image", str(image), "--device", "cpu"]) == 1
+    told = capsys.readouterr()
+    assert "label 2 (commit): IoU 0." in told.out
+    assert "1 of 2 objects are made again" in told.out
+    assert "1 of 2 objects differ" in told.err
+
+
+def test_a_journal_when_the_weights_are_others_then_says_so_until_they_are_named(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image = str(annotated.parent.parent / "cells.png")
+    path = str(changed(annotated, tmp_path, weights_hash="f00d", model="mine"))
+    assert main(["replay", path, "--image", image, "--device", "cpu"]) == 1
+    assert "There is no model or file 'mine'" in capsys.readouterr().out
+    weights = str(find_model("cell-tiny").path)
+    assert main(["replay", path, "--image", image, "--device", "cpu", "--model", weights]) == 0
+
+
+def test_what_was_painted_when_replayed_then_is_taken_as_it_is_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((2, 30, 40), np.uint8))
+    journal = Journal(tmp_path / "a.napari-sam" / "a.journal", (2, 30, 40), tmp_path / "a.tif")
+    painted = [Object(each, (1,), (3, 4 * each), np.ones((2, 5), bool)) for each in (7, 8)]
+    journal.write("do", Edit("paint", (), tuple(painted)))
+    journal.close()
+    out = tmp_path / "labels.npy"
+    assert main(["replay", str(journal.path), "-o", str(out)]) == 0
+    assert (
+        "2 hold pixels that no prompt makes, taken as they are: 2 painted by hand" in capsys.readouterr().out
+    )
+    labels = np.load(out)
+    assert (labels.shape, labels[1, 3, 28:38].tolist()) == ((2, 30, 40), [7] * 5 + [8] * 4 + [0])
+
+
+def test_an_image_that_is_not_there_when_replaying_then_one_sentence(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "a.journal"
+    edit = Edit("paint", (), (Object(1, (), (0, 0), np.ones((2, 2), bool)),))
+    path.write_bytes(line_of({"version": 2, "shape": [3, 3]}) + line_of(entry_of("do", edit)))
+    assert main(["replay", str(path)]) == 1
+    assert "does not say which image it is of; give it with --image" in capsys.readouterr().err
+    assert main(["replay", str(path), "--image", str(tmp_path / "b.tif")]) == 1
+    assert "b.tif is not there; give it with --image" in capsys.readouterr().err
+    tifffile.imwrite(tmp_path / "c.tif", np.zeros((5, 5), np.uint8))
+    assert main(["replay", str(path), "--image", str(tmp_path / "c.tif")]) == 1
+    assert "of one of (3, 3)" in capsys.readouterr().err
+    assert main(["replay", str(tmp_path / "c.tif")]) == 1
+    assert "no journal" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("array", "journal", "axis"),
+    [
+        ((5, 6), (5, 6), None),
+        ((5, 6, 3), (5, 6), None),
+        ((3, 5, 6), (5, 6), 0),
+        ((4, 5, 6), (4, 5, 6), None),
+        ((4, 5, 6), (1, 4, 5, 6), None),
+        ((4, 2, 5, 6), (4, 5, 6), 1),
+        ((4, 3, 5, 6, 2), (4, 3, 5, 6), None),
+    ],
+)
+def test_a_part_when_read_then_is_the_plane_with_its_channels_last(
+    array: tuple[int, ...], journal: tuple[int, ...], axis: int | None
+) -> None:
+    values = np.arange(np.prod(array)).reshape(array)
+    plane = tuple(side - 1 for side in journal[:-2])
+    part = np.asarray(Reader(values, journal, axis)(plane, PlaneWindow((1, 2), (3, 4), (5, 6))))
+    channels_last = values if axis is None else np.moveaxis(values, axis, -1)
+    expected = channels_last[tuple(index for index, side in zip(plane, journal, strict=False) if side > 1)]
+    assert np.array_equal(part, expected[1:4, 2:6])
+
+
+def test_a_part_when_the_shape_is_another_then_one_sentence() -> None:
+    with pytest.raises(DataError, match="give the image that was annotated"):
+        Reader(np.zeros((5, 6)), (6, 5), None)
