@@ -101,7 +101,7 @@ def record(predictor: Predictor, stack: Any, tmp_path_factory: pytest.TempPathFa
 
 
 def reader(image: Any) -> Callable[..., Any]:
-    return lambda plane, window: image[(*plane, *window.index)]
+    return lambda plane, window, _: image[(*plane, *window.index)]
 
 
 def test_a_session_when_replayed_then_every_mask_comes_out_the_same_by_its_prompts(

@@ -7,10 +7,10 @@ import sys
 from collections.abc import Sequence
 
 from ..errors import NapariSamError
-from . import auto, convert, demo, evaluate, models, replay, segment, stack, train
+from . import auto, convert, demo, evaluate, methods, models, replay, segment, stack, train
 from .arguments import UsageError
 
-COMMANDS = (demo, segment, auto, stack, convert, replay, evaluate, train, models)
+COMMANDS = (demo, segment, auto, stack, convert, replay, methods, evaluate, train, models)
 
 
 def main(argv: Sequence[str] | None = None) -> int:

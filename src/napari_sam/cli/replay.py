@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 from collections import Counter
+from contextlib import ExitStack
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -12,10 +13,9 @@ from ..errors import DataError, DifferentMasksError
 from . import arguments as arg
 
 if TYPE_CHECKING:
-    from numpy.typing import ArrayLike
-
-    from ..predict import PlaneWindow, Predictor
-    from ..session import Object, Plane
+    from ..predict import Predictor
+    from ..session import Object
+    from ..session.record import Record
     from ..session.replay import Replay, Replayed
 
 EXAMPLE = """\
@@ -42,8 +42,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     )
     parser.add_argument("journal", type=Path, metavar="JOURNAL", help="of a session in napari")
     parser.add_argument(
-        "--image", type=Path, metavar="FILE", help="the image (default: what the journal says)"
-    )
+        "--image", type=Path, nargs="+", metavar="FILE",
+        help="the image (default: as the journal says), or one of each layer that was mixed, in their order",
+    )  # fmt: skip
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the image's axis of channels")
     parser.add_argument(
         "--model", metavar="M", help="a name or a file, for all objects (default: what the journal says)"
@@ -66,24 +67,20 @@ def run(arguments: argparse.Namespace) -> None:
         If an object comes out otherwise.
     """
     from ..automatic.batch_files import opened
-    from ..session.record import image_of, read_record
+    from ..session.record import read_record
     from ..session.replay import replay
+    from .annotated import Planes
     from .files import check_stack_path, write_label_stack
     from .progress import progress_bar
 
     if arguments.output:
         check_stack_path(arguments.output)
     record = read_record(arguments.journal)
-    image = arguments.image or image_of(record, arguments.journal)
-    if image is None or not image.exists():
-        missing = (
-            f"The image {image} is not there" if image else "The journal does not say which image it is of"
-        )
-        raise DataError(f"{missing}; give it with --image.")
-    with opened(image, arguments.channel_axis) as array, progress_bar("replaying", "object") as progress:
+    with ExitStack() as stack, progress_bar("replaying", "object") as progress:
+        arrays = [stack.enter_context(opened(path)) for path in _images(arguments, record)]
         found = replay(
             record,
-            Reader(array, record.shape, arguments.channel_axis),
+            Planes(arrays, record.shape, arguments.channel_axis),
             Loader(arguments.model, arguments.device),
             other_weights=arguments.model is not None,
             progress=progress,
@@ -94,51 +91,17 @@ def run(arguments: argparse.Namespace) -> None:
     report(found)
 
 
-class Reader:
-    """Reads parts of the planes of an image.
+def _images(arguments: Any, record: Record) -> list[Path]:
+    from ..session.record import image_of
 
-    Parameters
-    ----------
-    array
-        Anything that can be sliced.
-    shape : tuple of int
-        What the journal says that its shape is, without channels.
-    channel_axis : int, optional
-        Found out from the shapes, if it is the last one.
-
-    Raises
-    ------
-    DataError
-        If the array has another shape.
-    """
-
-    def __init__(self, array: Any, shape: tuple[int, ...], channel_axis: int | None) -> None:
-        axes = list(range(len(array.shape)))
-        self._channels = None
-        if channel_axis is not None or (len(axes) > 2 and tuple(array.shape[:-1]) == shape):
-            self._channels = axes.pop(-1 if channel_axis is None else channel_axis)
-        here = tuple(array.shape[axis] for axis in axes)
-        self._kept = [axis for axis, side in enumerate(shape[:-2]) if side > 1]
-        squeezed = tuple(shape[axis] for axis in self._kept) + shape[-2:]
-        if here == shape:
-            self._kept = list(range(len(shape) - 2))
-        elif here != squeezed:
-            raise DataError(
-                f"The image has the shape {tuple(array.shape)}, and the journal is of one of {shape}; give"
-                " the image that was annotated, and --channel-axis if it has channels."
-            )
-        self._array = array
-
-    def __call__(self, plane: Plane, window: PlaneWindow) -> ArrayLike:
-        """Return the pixels of a part, (Y, X) or (Y, X, C)."""
-        import numpy as np
-
-        index: list[Any] = [plane[axis] for axis in self._kept] + list(window.index)
-        if self._channels is None:
-            return np.asarray(self._array[tuple(index)])
-        index.insert(self._channels, slice(None))
-        left = self._channels - sum(isinstance(each, int) for each in index[: self._channels])
-        return np.moveaxis(np.asarray(self._array[tuple(index)]), left, -1)
+    named = image_of(record, arguments.journal)
+    images = arguments.image or ([named] if named else [])
+    if not images:
+        raise DataError("The journal does not say which image it is of; give it with --image.")
+    for image in images:
+        if not image.exists():
+            raise DataError(f"The image {image} is not there; give it with --image.")
+    return images
 
 
 class Loader:
@@ -178,7 +141,11 @@ def report(found: Replay) -> None:
     others = [each for each in found.objects if not each.prompted]
     wrong = [each for each in found.objects if not each.same]
     for each in wrong:
-        print(_line(each))
+        if not each.remade.failure:
+            print(_line(each))
+    for failure in dict.fromkeys(each.remade.failure for each in wrong if each.remade.failure):
+        labels = [str(each.recorded.id) for each in wrong if each.remade.failure == failure]
+        print(f"label{'s' * (len(labels) > 1)} {', '.join(labels)}: {failure}")
     for remark in found.remarks if wrong else ():
         print(remark)
     same = sum(each.same for each in prompted)
@@ -195,9 +162,7 @@ def report(found: Replay) -> None:
 def _line(each: Replayed) -> str:
     where = f" in plane {', '.join(map(str, each.recorded.plane))}" if each.recorded.plane else ""
     steps = ", ".join(step.replace("_", " ") for step in each.steps)
-    what = each.remade.failure or (
-        f"IoU {each.iou:.4f}, {each.different} of {each.recorded.area} pixels differ"
-    )
+    what = f"IoU {each.iou:.4f}, {each.different} of {each.recorded.area} pixels differ"
     return f"label {each.recorded.id}{where} ({steps}): {what}"
 
 

@@ -23,8 +23,8 @@ from .painting import painted_again
 from .record import Record, steps_of
 from .session import ACCEPT, ADOPT, COMMIT, PAINT
 
-Read = Callable[[Plane, PlaneWindow], ArrayLike]
-"""Takes a plane and a window in it, and returns its pixels, (Y, X) or (Y, X, C)."""
+Read = Callable[[Plane, PlaneWindow, Normalization], ArrayLike]
+"""Takes a plane, a window in it and which channels were seen, and returns (Y, X) or (Y, X, C) pixels."""
 Load = Callable[[Object], Predictor]
 """Returns the model that an object names, ready to answer."""
 
@@ -215,7 +215,7 @@ class _Prompted:
         window = whole_plane((rows, cols))
         if known.window is not None:
             window = PlaneWindow(known.window[:2], known.window[2:], (rows, cols))
-        part = np.asarray(self._read(each.plane, window))
+        part = np.asarray(self._read(each.plane, window, known))
         self._check_image(part, known)
         pixels = to_rgb_as(part, known)
         return predictor.assemble(pixels, known, predictor.encode(pixels, known), window)
@@ -227,7 +227,8 @@ class _Prompted:
                 f"The image has {channels} channel{'s' * (channels > 1)}, and {len(known.low)} were seen;"
                 " give the image that was annotated."
             )
-        now = to_rgb(part, normalization=known.method)[1]
+        colours = known.colours if known.channels else None
+        now = to_rgb(part, normalization=known.method, colours=colours)[1]
         if now.colours == known.colours and (now.low, now.high) != (known.low, known.high):
             self.remarks.append("The image's values are not those of the image that was annotated.")
 
