@@ -1,14 +1,14 @@
 from __future__ import annotations
 
 import csv
-import json
+import errno
 import os
 import signal
 import subprocess
 import sys
-import threading
-import time
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,10 +18,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.automatic import AutomaticSettings, batch_cluster, segment_automatically
-from napari_sam.automatic.batch import BatchSettings, run_batch
+from napari_sam.automatic.batch import BatchSettings, Job, one_by_one, run_batch
 from napari_sam.automatic.batch_cluster import on_cluster
 from napari_sam.automatic.batch_files import LARGE, images_of, label_names, opened
-from napari_sam.errors import Cancelled, DataError
+from napari_sam.automatic.batch_summary import Row
+from napari_sam.errors import Cancelled, DataError, DiskFullError
 from napari_sam.training.samples import read_image
 from napari_sam.weights import load_model
 
@@ -175,37 +176,94 @@ def test_opened_when_a_file_is_no_image_then_says_so(tmp_path: Path) -> None:
             pass
 
 
-def test_cluster_when_a_worker_is_killed_then_the_other_does_its_images(
-    nuclei: NDArray[np.uint8], tmp_path: Path
+def test_summary_when_it_was_changed_by_hand_then_says_what_to_do(folder: Path, tmp_path: Path) -> None:
+    images, out = [folder / "a.tif"], tmp_path / "labels"
+    run_batch(images, out, CPU)
+    (out / "summary.csv").write_text("file,objects,seconds,mean_score,error\na.tif,many,,,\n")
+    with pytest.raises(DataError, match=r"no summary of a batch; remove it"):
+        run_batch(images, out, CPU)
+    assert run_batch(images, out, CPU, overwrite=True)[0].objects > 2
+
+
+def test_batch_when_it_goes_on_then_told_of_what_was_finished_and_of_what_is_at_hand(
+    folder: Path, tmp_path: Path
 ) -> None:
+    told: list[str] = []
+    at: list[tuple[str, int, int]] = []
+
+    def run(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+        return one_by_one(jobs, settings, at=lambda image, done, total: at.append((image.name, done, total)))
+
+    run_batch([folder / "c.npy"], tmp_path / "labels", CPU)
+    images = images_of([str(folder / "[abc].*")])
+    rows = run_batch(images, tmp_path / "labels", CPU, run=run, told=lambda row: told.append(row.file))
+    assert [Path(file).name for file in told] == ["c.npy", "a.tif", "b.tif"]
+    assert [Path(row.file).name for row in rows] == ["a.tif", "b.tif", "c.npy"]
+    assert at[0] == ("a.tif", 0, 0)
+    assert at[-1] == ("b.tif", 0, 0)
+    assert at[-2][0] == "a.tif"
+    assert at[-2][1] == at[-2][2] > 0
+
+
+def test_batch_when_the_disk_is_full_then_it_ends_and_what_was_finished_stays(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    images, out, write = images_of([str(folder / "[acd].*")]), tmp_path / "labels", tifffile.imwrite
+
+    def full(path: Path, *given: Any, **options: Any) -> None:
+        if "c.tif" in path.name:
+            path.write_bytes(b"half of it")
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        write(path, *given, **options)
+
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    with pytest.raises(DiskFullError, match="make room and start the same again"):
+        run_batch(images, out, CPU)
+    assert set(summary(out)) == {"a.tif"}
+    assert sorted(path.name for path in out.iterdir()) == ["a.tif", "settings.json", "summary.csv"]
+    monkeypatch.undo()
+    assert not any(row.error for row in run_batch(images, out, CPU))
+
+
+@pytest.fixture
+def cluster() -> Iterator[Any]:
+    """Two workers, forked from a process that has imported everything once: torch takes seconds."""
     distributed = pytest.importorskip("distributed")
+    import dask
+
+    with dask.config.set({"distributed.worker.multiprocessing-method": "forkserver"}):
+        context = distributed.utils.get_mp_context()
+        context.set_forkserver_preload(["distributed", "napari_sam.automatic.batch_cluster"])
+        with distributed.LocalCluster(
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+        ) as cluster:
+            yield cluster
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="Windows neither forks nor kills")
+@pytest.mark.timeout(300)  # three processes begin, which a busy machine takes long for
+def test_cluster_when_a_worker_is_killed_then_the_other_does_its_images(
+    nuclei: NDArray[np.uint8], tmp_path: Path, cluster: Any
+) -> None:
     images = tmp_path / "images"
     images.mkdir()
-    for index in range(6):
-        Image.fromarray(np.tile(nuclei[index:], (1, 2))).save(images / f"{index}.png")
+    for index in range(4):
+        Image.fromarray(nuclei[index : index + 96, :110]).save(images / f"{index}.png")
     (images / "bad.png").write_bytes(b"nothing")
     finished: list[int] = []
-    with distributed.LocalCluster(
-        n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
-    ) as cluster:
 
-        def kill(done: int, _: int) -> None:
-            finished.append(done)
-            if done == 2:
-                os.kill(cluster.workers[0].pid, signal.SIGKILL)
+    def kill(done: int, _: int) -> None:
+        finished.append(done)
+        if done == 1:
+            os.kill(cluster.workers[0].pid, signal.SIGKILL)
 
-        rows = run_batch(
-            images_of([str(images)]),
-            tmp_path / "labels",
-            CPU,
-            run=on_cluster(cluster.scheduler_address),
-            progress=kill,
-        )
-    assert finished == list(range(1, 8))
-    assert [bool(row.error) for row in rows] == [False] * 6 + [True]
+    run = on_cluster(cluster.scheduler_address)
+    rows = run_batch(images_of([str(images)]), tmp_path / "labels", CPU, run=run, progress=kill)
+    assert finished == list(range(1, 6))
+    assert [bool(row.error) for row in rows] == [False] * 4 + [True]
     here = run_batch(images_of([str(images)]), tmp_path / "here", CPU)
-    for index in range(6):
-        assert rows[index].objects == here[index].objects > 2
+    for index in range(4):
+        assert rows[index].objects == here[index].objects > 0
         one, other = (tifffile.imread(tmp_path / name / f"{index}.tif") for name in ("labels", "here"))
         assert np.array_equal(one, other)
 
@@ -214,35 +272,40 @@ def test_cluster_when_nobody_answers_then_says_so(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     pytest.importorskip("distributed")
-    monkeypatch.setattr(batch_cluster, "WAIT", 1)
+    monkeypatch.setattr(batch_cluster, "WAIT", 0.2)
     for address in ("tcp://127.0.0.1:9", "nowhere"):
         with pytest.raises(DataError, match="No scheduler answers"):
             run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
 
 
-def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(folder: Path, tmp_path: Path) -> None:
-    pytest.importorskip("distributed")
-    known = tmp_path / "scheduler.json"
+def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    distributed = pytest.importorskip("distributed")
+    wait = distributed.as_completed
     typed = [
+        sys.executable,
+        "-m",
+        "dask",
         "scheduler",
         "--host",
         "127.0.0.1",
         "--port",
         "0",
         "--no-dashboard",
-        "--scheduler-file",
-        str(known),
     ]
-    with subprocess.Popen(
-        [sys.executable, "-m", "dask", *typed], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
-    ) as scheduler:
+    with subprocess.Popen(typed, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as scheduler:
+
+        def gone(futures: Any, **options: Any) -> Any:
+            """Kill the scheduler when it has the images and before anybody has done one."""
+            scheduler.kill()
+            return wait(futures, **options)
+
+        monkeypatch.setattr(distributed, "as_completed", gone)
         try:
-            while not known.exists():
-                time.sleep(0.05)
-            address = json.loads(known.read_text())["address"]
-            stop = threading.Timer(1, scheduler.kill)
-            stop.start()
+            assert scheduler.stderr is not None
+            told = next(line for line in scheduler.stderr if "Scheduler at:" in line)
             with pytest.raises(DataError, match="went away"):
-                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
+                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(told.split()[-1]))
         finally:
             scheduler.kill()

@@ -4,6 +4,8 @@ from threading import Event
 from typing import Any
 
 import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import QObject
 
 from napari_sam.errors import ImageError
 from napari_sam.widgets.jobs import Job, Jobs
@@ -34,6 +36,37 @@ def test_a_job_when_it_reports_then_progress_arrives_also_beyond_32_bits(jobs: J
     with qtbot.waitSignal(jobs.idle):
         jobs.run("Downloading", lambda job: job.progress(size - 1, size), lambda _: None)
     assert heard == [(size - 1, size)]
+
+
+def test_a_job_when_it_tells_then_news_arrive_before_its_answer_and_not_after_a_cancel(
+    jobs: Jobs, qtbot: Any
+) -> None:
+    heard: list[Any] = []
+    jobs.told.connect(heard.append)
+
+    def work(job: Job) -> str:
+        job.tell("first")
+        return "answer"
+
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Telling", work, heard.append)
+    assert heard == ["first", "answer"]
+    begun, go, passed = Event(), Event(), Event()
+
+    def late(job: Job) -> None:
+        begun.set()
+        go.wait(10)
+        job.tell("late")
+        passed.set()
+
+    jobs.run("Late", late, heard.append)
+    assert begun.wait(10)
+    jobs.cancel()
+    go.set()
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run("Next", lambda _: None, lambda _: None)
+    assert not passed.is_set()
+    assert heard == ["first", "answer"]
 
 
 def test_a_job_when_a_newer_one_starts_then_its_late_answer_is_dropped(jobs: Jobs, qtbot: Any) -> None:
@@ -95,3 +128,26 @@ def test_a_job_when_it_fails_then_one_sentence_says_so(
     assert len(said) == 1
     assert said[0].startswith(start)
     assert "\n" not in said[0]
+
+
+def test_a_job_when_the_window_goes_without_closing_it_then_it_is_cancelled_and_may_still_end(
+    qapp: Any,  # noqa: ARG001 (Qt has to be there)
+    qtbot: Any,
+) -> None:
+    window, begun, go, ended = QObject(), Event(), Event(), Event()
+    jobs, cancelled = Jobs(window), []
+
+    def work(job: Job) -> None:
+        begun.set()
+        go.wait(10)
+        cancelled.append(job.cancelled())
+        ended.set()
+
+    jobs.run("Working", work, lambda _: pytest.fail("nobody is there any more"))
+    assert begun.wait(10)
+    window.deleteLater()
+    qtbot.waitUntil(lambda: not isalive(jobs))
+    go.set()
+    assert ended.wait(10)
+    qtbot.wait(50)
+    assert cancelled == [True]

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, astuple, dataclass, field, replace
+from dataclasses import asdict, dataclass, field, replace
+from functools import partial
 from pathlib import Path
 from time import perf_counter
 from typing import Any
@@ -20,14 +19,14 @@ from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
 
 from .batch_files import is_large, label_names, opened, write_tiff
+from .batch_summary import Row, read_summary, write_summary
 from .grid import Cancel, Progress
 from .segment import AutomaticSettings, Method, painted, propose, worth
 from .stitch import WindowSettings
 from .windows import Segmented, segment_windows
 from .windows_output import disk_errors, write_text
 
-COLUMNS = ("file", "objects", "seconds", "mean_score", "error")
-SUMMARY, SETTINGS, SHEET = "summary.csv", "settings.json", "sheet.png"
+SETTINGS, SHEET = "settings.json", "sheet.png"
 
 
 @dataclass(frozen=True)
@@ -79,30 +78,10 @@ class Job:
         return None
 
 
-@dataclass(frozen=True)
-class Row:
-    """What became of an image.
-
-    Attributes
-    ----------
-    file : str
-    objects : int
-    seconds : float
-    mean_score : float
-        Of predicted IoU times stability.
-    error : str
-        Why there are no labels; empty if there are.
-    """
-
-    file: str
-    objects: int = 0
-    seconds: float = 0.0
-    mean_score: float = 0.0
-    error: str = ""
-
-
 Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
 """Segments images in any order."""
+At = Callable[[Path, int, int], None]
+"""Told which image is at hand, how many of its parts are done, and of how many; 0 of 0 as it begins."""
 
 
 def run_batch(
@@ -112,6 +91,7 @@ def run_batch(
     *,
     overwrite: bool = False,
     run: Run | None = None,
+    told: Callable[[Row], None] | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> list[Row]:
@@ -130,6 +110,8 @@ def run_batch(
         Segment all images anew, with whatever settings others were made.
     run : callable, optional
         By default here, one after another; `batch_cluster.on_cluster` gives another.
+    told : callable, optional
+        Called with each row as soon as it is there; first with those of images that were finished before.
     progress : callable, optional
         Called with the number of images done and of all images.
     cancelled : callable, optional
@@ -150,13 +132,17 @@ def run_batch(
     from .batch_sheet import batch_sheet
 
     settings = settings or BatchSettings()
-    jobs = [Job(image, out / name, overwrite) for image, name in label_names(images).items()]
+    jobs = jobs_of(images, out, overwrite)
     _begin(out, images, settings, overwrite)
     rows = {} if overwrite else _finished(out, jobs)
     waiting = [job for job in jobs if str(job.image) not in rows]
+    tell = told or (lambda _: None)
+    for row in rows.values():
+        tell(row)
     for row in (run or one_by_one)(waiting, settings) if waiting else ():
         rows[row.file] = row
-        _write_summary(out, [rows[str(job.image)] for job in jobs if str(job.image) in rows])
+        write_summary(out, [rows[str(job.image)] for job in jobs if str(job.image) in rows])
+        tell(row)
         if progress is not None:
             progress(len(rows), len(jobs))
         if cancelled is not None and cancelled():
@@ -166,25 +152,48 @@ def run_batch(
     return [rows[str(job.image)] for job in jobs]
 
 
-def one_by_one(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
-    """Segment images here, one after another, with one model."""
+def jobs_of(images: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job]:
+    """Return what is to be done for each image."""
+    return [Job(image, out / name, overwrite) for image, name in label_names(images).items()]
+
+
+def one_by_one(
+    jobs: Sequence[Job],
+    settings: BatchSettings,
+    *,
+    at: At | None = None,
+    cancelled: Cancel | None = None,
+) -> Iterator[Row]:
+    """Segment images here, one after another, with one model; `cancelled` is asked within an image too."""
     model = load_model(settings.model, settings.device)
     for job in jobs:
-        yield segment_file(job, model, settings)
+        progress = None if at is None else partial(at, job.image)
+        if progress is not None:
+            progress(0, 0)
+        yield segment_file(job, model, settings, progress=progress, cancelled=cancelled)
 
 
-def segment_file(job: Job, model: LoadedModel, settings: BatchSettings) -> Row:
+def segment_file(
+    job: Job,
+    model: LoadedModel,
+    settings: BatchSettings,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> Row:
     """Segment one image and write its labels; whatever is wrong with it becomes the row's error.
 
     Raises
     ------
     DiskFullError
         Because other images would not fare better.
+    Cancelled
+        If `cancelled` said so.
     """
     began = perf_counter()
     try:
         with disk_errors(job.labels), opened(job.image, settings.channel_axis) as array:
-            found = _segment(array, job, model, settings)
+            found = _segment(array, job, model, settings, progress, cancelled)
     except (DiskFullError, Cancelled):
         raise
     except Exception as error:  # noqa: BLE001 (one bad file must not end the batch)
@@ -192,7 +201,14 @@ def segment_file(job: Job, model: LoadedModel, settings: BatchSettings) -> Row:
     return Row(str(job.image), found.objects, perf_counter() - began, found.score)
 
 
-def _segment(array: Any, job: Job, model: LoadedModel, settings: BatchSettings) -> Segmented:
+def _segment(
+    array: Any,
+    job: Job,
+    model: LoadedModel,
+    settings: BatchSettings,
+    progress: Progress | None,
+    cancelled: Cancel | None,
+) -> Segmented:
     if job.image.is_dir() or is_large(array, settings.channel_axis):
         return segment_windows(
             array,
@@ -203,6 +219,8 @@ def _segment(array: Any, job: Job, model: LoadedModel, settings: BatchSettings) 
             windows=settings.windows,
             channel_axis=settings.channel_axis,
             overwrite=job.overwrite,
+            progress=progress,
+            cancelled=cancelled,
         )
     records, shape = propose(
         Predictor(model),
@@ -210,6 +228,8 @@ def _segment(array: Any, job: Job, model: LoadedModel, settings: BatchSettings) 
         method=settings.method,
         settings=settings.automatic,
         channel_axis=settings.channel_axis,
+        progress=progress,
+        cancelled=cancelled,
     )
     labels, kept = painted(records, shape, settings.automatic)
     path = job.labels.with_name(f"{job.labels.name}.tif")
@@ -249,27 +269,6 @@ def _differing(known: Path, made_with: dict[str, Any]) -> list[str]:
 
 def _finished(out: Path, jobs: Sequence[Job]) -> dict[str, Row]:
     """Return the rows of images whose labels are there."""
-    try:
-        text = (out / SUMMARY).read_text(encoding="utf-8")
-    except FileNotFoundError:
-        return {}
-    known = {row["file"]: row for row in csv.DictReader(io.StringIO(text))}
-    rows = {}
-    for job in jobs:
-        row = known.get(str(job.image))
-        if row is not None and not row["error"] and job.written is not None:
-            number = Row(row["file"], int(row["objects"]), float(row["seconds"]), float(row["mean_score"]))
-            rows[number.file] = number
-    return rows
-
-
-def _write_summary(out: Path, rows: Sequence[Row]) -> None:
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for row in rows:
-        table.writerow(
-            astuple(replace(row, seconds=round(row.seconds, 3), mean_score=round(row.mean_score, 4)))
-        )
-    with disk_errors(out):
-        write_text(out / SUMMARY, text.getvalue())
+    known = read_summary(out)
+    rows = (known.get(str(job.image)) for job in jobs if job.written is not None)
+    return {row.file: row for row in rows if row is not None and not row.error}

@@ -12,7 +12,8 @@ from typing import Any
 from napari_sam.errors import DataError
 from napari_sam.weights import LoadedModel, load_model
 
-from .batch import BatchSettings, Job, Row, Run, segment_file
+from .batch import BatchSettings, Job, Run, segment_file
+from .batch_summary import Row
 
 WAIT = 5
 """Seconds in which a scheduler answers, or is not there."""

@@ -75,7 +75,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
-    from ..automatic.batch import SUMMARY, BatchSettings, run_batch
+    from ..automatic.batch import BatchSettings, run_batch
+    from ..automatic.batch_summary import SUMMARY
     from ..errors import DataError
     from .files import LABEL_SUFFIXES
     from .progress import progress_bar

@@ -5,16 +5,16 @@ from __future__ import annotations
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QComboBox, QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
 
 from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Job, Jobs
+from .model_choice import DEFAULT_MODEL, known_models
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
 
 if TYPE_CHECKING:
@@ -26,9 +26,6 @@ if TYPE_CHECKING:
     from napari_sam.weights import ModelEntry
 
     from .annotation import Annotation
-
-DEFAULT_MODEL = "cell-tiny"
-FROM_FILE = "from a file..."
 
 
 class AnnotatorWidget(QWidget):
@@ -56,11 +53,10 @@ class AnnotatorWidget(QWidget):
         layout.addWidget(self.panel)
         self._restore()
         self._connect()
-        self.panel.set_choices(self.panel.model, [DEFAULT_MODEL])
         self.panel.set_pending(0)
         self.reset_choices()
         self.panel.start.setEnabled(False)
-        self.jobs.run("Getting ready", _known_models, self._show_models)
+        self.jobs.run("Getting ready", known_models, self._show_models)
 
     def _connect(self) -> None:
         panel, jobs = self.panel, self.jobs
@@ -72,7 +68,6 @@ class AnnotatorWidget(QWidget):
         panel.thumbnails.chosen.connect(lambda choice: self.annotation and self.annotation.commit(choice))
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
-        panel.model.activated.connect(self._model_chosen)
         panel.hint_closed.connect(self._close_hint)
         panel.keys_folded.connect(lambda shown: self._remember(keys=shown))
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
@@ -142,7 +137,7 @@ class AnnotatorWidget(QWidget):
         image = self._viewer.layers[self.panel.image.currentText()]
         labels = self._chosen(self.panel.labels, NEW_LABELS)
         given = self._chosen(self.panel.prompts, NEW_PROMPTS)
-        model, device = self.panel.model.currentData() or DEFAULT_MODEL, self.panel.device.currentText()
+        model, device = self.panel.model.model, self.panel.device.currentText()
         try:
             check_labels(image, labels)
             load = partial(self._predictor, model=model, device=device)
@@ -214,27 +209,7 @@ class AnnotatorWidget(QWidget):
         return self._predictors[key]
 
     def _show_models(self, entries: tuple[ModelEntry, ...]) -> None:
-        combo = self.panel.model
-        chosen = combo.currentData() or str(self._settings.get("model", DEFAULT_MODEL))
-        combo.clear()
-        for entry in entries:
-            combo.addItem(entry.name + _note(entry), entry.name)
-            combo.setItemData(
-                combo.count() - 1, f"{entry.title}; {entry.licence}", role=3
-            )  # Qt's tooltip role
-        if combo.findData(chosen) < 0 and Path(chosen).is_file():
-            combo.insertItem(0, Path(chosen).name, chosen)
-        combo.addItem(FROM_FILE, None)
-        combo.setCurrentIndex(max(combo.findData(chosen), combo.findData(DEFAULT_MODEL)))
-
-    def _model_chosen(self, index: int) -> None:
-        combo = self.panel.model
-        if combo.itemText(index) != FROM_FILE:
-            return
-        path, _ = QFileDialog.getOpenFileName(self, "Weights", "", "Weights (*.pth *.pt *.safetensors)")
-        if path:
-            combo.insertItem(0, Path(path).name, path)
-        combo.setCurrentIndex(0)
+        self.panel.model.show_models(entries, str(self._settings.get("model", DEFAULT_MODEL)))
 
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
         self.panel.set_pending(len(proposals))
@@ -299,17 +274,3 @@ def check_labels(image: Any, labels: Any) -> None:
             f"The Labels layer {labels.name!r} is lazy, multiscale or read-only and cannot be written;"
             " choose a new one, or load its data into memory."
         )
-
-
-def _known_models(_: Job) -> tuple[ModelEntry, ...]:
-    """Run in the worker: importing the lower floors takes a second or two."""
-    import napari_sam.session.opening  # noqa: F401
-    from napari_sam.weights import list_models
-
-    return list_models()
-
-
-def _note(entry: ModelEntry) -> str:
-    if entry.here:
-        return ""
-    return f" (download {entry.bytes / 1e6:.0f} MB)" if entry.bytes else " (download)"

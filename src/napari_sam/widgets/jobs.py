@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
 from dataclasses import dataclass, field
 from functools import partial
 from threading import Event
@@ -14,7 +13,13 @@ from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam.errors import Cancelled, NapariSamError
 
-Report = Callable[["Job", int, int], None]
+
+class Post(QObject):
+    """What the worker's thread speaks through; jobs keep it, since the window may be gone before they end."""
+
+    ended = Signal(object, object, object)
+    reported = Signal(object, object, object)
+    told = Signal(object, object)
 
 
 @dataclass(eq=False)
@@ -29,14 +34,14 @@ class Job:
         Takes the job; runs in the worker thread.
     done : callable
         Takes what `work` returned; runs in the window's thread.
-    report : callable
-        Takes the job, how many parts are done, and how many there are.
+    post : Post
+        What it speaks through.
     """
 
     title: str
     work: Callable[[Job], Any]
     done: Callable[[Any], None]
-    report: Report
+    post: Post
     stopped: Event = field(default_factory=Event)
 
     def cancelled(self) -> bool:
@@ -51,9 +56,30 @@ class Job:
         Cancelled
             If the answer is not wanted any more.
         """
+        self.check()
+        self.post.reported.emit(self, done, total)
+
+    def tell(self, news: Any) -> None:
+        """Tell the window what is known already.
+
+        Raises
+        ------
+        Cancelled
+            If the answer is not wanted any more.
+        """
+        self.check()
+        self.post.told.emit(self, news)
+
+    def check(self) -> None:
+        """Go on only if the answer is still wanted.
+
+        Raises
+        ------
+        Cancelled
+            Otherwise.
+        """
         if self.cancelled():
             raise Cancelled(f"{self.title}: cancelled.")
-        self.report(self, done, total)
 
 
 class Jobs(QObject):
@@ -65,6 +91,8 @@ class Jobs(QObject):
         The title of the job that began.
     progressed : int, int
         How many parts are done, and how many there are.
+    told : object
+        What a job tells before it ends.
     failed : str
         One sentence for the person.
     idle
@@ -73,19 +101,21 @@ class Jobs(QObject):
 
     started = Signal(str)
     progressed = Signal(object, object)  # Qt's int has 32 bits; downloads are larger
+    told = Signal(object)
     failed = Signal(str)
     idle = Signal()
-    _ended = Signal(object, object, object)
-    _reported = Signal(object, object, object)
 
     def __init__(self, parent: QObject | None = None) -> None:
         super().__init__(parent)
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="napari-sam")
         self._current: Job | None = None
-        self.destroyed.connect(partial(self._pool.shutdown, wait=False, cancel_futures=True))
-        # both come from the worker's thread and have to cross into the window's
-        self._ended.connect(self._end, Qt.ConnectionType.QueuedConnection)
-        self._reported.connect(self._report, Qt.ConnectionType.QueuedConnection)
+        self._going: list[Job] = []
+        self.destroyed.connect(partial(_shut, self._pool, self._going))
+        self._post = Post()
+        # these come from the worker's thread and have to cross into the window's
+        self._post.ended.connect(self._end, Qt.ConnectionType.QueuedConnection)
+        self._post.reported.connect(self._report, Qt.ConnectionType.QueuedConnection)
+        self._post.told.connect(self._tell, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
@@ -95,10 +125,11 @@ class Jobs(QObject):
     def run(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], None]) -> Job:
         """Run a job as soon as the one before it has noticed that it is outdated."""
         self._drop()
-        job = Job(title, work, done, self._reported.emit)
+        job = Job(title, work, done, self._post)
         self._current = job
+        self._going[:] = [job]
         self.started.emit(title)
-        self._pool.submit(self._work, job)
+        self._pool.submit(_work, job)
         return job
 
     def run_here(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
@@ -127,21 +158,13 @@ class Jobs(QObject):
             self._current.stopped.set()
             self._current = None
 
-    def _work(self, job: Job) -> None:
-        """Run in the worker's thread."""
-        if job.cancelled():
-            return
-        answer, error = None, None
-        try:
-            answer = job.work(job)
-        except Exception as caught:  # noqa: BLE001 (whatever goes wrong in the thread is told in the window)
-            error = caught
-        with suppress(RuntimeError):  # the window was closed meanwhile, and this object with it
-            self._ended.emit(job, answer, error)
-
     def _report(self, job: Job, done: int, total: int) -> None:
         if job is self._current:
             self.progressed.emit(done, total)
+
+    def _tell(self, job: Job, news: Any) -> None:
+        if job is self._current:
+            self.told.emit(news)
 
     def _end(self, job: Job, answer: Any, error: Exception | None) -> None:
         if job is not self._current:
@@ -153,6 +176,25 @@ class Jobs(QObject):
             self.failed.emit(sentence(error))
         if not self.busy:
             self.idle.emit()
+
+
+def _work(job: Job) -> None:
+    """Run in the worker's thread."""
+    if job.cancelled():
+        return
+    answer, error = None, None
+    try:
+        answer = job.work(job)
+    except Exception as caught:  # noqa: BLE001 (whatever goes wrong in the thread is told in the window)
+        error = caught
+    job.post.ended.emit(job, answer, error)
+
+
+def _shut(pool: ThreadPoolExecutor, going: list[Job], _: object = None) -> None:
+    """Stop what is going on, because the window was closed."""
+    for job in going:
+        job.stopped.set()
+    pool.shutdown(wait=False, cancel_futures=True)
 
 
 def sentence(error: Exception) -> str:

@@ -12,13 +12,15 @@ from qtpy.QtWidgets import (
     QFrame,
     QHBoxLayout,
     QLabel,
-    QProgressBar,
     QPushButton,
     QVBoxLayout,
     QWidget,
 )
 from superqt import QCollapsible
 
+from .buttons import button
+from .model_choice import DEVICES, ModelChoice
+from .progress_bar import ProgressBar
 from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -26,7 +28,6 @@ if TYPE_CHECKING:
 
 NEW_LABELS = "new Labels layer"
 NEW_PROMPTS = "none yet"
-DEVICES = ("auto", "cpu", "cuda", "mps")
 KEYS = (
     ("click", "point inside"),
     ("Ctrl+click", "point outside"),
@@ -81,7 +82,8 @@ class Panel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.image, self.labels, self.prompts, self.model, self.device = (QComboBox(self) for _ in range(5))
+        self.image, self.labels, self.prompts, self.device = (QComboBox(self) for _ in range(4))
+        self.model = ModelChoice(self)
         self.device.addItems(DEVICES)
         self.labels.addItem(NEW_LABELS)
         self.prompts.addItem(NEW_PROMPTS)
@@ -162,8 +164,7 @@ class Panel(QWidget):
         self._progress_row = QWidget(self)
         row = QHBoxLayout(self._progress_row)
         row.setContentsMargins(0, 0, 0, 0)
-        self.progress = QProgressBar(self)
-        self.progress.setAccessibleName("Progress")
+        self.progress = ProgressBar(self)
         self.cancel = self._button("Cancel", "Stop what is going on", self.cancel_asked)
         row.addWidget(self.progress, 1)
         row.addWidget(self.cancel)
@@ -178,11 +179,11 @@ class Panel(QWidget):
             ("Points", "points", "Click on a cell (P)"),
             ("Boxes", "boxes", "Draw a box around a cell, or one around each of many (B)"),
         ):
-            button = QPushButton(title, self)
-            button.setToolTip(tip)
-            button.setAccessibleName(f"Draw {tool}")
-            button.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
-            row.addWidget(button)
+            made = QPushButton(title, self)
+            made.setToolTip(tip)
+            made.setAccessibleName(f"Draw {tool}")
+            made.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
+            row.addWidget(made)
         self.outside = QCheckBox("outside", self)
         self.outside.setAccessibleName("Clicks are outside the cell")
         self.outside.setToolTip("Clicks say what is not the cell (N); Ctrl + click does so once")
@@ -197,8 +198,8 @@ class Panel(QWidget):
         self.commit = self._button("Commit", "Commit the suggested candidate (Enter)", self.commit_asked)
         self.clear = self._button("Clear", "Drop the prompts (Esc)", self.clear_asked)
         self.undo = self._button("Undo", "Take back the last commit (Ctrl+Z)", self.undo_asked)
-        for button in (self.commit, self.clear, self.undo):
-            row.addWidget(button)
+        for each in (self.commit, self.clear, self.undo):
+            row.addWidget(each)
         return self._actions
 
     def _build_help(self) -> QWidget:
@@ -212,12 +213,7 @@ class Panel(QWidget):
         return self.keys
 
     def _button(self, title: str, tip: str, signal: Signal) -> QPushButton:
-        button = QPushButton(title, self)
-        button.setToolTip(tip)
-        button.setAccessibleName(title)
-        button.setAccessibleDescription(tip)
-        button.clicked.connect(lambda: signal.emit())  # noqa: PLW0108 (clicked says more)
-        return button
+        return button(self, title, tip, signal.emit)
 
     def set_choices(self, combo: QComboBox, names: Sequence[str], *, keep: bool = True) -> None:
         """Offer other names in a combo box, keeping the chosen one if it is still there."""
@@ -268,9 +264,7 @@ class Panel(QWidget):
 
     def show_progress(self, done: int, total: int) -> None:
         """Show how far it is; a total of 0 is unknown."""
-        # Qt counts in 32 bits, and downloads are larger than that
-        self.progress.setRange(0, 1000 if total else 0)
-        self.progress.setValue(round(1000 * done / total) if total else 0)
+        self.progress.show_parts(done, total)
 
     def hide_job(self) -> None:
         """Show that nothing is going on."""

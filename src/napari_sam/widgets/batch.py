@@ -1,0 +1,265 @@
+"""The dock widget "Segment many images"."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from dataclasses import dataclass
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+
+from napari_sam.settings import config_folder, read_settings, write_settings
+
+from .batch_panel import CHANNELS, BatchPanel
+from .batch_table import BatchTable
+from .jobs import Job, Jobs
+from .model_choice import DEFAULT_MODEL, known_models
+
+if TYPE_CHECKING:
+    import napari
+
+    from napari_sam.automatic.batch import Run
+    from napari_sam.automatic.batch_summary import Row
+
+    from .batch_opening import Found
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What the form says: images, a folder for labels, and how; `cluster` is empty for this computer."""
+
+    images: tuple[Path, ...]
+    out: Path
+    model: str
+    device: str
+    channel_axis: int | None
+    cluster: str
+    anew: bool
+
+
+@dataclass(frozen=True)
+class AtHand:
+    """An image that is being segmented, and how many of its parts are done, of how many."""
+
+    image: Path
+    done: int
+    total: int
+
+
+@dataclass(frozen=True)
+class Finished:
+    """What became of an image, and where its labels are."""
+
+    row: Row
+    labels: Path | None
+
+
+class BatchWidget(QWidget):
+    """Queue images, segment them all, and look at what was found.
+
+    Parameters
+    ----------
+    napari_viewer : napari.Viewer
+        napari passes it in.
+    """
+
+    def __init__(self, napari_viewer: napari.Viewer) -> None:
+        super().__init__()
+        self._viewer = napari_viewer
+        self._file = config_folder() / "batch.json"
+        self._settings = read_settings(self._file)
+        self.table = BatchTable(self)
+        self.panel = BatchPanel(self.table, self)
+        self.jobs, self.opening = Jobs(self), Jobs(self)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.panel)
+        self.panel.device.setCurrentText(str(self._settings.get("device", "")))
+        self._connect()
+        self.opening.run("Getting ready", known_models, self._show_models)
+
+    def _connect(self) -> None:
+        panel, jobs = self.panel, self.jobs
+        panel.files_asked.connect(self._add_files)
+        panel.folder_asked.connect(self._add_folder)
+        panel.named.connect(self.add)
+        panel.remove_asked.connect(lambda: self.table.remove(panel.selected))
+        panel.out_asked.connect(self._choose_out)
+        panel.start_asked.connect(self.start)
+        panel.cancel_asked.connect(self.cancel)
+        panel.opened.connect(self.open)
+        jobs.progressed.connect(panel.show_progress)
+        jobs.idle.connect(self._ended)
+        self.opening.started.connect(lambda: panel.set_adding(False))
+        self.opening.idle.connect(lambda: panel.set_adding(not jobs.busy))
+        for each in (jobs, self.opening):
+            each.failed.connect(self._fail)
+        jobs.told.connect(self._hear)
+
+    def event(self, event: QEvent) -> bool:
+        """Stop for good when napari takes the dock away."""
+        if event.type() == QEvent.Type.ParentChange and self.parent() is None:
+            self.jobs.close()
+            self.opening.close()
+            # by Qt and in its thread: Python would delete it wherever it next collects garbage
+            self.deleteLater()
+        return bool(super().event(event))
+
+    def _show_models(self, entries: Any) -> None:
+        self.panel.model.show_models(entries, str(self._settings.get("model", DEFAULT_MODEL)))
+
+    def _add_files(self) -> None:
+        names, _ = QFileDialog.getOpenFileNames(self, "Images")
+        if names:
+            self.add(names)
+
+    def _add_folder(self) -> None:
+        if name := QFileDialog.getExistingDirectory(self, "Images"):
+            self.add([name])
+
+    def _choose_out(self) -> None:
+        if name := QFileDialog.getExistingDirectory(self, "Labels"):
+            self.panel.out.setText(name)
+
+    def add(self, names: list[str]) -> None:
+        """Queue the images that files, folders and patterns name.
+
+        Parameters
+        ----------
+        names : list of str
+        """
+        self.opening.run("Looking for images", partial(_find, names=names), self._queue)
+
+    def _queue(self, images: list[Path]) -> None:
+        added = self.table.add(images)
+        self.panel.pattern.clear()
+        if images and not self.panel.out.text():
+            folder = images[0].absolute().parent
+            self.panel.out.setText(str(folder.with_name(f"{folder.name}_labels")))
+        self.panel.say(f"{added} added; {len(self.table.images)} in the list.")
+
+    def start(self) -> None:
+        """Segment the images that are not done yet."""
+        if not self.table.images:
+            self._fail("There are no images in the list; add files, a folder or a pattern.")
+            return
+        if not self.panel.out.text().strip():
+            self._fail("There is no folder for the labels; choose one.")
+            return
+        asked = self._asked()
+        self._remember(model=asked.model, device=asked.device)
+        self.table.wait(anew=asked.anew)
+        self.panel.say("")
+        self.panel.set_running(True)
+        self.panel.show_progress(0, 0)
+        self.jobs.run("Segmenting", partial(_work, asked=asked), self._done)
+
+    def _asked(self) -> Asked:
+        panel = self.panel
+        return Asked(
+            images=tuple(self.table.images),
+            out=Path(panel.out.text().strip()).expanduser(),
+            model=panel.model.model,
+            device=panel.device.currentText(),
+            channel_axis=CHANNELS[panel.channels.currentText()],
+            cluster=panel.cluster.text().strip(),
+            anew=panel.anew.isChecked(),
+        )
+
+    def _remember(self, **values: str) -> None:
+        self._settings = values
+        with suppress(OSError):  # then it is remembered while the window is open
+            write_settings(self._file, values)
+
+    def _hear(self, news: AtHand | Finished) -> None:
+        if isinstance(news, Finished):
+            self.table.finish(news.row, news.labels)
+        else:
+            self.table.run(news.image, news.done, news.total)
+
+    def cancel(self) -> None:
+        """Stop; what is done stays."""
+        self.jobs.cancel()
+        self.panel.say("Cancelled; what is done is kept, and Start goes on from there.")
+
+    def _done(self, rows: list[Row]) -> None:
+        failed = sum(bool(row.error) for row in rows)
+        objects = sum(row.objects for row in rows)
+        text = f"{len(rows) - failed} of {len(rows)} images are done, with {objects} objects."
+        if failed:
+            text += f" {failed} failed: the table and summary.csv say why."
+        self.panel.say(f"{text} Double-click one to look at it.", error=bool(failed))
+
+    def _ended(self) -> None:
+        self.panel.set_running(False)
+        self.table.interrupt()
+
+    def _fail(self, text: str) -> None:
+        self.panel.say(text, error=True)
+
+    def open(self, index: int) -> None:
+        """Show an image and its labels in the viewer.
+
+        Parameters
+        ----------
+        index : int
+            Of its row in the table.
+        """
+        entry = self.table.entries[index]
+        if entry.labels is None:
+            self._fail(f"{entry.image.name} has no labels: {entry.told}")
+            return
+        axis = CHANNELS[self.panel.channels.currentText()]
+        work = partial(_read, image=entry.image, labels=entry.labels, channel_axis=axis)
+        self.opening.run("Opening", work, self._show)
+
+    def _show(self, found: Found) -> None:
+        from .batch_opening import show
+
+        show(self._viewer, found)
+
+
+def _work(job: Job, asked: Asked) -> list[Row]:
+    """Run in the worker."""
+    from napari_sam.automatic.batch import BatchSettings, jobs_of, run_batch
+    from napari_sam.weights.loading import locate
+
+    locate(asked.model, job.progress)  # a download is shown
+    places = {str(each.image): each for each in jobs_of(asked.images, asked.out)}
+    return run_batch(
+        asked.images,
+        asked.out,
+        BatchSettings(asked.model, asked.device, channel_axis=asked.channel_axis),
+        overwrite=asked.anew,
+        run=_runner(job, asked.cluster),
+        told=lambda row: job.tell(Finished(row, places[row.file].written)),
+        progress=job.progress,
+        cancelled=job.cancelled,
+    )
+
+
+def _runner(job: Job, cluster: str) -> Run:
+    from napari_sam.automatic.batch import one_by_one
+
+    if cluster:
+        from napari_sam.automatic.batch_cluster import on_cluster
+
+        return on_cluster(cluster)
+    return partial(one_by_one, at=lambda *at: job.tell(AtHand(*at)), cancelled=job.cancelled)
+
+
+def _find(_: Job, names: list[str]) -> list[Path]:
+    """Run in the worker: find the images that names mean."""
+    from napari_sam.automatic.batch_files import images_of
+
+    return images_of(names)
+
+
+def _read(_: Job, image: Path, labels: Path, channel_axis: int | None) -> Found:
+    """Run in the worker: read an image and its labels."""
+    from .batch_opening import read
+
+    return read(image, labels, channel_axis)

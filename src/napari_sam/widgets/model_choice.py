@@ -1,0 +1,68 @@
+"""The list of models to choose from: known ones, and weights in a file."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari_sam.weights import ModelEntry
+
+    from .jobs import Job
+
+DEFAULT_MODEL = "cell-tiny"
+DEVICES = ("auto", "cpu", "cuda", "mps")
+FROM_FILE = "from a file..."
+
+
+class ModelChoice(QComboBox):
+    """Offers the bundled model at once, and others as soon as they are known."""
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.addItem(DEFAULT_MODEL, DEFAULT_MODEL)
+        self.activated.connect(self._activated)
+
+    @property
+    def model(self) -> str:
+        """A name or a file, as `load_model` takes it."""
+        return str(self.currentData() or DEFAULT_MODEL)
+
+    def show_models(self, entries: Sequence[ModelEntry], chosen: str) -> None:
+        """Offer models, with one of them, or a file, chosen."""
+        self.clear()
+        for entry in entries:
+            self.addItem(entry.name + _note(entry), entry.name)
+            tip = f"{entry.title}; {entry.licence}"
+            self.setItemData(self.count() - 1, tip, role=Qt.ItemDataRole.ToolTipRole)
+        if self.findData(chosen) < 0 and Path(chosen).is_file():
+            self.insertItem(0, Path(chosen).name, chosen)
+        self.addItem(FROM_FILE, None)
+        self.setCurrentIndex(max(self.findData(chosen), self.findData(DEFAULT_MODEL)))
+
+    def _activated(self, index: int) -> None:
+        if self.itemText(index) != FROM_FILE:
+            return
+        path, _ = QFileDialog.getOpenFileName(self, "Weights", "", "Weights (*.pth *.pt *.safetensors)")
+        if path:
+            self.insertItem(0, Path(path).name, path)
+        self.setCurrentIndex(0)
+
+
+def known_models(_: Job) -> tuple[ModelEntry, ...]:
+    """Run in the worker: importing the lower floors takes a second or two."""
+    import napari_sam.session.opening  # noqa: F401
+    from napari_sam.weights import list_models
+
+    return list_models()
+
+
+def _note(entry: ModelEntry) -> str:
+    if entry.here:
+        return ""
+    return f" (download {entry.bytes / 1e6:.0f} MB)" if entry.bytes else " (download)"
