@@ -105,7 +105,7 @@ class Walk:
             region = within(blend(one.region, other.region, (index - first) / (last - first)), self._plane)
             if not region[1].size:
                 continue
-            item = self._best(self._embedding(index), _expecting(region))
+            item = self._best(self._embedding(index), expecting(region))
             self._report()
             overlap = region_iou(_region(item), region)
             if overlap >= self.settings.overlap and item.iou_prediction >= least:
@@ -171,7 +171,7 @@ def _following(before: Candidate, box: bool) -> Prompts:
     )
 
 
-def _expecting(region: Region) -> Prompts:
+def expecting(region: Region) -> Prompts:
     """Return prompts for an object that is known to be about here."""
     return Prompts(
         points=[deepest_point(region)], point_labels=[1], box=box_around(region), mask=drawn_prompt(region)

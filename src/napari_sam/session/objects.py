@@ -13,7 +13,9 @@ from napari_sam.predict import Candidate, Candidates, Prompts
 
 Plane = tuple[int, ...]
 Key = tuple[int, Plane]
-"""An object's label and its plane; labels that come from elsewhere may go through several planes."""
+"""An object's label and its plane; the labels of stacks go through several planes."""
+FOLLOWED = ("propagated", "interpolated")
+"""Levels of masks that come from following an object through planes."""
 
 
 @dataclass(frozen=True, eq=False)

@@ -64,6 +64,15 @@ def merge(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all op
     return (_by_hand(replace(first, origin=(int(low[0]), int(low[1])), mask=whole)),)
 
 
+def join(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
+    """Give masks of different planes the first one's label, so that they are one object."""
+    if len(objects) < 2 or len({each.plane for each in objects}) < len(objects):
+        raise PromptError(
+            "Joining takes masks of different planes; commit the object in another plane first."
+        )
+    return tuple(replace(each, id=objects[0].id) for each in objects)
+
+
 def split(objects: Objects, next_id: int, points: Sequence[Sequence[float]]) -> Objects:
     """Cut an object in two where it is narrowest between two of its points.
 
@@ -139,7 +148,7 @@ def describe(
 
 
 OPERATIONS: dict[str, Callable[..., Objects]] = {
-    each.__name__: each for each in (delete, merge, split, fill_holes, remove_specks, smooth, describe)
+    each.__name__: each for each in (delete, merge, join, split, fill_holes, remove_specks, smooth, describe)
 }
 
 

@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .objects import Object, Plane, cropped
+from .objects import FOLLOWED, Object, Plane, cropped
 from .store import Window
 
 
@@ -43,7 +43,8 @@ def repainted(
     part[gone] = False
     part[come] = True
     origin, mask = cropped((int(low[0]), int(low[1])), mask)
-    return replace(old, origin=origin, mask=mask)
+    level = "" if old.level in FOLLOWED else old.level  # from now on it is a person's
+    return replace(old, origin=origin, mask=mask, level=level)
 
 
 def painted_again(each: Object, old: Object, new: Object) -> Object:

@@ -270,6 +270,12 @@ class AnnotationSession:
         self._do(Edit(ACCEPT, (), after))
         return after
 
+    def put(self, what: str, before: Objects, after: Objects, **arguments: Any) -> Edit:
+        """Let objects make room for others that were made elsewhere, in one step."""
+        edit = Edit(what, before, tuple(map(self._signed, after)), arguments)
+        self._do(edit)
+        return edit
+
     def _new_id(self) -> int:
         label, self._next_id = self._next_id, self._next_id + 1
         return label

@@ -19,13 +19,14 @@ from .panel import NEW_LABELS, NEW_PROMPTS, Panel
 
 if TYPE_CHECKING:
     import napari
-    from napari.layers import Layer
+    from napari.layers import Image, Layer
 
     from napari_sam.predict import Predictor
     from napari_sam.session.preference import Preference
     from napari_sam.weights import ModelEntry
 
     from .annotation import Annotation
+    from .stack import Stack
 
 
 class AnnotatorWidget(QWidget):
@@ -46,6 +47,7 @@ class AnnotatorWidget(QWidget):
         self._settings = read_settings(self._file)
         self._predictors: dict[tuple[str, str], Predictor] = {}
         self.annotation: Annotation | None = None
+        self.stack: Stack | None = None
         self.panel = Panel(self)
         self.jobs = Jobs(self)
         layout = QVBoxLayout(self)
@@ -146,14 +148,19 @@ class AnnotatorWidget(QWidget):
             self._fail(str(error))
             return
         self._remember(model=model, device=device)
-        self._attach(annotation)
+        self._attach(annotation, image)
 
     def _chosen(self, combo: QComboBox, nothing: str) -> Any:
         name = combo.currentText()
         return None if name == nothing else self._viewer.layers[name]
 
-    def _attach(self, annotation: Annotation) -> None:
+    def _attach(self, annotation: Annotation, image: Image) -> None:
+        from .stack import Stack
+
         self.annotation = annotation
+        self.stack = Stack(self._viewer, image, annotation, self.panel.stack)
+        self.stack.said.connect(self.panel.say)
+        self.stack.failed.connect(self._fail)
         annotation.said.connect(self.panel.say)
         annotation.failed.connect(self._fail)
         annotation.stopped.connect(self.stop)
@@ -178,6 +185,9 @@ class AnnotatorWidget(QWidget):
         annotation.prompts.polarity_changed.disconnect(self._show_polarity)
         annotation.chooser.marked.disconnect(self._show_mark)
         annotation.chooser.learned.disconnect(self._show_learned)
+        if self.stack is not None:
+            self.stack.close()
+            self.stack = None
         annotation.close()
         self.panel.set_running(False)
         self.panel.set_pending(0)

@@ -21,6 +21,7 @@ from superqt import QCollapsible
 from .buttons import button
 from .model_choice import DEVICES, ModelChoice
 from .progress_bar import ProgressBar
+from .stack_panel import StackPanel
 from .thumbnails import Thumbnails
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ KEYS = (
     ("Enter", "commit the marked"),
     ("Enter, boxes", "commit them all"),
     ("R", "reopen the last"),
+    ("F", "follow through planes"),
     ("Esc", "drop the prompts"),
     ("Ctrl+Z", "take back"),
     ("Ctrl+Shift+Z", "bring back"),
@@ -88,6 +90,7 @@ class Panel(QWidget):
         self.labels.addItem(NEW_LABELS)
         self.prompts.addItem(NEW_PROMPTS)
         self.thumbnails = Thumbnails(self)
+        self.stack = StackPanel(self)
         self._build()
         self._timer = QTimer(self)
         self._timer.setSingleShot(True)
@@ -126,6 +129,7 @@ class Panel(QWidget):
         layout.addWidget(self._build_tools())
         layout.addWidget(self.thumbnails)
         layout.addWidget(self._build_actions())
+        layout.addWidget(self.stack)
         self.status = QLabel(self)
         self.status.setAccessibleName("Messages")
         self.status.setWordWrap(True)

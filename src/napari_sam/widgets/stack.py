@@ -1,0 +1,242 @@
+"""Objects through the planes of an annotated stack: followed, joined, linked and tracked."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+from napari_sam.automatic.link import link_planes
+from napari_sam.automatic.tracks import Tracks, track_objects
+from napari_sam.automatic.volume_walk import EmbeddingOf
+from napari_sam.errors import NapariSamError
+from napari_sam.predict.window import window_around
+from napari_sam.session.embeddings import embedding_store
+from napari_sam.session.following import Following, join, put
+from napari_sam.session.objects import FOLLOWED
+
+from .jobs import Jobs
+from .mixed import Mixed
+from .planes import ALIGNED, image_shape, plane_under_sliders, read_window
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Labels
+    from numpy.typing import NDArray
+
+    from napari_sam.predict import Embedding
+    from napari_sam.session import Object
+    from napari_sam.session.opening import Opened
+
+    from .annotation import Annotation
+    from .jobs import Job
+    from .stack_panel import StackPanel
+
+NOTHING = "There is no object to follow; commit one, or point at one and press F."
+ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
+
+
+class Stack:
+    """Ties what goes through planes to an annotation and the dock's section.
+
+    Signals
+    -------
+    said : str
+        One sentence for the person.
+    failed : str
+        One sentence about what went wrong.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : napari.layers.Image or Mixed
+    annotation : Annotation
+    panel : StackPanel
+    """
+
+    said = Signal(str)
+    failed = Signal(str)
+
+    def __init__(
+        self, viewer: ViewerModel, image: Image | Mixed, annotation: Annotation, panel: StackPanel
+    ) -> None:
+        self._viewer, self._image = viewer, image
+        self._annotation, self._panel = annotation, panel
+        self.jobs = Jobs(panel)  # of its own, so that prompts are answered and sliders moved meanwhile
+        self._wires = (
+            (panel.follow_asked, self.follow),
+            (panel.join_asked, self.join),
+            (panel.link_asked, self.link),
+            (panel.track_asked, self.track),
+            (panel.cancel_asked, self._cancel),
+            (self.jobs.started, self._begin),
+            (self.jobs.progressed, panel.progress.show_progress),
+            (self.jobs.idle, self._end),
+            (self.jobs.failed, self.failed.emit),
+        )
+        for signal, slot in self._wires:
+            signal.connect(slot)
+        annotation.prompts.bind("F", self.follow_pointed)
+        count = len(image_shape(image)) - 2
+        panel.set_axes([str(name) for name in viewer.dims.axis_labels[-count - 2 : -2]] if count else ())
+
+    def close(self) -> None:
+        """Stop; what was put in place stays."""
+        self.jobs.cancel()
+        for signal, slot in self._wires:
+            signal.disconnect(slot)
+        self.jobs.close()
+        self.jobs.deleteLater()
+        self._panel.progress.end()
+        self._panel.set_axes(())
+
+    def _begin(self, title: str) -> None:
+        self._panel.set_busy(busy=True)
+        self._panel.progress.begin(title)
+
+    def _end(self) -> None:
+        self._panel.set_busy(busy=False)
+        self._panel.progress.end()
+
+    def _cancel(self) -> None:
+        self.jobs.cancel()
+        self.said.emit("Cancelled; nothing was changed.")
+
+    @property
+    def _axis(self) -> int:
+        return self._panel.axis.currentIndex()
+
+    def follow_pointed(self) -> None:
+        """Follow the object under the pointer, or the last one."""
+        each = self._annotation.editing.pointed()
+        self.follow() if each is None else self._follow(each)
+
+    def follow(self) -> None:
+        """Follow the last object of the plane, or else the last one."""
+        here = plane_under_sliders(self._image, self._viewer.dims)
+        objects = self._annotation.session.objects[::-1]
+        each = next((each for each in objects if each.plane == here), None) or next(iter(objects), None)
+        if each is None:
+            self.failed.emit(NOTHING)
+        else:
+            self._follow(each)
+
+    def _follow(self, each: Object) -> None:
+        opened = self._annotation.part
+        if opened is None or self._axis < 0:
+            self.failed.emit("There are no other planes, or the image is not read yet; wait until it is.")
+            return
+        depth = image_shape(self._image)[self._axis]
+        try:
+            plan = Following.of(self._annotation.session.store, each.key, self._axis, depth)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        self.jobs.run(
+            f"Following label {each.id}",
+            lambda job: self._run(job, plan, opened),
+            lambda found: self._put(plan, found),
+        )
+
+    def _run(self, job: Job, plan: Following, opened: Opened) -> tuple[Object, ...]:
+        """Run in the worker."""
+        embedding_of = self._embeddings(job, plan, opened)
+        return plan.run(opened.predictor, embedding_of, progress=job.progress, cancelled=job.cancelled)
+
+    def _embeddings(self, job: Job, plan: Following, opened: Opened) -> EmbeddingOf:
+        """Return what embeds the part of each plane that is open, or that the object is in."""
+        held = np.array([plan.centre])
+        window = opened.window if opened.window.holds(held) else window_around(opened.window.plane, held)
+        mix = self._image.mix if isinstance(self._image, Mixed) else None
+        store = embedding_store()
+
+        def embedding_of(index: int) -> Embedding:
+            pixels = read_window(self._image, plan.plane(index), window)
+            embedding = store.embed(opened.predictor, pixels, mix=mix, cancelled=job.cancelled)
+            return embedding.placed(window)
+
+        return embedding_of
+
+    def _put(self, plan: Following, found: tuple[Object, ...]) -> None:
+        try:
+            put(self._annotation.session, plan, found)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        planes = sorted({*plan.given, *(each.plane[plan.axis] for each in found)})
+        self.said.emit(
+            f"Label {plan.key[0]} goes through {len(planes)} planes, {planes[0]} to {planes[-1]}."
+            " Where it is wrong, reopen it (R), commit, and follow again; Ctrl+Z takes it back."
+        )
+
+    def join(self) -> None:
+        """Let the last commit and the one before, in another plane, be one object."""
+        session = self._annotation.session
+        objects = session.objects[::-1]
+        last = next((each for each in objects if each.level not in FOLLOWED), None)
+        others = (each for each in objects if last and each.id != last.id and each.plane != last.plane)
+        other = next(others, None)
+        if last is None or other is None:
+            self.failed.emit(ALONE)
+            return
+        try:
+            join(session, other.key, last.key)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        self.said.emit(f"Label {last.id} is label {other.id} now; follow it to fill the planes between.")
+
+    def link(self) -> None:
+        """Link the labels of the planes of a volume, in a new layer."""
+        labels = self._annotation.writer.labels
+        here = plane_under_sliders(self._image, self._viewer.dims)
+        leading, axis = len(here), self._axis
+        place = tuple(slice(None) if each == axis else here[each] for each in range(leading))
+
+        def work(_: Job) -> NDArray[np.int32]:
+            return link_planes(np.asarray(labels.data[place]))
+
+        def done(linked: NDArray[np.int32]) -> None:
+            whole = np.zeros(labels.data.shape, np.int32)
+            whole[place] = linked
+            self._add_labels("linked", whole)
+            count = len(np.unique(linked[linked > 0]))
+            self.said.emit(f"{count} objects go through the planes; they are in a new layer.")
+
+        self.jobs.run("Linking planes", work, done)
+
+    def track(self) -> None:
+        """Track the labels of all frames, in new layers."""
+        labels, axis = self._annotation.writer.labels, self._axis
+
+        def work(_: Job) -> Tracks:
+            return track_objects(np.moveaxis(np.asarray(labels.data), axis, 0))
+
+        def done(tracks: Tracks) -> None:
+            self._add_labels("tracked", np.moveaxis(tracks.labels, 0, axis))
+            self._add_tracks(tracks, axis)
+            divided = len({tuple(parents) for parents in tracks.graph.values()})
+            count = len(np.unique(tracks.data[:, 0]))
+            self.said.emit(f"{count} tracks, {divided} divisions; they are in new layers.")
+
+        self.jobs.run("Tracking", work, done)
+
+    def _add_labels(self, what: str, data: NDArray[np.int32]) -> None:
+        labels = self._annotation.writer.labels
+        self._viewer.add_labels(data, name=f"{labels.name} {what}", **_aligned(labels))
+
+    def _add_tracks(self, tracks: Tracks, axis: int) -> None:
+        """Show tracks, whose first position is along `axis`."""
+        labels = self._annotation.writer.labels
+        positions = np.insert(np.delete(tracks.data[:, 1:], 0, 1), axis, tracks.data[:, 1], axis=1)
+        if not len(positions):
+            return
+        data = np.column_stack([tracks.data[:, 0], positions])
+        graph = dict(tracks.graph)
+        self._viewer.add_tracks(data, graph=graph, name=f"{labels.name} tracks", **_aligned(labels))
+
+
+def _aligned(layer: Labels) -> dict[str, Any]:
+    """Return the options that lay another layer of the same axes over this one."""
+    return {name: getattr(layer, name) for name in ALIGNED if hasattr(layer, name)}

@@ -1,0 +1,75 @@
+"""The dock's section "Stack": what can be done to objects of several planes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtpy.QtCore import QSignalBlocker, Signal
+from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
+from superqt import QCollapsible
+
+from .buttons import button
+from .progress_row import ProgressRow
+
+
+class StackPanel(QWidget):
+    """Setters for what is shown, signals for what was asked; shown for stacks alone.
+
+    Signals
+    -------
+    follow_asked, join_asked, link_asked, track_asked, cancel_asked
+        A button was pressed.
+    """
+
+    follow_asked = Signal()
+    join_asked = Signal()
+    link_asked = Signal()
+    track_asked = Signal()
+    cancel_asked = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.axis = QComboBox(self)
+        self.axis.setAccessibleName("Axis of planes")
+        self.axis.setToolTip("The axis along which objects are followed, linked and tracked")
+        asked = (
+            ("Follow", "Follow the last object through the planes (F: the one under the pointer)", "follow"),
+            ("Join", "Let the last commit be one object with the one before, in another plane", "join"),
+            ("Link planes", "Give masks that overlap from plane to plane one label, in a new layer", "link"),
+            ("Track", "Find each object again in the next frame, also after divisions", "track"),
+        )
+        self.follow, self.join, self.link, self.track = (
+            button(self, title, tip, getattr(self, f"{name}_asked").emit) for title, tip, name in asked
+        )
+        self.progress = ProgressRow(self)
+        self.progress.cancel_asked.connect(self.cancel_asked)
+        grid = QGridLayout()
+        grid.addWidget(QLabel("Along", self), 0, 0)
+        grid.addWidget(self.axis, 0, 1)
+        for index, each in enumerate((self.follow, self.join, self.link, self.track)):
+            grid.addWidget(each, 1 + index // 2, index % 2)
+        inside = QWidget(self)
+        column = QVBoxLayout(inside)
+        column.setContentsMargins(0, 0, 0, 0)
+        column.addLayout(grid)
+        column.addWidget(self.progress)
+        section = QCollapsible("Stack", self)
+        section.addWidget(inside)
+        section.expand(animate=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(section)
+        self.set_axes(())
+
+    def set_axes(self, names: Sequence[str]) -> None:
+        """Offer axes of planes, the last one chosen; without any there is no stack."""
+        with QSignalBlocker(self.axis):
+            self.axis.clear()
+            self.axis.addItems(list(names))
+            self.axis.setCurrentIndex(len(names) - 1)
+        self.setVisible(bool(names))
+
+    def set_busy(self, busy: bool) -> None:
+        """Enable what can be asked while nothing is going on."""
+        for each in (self.axis, self.follow, self.join, self.link, self.track):
+            each.setEnabled(not busy)

@@ -1,0 +1,191 @@
+"""Stacks in a real viewer, with the bundled model on a drawn ball, and labels drawn by hand."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from threading import Event
+from typing import Any
+
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+from scipy import ndimage
+
+from napari_sam import weights
+from napari_sam.predict import Prompts
+from napari_sam.session.following import Following
+from napari_sam.weights import load_model
+from napari_sam.widgets.annotator import AnnotatorWidget
+
+Make = Callable[..., AnnotatorWidget]
+DEPTH = 7
+
+
+@pytest.fixture(scope="module")
+def ball() -> NDArray[np.bool_]:
+    z, y, x = np.ogrid[:DEPTH, :96, :96]
+    return np.asarray(((z - 3) / 2.6) ** 2 + ((y - 45) ** 2 + (x - 48) ** 2) / 18**2 <= 1)
+
+
+@pytest.fixture
+def stack(
+    make_annotator: Make, ball: NDArray[np.bool_], qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> AnnotatorWidget:
+    """The annotator, started with the bundled model on plane 3 of the ball."""
+    model = load_model("cell-tiny", "cpu", precision="float32")
+    monkeypatch.setattr(weights, "load_model", lambda *_, **__: model)
+    rng = np.random.default_rng(0)
+    light = ndimage.gaussian_filter(ball.astype(float), (0, 1, 1)) * 180 + rng.normal(20, 4, ball.shape)
+    image = np.clip(light, 0, 255).astype(np.uint8)
+    widget = make_annotator(image, start=False, scale=(2, 0.5, 0.5))
+    go_to(widget, 3)
+    widget.start()
+    settle(qtbot, widget)
+    return widget
+
+
+def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
+    annotation, stack = widget.annotation, widget.stack
+    assert annotation is not None
+    assert stack is not None
+    qtbot.waitUntil(
+        lambda: not widget.jobs.busy and not stack.jobs.busy and annotation.session.ready, timeout=60_000
+    )
+
+
+def go_to(widget: AnnotatorWidget, plane: int) -> None:
+    widget._viewer.dims.set_current_step(0, plane)
+
+
+def commit(qtbot: Any, widget: AnnotatorWidget, plane: int) -> None:
+    go_to(widget, plane)
+    qtbot.wait(200)
+    settle(qtbot, widget)
+    annotation = widget.annotation
+    assert annotation is not None
+    annotation.session.set_prompts([Prompts(points=[(45, 48)], point_labels=[1])])
+    annotation.commit()
+
+
+def drawn(widget: AnnotatorWidget) -> NDArray[Any]:
+    assert widget.annotation is not None
+    return np.asarray(widget.annotation.writer.labels.data)
+
+
+def test_follow_when_asked_then_the_object_goes_through_the_planes_and_one_undo_takes_that_back(
+    stack: AnnotatorWidget, ball: NDArray[np.bool_], qtbot: Any
+) -> None:
+    commit(qtbot, stack, 3)
+    assert stack.panel.stack.isVisible()
+    assert [len(np.unique(plane)) for plane in drawn(stack)] == [1, 1, 1, 2, 1, 1, 1]
+    stack.panel.stack.follow.click()
+    assert not stack.panel.stack.follow.isEnabled()
+    settle(qtbot, stack)
+    found = drawn(stack) == 1
+    assert (found & ball).sum() / (found | ball).sum() > 0.75
+    assert "Label 1 goes through" in stack.panel.status.text()
+    assert stack.panel.stack.follow.isEnabled()
+    assert stack.annotation is not None
+    stack.annotation.editing.undo()
+    assert [index for index, plane in enumerate(drawn(stack)) if plane.any()] == [3]
+    stack.annotation.editing.redo()
+    assert np.array_equal(drawn(stack) == 1, found)
+
+
+def test_follow_when_another_plane_was_committed_and_joined_then_both_are_one_object(
+    stack: AnnotatorWidget, qtbot: Any
+) -> None:
+    stack.panel.stack.join.click()
+    assert "two commits in different planes" in stack.panel.status.text()
+    commit(qtbot, stack, 2)
+    commit(qtbot, stack, 4)
+    assert set(np.unique(drawn(stack))) == {0, 1, 2}
+    stack.panel.stack.join.click()
+    assert set(np.unique(drawn(stack))) == {0, 1}
+    stack.panel.stack.follow.click()
+    settle(qtbot, stack)
+    assert stack.annotation is not None
+    levels = {each.plane[0]: each.level for each in stack.annotation.session.objects}
+    assert levels[3] == "interpolated"
+    assert {each.id for each in stack.annotation.session.objects} == {1}
+
+
+def test_follow_when_cancelled_or_there_is_nothing_then_says_so_and_nothing_changes(
+    stack: AnnotatorWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stack.panel.stack.follow.click()
+    assert "no object to follow" in stack.panel.status.text()
+    commit(qtbot, stack, 3)
+    begun, go, run = Event(), Event(), Following.run
+
+    def held(self: Following, *given: Any, **options: Any) -> Any:
+        begun.set()
+        go.wait(20)
+        return run(self, *given, **options)
+
+    monkeypatch.setattr(Following, "run", held)
+    stack.panel.stack.follow.click()
+    assert begun.wait(20)
+    go_to(stack, 5)  # the sliders may be moved meanwhile
+    assert stack.stack is not None
+    assert stack.stack.jobs.busy
+    stack.panel.stack.cancel_asked.emit()
+    assert "nothing was changed" in stack.panel.status.text()
+    go.set()
+    settle(qtbot, stack)
+    assert [index for index, plane in enumerate(drawn(stack)) if plane.any()] == [3]
+
+
+def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_labels(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    pytest.importorskip("laptrack")
+    widget = make_annotator(np.zeros((4, 60, 80), np.uint8), start=False, scale=(2, 0.5, 0.5))
+    given = np.zeros((4, 60, 80), np.int32)
+    for index in range(4):
+        given[index, 10:20, 10 + index : 20 + index] = 5 + index
+        given[index, 40:50, 60:70] = 20 - index
+    layer = widget._viewer.add_labels(given.copy(), name="given", scale=(2, 0.5, 0.5))
+    widget.panel.labels.setCurrentText("given")
+    widget.start()
+    settle(qtbot, widget)
+    widget.panel.stack.link.click()
+    settle(qtbot, widget)
+    linked = widget._viewer.layers["given linked"]
+    assert np.array_equal(linked.data > 0, given > 0)
+    assert [len(np.unique(linked.data[given == label])) for label in (5, 8, 20, 17)] == [1] * 4
+    assert len(np.unique(linked.data)) == 3
+    assert "2 objects go through the planes" in widget.panel.status.text()
+    widget.panel.stack.track.click()
+    settle(qtbot, widget)
+    tracks = widget._viewer.layers["given tracks"]
+    assert len(tracks.data) == 8
+    assert set(tracks.data[:, 1]) == {0, 1, 2, 3}
+    for each in (linked, tracks, widget._viewer.layers["given tracked"]):
+        assert tuple(each.scale) == (2, 0.5, 0.5)
+    assert "2 tracks, 0 divisions" in widget.panel.status.text()
+    assert np.array_equal(layer.data, given)
+
+
+def test_track_when_laptrack_is_not_installed_then_says_how_to_install_it(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "laptrack", None)
+    image = np.zeros((2, 60, 80), np.uint8)
+    widget = make_annotator(image, start=False)
+    labels = np.zeros(image.shape, np.int32)
+    labels[:, 5:9, 5:9] = 1
+    widget._viewer.add_labels(labels, name="given")
+    widget.panel.labels.setCurrentText("given")
+    widget.start()
+    settle(qtbot, widget)
+    widget.panel.stack.track.click()
+    settle(qtbot, widget)
+    assert "pip install 'napari-sam-microscopy[tracking]'" in widget.panel.status.text()
+    assert "given tracks" not in widget._viewer.layers
+
+
+def test_stack_section_when_the_image_is_a_plane_then_is_not_shown(make_annotator: Make) -> None:
+    widget = make_annotator()
+    assert not widget.panel.stack.isVisible()
