@@ -231,15 +231,23 @@ def main() -> None:
     if arguments.one:
         print(json.dumps(measure(arguments.one, arguments.size)))
         return
-    results: dict[str, Any] = in_turns(["ours", "reference"], arguments.size, arguments.repeat)
-    results["alike"] = compare(results["ours"].pop("found"), results["reference"].pop("found"))
-    results |= in_turns(["plane"], arguments.side, arguments.repeat)
-    results["plane"]["CPU seconds a megapixel"] = results["plane"]["CPU seconds"] / (arguments.side**2 / 1e6)
+    results: dict[str, Any] = {}
+
+    def note(name: str, figures: dict[str, Any]) -> None:
+        results[name] = figures
+        print(name, figures, sep="\t", flush=True)
+
+    grids = in_turns(["ours", "reference"], arguments.size, arguments.repeat)
+    found = {name: figures.pop("found") for name, figures in grids.items()}
+    for name, figures in grids.items():
+        note(name, figures)
+    note("alike", compare(found["ours"], found["reference"]))
+    (figures,) = in_turns(["plane"], arguments.side, arguments.repeat).values()
+    megapixels = arguments.side**2 / 1e6
+    note("plane", figures | {"CPU seconds a megapixel": figures["CPU seconds"] / megapixels})
     for count in (1, 2):
         seconds = min(workers(count, arguments.images, 512) for _ in range(arguments.repeat))
-        results[f"{count} workers"] = {"images": arguments.images, "seconds": round(seconds, 2)}
-    for name, figures in results.items():
-        print(name, figures, sep="\t")
+        note(f"{count} workers", {"images": arguments.images, "seconds": round(seconds, 2)})
     if arguments.json:
         arguments.json.write_text(json.dumps(results, indent=2) + "\n", encoding="utf-8")
 
