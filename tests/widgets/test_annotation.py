@@ -223,7 +223,8 @@ def test_a_layer_when_removed_in_the_middle_then_annotation_asks_to_be_stopped(
     said = sentences(annotation)
     layers, labels = annotation._viewer.layers, annotation.writer.labels
     layers.remove(layers[name])
-    assert said == [f"The layer '{name}' was removed, so annotation stopped."]
+    stopped = f"The layer '{name}' was removed, so annotation stopped."
+    assert said == [f"{stopped} Press Start to go on, with all that was committed."]
     assert {layer.name for layer in layers} == {"cells", "cells cells"} - {name}
     assert labels.data[20, 20] == 1
     assert not jobs.busy

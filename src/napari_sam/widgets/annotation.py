@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import getpass
 import math
 from collections.abc import Sequence
 from dataclasses import replace
 from time import perf_counter
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
@@ -21,11 +20,12 @@ from napari_sam.session.opening import Opened
 
 from .candidate_view import CandidateView
 from .choosing import Chooser
-from .editing import Editing, box_around, counted
-from .keeping import keep
+from .editing import Editing, box_around
+from .guard import Guard
+from .keeping import keep, user_name
 from .label_writer import LabelWriter
 from .parts import Load, Parts
-from .planes import alignment, camera_of, image_shape, layers_of, plane_under_sliders
+from .planes import alignment, camera_of, image_shape, plane_under_sliders
 from .prompt_layers import PromptLayers
 from .pyramid import new_labels
 
@@ -84,7 +84,7 @@ class Annotation:
         jobs: Jobs,
         given: Points | Shapes | None = None,
     ) -> None:
-        self.session = AnnotationSession(author=_user())
+        self.session = AnnotationSession(author=user_name())
         self._viewer, self._image, self._jobs = viewer, image, jobs
         self._plane = plane_under_sliders(image, viewer.dims)
         self._parts = Parts(image, load, jobs)
@@ -95,13 +95,15 @@ class Annotation:
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
         self.editing = Editing(viewer, self.session, self.writer, self.prompts, lambda: self._plane)
+        made = (self.prompts.points, self.prompts.boxes, *self.view.layers)
+        self._guard = Guard(viewer, image, self.writer.labels, made)
         self._refined: MaskPrompt | None = None
         self._reopened: int | None = None
         self._widened = False
         self._bind_keys()
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self._commit)
-        self.editing.said.connect(self.said.emit)
+        self.editing.said.connect(self._tell)
         self.editing.failed.connect(self.failed.emit)
         self.editing.reopen_asked.connect(self._reopen)
         self.editing.prompts_used.connect(self.clear)
@@ -110,7 +112,10 @@ class Annotation:
         self._parts.failed.connect(self.failed.emit)
         viewer.dims.events.point.connect(self._moved)
         camera_of(viewer).events.center.connect(self._panned)
-        viewer.layers.events.removed.connect(self._layer_removed)
+        viewer.dims.events.order.connect(self._moved)
+        viewer.dims.events.ndisplay.connect(self._moved)
+        self._guard.said.connect(self.said.emit)
+        self._guard.lost.connect(self._lost)
         image.events.data.connect(self._image_changed)
         jobs.failed.connect(self._job_failed)
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
@@ -131,13 +136,14 @@ class Annotation:
             options = {"name": f"{image.name} cells", "opacity": 0.5, **alignment(image, viewer.dims)}
             labels = viewer.add_layer(new_labels(image_shape(image), **options))
             self.writer = LabelWriter(self.session, labels)
-            journal, trouble = keep(self.session, image, labels)
+            journal, sentence = keep(self.session, image, labels)
         else:
-            journal, trouble = keep(self.session, image, labels)
+            journal, sentence = keep(self.session, image, labels)
             self.writer = LabelWriter(self.session, labels)
         if journal is not None:
             journal.failed.connect(self.failed.emit)
-        return journal, trouble or _restored(len(self.session.objects))
+        self._unkept = sentence if journal is None else ""
+        return journal, sentence
 
     def _begin(self, given: Points | Shapes | None) -> None:
         try:
@@ -156,7 +162,9 @@ class Annotation:
         self._parts.opened.disconnect(self._embedded)
         self._viewer.dims.events.point.disconnect(self._moved)
         camera_of(self._viewer).events.center.disconnect(self._panned)
-        self._viewer.layers.events.removed.disconnect(self._layer_removed)
+        self._viewer.dims.events.order.disconnect(self._moved)
+        self._viewer.dims.events.ndisplay.disconnect(self._moved)
+        self._guard.close()
         self._image.events.data.disconnect(self._image_changed)
         self._jobs.failed.disconnect(self._job_failed)
         self.prompts.changed.disconnect(self._prompted)
@@ -198,7 +206,7 @@ class Annotation:
         offer = self.chooser.offer
         try:
             self.writer.check_room(self.session.next_id + len(self.session.proposals))
-            step = self.session.commit(index)
+            step = self.session.commit(index, None if offer is None else offer.suggested)
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
@@ -207,7 +215,7 @@ class Annotation:
         self._jobs.cancel()  # an answer to newer prompts, which go as well
         self._drop_prompts()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
-        self.said.emit(f"Committed {made}. {len(self.session.objects)} so far.")
+        self._tell(f"Committed {made}. {len(self.session.objects)} so far.")
 
     def _reopen(self, each: Object) -> None:
         """Offer the choice of an object again; points refine it.
@@ -268,7 +276,8 @@ class Annotation:
 
     def _prompted(self) -> None:
         self._widened = False
-        self._ask()
+        if self._seen_plane() is not None:
+            self._ask()
 
     def _ask(self) -> None:
         """Answer the prompts that are on the plane now."""
@@ -342,13 +351,17 @@ class Annotation:
         if not self.session.ready:
             self.stopped.emit()
 
-    def _moved(self) -> None:
+    def _seen_plane(self) -> Plane | None:
+        """Return the plane that is seen; None, and say why, where none can be annotated."""
         try:
-            plane = plane_under_sliders(self._image, self._viewer.dims)
+            return plane_under_sliders(self._image, self._viewer.dims)
         except NapariSamError as error:
             self.failed.emit(str(error))
-            return
-        if plane != self._plane:
+            return None
+
+    def _moved(self) -> None:
+        plane = self._seen_plane()
+        if plane is not None and plane != self._plane:
             self._plane = plane
             self.session.close()
             self._jobs.cancel()
@@ -368,26 +381,18 @@ class Annotation:
             return
         self._open()
 
-    def _layer_removed(self, event: Any) -> None:
-        made = (self.prompts.points, self.prompts.boxes, *self.view.layers)
-        needed = (*layers_of(self._image), self.writer.labels, *made)
-        if event.value in needed:
-            self.failed.emit(f"The layer {event.value.name!r} was removed, so annotation stopped.")
-            self.stopped.emit()
+    def _lost(self, why: str) -> None:
+        """Stop, because a layer is gone."""
+        kept = self._journal is not None and not self._journal.trouble
+        self.failed.emit(f"{why} Press Start to go on{', with all that was committed' if kept else ''}.")
+        self.stopped.emit()
+
+    def _tell(self, done: str) -> None:
+        """Tell what was done, and why it is not kept, if it is not."""
+        trouble = self._unkept if self._journal is None else self._journal.trouble
+        (self.failed if trouble else self.said).emit(f"{done} {trouble}".strip())
 
 
 def _inside(prompts: Sequence[Prompts]) -> NDArray[np.float64]:
     """Return where prompts say that objects are, (K, 2)."""
     return np.concatenate([np.zeros((0, 2)), *[each.inside for each in prompts]])
-
-
-def _user() -> str:
-    """Return the name of who is logged in; empty where nobody is."""
-    try:
-        return getpass.getuser()
-    except (OSError, KeyError, ImportError):
-        return ""
-
-
-def _restored(labels: int) -> str:
-    return f"Your last session's {counted(labels)} are back." if labels else ""

@@ -192,6 +192,8 @@ class AnnotatorWidget(QWidget):
         self.panel.set_running(False)
         self.panel.set_pending(0)
         self.reset_choices()
+        if annotation.writer.labels in self._viewer.layers:  # so that starting again goes on with them
+            self.panel.labels.setCurrentText(annotation.writer.labels.name)
 
     def _start_or_stop(self) -> None:
         if self.annotation is None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import getpass
 import os
 import zlib
 from pathlib import Path
@@ -14,6 +15,7 @@ from napari_sam.session import AnnotationSession
 from napari_sam.session.journal import Journal, journal_path
 from napari_sam.settings import config_folder
 
+from .editing import counted
 from .planes import image_shape
 
 if TYPE_CHECKING:
@@ -40,7 +42,7 @@ def keep(session: AnnotationSession, image: Image, labels: Labels) -> tuple[Jour
     journal : Journal or None
         None if there can be none. It may be one to look at only, as its `trouble` says.
     sentence : str
-        What is wrong, for the person; mostly empty.
+        What is wrong, and what is back, for the person; mostly empty.
     """
     path = _file_of(image)
     key = str(path) if path else _key(image)
@@ -52,7 +54,13 @@ def keep(session: AnnotationSession, image: Image, labels: Labels) -> tuple[Jour
     except JournalError as error:
         return None, str(error)
     journal.follow(session)
-    return journal, journal.trouble or journal.notice
+    sentences = (journal.trouble or journal.notice, _restored(len(session.objects)))
+    return journal, " ".join(filter(None, sentences))
+
+
+def _restored(count: int) -> str:
+    verb = "is" if count == 1 else "are"
+    return f"Your last session's {counted(count)} {verb} back." if count else ""
 
 
 def _file_of(image: Image) -> Path | None:
@@ -68,3 +76,11 @@ def _key(image: Image) -> str:
         return ""
     sample = np.ascontiguousarray(data.flat[:: max(data.size // SAMPLE, 1)])
     return f"{image.name} {data.shape} {data.dtype} {zlib.crc32(sample.tobytes())}"
+
+
+def user_name() -> str:
+    """Return the name of who is logged in; empty where nobody is."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""

@@ -1,0 +1,284 @@
+"""What can go wrong in the middle of a session, in a real viewer: one sentence each, and nothing is lost."""
+
+from __future__ import annotations
+
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+
+from napari_sam import weights
+from napari_sam.session.record import read_record
+from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotator import AnnotatorWidget
+
+IMAGE = np.random.default_rng(0).integers(0, 255, (120, 160), np.uint8)
+STACK = np.random.default_rng(0).integers(0, 255, (3, 120, 160), np.uint8)
+Make = Callable[..., AnnotatorWidget]
+
+
+def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
+    qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)
+
+
+def commit(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:
+    annotation = widget.annotation
+    assert annotation is not None
+    annotation.prompts.points.add(list(place))
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    annotation.commit()
+
+
+def told(widget: AnnotatorWidget) -> str:
+    return str(widget.panel.status.text())
+
+
+def shown(widget: AnnotatorWidget) -> np.ndarray:
+    assert widget.annotation is not None
+    return np.asarray(widget.annotation.writer.labels.data).copy()
+
+
+def restart(widget: AnnotatorWidget, qtbot: Any) -> None:
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None
+
+
+def test_layers_when_renamed_reordered_rescaled_and_moved_then_commits_go_on(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    commit(widget, qtbot, 30, 40)
+    annotation = widget.annotation
+    assert annotation is not None
+    image, labels, points = annotation._image, annotation.writer.labels, annotation.prompts.points
+    for number, layer in enumerate(widget._viewer.layers):
+        layer.name = f"renamed {number}"
+    widget._viewer.layers.reverse()
+    commit(widget, qtbot, 80, 100)
+    assert told(widget) == "Committed label 2. 2 so far."
+    image.scale, image.translate = (0.5, 0.5), (7, 9)
+    assert "follow" in told(widget)
+    for layer in (labels, points, annotation.prompts.boxes, *annotation.view.layers):
+        assert np.allclose(layer.data_to_world((80, 100)), image.data_to_world((80, 100))), layer.name
+    commit(widget, qtbot, *points.world_to_data(image.data_to_world((100, 20))))
+    labels.scale = (3, 3)
+    assert f"{labels.name!r} lies over the image, so it was put back" in told(widget)
+    assert np.allclose(labels.scale, image.scale)
+    drawn = shown(widget)
+    assert (drawn[30, 40], drawn[80, 100], drawn[100, 20]) == (1, 2, 3)
+
+
+def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    commit(widget, qtbot, 30, 40)
+    before = shown(widget)
+    for name in ("Points", "cells", "cells cells"):
+        widget._viewer.layers.remove(name)
+        assert widget.annotation is None
+        assert f"{name!r} was removed" in told(widget)
+        assert "Press Start to go on, with all that was committed" in told(widget)
+        if name == "cells":
+            widget._viewer.add_image(IMAGE, name="cells")
+        restart(widget, qtbot)
+        assert np.array_equal(shown(widget), before)
+    commit(widget, qtbot, 80, 100)
+    assert shown(widget)[80, 100] == 2
+
+
+def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(STACK)
+    commit(widget, qtbot, 1, 30, 40)
+    annotation, dims = widget.annotation, widget._viewer.dims
+    assert annotation is not None
+    before = shown(widget)
+    for change, back in (
+        (lambda: setattr(dims, "order", (2, 0, 1)), lambda: setattr(dims, "order", (0, 1, 2))),
+        (lambda: setattr(dims, "ndisplay", 3), lambda: setattr(dims, "ndisplay", 2)),
+    ):
+        widget.panel.say("")
+        change()
+        assert "roll the axes back" in told(widget)
+        widget.panel.say("")
+        annotation.prompts.points.add([1, 80, 100])
+        assert "roll the axes back" in told(widget)
+        assert not annotation.session.proposals
+        annotation.clear()
+        back()
+    assert np.array_equal(shown(widget), before)
+    dims.set_point(0, 1)
+    qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
+    commit(widget, qtbot, 1, 80, 100)
+    assert shown(widget)[1, 80, 100] == 2
+
+
+def test_data_when_replaced_by_that_of_another_shape_then_stops_and_the_commits_come_back(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    commit(widget, qtbot, 30, 40)
+    before = shown(widget)
+    assert widget.annotation is not None
+    widget.annotation.writer.labels.data = np.zeros((60, 80), int)
+    assert widget.annotation is None
+    assert "shape (60, 80) now and the image (120, 160)" in told(widget)
+    widget._viewer.layers.remove("cells cells")
+    restart(widget, qtbot)
+    assert np.array_equal(shown(widget), before)
+    widget._viewer.layers["cells"].data = np.zeros((60, 80), np.uint8)
+    assert widget.annotation is None
+    assert "another shape" in told(widget)
+    assert np.array_equal(widget._viewer.layers["cells cells"].data, before)
+
+
+def test_labels_of_the_wrong_shape_or_dtype_when_chosen_then_one_sentence_and_they_stay(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE, start=False)
+    small = widget._viewer.add_labels(np.zeros((60, 80), int), name="small")
+    full = np.zeros(IMAGE.shape, np.uint8)
+    full[100:, 100:] = 255
+    full = widget._viewer.add_labels(full, name="full")
+    widget.panel.labels.setCurrentText("small")
+    widget.start()
+    assert widget.annotation is None
+    assert "has the shape (60, 80) and the image (120, 160)" in told(widget)
+    widget.panel.labels.setCurrentText("full")
+    restart(widget, qtbot)
+    commit(widget, qtbot, 30, 40)
+    assert "cannot count beyond 255" in told(widget)
+    assert not small.data.any()
+    assert set(np.unique(full.data)) == {0, 255}
+
+
+def test_another_model_and_new_embeddings_when_committed_objects_are_there_then_leave_them(
+    make_annotator: Make, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = make_annotator(IMAGE)
+    commit(widget, qtbot, 30, 40)
+    commit(widget, qtbot, 80, 100)
+    annotation = widget.annotation
+    assert annotation is not None
+    before, objects = shown(widget), annotation.session.objects
+    widget._viewer.layers["cells"].data = IMAGE[::-1].copy()  # the same shape, so it is embedded again
+    settle(qtbot, widget)
+    assert annotation.session.ready
+    assert annotation.session.objects == objects
+    assert np.array_equal(shown(widget), before)
+    widget._viewer.layers["cells"].data = IMAGE
+    settle(qtbot, widget)
+    widget.stop()
+    assert widget.panel.labels.currentText() == "cells cells"
+    other = replace(discs, name="larger", weights_hash="larger")
+    monkeypatch.setattr(weights, "load_model", lambda *_, **__: other)
+    widget._predictors.clear()
+    restart(widget, qtbot)
+    assert np.array_equal(shown(widget), before)
+    commit(widget, qtbot, 100, 20)
+    annotation = widget.annotation
+    assert annotation is not None
+    assert [each.model for each in annotation.session.objects] == ["discs", "discs", "larger"]
+    shown_now = shown(widget)
+    assert np.array_equal(shown_now[before > 0], before[before > 0])
+
+
+@contextmanager
+def no_file_beyond(size: int) -> Iterator[None]:
+    resource = pytest.importorskip("resource")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+
+
+def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_once_there_is_room(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    commit(widget, qtbot, 30, 40)
+    assert widget.annotation is not None
+    journal = widget.annotation._journal
+    assert journal is not None
+    with no_file_beyond(journal.path.stat().st_size + 50):
+        for place in ((80, 100), (60, 20)):
+            commit(widget, qtbot, *place)
+            assert told(widget).startswith("Committed label")
+            assert "could not be written" in told(widget)
+    widget.annotation.editing.undo()
+    assert told(widget).startswith("Took back")
+    assert "written" not in told(widget)
+    record = read_record(journal.path)
+    assert (len(record.objects), len(record.undone)) == (2, 1)
+
+
+OTHER_PROCESS = """
+import sys, time
+import numpy as np, napari, tifffile
+from napari_sam.widgets.annotator import AnnotatorWidget
+from qtpy.QtWidgets import QApplication
+
+viewer = napari.Viewer(show=False)
+viewer.open(sys.argv[1], name="cells", plugin="napari")
+widget = AnnotatorWidget(viewer)
+viewer.window.add_dock_widget(widget)
+
+def wait(what):
+    while not what():
+        QApplication.processEvents()
+        time.sleep(0.01)
+
+wait(lambda: not widget.jobs.busy)
+widget.start()
+wait(lambda: widget.annotation.session.ready)
+for place in ((30, 40), (80, 100)):
+    widget.annotation.prompts.points.add(place)
+    wait(lambda: widget.annotation.session.proposals)
+    widget.annotation.commit()
+widget.annotation.editing.undo()
+np.save(sys.argv[2], widget.annotation.writer.labels.data)
+print("ready", flush=True)
+time.sleep(600)
+"""
+
+
+@pytest.mark.timeout(300)  # it starts napari twice
+def test_a_process_when_it_annotates_and_is_killed_then_others_look_and_its_session_is_offered_back(
+    make_annotator: Make, qtbot: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "cells.tif"
+    tifffile.imwrite(path, IMAGE)
+    command = [sys.executable, "-c", OTHER_PROCESS, str(path), str(tmp_path / "labels.npy")]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "ready\n"
+        widget = make_annotator(IMAGE, start=False)
+        widget._viewer.layers.clear()
+        widget._viewer.open(str(path), name="cells", plugin="napari")
+        restart(widget, qtbot)
+        assert "open in another window, so this one only looks" in told(widget)
+        assert np.array_equal(shown(widget), np.load(tmp_path / "labels.npy"))
+        commit(widget, qtbot, 100, 20)
+        assert told(widget).startswith("Committed label 3. 2 so far.")
+        assert "not kept on disk" in told(widget)
+        widget.stop()
+        widget._viewer.layers.remove("cells cells")
+        process.send_signal(signal.SIGKILL)
+    restart(widget, qtbot)
+    assert "Your last session's 1 label is back" in told(widget)
+    assert np.array_equal(shown(widget), np.load(tmp_path / "labels.npy"))
+    commit(widget, qtbot, 100, 20)
+    record = read_record(tmp_path / "cells.napari-sam" / "cells cells.journal")
+    assert [each.id for each in record.objects] == [1, 3]
+    assert [each.model for each in record.objects] == ["cell-tiny", "discs"]
