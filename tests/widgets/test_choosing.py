@@ -14,6 +14,7 @@ from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QToolButton
+from superqt import QCollapsible
 
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
@@ -213,11 +214,12 @@ def test_the_dock_is_remembered_narrow_and_named(make_annotator: Make, qtbot: An
     assert panel.hint.isVisible()
     assert panel.minimumSizeHint().width() <= 300
     controls = [*panel.findChildren(QComboBox), *panel.findChildren(QPushButton)]
-    controls.remove(panel.keys.toggleButton())  # its text is its name
-    controls += [panel.outside, panel.progress, *panel.thumbnails.findChildren(QToolButton)]
+    for section in panel.findChildren(QCollapsible):
+        controls.remove(section.toggleButton())  # its text is its name
+    controls += [panel.outside, panel.job.bar, *panel.thumbnails.findChildren(QToolButton)]
     assert [control for control in controls if not control.accessibleName()] == []
     assert [
-        control for control in controls[:-1] if not control.toolTip() and control is not panel.progress
+        control for control in controls[:-1] if not control.toolTip() and control is not panel.job.bar
     ] == []
     qtbot.mouseClick(panel.hint_button, Qt.MouseButton.LeftButton)
     panel.keys.collapse(animate=False)

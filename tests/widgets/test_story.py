@@ -310,7 +310,7 @@ def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
         slow = Slow(patch)
         widget.start()
         qtbot.waitUntil(slow.begun.is_set, timeout=20_000)
-        qtbot.mouseClick(widget.panel.cancel, Qt.MouseButton.LeftButton)
+        qtbot.mouseClick(widget.panel.job.cancel, Qt.MouseButton.LeftButton)
         qtbot.waitUntil(slow.cancelled.is_set, timeout=20_000)
     assert widget.annotation is None
     assert widget.panel.start.text() == "Start"

@@ -141,7 +141,7 @@ class Search:
         plane: Plane,
         region: PlaneWindow,
         first: int,
-        progress: Progress,
+        progress: Progress | None = None,
         cancelled: Cancel | None = None,
     ) -> Iterator[Edit]:
         """Find the objects of a part of a large plane, as `planes` does; what is cut by windows is joined.

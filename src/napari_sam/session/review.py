@@ -8,10 +8,10 @@ from psygnal import Signal
 
 from napari_sam.errors import PromptError
 
-from .objects import Edit, Key, Object, common
+from .objects import Edit, Key, Object, Plane, common
 from .operations import Objects
 from .session import COMMIT, AnnotationSession
-from .store import ObjectStore, window_of
+from .store import ObjectStore, Window, window_of
 
 TAKEN = 0.5
 """A proposal is left out if committed objects cover a larger share of it, or it of one of them."""
@@ -86,6 +86,10 @@ class Review:
         for each in found.after:
             self.next_id = max(self.next_id, each.id + 1)
         self._refresh(found.after)
+
+    def within(self, plane: Plane, window: Window, before: int) -> Objects:
+        """Return all proposals of a window with labels before one, answered or not."""
+        return tuple(each for each in self._all.within(plane, window) if each.id < before)
 
     def clear(self) -> None:
         """Forget all proposals, and what was rejected."""

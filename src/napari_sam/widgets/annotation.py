@@ -224,13 +224,20 @@ class Annotation:
         """
         self.clear()
         self.session.reopen(each.key)
-        prompts = each.prompts or Prompts(box=box_around(each))
+        self._reopened = each.choice
+        self._put(each.prompts or Prompts(box=box_around(each)))
+        self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
+
+    def refine(self, prompts: Prompts) -> None:
+        """Go on from some prompts of the plane, in place of those that are there."""
+        self.clear()
+        self._put(prompts)
+
+    def _put(self, prompts: Prompts) -> None:
         if isinstance(prompts.mask, MaskPrompt):
             self._refined = prompts.mask
-        self._reopened = each.choice
         self.prompts.put([prompts], self._plane)
         self._ask()
-        self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
 
     def _drop_prompts(self) -> None:
         self._refined = self._reopened = None

@@ -7,8 +7,8 @@ from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QComboBox, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent, Qt
+from qtpy.QtWidgets import QComboBox, QScrollArea, QVBoxLayout, QWidget
 
 from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from napari_sam.weights import ModelEntry
 
     from .annotation import Annotation
+    from .reviewing import Reviewing
     from .stack import Stack
 
 
@@ -48,11 +49,12 @@ class AnnotatorWidget(QWidget):
         self._predictors: dict[tuple[str, str], Predictor] = {}
         self.annotation: Annotation | None = None
         self.stack: Stack | None = None
+        self.reviewing: Reviewing | None = None
         self.panel = Panel(self)
         self.jobs = Jobs(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.panel)
+        layout.addWidget(_scrolled(self.panel))
         self._restore()
         self._connect()
         self.panel.set_pending(0)
@@ -73,9 +75,9 @@ class AnnotatorWidget(QWidget):
         panel.hint_closed.connect(self._close_hint)
         panel.keys_folded.connect(lambda shown: self._remember(keys=shown))
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
-        jobs.started.connect(panel.show_job)
-        jobs.progressed.connect(panel.show_progress)
-        jobs.idle.connect(panel.hide_job)
+        jobs.started.connect(panel.job.begin)
+        jobs.progressed.connect(panel.job.show_progress)
+        jobs.idle.connect(panel.job.end)
         jobs.idle.connect(lambda: panel.start.setEnabled(True))
         jobs.failed.connect(self._fail)
         for event in self._layer_events():
@@ -155,12 +157,16 @@ class AnnotatorWidget(QWidget):
         return None if name == nothing else self._viewer.layers[name]
 
     def _attach(self, annotation: Annotation, image: Image) -> None:
+        from .reviewing import Reviewing
         from .stack import Stack
 
         self.annotation = annotation
         self.stack = Stack(self._viewer, image, annotation, self.panel.stack)
         self.stack.said.connect(self.panel.say)
         self.stack.failed.connect(self._fail)
+        self.reviewing = Reviewing(self._viewer, image, annotation, self.panel.segment_all)
+        self.reviewing.said.connect(self.panel.say)
+        self.reviewing.failed.connect(self._fail)
         annotation.said.connect(self.panel.say)
         annotation.failed.connect(self._fail)
         annotation.stopped.connect(self.stop)
@@ -188,6 +194,9 @@ class AnnotatorWidget(QWidget):
         if self.stack is not None:
             self.stack.close()
             self.stack = None
+        if self.reviewing is not None:
+            self.reviewing.close()
+            self.reviewing = None
         annotation.close()
         self.panel.set_running(False)
         self.panel.set_pending(0)
@@ -286,3 +295,15 @@ def check_labels(image: Any, labels: Any) -> None:
             f"The Labels layer {labels.name!r} is lazy, multiscale or read-only and cannot be written;"
             " choose a new one, or load its data into memory."
         )
+
+
+def _scrolled(panel: QWidget) -> QScrollArea:
+    """Let a panel be higher than the window, but no wider."""
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    bar = area.verticalScrollBar()
+    area.setMinimumWidth(panel.minimumSizeHint().width() + (bar.sizeHint().width() if bar else 0))
+    return area

@@ -10,7 +10,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_sam.session.offer import COLOURS
 
-from .outlines import dashes, outlines, runs
+from .outlines import dashes, in_plane, outlines, runs
 from .planes import alignment, camera_of, seen
 
 if TYPE_CHECKING:
@@ -163,12 +163,7 @@ class CandidateView:
             self.outlines.edge_color = np.concatenate(colours)
 
     def _vectors(self, lines: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Return (N, 2, 2) starts and ends in the plane as (N, 2, ndim) starts and ways."""
-        vectors = np.zeros((len(lines), 2, self.outlines.ndim))
-        vectors[:, 0, :-2] = self._plane
-        vectors[:, 0, -2:] = lines[:, 0]
-        vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
-        return vectors
+        return in_plane(lines, self._plane, self.outlines.ndim)
 
     def _write_captions(self) -> None:
         """Write the captions of one object's candidates in lines beside it, where there is room."""

@@ -10,6 +10,8 @@ from skimage.measure import find_contours
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
+    from napari_sam.session import Plane
+
 VERTICES = 160
 """About as many for one mask: drawing costs as much as computing the mask at some hundreds."""
 SIDE = 256
@@ -67,6 +69,15 @@ def dashes(path: NDArray[np.float64], on: float, off: float) -> NDArray[np.float
     starts = np.arange(count) * along[-1] / count
     places = np.stack([starts, starts + along[-1] / count * on / (on + off)], axis=1)
     return np.stack([np.interp(places, along, path[:, axis]) for axis in range(2)], axis=2)
+
+
+def in_plane(lines: NDArray[np.float64], plane: Plane, ndim: int) -> NDArray[np.float64]:
+    """Return (N, 2, 2) starts and ends in a plane as (N, 2, ndim) starts and ways, as Vectors layers have."""
+    vectors = np.zeros((len(lines), 2, ndim))
+    vectors[:, 0, :-2] = plane
+    vectors[:, 0, -2:] = lines[:, 0]
+    vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
+    return vectors
 
 
 def runs(mask: NDArray[np.bool_], origin: tuple[int, int]) -> tuple[NDArray[np.float64], int]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import QSignalBlocker, QSize, Qt, QTimer, Signal
+from qtpy.QtCore import QSignalBlocker, QSize, Qt, Signal
 from qtpy.QtWidgets import (
     QCheckBox,
     QComboBox,
@@ -20,7 +20,8 @@ from superqt import QCollapsible
 
 from .buttons import button
 from .model_choice import DEVICES, ModelChoice
-from .progress_bar import ProgressBar
+from .progress_row import ProgressRow
+from .segment_all import SegmentAll
 from .stack_panel import StackPanel
 from .thumbnails import Thumbnails
 
@@ -40,7 +41,9 @@ KEYS = (
     ("Enter", "commit the marked"),
     ("Enter, boxes", "commit them all"),
     ("R", "reopen the last"),
-    ("F", "follow through planes"),
+    ("F", "follow in a stack"),
+    ("A, Q, E", "answer proposals"),
+    (", and .", "go through them"),
     ("Esc", "drop the prompts"),
     ("Ctrl+Z", "take back"),
     ("Ctrl+Shift+Z", "bring back"),
@@ -52,8 +55,6 @@ STEPS = (
     "Click on a cell: up to three outlines appear.",
     "Press <b>1</b>, <b>2</b>, <b>3</b> or Enter: that is one label.",
 )
-PATIENCE = 250
-"""Milliseconds until a job is worth a progress bar."""
 
 
 class Panel(QWidget):
@@ -91,11 +92,10 @@ class Panel(QWidget):
         self.prompts.addItem(NEW_PROMPTS)
         self.thumbnails = Thumbnails(self)
         self.stack = StackPanel(self)
+        self.job = ProgressRow(self)
+        self.job.cancel_asked.connect(self.cancel_asked)
+        self.segment_all = SegmentAll(self)
         self._build()
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PATIENCE)
-        self._timer.timeout.connect(lambda: self._progress_row.setVisible(True))
         self.set_running(False)
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
@@ -125,7 +125,7 @@ class Panel(QWidget):
             "Start", "Read the image and make layers for prompts and labels", self.start_asked
         )
         layout.addWidget(self.start)
-        layout.addWidget(self._build_progress())
+        layout.addWidget(self.job)
         layout.addWidget(self._build_tools())
         layout.addWidget(self.thumbnails)
         layout.addWidget(self._build_actions())
@@ -135,6 +135,7 @@ class Panel(QWidget):
         self.status.setWordWrap(True)
         self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
         layout.addWidget(self.status)
+        layout.addWidget(self.segment_all)
         layout.addWidget(self._build_learned())
         layout.addWidget(self._build_help())
         layout.addStretch()
@@ -163,17 +164,6 @@ class Panel(QWidget):
         row.addWidget(self.learned, 1)
         row.addWidget(self.forget)
         return self._learned
-
-    def _build_progress(self) -> QWidget:
-        self._progress_row = QWidget(self)
-        row = QHBoxLayout(self._progress_row)
-        row.setContentsMargins(0, 0, 0, 0)
-        self.progress = ProgressBar(self)
-        self.cancel = self._button("Cancel", "Stop what is going on", self.cancel_asked)
-        row.addWidget(self.progress, 1)
-        row.addWidget(self.cancel)
-        self._progress_row.setVisible(False)
-        return self._progress_row
 
     def _build_tools(self) -> QWidget:
         self._tools = QWidget(self)
@@ -259,18 +249,3 @@ class Panel(QWidget):
         """Show one sentence."""
         self.status.setStyleSheet("color: #ff8a80;" if error else "")
         self.status.setText(text)
-
-    def show_job(self, title: str) -> None:
-        """Show that something is going on, if it takes a while."""
-        self.progress.setRange(0, 0)
-        self.progress.setFormat(title)
-        self._timer.start()
-
-    def show_progress(self, done: int, total: int) -> None:
-        """Show how far it is; a total of 0 is unknown."""
-        self.progress.show_parts(done, total)
-
-    def hide_job(self) -> None:
-        """Show that nothing is going on."""
-        self._timer.stop()
-        self._progress_row.setVisible(False)

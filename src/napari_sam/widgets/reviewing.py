@@ -1,0 +1,269 @@
+"""Proposals answered one by one or together, with keys and buttons."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import suppress
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from qtpy.QtCore import QTimer
+
+from napari_sam.errors import NapariSamError
+from napari_sam.predict import Prompts
+from napari_sam.session.review import Review
+
+from .editing import box_around, counted
+from .jobs import Jobs
+from .planes import camera_of, image_shape, plane_under_sliders, seen
+from .proposal_view import ProposalView
+from .proposing import Proposing
+
+if TYPE_CHECKING:
+    from napari.components import ViewerModel
+    from napari.layers import Image, Layer
+
+    from napari_sam.session import Object, Plane
+
+    from .annotation import Annotation
+    from .mixed import Mixed
+    from .searching import Find
+    from .segment_all import SegmentAll
+
+REST = 150
+"""Milliseconds that the view rests before outlines are drawn anew in its scale."""
+
+
+class Reviewing:
+    """Ties the review of an annotation's proposals to layers, keys and the dock's section.
+
+    Signals
+    -------
+    said : str
+        One sentence for the person.
+    failed : str
+        One sentence about what went wrong.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : napari.layers.Image or Mixed
+    annotation : Annotation
+    panel : SegmentAll
+    """
+
+    said = Signal(str)
+    failed = Signal(str)
+
+    def __init__(
+        self, viewer: ViewerModel, image: Image | Mixed, annotation: Annotation, panel: SegmentAll
+    ) -> None:
+        self._viewer, self._image = viewer, image
+        self._annotation, self.panel = annotation, panel
+        self.review = Review(annotation.session)
+        self.view = ProposalView(viewer, image, self._bind_layer)
+        self.jobs = Jobs(panel)
+        self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)
+        self._keys = {
+            "A": self.accept,
+            "Q": self.reject,
+            "E": self.correct,
+            ".": lambda: self.step(1),
+            ",": lambda: self.step(-1),
+        }
+        for key, act in self._keys.items():
+            annotation.prompts.bind(key, act)
+        # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
+        self._rest = QTimer(panel)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(REST)
+        self._rest.timeout.connect(self._draw)
+        self._connect()
+        panel.set_stack(stack=len(image_shape(image)) > 2)
+        panel.setEnabled(True)
+
+    def _connect(self) -> None:
+        panel, jobs = self.panel, self.jobs
+        self._wires = (
+            (panel.search_asked, self.search),
+            (panel.cancel_asked, self._cancel),
+            (panel.accept_asked, self.accept),
+            (panel.reject_asked, self.reject),
+            (panel.correct_asked, self.correct),
+            (panel.step_asked, self.step),
+            (panel.accept_above_asked, self.accept_above),
+            (panel.accept_all_asked, self.accept_all),
+            (panel.bring_back_asked, self.review.bring_back),
+            (panel.thresholds_moved, self._again),
+            (panel.score_moved, self._changed),
+            (jobs.started, panel.progress.begin),
+            (jobs.progressed, panel.progress.show_progress),
+            (jobs.idle, self._idle),
+            (jobs.failed, self.failed.emit),
+        )
+        for signal, slot in self._wires:
+            signal.connect(slot)
+        self.review.changed.connect(self._changed)
+        self.proposing.said.connect(self.said.emit)
+        self.proposing.found.connect(self._found)
+        self._viewer.dims.events.point.connect(self._moved)
+        camera_of(self._viewer).events.zoom.connect(self._moved)
+        self._image.events.data.connect(self._forget)
+
+    def close(self) -> None:
+        """Stop; proposals go, what was accepted stays."""
+        for signal, slot in self._wires:
+            signal.disconnect(slot)
+        self._viewer.dims.events.point.disconnect(self._moved)
+        camera_of(self._viewer).events.zoom.disconnect(self._moved)
+        self._image.events.data.disconnect(self._forget)
+        self._rest.stop()
+        self._rest.deleteLater()
+        self.jobs.close()
+        self.jobs.deleteLater()
+        self.review.close()
+        self.view.close()
+        self.panel.progress.end()
+        self.panel.reset()
+
+    def _bind_layer(self, layer: Layer) -> None:
+        for key, act in self._keys.items():
+            layer.bind_key(key, lambda _, act=act: act(), overwrite=True)
+
+    def search(self, scope: str) -> None:
+        """Search what is seen, the plane or everything."""
+        try:
+            plane = plane_under_sliders(self._image, self._viewer.dims)
+            self.proposing.search(scope, plane)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+
+    def _again(self) -> None:
+        with suppress(NapariSamError):  # there is no plane to be seen now
+            self.proposing.again(plane_under_sliders(self._image, self._viewer.dims))
+
+    def _cancel(self) -> None:
+        self.jobs.cancel()
+        self.said.emit(f"Cancelled; {len(self.review.open)} proposals wait for you.")
+
+    def _forget(self) -> None:
+        """Forget what was found in pixels that are others now."""
+        self.jobs.cancel()
+        self.review.clear()
+
+    def accept(self) -> None:
+        """Commit the current proposal, and look at the next one."""
+        current = self._current()
+        if current is not None:
+            self._accept([current])
+            self._look()
+
+    def accept_above(self) -> None:
+        """Commit the proposals from the chosen score on, in one step."""
+        self._accept(self.review.above(float(self.panel.score.value())))
+
+    def accept_all(self) -> None:
+        """Commit all proposals, in one step."""
+        self._accept(self.review.open)
+
+    def _accept(self, proposals: Sequence[Object]) -> None:
+        session = self._annotation.session
+        try:
+            self._annotation.writer.check_room(session.next_id + len(proposals))
+            made = self.review.accept(proposals)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        self.said.emit(
+            f"Accepted {counted(len(made))}. Ctrl+Z takes {'it' if len(made) == 1 else 'all'} back."
+        )
+
+    def reject(self) -> None:
+        """Put the current proposal aside, and look at the next one."""
+        current = self._current()
+        if current is not None:
+            self.review.reject([current])
+            self._look()
+
+    def correct(self) -> None:
+        """Put the current proposal's prompts on the image; the next commit takes its place."""
+        current = self._current()
+        if current is None:
+            return
+        self._look()
+        if self._plane() != current.plane or not self._annotation.session.ready:
+            self.failed.emit(
+                "The plane of this proposal is still being read; press E again when it is ready."
+            )
+            return
+        self._annotation.refine(current.prompts or Prompts(box=box_around(current)))
+        self.review.correct(current)
+        self.said.emit(
+            "Correct it with points or a box, or choose another candidate; Esc leaves it as it was."
+        )
+
+    def step(self, by: int) -> None:
+        """Look at the next proposal, or the one before."""
+        if self._current() is not None:
+            self.review.step(by)
+            self._look()
+
+    def _current(self) -> Object | None:
+        if self.review.current is None:
+            self.failed.emit("There is no proposal; press In view, Plane or Everything to search for some.")
+        return self.review.current
+
+    def _plane(self) -> Plane | None:
+        """Return the plane that is seen; None in 3-D."""
+        with suppress(NapariSamError):
+            return plane_under_sliders(self._image, self._viewer.dims)
+        return None
+
+    def _look(self) -> None:
+        """Bring the current proposal into view, if it is not."""
+        current = self.review.current
+        if current is None:
+            return
+        world = self.view.look_at(current)
+        dims = self._viewer.dims
+        if self._plane() != current.plane:
+            axes = range(dims.ndim - len(world), dims.ndim - 2)
+            for axis, value in zip(axes, world[:-2], strict=True):
+                dims.set_point(axis, value)
+        low, high = seen(self._image)
+        if not ((low <= current.centre) & (high > current.centre)).all():
+            camera = camera_of(self._viewer)
+            camera.center = (*camera.center[:-2], *world[-2:])
+
+    def _changed(self) -> None:
+        review, score = self.review, float(self.panel.score.value())
+        self.panel.set_counts(len(review.open), len(review.above(score)), review.rejected)
+        current = review.current
+        if current is not None:
+            place = next(at for at, each in enumerate(review.open, 1) if each is current)
+            self.panel.set_current(f"{place} of {len(review.open)}, score {current.score or 0:.2f}")
+        else:
+            self.panel.set_current("")
+        self._draw()
+
+    def _draw(self) -> None:
+        plane = self._plane()
+        if plane is not None:
+            here = [each for each in self.review.open if each.plane == plane]
+            self.view.show(here, self.review.current, float(self.panel.score.value()), plane)
+
+    def _found(self, find: Find) -> None:
+        """Keep the outlines of what was found; show those of what may become proposals, until they are."""
+        self.view.hold(find.outlines)
+        if find.edit is None and find.plane == self._plane():
+            self.view.sketch(find.sketch, find.plane)
+
+    def _moved(self) -> None:
+        """Draw anew once the sliders and the zoom rest, if there is something to draw."""
+        if self.review.open:
+            self._rest.start()
+
+    def _idle(self) -> None:
+        self.panel.progress.end()
+        self.panel.set_searching(searching=False)
+        self._draw()

@@ -1,0 +1,225 @@
+"""The dock's section "Segment all": search, thresholds, and answers to what is proposed."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from qtpy.QtCore import QSignalBlocker, Qt, Signal
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from superqt import QCollapsible, QLabeledDoubleSlider
+
+from .buttons import button
+from .progress_row import ProgressRow
+
+VIEW, PLANE, EVERYTHING = "view", "plane", "everything"
+SCORE = 0.7
+"""Proposals from this score on are accepted together, unless the person moves the slider."""
+NARROW = 64
+"""Pixels that a button may shrink to, so that the dock can be narrow."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A number of the search that can be moved: its name in the settings, title, hint and range."""
+
+    name: str
+    title: str
+    hint: str
+    least: float
+    most: float
+
+
+THRESHOLDS = {
+    "instances": (
+        Threshold("foreground", "Foreground", "Lower finds fainter objects", 0.05, 0.95),
+        Threshold("seed", "Separation", "Lower joins what touches, higher parts it", 0.05, 0.95),
+        Threshold("smallest", "Smallest", "Diameter of the smallest object, in pixels", 0.0, 60.0),
+    ),
+    "grid": (
+        Threshold("predicted_iou", "Predicted IoU", "Lower keeps masks that promise less", 0.5, 1.0),
+        Threshold("stability", "Stability", "Lower keeps masks with vaguer borders", 0.5, 1.0),
+    ),
+}
+
+
+class SegmentAll(QWidget):
+    """Setters for what is shown, signals for what was asked.
+
+    Signals
+    -------
+    search_asked : str
+        ``"view"``, ``"plane"`` or ``"everything"``.
+    cancel_asked, accept_asked, reject_asked, correct_asked
+        A button was pressed.
+    accept_above_asked, accept_all_asked, bring_back_asked
+        A button was pressed.
+    step_asked : int
+        The next proposal (1) or the last one (-1).
+    thresholds_moved
+        The search is to be repeated with other numbers.
+    score_moved
+        Another score parts the sure from the doubtful.
+    """
+
+    search_asked = Signal(str)
+    cancel_asked = Signal()
+    accept_asked = Signal()
+    reject_asked = Signal()
+    correct_asked = Signal()
+    accept_above_asked = Signal()
+    accept_all_asked = Signal()
+    bring_back_asked = Signal()
+    step_asked = Signal(int)
+    thresholds_moved = Signal()
+    score_moved = Signal()
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.sliders: dict[str, QLabeledDoubleSlider] = {}
+        self._defaults: dict[str, float] = {}
+        self.scopes: dict[str, QPushButton] = {}
+        self.progress = ProgressRow(self)
+        self.progress.cancel_asked.connect(self.cancel_asked)
+        self.section = QCollapsible("Segment all", self)
+        for part in (self._build_scopes(), self.progress, self._build_thresholds(), self._build_review()):
+            self.section.addWidget(part)
+        self.section.expand(animate=False)
+        layout = QVBoxLayout(self)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.section)
+        self.reset()
+
+    def _build_scopes(self) -> QWidget:
+        found = (
+            (VIEW, "In view", "Find all objects that are seen now"),
+            (PLANE, "Plane", "Find all objects of the plane, window by window if it is large"),
+            (EVERYTHING, "Everything", "Find all objects of every plane"),
+        )
+        for scope, title, tip in found:
+            self.scopes[scope] = button(self, title, tip, lambda scope=scope: self.search_asked.emit(scope))
+        return _row(*self.scopes.values())
+
+    def _build_thresholds(self) -> QWidget:
+        self._thresholds = QWidget(self)
+        self._form = QFormLayout(self._thresholds)
+        self._form.setContentsMargins(0, 0, 0, 0)
+        return self._thresholds
+
+    def _build_review(self) -> QWidget:
+        self._review = QWidget(self)
+        self.count, self.current = QLabel(self), QLabel(self)
+        self.count.setAccessibleName("Proposals")
+        self.count.setWordWrap(True)
+        self.current.setAccessibleName("Current proposal")
+        self.last = button(self, "<", "The proposal before this one (,)", lambda: self.step_asked.emit(-1))
+        self.next = button(self, ">", "The next proposal (.)", lambda: self.step_asked.emit(1))
+        for each in (self.last, self.next):
+            each.setMaximumWidth(32)
+        self.accept = button(self, "Accept", "Commit this proposal (A)", self.accept_asked.emit)
+        self.reject = button(self, "Reject", "Put this proposal aside (Q)", self.reject_asked.emit)
+        self.correct = button(
+            self, "Correct", "Go on from its prompts with points and boxes (E)", self.correct_asked.emit
+        )
+        self.score = _slider("Accept from", "Proposals from this score on are drawn solid", 0.0, 1.0)
+        self.score.setValue(SCORE)
+        self.score.valueChanged.connect(lambda _: self.score_moved.emit())
+        self.accept_above = button(
+            self, "Accept sure ones", "Commit the solid ones in one step", self.accept_above_asked.emit
+        )
+        self.accept_all = button(
+            self, "Accept all", "Commit all in one step, the doubtful too", self.accept_all_asked.emit
+        )
+        self.bring_back = button(
+            self, "Bring back", "Propose what was rejected again", self.bring_back_asked.emit
+        )
+        form = QFormLayout()
+        form.addRow("Score", self.score)
+        layout = QVBoxLayout(self._review)
+        layout.setContentsMargins(0, 0, 0, 0)
+        layout.addWidget(self.count)
+        layout.addWidget(_row(self.last, self.next, self.current))
+        layout.addWidget(_row(self.accept, self.reject, self.correct))
+        layout.addLayout(form)
+        layout.addWidget(_row(self.accept_above, self.accept_all))
+        layout.addWidget(self.bring_back)
+        return self._review
+
+    def reset(self) -> None:
+        """Show what there is before anything was searched."""
+        self.set_stack(stack=False)
+        self.set_thresholds("", {})
+        self.set_counts(0, 0, 0)
+        self.setEnabled(False)
+
+    def set_stack(self, *, stack: bool) -> None:
+        """Offer all planes, or the only one."""
+        self.scopes[EVERYTHING].setVisible(stack)
+
+    def set_thresholds(self, method: str, values: Mapping[str, float]) -> None:
+        """Offer the thresholds of a method, with these values; none for an unknown method."""
+        if values == self._defaults:
+            return
+        self._defaults, self.sliders = dict(values), {}
+        while self._form.rowCount():
+            self._form.removeRow(0)
+        for each in THRESHOLDS.get(method, ()):
+            slider = _slider(each.title, each.hint, each.least, each.most)
+            slider.setValue(values[each.name])
+            slider.valueChanged.connect(lambda _: self.thresholds_moved.emit())
+            self.sliders[each.name] = slider
+            self._form.addRow(each.title, slider)
+        if values:
+            self._form.addRow(button(self, "Defaults", "Put the thresholds back", self._put_back))
+        self._thresholds.setVisible(bool(values))
+
+    def _put_back(self) -> None:
+        for name, slider in self.sliders.items():
+            with QSignalBlocker(slider):
+                slider.setValue(self._defaults[name])
+        self.thresholds_moved.emit()
+
+    @property
+    def thresholds(self) -> dict[str, float]:
+        """The numbers that are chosen, by their names in the settings."""
+        return {name: float(slider.value()) for name, slider in self.sliders.items()}
+
+    def set_searching(self, *, searching: bool) -> None:
+        """Let nobody begin another search, or move the thresholds of this one."""
+        for control in (*self.scopes.values(), self._thresholds):
+            control.setEnabled(not searching)
+
+    def set_counts(self, proposals: int, sure: int, rejected: int) -> None:
+        """Say how many proposals there are, how many have the score, and how many were rejected."""
+        self._review.setVisible(proposals + rejected > 0)
+        self.count.setText(f"{proposals} proposal{'' if proposals == 1 else 's'}, the least sure first")
+        self.accept_above.setText(f"Accept {sure}")
+        self.accept_above.setEnabled(sure > 0)
+        self.accept_all.setText(f"Accept all {proposals}")
+        for each in (self.accept_all, self.accept, self.reject, self.correct, self.last, self.next):
+            each.setEnabled(proposals > 0)
+        self.bring_back.setText(f"Bring {rejected} rejected back")
+        self.bring_back.setVisible(rejected > 0)
+
+    def set_current(self, text: str) -> None:
+        """Say which proposal is looked at."""
+        self.current.setText(text)
+
+
+def _slider(title: str, tip: str, least: float, most: float) -> QLabeledDoubleSlider:
+    slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
+    slider.setRange(least, most)
+    slider.setDecimals(2 if most <= 1 else 0)
+    slider.setToolTip(tip)
+    slider.setAccessibleName(title)
+    return slider
+
+
+def _row(*widgets: QWidget) -> QWidget:
+    row = QWidget()
+    layout = QHBoxLayout(row)
+    layout.setContentsMargins(0, 0, 0, 0)
+    for widget in widgets:
+        widget.setMinimumWidth(min(widget.minimumSizeHint().width(), NARROW))
+        layout.addWidget(widget)
+    return row

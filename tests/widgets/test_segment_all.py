@@ -1,0 +1,261 @@
+"""All objects at once, in a real viewer on the bundled image with the bundled model."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.compat import isalive
+from qtpy.QtCore import Qt
+
+from napari_sam.predict import Predictor
+from napari_sam.samples import load_sample
+from napari_sam.session import Object
+from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.reviewing import Reviewing
+
+from .conftest import settle
+
+Make = Callable[..., AnnotatorWidget]
+NUCLEI = load_sample("fluorescence").image[100:260, 100:280]
+
+
+@pytest.fixture
+def make(make_napari_viewer: Any, qtbot: Any) -> Iterator[Make]:
+    """Return a function that opens a viewer on nuclei, with the dock, started and ready."""
+    opened: list[AnnotatorWidget] = []
+
+    def make(image: np.ndarray = NUCLEI, **options: Any) -> AnnotatorWidget:
+        viewer = make_napari_viewer(show=True)
+        viewer.add_image(image, name="nuclei", **options)
+        widget = AnnotatorWidget(viewer)
+        viewer.window.add_dock_widget(widget, name="Segment Anything")
+        opened.append(widget)
+        for _ in ("models are listed", "the image is embedded"):
+            qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=60_000)
+            if widget.annotation is None:
+                widget.start()
+        return widget
+
+    yield make
+    for widget in filter(isalive, opened):
+        widget.stop()
+        widget.jobs.close()
+
+
+def parts(widget: AnnotatorWidget) -> tuple[Annotation, Reviewing]:
+    assert widget.annotation is not None
+    assert widget.reviewing is not None
+    return widget.annotation, widget.reviewing
+
+
+def searched(qtbot: Any, widget: AnnotatorWidget) -> tuple[Object, ...]:
+    _, reviewing = parts(widget)
+    qtbot.waitUntil(lambda: not reviewing.jobs.busy, timeout=60_000)
+    return reviewing.review.open
+
+
+def search(qtbot: Any, widget: AnnotatorWidget, scope: str = "view") -> tuple[Object, ...]:
+    qtbot.mouseClick(widget.panel.segment_all.scopes[scope], Qt.MouseButton.LeftButton)
+    return searched(qtbot, widget)
+
+
+def press(qtbot: Any, widget: AnnotatorWidget, *keys: Any, modifier: Any = None) -> None:
+    canvas = widget._viewer.window._qt_viewer.canvas.native
+    for key in keys:
+        qtbot.keyClick(canvas, key, modifier or Qt.KeyboardModifier.NoModifier)
+    settle(qtbot, widget)
+
+
+def labels(widget: AnnotatorWidget) -> np.ndarray:
+    return np.asarray(parts(widget)[0].writer.labels.data)
+
+
+def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corrected(
+    make: Make, qtbot: Any
+) -> None:
+    widget = make()
+    annotation, reviewing = parts(widget)
+    review, panel = reviewing.review, widget.panel.segment_all
+    proposals = search(qtbot, widget)
+    assert len(proposals) >= 4
+    scores = [each.score or 0.0 for each in proposals]
+    assert scores == sorted(scores)
+    assert not labels(widget).any()
+    assert "wait for you" in widget.panel.status.text()
+    assert panel.count.text().startswith(f"{len(proposals)} proposals")
+
+    panel.score.setValue(scores[2])
+    sure = review.above(float(panel.score.value()))
+    assert 0 < len(sure) < len(proposals)
+    assert panel.accept_above.text() == f"Accept {len(sure)}"
+    qtbot.mouseClick(panel.accept_above, Qt.MouseButton.LeftButton)
+    assert [each.score for each in annotation.session.objects] == [each.score for each in sure]
+    assert len(np.unique(labels(widget))) == len(sure) + 1
+    assert len(review.open) == len(proposals) - len(sure)
+    press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert not labels(widget).any()
+    assert review.open == proposals
+
+    press(qtbot, widget, Qt.Key.Key_Q)
+    assert review.open == proposals[1:]
+    assert review.current is proposals[1]
+    press(qtbot, widget, Qt.Key.Key_Period, Qt.Key.Key_Period, Qt.Key.Key_Comma)
+    assert review.current is proposals[2]
+    press(qtbot, widget, Qt.Key.Key_A)
+    (first,) = annotation.session.objects
+    assert np.array_equal(first.mask, proposals[2].mask)
+    assert review.current is proposals[3]
+
+    press(qtbot, widget, Qt.Key.Key_E)
+    assert proposals[3].prompts is not None
+    assert [each.prompts.box for each in annotation.session.proposals] == [proposals[3].prompts.box]
+    press(qtbot, widget, Qt.Key.Key_1)
+    assert len(annotation.session.objects) == 2
+    assert proposals[3] not in review.open
+    press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert review.open == (proposals[1], *proposals[3:])
+    qtbot.mouseClick(panel.bring_back, Qt.MouseButton.LeftButton)
+    assert review.open == (*proposals[:2], *proposals[3:])
+
+
+def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_layer_stays(
+    make: Make, qtbot: Any
+) -> None:
+    widget = make()
+    annotation, reviewing = parts(widget)
+    layers = widget._viewer.layers
+    assert "Proposals" not in layers
+    search(qtbot, widget)
+    assert layers.selection.active is annotation.prompts.points
+    drawn, current = layers["Proposals"], layers["Current proposal"]
+    assert layers.index(drawn) < layers.index(annotation.view.outlines)
+    colours = {tuple(colour) for colour in np.round(drawn.edge_color, 3)}
+    assert len(colours) == 2
+    widget.panel.segment_all.score.setValue(0.0)
+    assert len({tuple(colour) for colour in drawn.edge_color}) == 1
+    assert len(current.data) > 0
+    assert current.edge_width > drawn.edge_width
+    reviewing.accept_all()
+    assert len(drawn.data) == len(current.data) == 0
+    widget.stop()
+    assert not {"Proposals", "Current proposal"} & {layer.name for layer in layers}
+    assert np.asarray(layers["nuclei cells"].data).any()
+
+
+def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_are_asked_little(
+    make: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = make()
+    _, reviewing = parts(widget)
+    panel = widget.panel.segment_all
+    proposals = search(qtbot, widget)
+    sketched: list[int] = []
+    reviewing.proposing.found.connect(lambda find: sketched.append(len(find.sketch)))
+    monkeypatch.setattr(Predictor, "embed", None)  # nothing is embedded again
+    monkeypatch.setattr("napari_sam.automatic.instances.dense_maps", None)  # nor is the dense head asked
+    panel.sliders["smallest"].setValue(40.0)
+    larger = searched(qtbot, widget)
+    assert 0 < len(larger) < len(proposals)
+    assert sketched[0] > 0
+    panel.sliders["smallest"].setValue(60.0)
+    for value in (0.94, 0.95):  # the first answer is late, and dropped
+        panel.sliders["foreground"].setValue(value)
+    assert searched(qtbot, widget) == ()
+    assert "no object above a foreground of 0.95; lower the threshold" in widget.panel.status.text()
+    panel._put_back()
+    again = searched(qtbot, widget)
+    assert [(each.origin, each.score) for each in again] == [(each.origin, each.score) for each in proposals]
+
+
+def test_what_is_committed_then_is_not_proposed_until_it_is_deleted(make: Make, qtbot: Any) -> None:
+    widget = make()
+    annotation, reviewing = parts(widget)
+    proposals = search(qtbot, widget, "plane")
+    best = proposals[-1]
+    reviewing.review.choose(best.key)
+    reviewing.accept()
+    again = search(qtbot, widget, "plane")
+    assert best.origin not in {each.origin for each in again}
+    assert len(again) == len(proposals) - 1
+    annotation.editing.edit("delete", [annotation.session.objects[0].key])
+    assert len(reviewing.review.open) == len(proposals)
+
+
+def test_everything_of_a_stack_then_planes_come_one_by_one_and_answers_lead_through_them(
+    make: Make, qtbot: Any
+) -> None:
+    widget = make(np.stack([NUCLEI, NUCLEI[::-1], NUCLEI[:, ::-1]]), scale=(2.0, 0.5, 0.5))
+    _, reviewing = parts(widget)
+    review, viewer = reviewing.review, widget._viewer
+    proposals = search(qtbot, widget, "everything")
+    assert {each.plane for each in proposals} == {(0,), (1,), (2,)}
+    for _ in range(4):
+        press(qtbot, widget, Qt.Key.Key_Period)
+        assert review.current is not None
+        assert (viewer.dims.current_step[0],) == review.current.plane
+    reviewing.accept_all()
+    assert labels(widget).any(axis=(1, 2)).all()
+    parts(widget)[0].editing.undo()
+    assert not labels(widget).any()
+    assert review.open == proposals
+
+
+def test_a_search_when_cancelled_then_keeps_what_was_found(make: Make, qtbot: Any) -> None:
+    widget = make(np.stack([NUCLEI] * 30))
+    _, reviewing = parts(widget)
+    panel = widget.panel.segment_all
+    qtbot.mouseClick(panel.scopes["everything"], Qt.MouseButton.LeftButton)
+    assert not panel.scopes["view"].isEnabled()
+    qtbot.waitUntil(lambda: bool(reviewing.review.open), timeout=60_000)
+    qtbot.waitUntil(panel.progress.isVisible, timeout=5_000)
+    qtbot.mouseClick(panel.progress.cancel, Qt.MouseButton.LeftButton)
+    found = len(reviewing.review.open)
+    assert found >= 4
+    assert "Cancelled" in widget.panel.status.text()
+    assert panel.scopes["view"].isEnabled()
+    reviewing.accept_all()
+    assert len({each.plane for each in parts(widget)[0].session.objects}) < 30
+
+
+def test_a_large_plane_then_is_searched_by_windows_and_in_view_by_what_is_seen(
+    make: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.session.opening.WHOLE", 200)
+    monkeypatch.setattr("napari_sam.session.found.WHOLE", 200)
+    large = np.zeros((200, 1400), np.uint8)
+    large[20:180, 20:200] = large[20:180, 1200:1380] = NUCLEI
+    widget = make(large)
+    annotation, reviewing = parts(widget)
+    proposals = search(qtbot, widget, "plane")
+    right = [each for each in proposals if each.origin[1] > 700]
+    assert 4 <= len(right) < len(proposals)
+    assert annotation.part is not None
+    assert not annotation.part.window.whole
+    camera = camera_of(widget._viewer)
+    camera.zoom, camera.center = 1.5, (0.0, 100.0, 110.0)
+    qtbot.waitUntil(lambda: bool(reviewing._image.corner_pixels[1, 1] < 700), timeout=10_000)
+    qtbot.waitUntil(lambda: annotation.part.window.origin == (0, 0), timeout=20_000)  # type: ignore[union-attr]
+    settle(qtbot, widget)
+    after = search(qtbot, widget)
+    assert [each for each in after if each.origin[1] > 700] == right  # the others were found again
+    assert not set(after) & (set(proposals) - set(right))
+    assert len(after) - len(right) >= 4
+
+
+def test_keys_and_buttons_when_nothing_is_proposed_then_say_what_to_do(make: Make, qtbot: Any) -> None:
+    widget = make(np.zeros((64, 64), np.uint8))
+    annotation, reviewing = parts(widget)
+    for key in (Qt.Key.Key_A, Qt.Key.Key_Q, Qt.Key.Key_E, Qt.Key.Key_Period):
+        widget.panel.say("")
+        press(qtbot, widget, key)
+        assert "There is no proposal" in widget.panel.status.text()
+    assert search(qtbot, widget) == ()
+    assert "There is no object above a foreground of 0.5" in widget.panel.status.text()
+    annotation.session.close()
+    reviewing.search("view")
+    assert "still being read" in widget.panel.status.text()
