@@ -74,11 +74,13 @@ def test_a_commit_of_many_when_undone_in_the_labels_layer_itself_then_goes_in_on
     assert set(np.unique(labels.data)) == {0, 1, 2}
 
 
-def test_what_was_painted_by_hand_when_a_commit_is_undone_then_stays(session: AnnotationSession) -> None:
+def test_what_was_written_behind_the_session_when_a_commit_is_undone_then_stays(
+    session: AnnotationSession,
+) -> None:
     labels = Labels(np.zeros(SHAPE, np.int32))
     _writer = LabelWriter(session, labels)
     commit(session, (30, 30))
-    labels.data_setitem((np.array([30, 31]), np.array([30, 30])), 9)
+    labels.data[30:32, 30] = 9
     session.undo()
     assert (labels.data == 9).sum() == 2
     assert (labels.data > 0).sum() == 2
@@ -122,3 +124,88 @@ def test_a_closed_writer_when_objects_are_committed_then_writes_nothing(session:
     LabelWriter(session, labels).close()
     commit(session, (30, 30))
     assert not labels.data.any()
+
+
+def test_a_stroke_by_hand_then_is_part_of_the_object_and_the_layers_own_undo_takes_back_both(
+    session: AnnotationSession,
+) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    before = session.objects[0].area
+    labels.brush_size = 5
+    labels.paint((30, 44), 1)
+    labels.paint((5, 70), 7)
+    assert [each.id for each in session.objects] == [1, 7]
+    assert session.objects[0].area > before
+    assert session.objects[0].prompts is not None
+    labels.undo()
+    assert [each.id for each in session.objects] == [1]
+    assert (labels.data == 7).sum() == 0
+    labels.undo()
+    assert session.objects[0].area == before == (labels.data == 1).sum()
+    labels.redo()
+    assert session.objects[0].area == (labels.data == 1).sum() > before
+    session.undo()
+    labels.undo()
+    assert not labels.data.any()
+    assert session.objects == ()
+
+
+def test_an_object_when_erased_and_filled_by_hand_then_the_session_knows(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30), (30, 60))
+    labels.fill((30, 30), 5)
+    assert {each.id: each.area for each in session.objects} == {
+        label: (labels.data == label).sum() for label in (2, 5)
+    }
+    labels.fill((30, 60), 0)
+    assert [each.id for each in session.objects] == [5]
+    session.undo()
+    session.undo()
+    assert sorted(each.id for each in session.objects) == [1, 2]
+    assert set(np.unique(labels.data)) == {0, 1, 2}
+
+
+def test_a_stroke_through_several_planes_then_each_plane_has_its_object(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros((3, *SHAPE), np.int32))
+    _writer = LabelWriter(session, labels)
+    labels.n_edit_dimensions = 3
+    labels.brush_size = 3
+    labels.paint((1, 20, 20), 4)
+    assert sorted(each.key for each in session.objects) == [(4, (0,)), (4, (1,)), (4, (2,))]
+    labels.undo()
+    assert session.objects == ()
+    assert not labels.data.any()
+
+
+def test_a_closed_writer_then_the_layer_has_its_own_undo_again(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    LabelWriter(session, labels).close()
+    labels.paint((20, 20), 3)
+    labels.undo()
+    assert not labels.data.any()
+    assert session.objects == ()
+
+
+def test_other_objects_on_top_then_only_pixels_of_overlaps_change(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    commit(session, (30, 40))
+    labels.data[:2] = 99  # by other means than painting, so nobody knows
+    labels.data[30, 22] = 98
+    older = labels.data.copy()
+    one, two = session.objects
+    session.store.newest_on_top = True
+    writer.redraw()
+    both = np.zeros(SHAPE, bool)
+    both[one.window] |= one.mask
+    both[two.window] &= two.mask
+    both[:, : two.origin[1]] = False
+    assert np.array_equal(labels.data != older, both & (older == 1))
+    assert (labels.data == 2).sum() == two.area
+    session.store.newest_on_top = False
+    writer.redraw()
+    assert np.array_equal(labels.data, older)

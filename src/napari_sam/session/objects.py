@@ -98,6 +98,12 @@ class Object:
         return row + (height - 1) / 2, col + (width - 1) / 2
 
     @property
+    def box(self) -> tuple[float, float, float, float]:
+        """First row and column, last row and column, to the outer edges of its pixels."""
+        (row, col), (height, width) = self.origin, self.mask.shape
+        return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5
+
+    @property
     def window(self) -> tuple[int | slice, ...]:
         """Index of the mask's bounding box in the whole label image."""
         (row, col), (height, width) = self.origin, self.mask.shape

@@ -2,13 +2,37 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .objects import FOLLOWED, Object, Plane, cropped
-from .store import Window
+from .store import ObjectStore, Window
+
+Painted = tuple[Plane, Window, NDArray[np.integer]]
+"""A plane, rows and columns of it, and the labels that they show now."""
+
+
+def stroke(store: ObjectStore, painted: Sequence[Painted]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
+    """Return the objects that strokes change, and what becomes of them; nothing that is empty.
+
+    Pixels of an object that another one hides stay as they are.
+    """
+    before: list[Object] = []
+    after: list[Object] = []
+    for plane, window, labels in painted:
+        shown = store.render(plane, window)
+        other = shown != labels
+        for label in np.unique(np.concatenate([shown[other], labels[other]])).tolist():
+            if not label:
+                continue
+            old = store.get((label, plane))
+            new = repainted(old, label, plane, window, other & (shown == label), other & (labels == label))
+            before += [old] if old is not None else []
+            after += [new] if new.mask.size else []
+    return tuple(before), tuple(after)
 
 
 def repainted(

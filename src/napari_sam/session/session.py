@@ -19,7 +19,7 @@ from .answering import answers_to
 from .objects import Edit, Key, Object, Plane, Proposal
 from .offer import Offer
 from .operations import Objects, operate
-from .painting import repainted
+from .painting import Painted, stroke
 from .store import ObjectStore, Window
 
 Proposals = tuple[Proposal, ...]
@@ -339,21 +339,16 @@ class AnnotationSession:
         Edit or None
             None if the window shows what it should.
         """
-        shown = self.store.render(plane, window)
-        other = shown != labels
-        if not other.any():
+        return self.paint_planes([(plane, window, labels)])
+
+    def paint_planes(self, painted: Sequence[Painted]) -> Edit | None:
+        """Take over what was painted into windows of several planes, in one step; see `paint`."""
+        before, after = stroke(self.store, painted)
+        if not before and not after:
             return None
-        before: list[Object] = []
-        after: list[Object] = []
-        for label in np.unique(np.concatenate([shown[other], labels[other]])).tolist():
-            if not label:
-                continue
-            old = self.store.get((label, plane))
-            new = repainted(old, label, plane, window, other & (shown == label), other & (labels == label))
-            before += [old] if old is not None else []
-            after += [new] if new.mask.size else []
-            self.reserve(label)
-        edit = Edit(PAINT, tuple(before), tuple(self._signed(each) for each in after))
+        for each in after:
+            self.reserve(each.id)
+        edit = Edit(PAINT, before, tuple(self._signed(each) for each in after))
         self._do(edit)
         return edit
 

@@ -20,7 +20,7 @@ from napari_sam.session.opening import Opened
 
 from .candidate_view import CandidateView
 from .choosing import Chooser
-from .editing import Editing, box_around
+from .editing import Editing
 from .guard import Guard
 from .keeping import keep, user_name
 from .label_writer import LabelWriter
@@ -225,7 +225,7 @@ class Annotation:
         self.clear()
         self.session.reopen(each.key)
         self._reopened = each.choice
-        self._put(each.prompts or Prompts(box=box_around(each)))
+        self._put(each.prompts or Prompts(box=each.box))
         self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
 
     def refine(self, prompts: Prompts) -> None:

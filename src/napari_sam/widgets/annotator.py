@@ -8,13 +8,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QComboBox, QScrollArea, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QComboBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
 from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Job, Jobs
 from .model_choice import DEFAULT_MODEL, known_models
+from .object_look import ObjectLook
+from .object_panel import ObjectPanel
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
 
 if TYPE_CHECKING:
@@ -26,6 +28,7 @@ if TYPE_CHECKING:
     from napari_sam.weights import ModelEntry
 
     from .annotation import Annotation
+    from .objects import Objects
     from .reviewing import Reviewing
     from .stack import Stack
 
@@ -50,11 +53,16 @@ class AnnotatorWidget(QWidget):
         self.annotation: Annotation | None = None
         self.stack: Stack | None = None
         self.reviewing: Reviewing | None = None
-        self.panel = Panel(self)
+        self.objects: Objects | None = None
+        self.panel, self.object_panel = Panel(self), ObjectPanel(self)
         self.jobs = Jobs(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(_scrolled(self.panel))
+        self.pages = QTabWidget(self)
+        self.pages.addTab(_scrolled(self.panel), "Annotate")
+        self.pages.addTab(self.object_panel, "Objects")
+        self.pages.setTabEnabled(1, False)
+        layout.addWidget(self.pages)
         self._restore()
         self._connect()
         self.panel.set_pending(0)
@@ -96,6 +104,9 @@ class AnnotatorWidget(QWidget):
         self._settings = {**self._settings, **values}
         with suppress(OSError):  # then it is remembered while the window is open
             write_settings(self._file, self._settings)
+
+    def _remember_look(self, look: ObjectLook) -> None:
+        self._remember(objects=look.to_settings())
 
     def _close_hint(self) -> None:
         self.panel.hint.setVisible(False)
@@ -157,6 +168,7 @@ class AnnotatorWidget(QWidget):
         return None if name == nothing else self._viewer.layers[name]
 
     def _attach(self, annotation: Annotation, image: Image) -> None:
+        from .objects import Objects
         from .reviewing import Reviewing
         from .stack import Stack
 
@@ -175,6 +187,10 @@ class AnnotatorWidget(QWidget):
         annotation.chooser.marked.connect(self._show_mark)
         annotation.chooser.learned.connect(self._show_learned)
         self._show_learned(annotation.chooser.preference)
+        look = ObjectLook.from_settings(self._settings.get("objects"))
+        self.objects = Objects(self._viewer, image, annotation, self.object_panel, look)
+        self.objects.look_changed.connect(self._remember_look)
+        self.pages.setTabEnabled(1, True)
         self.panel.set_running(True)
         self.panel.set_pending(0)
 
@@ -197,6 +213,11 @@ class AnnotatorWidget(QWidget):
         if self.reviewing is not None:
             self.reviewing.close()
             self.reviewing = None
+        if self.objects is not None:
+            self.objects.look_changed.disconnect(self._remember_look)
+            self.objects.close()
+            self.objects = None
+        self.pages.setTabEnabled(1, False)
         annotation.close()
         self.panel.set_running(False)
         self.panel.set_pending(0)

@@ -127,7 +127,7 @@ class Chooser:
             save_preference(preference, self._file)
         self.learned.emit(preference)
 
-    def _under(self, event: Any) -> int | None:
+    def under(self, event: Any) -> int | None:
         """Return the index of the candidate under the pointer."""
         if self.offer is None:
             return None
@@ -136,29 +136,35 @@ class Chooser:
 
     def _pointed(self, _: Any, event: Any) -> None:
         """Fill what the pointer is over."""
-        self._view.fill(self._under(event))
+        self._view.fill(self.under(event))
 
     def _wheeled(self, _: Any, event: Any) -> None:
         """With Shift, mark a larger or a smaller candidate."""
-        if _choosing(event) and self.offer is not None:
+        if shift_only(event) and self.offer is not None:
             self.step(int(np.sign(np.sum(event.delta))))  # macOS turns the wheel's axis with Shift
             event.handled = True
 
     def _clicked(self, _: Any, event: Any) -> Generator[None, None, None]:
         """With Shift, take the candidate under the pointer instead of adding a point."""
-        layer, index = self._viewer.layers.selection.active, self._under(event)
-        if index is None or layer is None or not _choosing(event):
+        layer, index = self._viewer.layers.selection.active, self.under(event)
+        if index is None or layer is None or not shift_only(event):
             return
-        mode = layer.mode
-        layer.mode = "pan_zoom"  # the layer hears of this press after the viewer, and would add to itself
-        yield
-        while event.type == "mouse_move":
-            event.handled = True
-            yield
-        layer.mode = mode
+        yield from held_still(layer, event)
         self.taken.emit(index)
 
 
-def _choosing(event: Any) -> bool:
+def held_still(layer: Any, event: Any) -> Generator[None, None, None]:
+    """Keep a layer from adding to itself until the mouse button is released."""
+    mode = layer.mode
+    layer.mode = "pan_zoom"  # the layer hears of this press after the viewer
+    yield
+    while event.type == "mouse_move":
+        event.handled = True
+        yield
+    layer.mode = mode
+
+
+def shift_only(event: Any) -> bool:
+    """Say whether the key to choose with is held, and no other."""
     # the canvas gives keys, which equal their names but are not strings
     return list(event.modifiers) == [CHOOSE]

@@ -11,6 +11,8 @@ from psygnal import Signal
 from napari_sam.errors import NapariSamError
 from napari_sam.session import Edit, Key, Object, Plane
 
+from .selection import Selection
+
 if TYPE_CHECKING:
     from napari.components import ViewerModel
 
@@ -19,6 +21,8 @@ if TYPE_CHECKING:
     from .label_writer import LabelWriter
     from .prompt_layers import PromptLayers
 
+KEYS = {"X": "delete", "M": "merge", "H": "fill_holes", "O": "smooth", "D": "remove_specks"}
+"""The operations that need no more than objects."""
 NOTHING = "There is no object to reopen here; point at one, or commit one first."
 
 
@@ -44,6 +48,11 @@ class Editing:
     prompts : PromptLayers
     plane : callable
         Gives the plane that is seen now.
+
+    Attributes
+    ----------
+    selection : Selection
+        What an edit is about, unless the pointer is over another object.
     """
 
     said = Signal(str)
@@ -60,44 +69,50 @@ class Editing:
         plane: Callable[[], Plane],
     ) -> None:
         self._viewer, self._session, self._labels = viewer, session, writer.labels
-        self._prompts, self._plane = prompts, plane
+        self._prompts, self.plane = prompts, plane
+        self.selection = Selection(session)
         prompts.bind("R", self.reopen)
         prompts.bind("S", self.split)
-        prompts.bind("X", lambda: self.edit("delete"))
+        for key, what in KEYS.items():
+            prompts.bind(key, lambda what=what: self.edit(what))
         self._undo_keys = {"Control-Z": self.undo, "Control-Shift-Z": self.redo}
         for key, act in self._undo_keys.items():
             prompts.bind(key, act)
             self._labels.bind_key(key, lambda _, act=act: act(), overwrite=True)
 
     def close(self) -> None:
-        """Let the Labels layer have its own undo again."""
+        """Stop listening, and let the Labels layer have its own undo again."""
+        self.selection.close()
         for key in self._undo_keys:
             self._labels.bind_key(key, None)
 
-    def reopen(self) -> None:
-        """Offer the choice of the object under the pointer again, or of the last one of the plane."""
-        each = self.pointed() or self._last()
-        if each is None or not self._session.ready:
+    def reopen(self, key: Key | None = None) -> None:
+        """Offer the choice of an object again: of the one that is meant, or the last one of the plane."""
+        keys = [key] if key is not None else self.meant()
+        each = self._session.store.get(keys[0]) if keys else self._last()
+        if each is None:
             self.failed.emit(NOTHING)
         else:
             self.reopen_asked.emit(each)
 
     def _last(self) -> Object | None:
-        here = self._plane()
+        here = self.plane()
         return next((each for each in reversed(self._session.objects) if each.plane == here), None)
 
     def pointed(self) -> Object | None:
         """Return the object that the pointer is over."""
         position = self._labels.world_to_data(self._viewer.cursor.position)
-        return self._session.store.at(self._plane(), *position[-2:])
+        return self._session.store.at(self.plane(), *position[-2:])
+
+    def meant(self) -> tuple[Key, ...]:
+        """Return the selected objects; or the one that is pointed at, if it is none of them."""
+        each, selected = self.pointed(), self.selection.keys
+        return selected if each is None or each.key in selected else (each.key,)
 
     def edit(self, what: str, keys: Sequence[Key] = (), **arguments: Any) -> None:
-        """Do something to some objects, or to the one under the pointer."""
-        if not keys:
-            each = self.pointed()
-            keys = [] if each is None else [each.key]
+        """Do something to some objects, or to those that are meant."""
         try:
-            edit = self._session.edit(what, keys, **arguments)
+            edit = self._session.edit(what, keys or self.meant(), **arguments)
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
@@ -106,13 +121,13 @@ class Editing:
     def split(self) -> None:
         """Cut the object under the two points inside, in two."""
         try:
-            prompts = self._prompts.read(self._plane())
+            prompts = self._prompts.read(self.plane())
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
         points = [each.positions[each.labels == 1] for each in prompts]
         pair = np.concatenate([np.zeros((0, 2)), *points]).tolist()
-        each = self._session.store.at(self._plane(), *pair[0]) if pair else None
+        each = self._session.store.at(self.plane(), *pair[0]) if pair else None
         if each is None or len(pair) != 2:
             self.failed.emit(
                 "Splitting takes two points on one object: click on its two parts, then press S."
@@ -140,15 +155,11 @@ class Editing:
 
 def title(edit: Edit) -> str:
     """Return an operation's name for a person, such as "fill holes"."""
+    if edit.what == "describe":
+        return "note" if "note" in edit.arguments else "class"
     return edit.what.replace("_", " ")
 
 
 def counted(labels: int) -> str:
     """Return "1 label", "2 labels" and so on."""
     return f"{labels} label{'' if labels == 1 else 's'}"
-
-
-def box_around(each: Object) -> tuple[float, float, float, float]:
-    """Return the box of an object, to the outer edges of its pixels."""
-    (row, col), (height, width) = each.origin, each.mask.shape
-    return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5

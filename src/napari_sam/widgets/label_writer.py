@@ -9,12 +9,18 @@ from scipy import ndimage
 
 from napari_sam.errors import ImageError
 from napari_sam.session import Edit, Object
+from napari_sam.session.store import window_of
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Labels
     from numpy.typing import NDArray
 
     from napari_sam.session import AnnotationSession, Plane
+
+    Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
+    """Indices, one row an axis, and labels."""
 
 LARGEST = 4096 * 4096
 """Labels of larger planes are not taken for objects, which would take the window's thread too long."""
@@ -23,7 +29,9 @@ LARGEST = 4096 * 4096
 class LabelWriter:
     """Draws what a session's objects are, and makes what is painted by hand part of them.
 
-    Labels that are no object of the session are never overwritten.
+    Labels that are no object of the session are never overwritten. The layer's own undo and redo become
+    the session's, whoever calls them: a step that is taken back in the layer alone would change pixels
+    and no object.
 
     Parameters
     ----------
@@ -39,9 +47,14 @@ class LabelWriter:
         session.reserve(int(np.max(labels.data)) if labels.data.size else 0)
         session.edited.connect(self._draw)
         labels.events.paint.connect(self._painted)
+        self._steps = {"undo": session.undo, "redo": session.redo}
+        for name, step in self._steps.items():
+            setattr(labels, name, step)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening, and let the layer have its own undo and redo again."""
+        for name in self._steps:
+            delattr(self.labels, name)
         self._session.edited.disconnect(self._draw)
         self.labels.events.paint.disconnect(self._painted)
 
@@ -75,22 +88,35 @@ class LabelWriter:
         self._session.adopt(found)
 
     def redraw(self) -> None:
-        """Draw all objects again, because others of them are on top now."""
-        objects = self._session.objects
-        self._draw(Edit("redraw", objects, objects))
+        """Show the objects that are on top now, where some overlap; no other pixel changes."""
+        store = self._session.store
+        self._write(
+            [self._given_up(each) for each in store if len(store.within(each.plane, window_of(each))) > 1]
+        )
 
     def _draw(self, edit: Edit) -> None:
         """Give every pixel of what changed the label that the objects say, in one step."""
-        indices: list[NDArray[np.intp]] = []
-        values: list[NDArray[np.int64]] = []
-        touched = {(each.key, id(each.mask)): each for each in (*edit.before, *edit.after)}
-        for each in touched.values():
-            where, wanted = self._wanted(each, {other.id for other in edit.before})
-            indices.append(where)
-            values.append(wanted)
-        if not indices:
+        if self._drawing:
             return
-        places, labels = np.concatenate(indices, axis=1), np.concatenate(values)
+        gone = {each.id for each in edit.before}
+        touched = [*edit.before, *edit.after]
+        shapes = [(each.key, each.origin, id(each.mask)) for each in touched]
+        # a mask that is the same before and after needs no drawing: another class moves no pixel
+        same = set(shapes[: len(edit.before)]) & set(shapes[len(edit.before) :])
+        self._write(
+            [
+                self._wanted(each, gone)
+                for each, shape in zip(touched, shapes, strict=True)
+                if shape not in same
+            ]
+        )
+
+    def _write(self, parts: Sequence[Pixels]) -> None:
+        """Write pixels and what they show, in one step."""
+        if not parts:
+            return
+        places = np.concatenate([places for places, _ in parts], axis=1)
+        labels = np.concatenate([labels for _, labels in parts])
         if not labels.size:
             return
         self._drawing = True
@@ -99,30 +125,57 @@ class LabelWriter:
         finally:
             self._drawing = False
 
-    def _wanted(self, each: Object, gone: set[int]) -> tuple[NDArray[np.intp], NDArray[np.int64]]:
+    def _wanted(self, each: Object, gone: set[int]) -> Pixels:
         """Return the pixels of an object that show something else than they should, and what they should."""
         store = self._session.store
-        rows, cols = each.window[-2], each.window[-1]
-        assert isinstance(rows, slice)  # noqa: S101 (the last two are)
-        assert isinstance(cols, slice)  # noqa: S101
-        shown = np.asarray(self.labels.data[each.window]).astype(np.int64)
-        drawn = store.render(each.plane, (rows, cols))
+        shown, drawn = self._shown(each), store.render(each.plane, window_of(each))
         other = each.mask & (shown != drawn)
         foreign = [
             label
             for label in np.unique(shown[other]).tolist()
             if label and label not in gone and (label, each.plane) not in store
         ]
-        down, along = np.nonzero(other & ~np.isin(shown, foreign))
-        leading = [np.full(len(down), index) for index in each.plane]
-        return np.stack([*leading, down + each.origin[0], along + each.origin[1]]), drawn[down, along]
+        return _pixels(each, other & ~np.isin(shown, foreign), drawn)
+
+    def _given_up(self, each: Object) -> Pixels:
+        """Return the pixels that show an object and should show another, and what they should."""
+        shown, drawn = self._shown(each), self._session.store.render(each.plane, window_of(each))
+        return _pixels(each, each.mask & (shown == each.id) & (drawn != each.id), drawn)
+
+    def _shown(self, each: Object) -> NDArray[np.int64]:
+        """Return what the layer shows in an object's bounding box."""
+        return np.asarray(self.labels.data[each.window]).astype(np.int64)
 
     def _painted(self, event: Any) -> None:
         """Make what was painted by hand part of the objects."""
         if self._drawing:
             return
-        for plane, window in _touched(event.value, self.labels.data.shape):
-            self._session.paint(plane, window, np.asarray(self.labels.data[(*plane, *window)]))
+        shape = self.labels.data.shape
+        bounds = _around([_place(atom, shape) for atom in event.value])
+        there = np.asarray(self.labels.data[bounds])
+        painted = _painted_over(there, event.value, bounds)
+        window = (bounds[-2], bounds[-1])
+        planes = [
+            (
+                tuple(low.start + step for low, step in zip(bounds[:-2], plane, strict=True)),
+                window,
+                painted[plane],
+            )
+            for plane in np.ndindex(painted.shape[:-2])
+        ]
+        # napari tells of some strokes before it writes them, and does so by itself then
+        self._drawing = not np.array_equal(there, painted)
+        try:
+            self._session.paint_planes(planes)
+        finally:
+            self._drawing = False
+
+
+def _pixels(each: Object, chosen: NDArray[np.bool_], drawn: NDArray[np.int64]) -> Pixels:
+    """Return where the chosen pixels of an object's bounding box are in the layer, and what they show."""
+    down, along = np.nonzero(chosen)
+    leading = [np.full(len(down), index) for index in each.plane]
+    return np.stack([*leading, down + each.origin[0], along + each.origin[1]]), drawn[down, along]
 
 
 def _places(pixels: NDArray[Any]) -> list[tuple[int, slice, slice]]:
@@ -136,24 +189,38 @@ def _places(pixels: NDArray[Any]) -> list[tuple[int, slice, slice]]:
     ]
 
 
-def _touched(atoms: Any, shape: tuple[int, ...]) -> list[tuple[Plane, tuple[slice, slice]]]:
-    """Return the planes and windows that a stroke has touched, from what napari keeps for its undoing."""
-    spans: dict[Plane, list[tuple[int, int, int, int]]] = {}
+def _place(atom: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
+    """Return the bounding box of what napari keeps of one touch for its undoing."""
+    place = getattr(atom, "slice_key", None)
+    if place is None:
+        return tuple(slice(int(np.min(each)), int(np.max(each)) + 1) for each in atom[0])
+    ends = [
+        (each, each + 1) if isinstance(each, int) else each.indices(size)[:2]
+        for each, size in zip(place, shape, strict=True)
+    ]
+    return tuple(slice(*each) for each in ends)
+
+
+def _around(places: list[tuple[slice, ...]]) -> tuple[slice, ...]:
+    return tuple(
+        slice(min(each.start for each in axis), max(each.stop for each in axis))
+        for axis in zip(*places, strict=True)
+    )
+
+
+def _painted_over(there: NDArray[Any], atoms: Any, bounds: tuple[slice, ...]) -> NDArray[Any]:
+    """Return what a part of the layer shows after some touches, whether they are written already or not."""
+    painted = np.array(there)
+    starts = [each.start for each in bounds]
+    shape = tuple(each.stop for each in bounds)
     for atom in atoms:
-        place = getattr(atom, "slice_key", None)
-        if place is None:
-            place = [slice(int(np.min(each)), int(np.max(each)) + 1) for each in atom[0]]
-        starts = [each if isinstance(each, int) else each.start or 0 for each in place]
-        stops = [
-            each + 1 if isinstance(each, int) else size if each.stop is None else each.stop
-            for each, size in zip(place, shape, strict=True)
-        ]
-        for plane in np.ndindex(*[b - a for a, b in zip(starts[:-2], stops[:-2], strict=True)]):
-            at = tuple(int(a + b) for a, b in zip(starts[:-2], plane, strict=True))
-            spans.setdefault(at, []).append((starts[-2], starts[-1], stops[-2], stops[-1]))
-    return [(plane, _around(boxes)) for plane, boxes in spans.items()]
-
-
-def _around(boxes: list[tuple[int, int, int, int]]) -> tuple[slice, slice]:
-    low, high = np.min(boxes, axis=0), np.max(boxes, axis=0)
-    return slice(int(low[0]), int(high[2])), slice(int(low[1]), int(high[3]))
+        if not hasattr(atom, "slice_key"):
+            indices, _, value = atom
+            painted[tuple(np.subtract(each, start) for each, start in zip(indices, starts, strict=True))] = (
+                value
+            )
+            continue
+        place = _place(atom, shape)
+        part = painted[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, starts, strict=True))]
+        part[... if atom.mask is None else np.reshape(atom.mask, part.shape)] = atom.new_value
+    return painted

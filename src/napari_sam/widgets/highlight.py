@@ -1,0 +1,93 @@
+"""Selected objects on the image: a bright outline around each."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from .guard import TRANSFORMS
+from .outlines import dashes, outlines
+from .planes import ALIGNED, camera_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from napari.components import ViewerModel
+    from napari.layers import Layer, Vectors
+    from numpy.typing import NDArray
+
+    from napari_sam.session import Object
+
+COLOUR = "#ffffff"
+WIDTH = 2.0
+"""Pixels of the screen."""
+OUTLINED, BOXED = 10, 400
+"""More objects get a box each instead of an outline, and at most so many: drawing lines takes its time."""
+
+
+class Highlight:
+    """A Vectors layer around the selected objects, of one width on the screen.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    over : napari.layers.Layer
+        A layer of the annotation, to lie where it lies.
+    """
+
+    def __init__(self, viewer: ViewerModel, over: Layer) -> None:
+        self._viewer, self._over, self._camera = viewer, over, camera_of(viewer)
+        active = viewer.layers.selection.active
+        self.layer: Vectors = viewer.add_vectors(
+            np.zeros((0, 2, over.ndim)),
+            ndim=over.ndim,
+            name="Selected objects",
+            vector_style="line",
+            edge_color=COLOUR,
+            **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
+        )
+        viewer.layers.selection.active = active
+        self._zoomed()
+        self._camera.events.zoom.connect(self._zoomed)
+        for name in TRANSFORMS:
+            getattr(over.events, name).connect(self._follow)
+
+    def close(self) -> None:
+        """Stop listening and take the layer away."""
+        self._camera.events.zoom.disconnect(self._zoomed)
+        for name in TRANSFORMS:
+            getattr(self._over.events, name).disconnect(self._follow)
+        if self.layer in self._viewer.layers:
+            self._viewer.layers.remove(self.layer)
+
+    def show(self, objects: Sequence[Object]) -> None:
+        """Draw around these objects and no others."""
+        around = _outlined if len(objects) <= OUTLINED else _boxed
+        parts = [np.zeros((0, 2, self.layer.ndim))]
+        for each in objects[:BOXED]:
+            for lines in around(each):
+                vectors = np.zeros((len(lines), 2, self.layer.ndim))
+                vectors[:, 0, :-2] = each.plane
+                vectors[:, 0, -2:] = lines[:, 0]
+                vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
+                parts.append(vectors)
+        with self.layer.events.data.blocker():  # the viewer's axes stay the image's
+            self.layer.data = np.concatenate(parts)
+
+    def _follow(self) -> None:
+        for name in TRANSFORMS:
+            setattr(self.layer, name, getattr(self._over, name))
+
+    def _zoomed(self) -> None:
+        self.layer.edge_width = WIDTH / max(float(self._camera.zoom), 1e-6) / float(self.layer.scale[-1])
+
+
+def _outlined(each: Object) -> list[NDArray[np.float64]]:
+    return [dashes(path, 1, 0) for path in outlines(each.mask, each.origin)]
+
+
+def _boxed(each: Object) -> list[NDArray[np.float64]]:
+    top, left, bottom, right = each.box
+    corners = [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
+    return [dashes(np.array(corners), 1, 0)]

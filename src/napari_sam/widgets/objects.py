@@ -1,0 +1,225 @@
+"""Ties the page of objects to an annotation: the table to the image, and what is asked to what is done."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_sam.errors import NapariSamError
+
+from .class_colours import ClassColours
+from .going import go_to
+from .highlight import Highlight
+from .object_look import ObjectLook
+from .picking import Picker
+
+if TYPE_CHECKING:
+    from collections.abc import Iterable
+
+    from napari.components import ViewerModel
+    from napari.layers import Image
+
+    from napari_sam.session import Edit, Key, Object
+    from napari_sam.session.classes import Classes
+
+    from .annotation import Annotation
+    from .object_panel import ObjectPanel
+
+
+class Objects:
+    """Keeps table, image and selection in step while an annotation goes on.
+
+    Signals
+    -------
+    look_changed : ObjectLook
+        The person wants to see objects otherwise from now on.
+
+    Parameters
+    ----------
+    viewer : napari.Viewer
+    image : napari.layers.Image
+    annotation : Annotation
+    panel : ObjectPanel
+    look : ObjectLook
+        To begin with.
+    """
+
+    look_changed = Signal(ObjectLook)
+
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        image: Image,
+        annotation: Annotation,
+        panel: ObjectPanel,
+        look: ObjectLook,
+    ) -> None:
+        self._viewer, self._image, self._annotation, self._panel = viewer, image, annotation, panel
+        self._session, self._selection = annotation.session, annotation.editing.selection
+        self.look = ObjectLook(look.classes)
+        self.highlight = Highlight(viewer, annotation.prompts.points)
+        self._colours = ClassColours(self._session, annotation.writer.labels)
+        store, writer, chooser = self._session.store, annotation.writer, annotation.chooser
+        self._picker = Picker(viewer, store, writer, self._selection, chooser, annotation.editing.plane)
+        annotation.prompts.bind("C", self._give_class)
+        annotation.prompts.bind("Escape", self._let_go)
+        self._session.edited.connect(self._edited)
+        self._selection.changed.connect(self._show_selection)
+        annotation.said.connect(panel.say)
+        annotation.failed.connect(self._fail)
+        self._connect_panel()
+        self._meet(self._session.store)
+        panel.fill(self._session.store)
+        panel.set_newest(look.newest_on_top)
+        panel.set_coloured(look.coloured)
+        self._set_newest(look.newest_on_top)
+        self._set_coloured(look.coloured)
+        self._show_classes()
+
+    def _connect_panel(self) -> None:
+        panel, classes = self._panel, self._panel.classes
+        self._slots = (
+            (panel.selected, self._rows_selected),
+            (panel.opened, self._reopen),
+            (panel.asked, self._act),
+            (panel.note_written, self._write_note),
+            (panel.newest_asked, self._set_newest),
+            (panel.colours_asked, self._set_coloured),
+            (classes.assign_asked, self._assign),
+            (classes.add_asked, self._add_class),
+            (classes.rename_asked, self._rename_class),
+            (classes.remove_asked, self._remove_class),
+        )
+        for signal, slot in self._slots:
+            signal.connect(slot)
+
+    def close(self) -> None:
+        """Stop listening; the table is empty then."""
+        for signal, slot in self._slots:
+            signal.disconnect(slot)
+        self._session.edited.disconnect(self._edited)
+        self._selection.changed.disconnect(self._show_selection)
+        self._annotation.said.disconnect(self._panel.say)
+        self._annotation.failed.disconnect(self._fail)
+        self._picker.close()
+        self._colours.close()
+        self.highlight.close()
+        self._panel.fill(())
+        self._panel.set_selection(())
+
+    def _edited(self, edit: Edit) -> None:
+        self._panel.apply(edit)
+        self._panel.select(self._selection.keys)  # a row that moved has lost it
+        self._meet(edit.after)
+
+    def _show_selection(self) -> None:
+        """Show on the image, and in the table, what is selected now."""
+        objects = self._selection.objects
+        self.highlight.show(objects)
+        self._panel.select(self._selection.keys)
+        self._panel.set_selection(objects)
+
+    def _rows_selected(self, keys: list[Key]) -> None:
+        """Select what the person selected in the table, and go there if it is one."""
+        self._selection.set(keys)
+        if len(keys) == 1:
+            self._go_to(keys[0])
+
+    def _let_go(self) -> None:
+        """Drop the prompts, and the selection."""
+        self._annotation.clear()
+        self._selection.set(())
+
+    def _go_to(self, key: Key) -> None:
+        each = self._session.store.get(key)
+        if each is not None:
+            go_to(self._viewer, self._image, self._annotation.prompts.points, each)
+
+    def _reopen(self, key: Key) -> None:
+        self._go_to(key)
+        self._annotation.editing.reopen(key)
+        self._annotation.prompts.use_points()
+
+    def _act(self, what: str) -> None:
+        editing, keys = self._annotation.editing, self._selection.keys
+        if what == "reopen":
+            self._reopen(keys[0])
+        elif what in ("split", "undo", "redo"):
+            getattr(editing, what)()
+        else:
+            editing.edit(what, keys)
+
+    def _write_note(self, note: str) -> None:
+        self._annotation.editing.edit("describe", self._selection.keys, note=note)
+
+    def _assign(self, name: str) -> None:
+        self._annotation.editing.edit("describe", self._selection.keys, category=name)
+
+    def _give_class(self) -> None:
+        """Give the current class to the objects that are meant."""
+        name = self._panel.classes.current
+        self._annotation.editing.edit("describe", self._annotation.editing.meant(), category=name)
+
+    def _add_class(self, name: str) -> None:
+        try:
+            self._set_classes(self.look.classes.add(name), name.strip())
+        except NapariSamError as error:
+            self._fail(str(error))
+
+    def _rename_class(self, old: str, new: str) -> None:
+        try:
+            classes = self.look.classes.rename(old, new)
+        except NapariSamError as error:
+            self._fail(str(error))
+            self._show_classes()
+            return
+        self._set_classes(classes, new.strip())
+        self._describe_all(old, new.strip())
+
+    def _remove_class(self, name: str) -> None:
+        self._set_classes(self.look.classes.without(name), "")
+        self._describe_all(name, "")
+
+    def _describe_all(self, old: str, new: str) -> None:
+        """Give all objects of one class another one."""
+        keys = [each.key for each in self._session.store if each.category == old]
+        if keys and old != new:
+            self._annotation.editing.edit("describe", keys, category=new)
+
+    def _meet(self, objects: Iterable[Object]) -> None:
+        """Offer classes that objects have and nobody added."""
+        names = {each.category for each in objects}
+        new = sorted(name for name in names if name and name not in self.look.classes)
+        if new:
+            self._set_classes(self.look.classes.with_names(new), self._panel.classes.current)
+
+    def _set_classes(self, classes: Classes, current: str) -> None:
+        self._change(replace(self.look, classes=classes))
+        self._show_classes(current)
+        if self.look.coloured:
+            self._colours.show(classes)
+
+    def _show_classes(self, current: str = "") -> None:
+        self._panel.classes.set_classes(self.look.classes, current)
+        self._panel.model.set_classes(self.look.classes)
+
+    def _set_newest(self, newest: bool) -> None:
+        """Show the newer of two objects where they overlap, or the older one."""
+        self._change(replace(self.look, newest_on_top=newest))
+        if self._session.store.newest_on_top != newest:
+            self._session.store.newest_on_top = newest
+            self._annotation.writer.redraw()
+
+    def _set_coloured(self, coloured: bool) -> None:
+        self._change(replace(self.look, coloured=coloured))
+        self._colours.show(self.look.classes if coloured else None)
+
+    def _change(self, look: ObjectLook) -> None:
+        if look != self.look:
+            self.look = look
+            self.look_changed.emit(look)
+
+    def _fail(self, text: str) -> None:
+        self._panel.say(text, error=True)
