@@ -185,13 +185,6 @@ class Annotation:
             self.prompts.bind(str(number + 1), lambda choice=number: self.commit(choice))
         self.prompts.bind("Enter", self.commit)
         self.prompts.bind("Escape", self.clear)
-        self.prompts.bind("N", self.swap_polarity)
-        self.prompts.bind("P", self.prompts.use_points)
-        self.prompts.bind("B", self.prompts.use_boxes)
-
-    def swap_polarity(self) -> None:
-        """Let the next clicks be of the other kind."""
-        self.prompts.positive = not self.prompts.positive
 
     def commit(self, number: int | None = None) -> None:
         """Commit the candidate with a number, from 0, or the marked one; of several objects, each."""

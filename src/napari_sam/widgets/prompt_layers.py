@@ -77,6 +77,9 @@ class PromptLayers:
         self.points.events.data.connect(self._points_changed)
         self.points.events.features.connect(self._points_added)
         self.boxes.events.data.connect(self._boxes_changed)
+        self.bind("N", self.swap_polarity)
+        self.bind("P", self.use_points)
+        self.bind("B", self.use_boxes)
 
     @property
     def positive(self) -> bool:
@@ -89,6 +92,10 @@ class PromptLayers:
             self._positive = value
             self._point_looks(value)
             self.polarity_changed.emit(value)
+
+    def swap_polarity(self) -> None:
+        """Let the next clicks be of the other kind."""
+        self.positive = not self.positive
 
     def close(self) -> None:
         """Stop listening and take the layers away."""

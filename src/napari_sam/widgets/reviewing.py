@@ -13,7 +13,7 @@ from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
 from napari_sam.session.review import Review
 
-from .editing import box_around, counted
+from .editing import counted
 from .jobs import Jobs
 from .planes import camera_of, image_shape, plane_under_sliders, seen
 from .proposal_view import ProposalView
@@ -196,7 +196,7 @@ class Reviewing:
                 "The plane of this proposal is still being read; press E again when it is ready."
             )
             return
-        self._annotation.refine(current.prompts or Prompts(box=box_around(current)))
+        self._annotation.refine(current.prompts or Prompts(box=current.box))
         self.review.correct(current)
         self.said.emit(
             "Correct it with points or a box, or choose another candidate; Esc leaves it as it was."
