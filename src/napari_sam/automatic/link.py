@@ -14,11 +14,12 @@ from scipy.optimize import linear_sum_assignment
 
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Normalization, Predictor
+from napari_sam.predict.drawn import Region
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 
 from .grid import Cancel, Progress
 from .instances import Labels
-from .regions import Region, blend, within
+from .regions import blend, within
 from .segment import AutomaticSettings, Method, paint, propose
 
 Planes = Sequence[ArrayLike] | NDArray[Any]

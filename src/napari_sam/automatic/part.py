@@ -8,12 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.predict import Embedding, Predictor
+from napari_sam.predict.drawn import Region
 
 from .dense import Maps
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
 from .instances import dense_instances
 from .records import MaskRecord
-from .regions import Region
 from .segment import Answers, AutomaticSettings, Method, agreed, ask, method_for, painted, regions_of
 
 Window = tuple[slice, slice]

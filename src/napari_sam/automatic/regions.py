@@ -1,37 +1,13 @@
-"""Masks as regions of a plane: compared, turned into prompts, and blended into one another."""
+"""Masks as regions of a plane: compared, and blended into one another."""
 
 from __future__ import annotations
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.predict import Frame, MaskPrompt
+from napari_sam.predict.drawn import Region, signed_distance
 
 from .records import Mask
-
-Region = tuple[tuple[int, int], Mask]
-"""Row and column of a mask's first pixel in its plane, and the (h, w) mask."""
-Box = tuple[float, float, float, float]
-
-MARGIN = 8
-"""Pixels that a drawn mask prompt shows around its region."""
-STEEPEST = 8.0
-"""Logits of a drawn mask prompt end here; the decoder's own rarely go further."""
-
-
-def box_around(region: Region) -> Box:
-    """Return the box to the outer edges of a region's pixels."""
-    (row, col), (height, width) = region[0], region[1].shape
-    return row - 0.5, col - 0.5, row + height - 0.5, col + width - 0.5
-
-
-def deepest_point(region: Region) -> tuple[float, float]:
-    """Return the position (row, col) farthest from a region's edge."""
-    (row, col), mask = region
-    depth: NDArray[np.float64] = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
-    at = np.unravel_index(int(np.argmax(depth)), mask.shape)
-    return float(row + at[0]), float(col + at[1])
 
 
 def region_iou(one: Region, other: Region) -> float:
@@ -45,16 +21,6 @@ def region_iou(one: Region, other: Region) -> float:
         both = int(np.count_nonzero(here & other[1][top:bottom, left:right]))
     union = int(np.count_nonzero(one[1])) + int(np.count_nonzero(other[1])) - both
     return both / union if union else 0.0
-
-
-def drawn_prompt(region: Region) -> MaskPrompt:
-    """Return a mask prompt for a region that the decoder did not draw: its signed distance as logits."""
-    (row, col), mask = region
-    side = max(mask.shape) + 2 * MARGIN
-    square = np.zeros((side, side), bool)
-    square[MARGIN : MARGIN + mask.shape[0], MARGIN : MARGIN + mask.shape[1]] = mask
-    logits = np.clip(_signed_distance(square), -STEEPEST, STEEPEST).astype(np.float32)
-    return MaskPrompt(logits, Frame(row - MARGIN, col - MARGIN, 1.0, side))
 
 
 def blend(one: Region, other: Region, share: float) -> Region:
@@ -77,7 +43,7 @@ def blend(one: Region, other: Region, share: float) -> Region:
         canvas = np.zeros((2 * centre + 1, 2 * centre + 1), bool)
         row, col = centre - np.rint(middle).astype(int)
         canvas[row : row + mask.shape[0], col : col + mask.shape[1]] = mask
-        distances.append(_signed_distance(canvas))
+        distances.append(signed_distance(canvas))
     mixed = (1 - share) * distances[0] + share * distances[1] > 0
     ends = [np.add(region[0], middle) for region, middle in zip((one, other), middles, strict=True)]
     row, col = np.rint((1 - share) * ends[0] + share * ends[1]).astype(int) - centre
@@ -97,10 +63,3 @@ def within(region: Region, shape: tuple[int, int]) -> Region:
     (row, col), mask = region
     kept = mask[max(-row, 0) : max(shape[0] - row, 0), max(-col, 0) : max(shape[1] - col, 0)]
     return cropped((max(row, 0), max(col, 0)), kept)
-
-
-def _signed_distance(mask: Mask) -> NDArray[np.float64]:
-    """Return how far every pixel's centre is from the mask's edge, positive inside."""
-    inside: NDArray[np.float64] = ndimage.distance_transform_edt(mask)
-    outside: NDArray[np.float64] = ndimage.distance_transform_edt(~mask)
-    return np.where(mask, inside - 0.5, 0.5 - outside)

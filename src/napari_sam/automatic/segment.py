@@ -14,14 +14,16 @@ from scipy import ndimage
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, stability_at
+from napari_sam.predict.drawn import Region, box_around, deepest_point
 from napari_sam.predict.image import Method as Normalization
+from napari_sam.predict.prompts import Box
 from napari_sam.weights import LoadedModel
 
 from .filter import suppress
 from .grid import Cancel, GridSettings, Progress, grid_masks
 from .instances import DenseSettings, Labels, dense_instances
 from .records import MaskRecord, run_lengths
-from .regions import Box, Region, box_around, deepest_point, region_iou
+from .regions import region_iou
 
 Method = Literal["auto", "grid", "instances"]
 Answers = dict[Box, MaskRecord]

@@ -10,9 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.predict import Prompts
+from napari_sam.predict.drawn import Region
 
 from .records import Mask
-from .regions import Region
 
 Source = Literal["prompted", "propagated", "interpolated"]
 

@@ -9,9 +9,10 @@ import numpy as np
 
 from napari_sam.errors import Cancelled, ImageError, PromptError
 from napari_sam.predict import Candidate, Embedding, MaskPrompt, Predictor, Prompts
+from napari_sam.predict.drawn import Region, box_around, deepest_point, drawn_prompt
 
 from .grid import Cancel, Progress
-from .regions import Region, blend, box_around, deepest_point, drawn_prompt, region_iou, within
+from .regions import blend, region_iou, within
 from .volume_object import PlaneMask, Source, VolumeObject
 
 EmbeddingOf = Callable[[int], Embedding]
