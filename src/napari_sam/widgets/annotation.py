@@ -305,9 +305,9 @@ class Annotation:
     def _with_mask(self, prompts: list[Prompts]) -> list[Prompts]:
         """Add the mask that the person marked before they went on pointing."""
         self._refined = self.chooser.refining or self._refined
-        if len(prompts) != 1 or not len(prompts[0].positions):
+        if len(prompts) != 1 or not (len(prompts[0].positions) or self._reopened is not None):
             self._refined = None
-        return [replace(each, mask=self._refined) for each in prompts]
+        return [replace(each, mask=self._refined or each.mask) for each in prompts]
 
     def _propose(self, proposals: tuple[Proposal, ...]) -> None:
         if self._widen(proposals):

@@ -278,7 +278,13 @@ class AnnotatorWidget(QWidget):
     def _use_tool(self, tool: str) -> None:
         if self.annotation is not None:
             prompts = self.annotation.prompts
-            (prompts.use_points if tool == "points" else prompts.use_boxes)()
+            tools = {
+                "points": prompts.use_points,
+                "boxes": prompts.use_boxes,
+                "scribbles": prompts.use_scribbles,
+                "lassos": prompts.use_lassos,
+            }
+            tools[tool]()
 
     def _set_outside(self, outside: bool) -> None:
         if self.annotation is not None:

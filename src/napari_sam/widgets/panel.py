@@ -35,6 +35,7 @@ KEYS = (
     ("Ctrl+click", "point outside"),
     ("N", "swap the two"),
     ("P, B", "points, boxes"),
+    ("D, L", "scribbles, lassos"),
     ("1, 2, 3", "commit that one"),
     ("Shift+click", "commit the filled"),
     ("Shift+wheel", "mark another (*)"),
@@ -70,7 +71,7 @@ class Panel(QWidget):
     keys_folded : bool
         Whether the list of keys is shown now.
     tool_asked : str
-        ``"points"`` or ``"boxes"``.
+        ``"points"``, ``"boxes"``, ``"scribbles"`` or ``"lassos"``.
     outside_asked : bool
         Whether the next points are outside the object.
     """
@@ -170,22 +171,27 @@ class Panel(QWidget):
 
     def _build_tools(self) -> QWidget:
         self._tools = QWidget(self)
-        row = QHBoxLayout(self._tools)
-        row.setContentsMargins(0, 0, 0, 0)
+        column = QVBoxLayout(self._tools)
+        column.setContentsMargins(0, 0, 0, 0)
+        row = QHBoxLayout()
+        column.addLayout(row)
         for title, tool, tip in (
             ("Points", "points", "Click on a cell (P)"),
             ("Boxes", "boxes", "Draw a box around a cell, or one around each of many (B)"),
+            ("Scribble", "scribbles", "Draw a line along the inside of a cell, or along what is outside (D)"),
+            ("Lasso", "lassos", "Draw around a cell, or around each of many (L)"),
         ):
             made = QPushButton(title, self)
             made.setToolTip(tip)
             made.setAccessibleName(f"Draw {tool}")
             made.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
+            made.setMinimumWidth(40)
             row.addWidget(made)
         self.outside = QCheckBox("outside", self)
         self.outside.setAccessibleName("Clicks are outside the cell")
-        self.outside.setToolTip("Clicks say what is not the cell (N); Ctrl + click does so once")
+        self.outside.setToolTip("What is drawn says what is not the cell (N); Ctrl + click does so once")
         self.outside.toggled.connect(self.outside_asked)
-        row.addWidget(self.outside)
+        column.addWidget(self.outside)
         return self._tools
 
     def _build_actions(self) -> QWidget:

@@ -1,4 +1,4 @@
-"""The two layers a person prompts with: points inside and outside, and boxes."""
+"""The two layers a person prompts with: points inside and outside; and boxes, scribbles and lassos."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ from psygnal import Signal
 from napari_sam.errors import ImageError
 from napari_sam.predict.prompts import Prompts
 
-from .planes import alignment, camera_of
+from .drawings import Drawing, read_drawings
+from .planes import alignment, camera_of, image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -26,8 +27,7 @@ INSIDE, OUTSIDE = "inside", "outside"
 COLOURS = {INSIDE: "#2fc46b", OUTSIDE: "#ff3b30"}
 SYMBOLS = {INSIDE: "disc", OUTSIDE: "x"}
 BOX_COLOUR = "#ffd23f"
-SMALLEST_BOX = 1.0
-"""A click makes a rectangle of 0.6 pixels; a box is drawn, and larger."""
+BOX_TOOL = "add_rectangle"
 POINT_SIZE = 12
 """On the screen, in pixels, whatever the zoom."""
 
@@ -56,9 +56,16 @@ class PromptLayers:
         self._viewer = viewer
         self._camera = camera_of(viewer)
         self._positive = True
+        rows, cols = image_shape(image)[-2:]
+        self._shape = (rows, cols)
         aligned = alignment(image, viewer.dims)
         self.boxes: Shapes = viewer.add_shapes(
-            ndim=image.ndim, name="Boxes", face_color="transparent", edge_color=BOX_COLOUR, **aligned
+            ndim=image.ndim,
+            name="Boxes",
+            features={"label": np.array([], dtype=object)},
+            face_color="transparent",
+            edge_color=BOX_COLOUR,
+            **aligned,
         )
         self.points: Points = viewer.add_points(
             np.zeros((0, image.ndim)),
@@ -72,6 +79,7 @@ class PromptLayers:
         )
         self.points.mouse_drag_callbacks.insert(0, self._choose_polarity)
         self._point_looks(positive=True)
+        self._draw(BOX_TOOL)
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
         self.points.events.data.connect(self._points_changed)
@@ -80,6 +88,8 @@ class PromptLayers:
         self.bind("N", self.swap_polarity)
         self.bind("P", self.use_points)
         self.bind("B", self.use_boxes)
+        self.bind("D", self.use_scribbles)
+        self.bind("L", self.use_lassos)
 
     @property
     def positive(self) -> bool:
@@ -91,6 +101,7 @@ class PromptLayers:
         if value != self._positive:
             self._positive = value
             self._point_looks(value)
+            self._draw(str(self.boxes.mode))
             self.polarity_changed.emit(value)
 
     def swap_polarity(self) -> None:
@@ -119,8 +130,28 @@ class PromptLayers:
 
     def use_boxes(self) -> None:
         """Let the next drag be a box."""
+        self._use_shapes(BOX_TOOL)
+
+    def use_scribbles(self) -> None:
+        """Let the next drag be a line along the inside of an object, or along what is not it."""
+        self._use_shapes("add_path")
+
+    def use_lassos(self) -> None:
+        """Let the next drag go around an object, or around what is not it."""
+        self._use_shapes("add_polygon_lasso")
+
+    def _use_shapes(self, mode: str) -> None:
         self._viewer.layers.selection.active = self.boxes
-        self.boxes.mode = "add_rectangle"
+        self.boxes.mode = mode
+        self._draw(mode)
+
+    def _draw(self, mode: str) -> None:
+        """Let what is drawn next say inside or outside; a box is always around an object."""
+        kind = INSIDE if self._positive or mode == BOX_TOOL else OUTSIDE
+        with self.boxes.events.data.blocker():
+            self.boxes.selected_data = set()
+            self.boxes.feature_defaults = {"label": [kind]}
+            self.boxes.current_edge_color = BOX_COLOUR if mode == BOX_TOOL else COLOURS[kind]
 
     def clear(self) -> None:
         """Take all prompts away, silently."""
@@ -131,6 +162,7 @@ class PromptLayers:
 
     def put(self, prompts: Sequence[Prompts], plane: Plane) -> None:
         """Show prompts on a plane, silently."""
+        self._draw(BOX_TOOL)
         with self.points.events.data.blocker(), self.boxes.events.data.blocker():
             for each in prompts:
                 self._add_points(each, plane)
@@ -139,6 +171,7 @@ class PromptLayers:
                     corners = [(top, left), (top, right), (bottom, right), (bottom, left)]
                     self.boxes.add_rectangles(np.array([(*plane, *corner) for corner in corners]))
         self._point_looks(self._positive)
+        self._draw(str(self.boxes.mode))
 
     def _add_points(self, prompts: Prompts, plane: Plane) -> None:
         # one by one: their order is the order in which the network was asked
@@ -185,24 +218,25 @@ class PromptLayers:
     def read(self, plane: Plane) -> list[Prompts]:
         """Return the prompts on a plane, one an object.
 
-        Points and at most one box are one object; several boxes are one object each, with the points
-        that lie in them.
+        Points, scribbles and at most one box or lasso are one object; several boxes or lassos are one
+        object each, with the points that lie in them.
 
         Raises
         ------
         PromptError
             If the prompts make no sense together.
         """
+        drawn = read_drawings(self._drawings(), plane, self._shape)
         points, labels = self._points_on(plane)
-        boxes = self._boxes_on(plane)
-        if len(boxes) < 2:
-            if not len(points) and not boxes:
+        points, labels = np.concatenate([points, drawn.points]), np.concatenate([labels, drawn.labels])
+        if len(drawn.marks) < 2:
+            if not len(points) and not drawn.marks:
                 return []
-            return [Prompts(points, labels, boxes[0] if boxes else None)]
+            return [Prompts(points, labels, *(drawn.marks[0] if drawn.marks else ()))]
         together = []
-        for box in boxes:
+        for box, mask in drawn.marks:
             inside = np.array([_contains(box, point) for point in points], bool)
-            together.append(Prompts(points[inside], labels[inside], box))
+            together.append(Prompts(points[inside], labels[inside], box, mask))
         return together
 
     def _points_on(self, plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
@@ -211,14 +245,9 @@ class PromptLayers:
         labels = np.array([value != OUTSIDE for value in self.points.features["label"]], np.int64)
         return data[here, -2:], labels[here]
 
-    def _boxes_on(self, plane: Plane) -> list[tuple[float, float, float, float]]:
-        boxes = []
-        for vertices in map(np.asarray, self.boxes.data):
-            low, high = vertices[:, -2:].min(axis=0), vertices[:, -2:].max(axis=0)
-            here = (np.rint(vertices[0, :-2]) == np.array(plane)).all()
-            if here and (high - low >= SMALLEST_BOX).all():
-                boxes.append((float(low[0]), float(low[1]), float(high[0]), float(high[1])))
-        return boxes
+    def _drawings(self) -> list[Drawing]:
+        kinds = [value != OUTSIDE for value in self.boxes.features["label"]]
+        return list(zip(map(np.asarray, self.boxes.data), self.boxes.shape_type, kinds, strict=True))
 
     def _choose_polarity(self, _: Points, event: Any) -> Generator[None, None, None]:
         """Before a click adds its point: with Alt or Control it is of the other kind."""
