@@ -80,6 +80,7 @@ class AnnotatorWidget(QWidget):
         panel.thumbnails.chosen.connect(lambda choice: self.annotation and self.annotation.commit(choice))
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
+        panel.image.currentIndexChanged.connect(lambda _: self._offer_channels())
         panel.hint_closed.connect(self._close_hint)
         panel.keys_folded.connect(lambda shown: self._remember(keys=shown))
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
@@ -138,12 +139,22 @@ class AnnotatorWidget(QWidget):
         self.panel.set_choices(self.panel.labels, [NEW_LABELS, *self._names(Labels)])
         self.panel.set_choices(self.panel.prompts, [NEW_PROMPTS, *self._names(Points), *self._names(Shapes)])
 
+        self._offer_channels()
+
+    def _offer_channels(self) -> None:
+        """Offer the channels that the chosen image may have."""
+        from .mixed import channel_choices
+
+        name, layers = self.panel.image.currentText(), self._viewer.layers
+        self.panel.channels.offer(channel_choices(layers[name], layers) if name in layers else ())
+
     def _names(self, kind: type[Layer]) -> list[str]:
         return [layer.name for layer in self._viewer.layers if isinstance(layer, kind)]
 
     def start(self) -> None:
         """Start annotating what is chosen."""
         from .annotation import Annotation
+        from .mixed import mixed
 
         if not self.panel.image.currentText():
             self._fail("There is no image; open one, or try File > Open Sample.")
@@ -154,6 +165,7 @@ class AnnotatorWidget(QWidget):
         given = self._chosen(self.panel.prompts, NEW_PROMPTS)
         model, device = self.panel.model.model, self.panel.device.currentText()
         try:
+            image = mixed(image, self.panel.channels.mix(), self._viewer.layers)
             check_labels(image, labels)
             load = partial(self._predictor, model=model, device=device)
             annotation = Annotation(self._viewer, image, labels, load, self.jobs, given)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -9,18 +10,22 @@ from napari.layers import Image
 from napari.utils.transforms import Affine
 
 from napari_sam.errors import ImageError
+from napari_sam.session.channels import COLOURS, channel_axis, suggested_colours
 
 from .planes import ALIGNED, image_shape, layers_of, read_window
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Iterable, Mapping, Sequence
 
+    from napari.layers import Layer
     from numpy.typing import NDArray
 
     from napari_sam.predict import PlaneWindow
     from napari_sam.session import Plane
     from napari_sam.session.channels import Mix
 
+MOST = 32
+"""Longer axes are no channels."""
 SHARED = ("source", "multiscale", "data", "data_level", "downsample_factors", "corner_pixels", "events")
 """What a mixed image has in common with the layer that it is of."""
 
@@ -29,7 +34,7 @@ class Mixed:
     """An image layer whose channels are mixed; it has what this package asks of an image layer.
 
     Labels and prompts lie over all channels. napari aligns axes by the last one, so a first axis can be
-    left out of them; any other one is kept, and their only pixel on it is as long as all channels.
+    left out of them; any other one is kept, and their only pixel on it is longer than all channels.
 
     Parameters
     ----------
@@ -111,7 +116,7 @@ class Mixed:
         count = image_shape(self._layer)[axis]
         scale, translate = np.array(options["scale"]), np.array(options["translate"])
         translate[axis] += scale[axis] * (count - 1) / 2
-        scale[axis] *= count
+        scale[axis] *= 2 * count  # so long that all channels are within half a pixel of each other
         return {**options, "scale": scale, "translate": translate}
 
 
@@ -150,3 +155,88 @@ def _(image: Mixed, plane: Plane, window: PlaneWindow) -> NDArray[Any]:
 @layers_of.register(Mixed)
 def _(image: Mixed) -> tuple[Image, ...]:
     return image.layers
+
+
+@dataclass(frozen=True)
+class Choice:
+    """What channels can be: an axis of an image layer, or layers.
+
+    Attributes
+    ----------
+    title : str
+        For the person.
+    axis : int or None
+        None for layers.
+    sources : tuple of int or str
+        Places on the axis, or names of layers.
+    names : tuple of str
+        What the person calls them.
+    colours : tuple of str
+        To begin with.
+    named : bool
+        The axis is named for channels.
+    """
+
+    title: str
+    axis: int | None
+    sources: tuple[int | str, ...]
+    names: tuple[str, ...]
+    colours: tuple[str, ...]
+    named: bool = False
+
+
+def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]:
+    """Return what the channels of an image may be; nothing for an RGB one.
+
+    Parameters
+    ----------
+    image : napari.layers.Image
+    layers : iterable of napari.layers.Layer
+        All there are; those that lie over the image can be mixed with it.
+    """
+    if image.rgb or image.ndim < 2:
+        return ()
+    shape, labels = image_shape(image), getattr(image, "axis_labels", ())
+    named = channel_axis(labels, shape)
+    choices = []
+    for axis, count in enumerate(shape[:-2]):
+        if 1 < count <= MOST:
+            name = labels[axis] if axis < len(labels) and not labels[axis].startswith("-") else axis
+            channels = tuple(f"channel {place}" for place in range(count))
+            colours = suggested_colours(count)
+            title = f"axis {name} ({count})"
+            choices.append(Choice(title, axis, tuple(range(count)), channels, colours, axis == named))
+    others = [each for each in layers if _can_be_mixed(image, each)]
+    if others:
+        together = (image, *others)
+        names = tuple(each.name for each in together)
+        choices.append(Choice(f"layers ({len(names)})", None, names, names, _shown_colours(together)))
+    return tuple(choices)
+
+
+def _can_be_mixed(image: Image, other: Layer) -> bool:
+    return isinstance(other, Image) and other is not image and not other.rgb and lie_together(image, other)
+
+
+def _shown_colours(layers: Sequence[Image]) -> tuple[str, ...]:
+    """Return the colours that napari shows layers in, if they are any."""
+    shown = ["grey" if each.colormap.name == "gray" else each.colormap.name for each in layers]
+    if len(set(shown)) > 1 and set(shown) <= set(COLOURS):
+        return tuple(shown)
+    return suggested_colours(len(layers))
+
+
+def mixed(image: Image, mix: Mix | None, layers: Mapping[str, Layer]) -> Image | Mixed:
+    """Return an image as the model is to see it.
+
+    Raises
+    ------
+    ImageError
+        If the layers of a mix do not lie over each other.
+    """
+    if mix is None:
+        return image
+    if mix.axis is not None:
+        return Mixed(image, mix)
+    first, *others = (layers[name] for name in mix.names)
+    return Mixed(first, mix, others)

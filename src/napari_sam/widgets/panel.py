@@ -19,6 +19,7 @@ from qtpy.QtWidgets import (
 from superqt import QCollapsible
 
 from .buttons import button
+from .channel_box import ChannelBox
 from .model_choice import DEVICES, ModelChoice
 from .progress_row import ProgressRow
 from .segment_all import SegmentAll
@@ -94,6 +95,7 @@ class Panel(QWidget):
         self.device.addItems(DEVICES)
         self.labels.addItem(NEW_LABELS)
         self.prompts.addItem(NEW_PROMPTS)
+        self.channels = ChannelBox(self)
         self.thumbnails = Thumbnails(self)
         self.stack = StackPanel(self)
         self.job = ProgressRow(self)
@@ -125,6 +127,7 @@ class Panel(QWidget):
             combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
             form.addRow(title, combo)
         layout.addLayout(form)
+        layout.addWidget(self.channels)
         self.start = self._button(
             "Start", "Read the image and make layers for prompts and labels", self.start_asked
         )
@@ -231,6 +234,7 @@ class Panel(QWidget):
         """Enable what can be done before Start, or after it."""
         for combo in (self.image, self.labels, self.prompts, self.model, self.device):
             combo.setEnabled(not running)
+        self.channels.setEnabled(not running)
         self.start.setText("Stop" if running else "Start")
         for row in (self._tools, self._actions):
             row.setEnabled(running)

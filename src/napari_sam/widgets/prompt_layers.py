@@ -247,7 +247,8 @@ class PromptLayers:
 
     def _drawings(self) -> list[Drawing]:
         kinds = [value != OUTSIDE for value in self.boxes.features["label"]]
-        return list(zip(map(np.asarray, self.boxes.data), self.boxes.shape_type, kinds, strict=True))
+        # when all shapes go at once, napari tells before their features are gone
+        return list(zip(map(np.asarray, self.boxes.data), self.boxes.shape_type, kinds, strict=False))
 
     def _choose_polarity(self, _: Points, event: Any) -> Generator[None, None, None]:
         """Before a click adds its point: with Alt or Control it is of the other kind."""

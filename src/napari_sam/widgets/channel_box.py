@@ -1,0 +1,135 @@
+"""The dock's section on channels: which ones the model sees, and in which colours."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import QSignalBlocker, Qt
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QScrollArea, QWidget
+from superqt import QCollapsible
+
+from napari_sam.session.channels import COLOURS, NONE, Channel, Mix
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from .mixed import Choice
+
+AS_IT_IS = "as it is"
+HEIGHT = 180
+"""Pixels for the list of channels, which scrolls beyond."""
+LEAST = 0.05
+"""The smallest weight of a channel."""
+
+
+class ChannelBox(QCollapsible):
+    """A list of channels with a colour and a weight each; folded unless channels are mixed.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__("Channels", parent)
+        self._choices: tuple[Choice, ...] = ()
+        self._rows: list[tuple[QComboBox, QDoubleSpinBox]] = []
+        self.how = QComboBox(self)
+        self.how.setAccessibleName("What the channels are")
+        self.how.setToolTip(
+            "Let the model see several channels at once, of an axis or layers, each in a colour"
+        )
+        self.how.setMinimumWidth(80)
+        self.how.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        self.how.currentIndexChanged.connect(self._show)
+        self._list = QScrollArea(self)
+        self._list.setWidgetResizable(True)
+        self._list.setFrameShape(QFrame.Shape.NoFrame)
+        self._list.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+        self._list.setMaximumHeight(HEIGHT)
+        self.addWidget(self.how)
+        self.addWidget(self._list)
+        self.collapse(animate=False)
+
+    def offer(self, choices: Sequence[Choice]) -> None:
+        """Offer what the channels can be; the same choices as before change nothing.
+
+        Parameters
+        ----------
+        choices : sequence of Choice
+            One whose axis is named for channels is taken at once.
+        """
+        if tuple(choices) == self._choices:
+            return
+        self._choices = tuple(choices)
+        named = next((index for index, each in enumerate(choices, 1) if each.named), 0)
+        with QSignalBlocker(self.how):
+            self.how.clear()
+            self.how.addItems([AS_IT_IS, *(each.title for each in choices)])
+            self.how.setCurrentIndex(named)
+        self._show()
+        if named:
+            self.expand(animate=False)
+        self.setVisible(bool(choices))
+
+    @property
+    def _choice(self) -> Choice | None:
+        index = self.how.currentIndex()
+        return self._choices[index - 1] if index > 0 else None
+
+    def _show(self) -> None:
+        """List the channels of what is chosen."""
+        page, self._rows = QWidget(), []
+        grid = QGridLayout(page)
+        grid.setContentsMargins(0, 0, 0, 0)
+        grid.setColumnStretch(0, 1)
+        choice = self._choice
+        listed = [] if choice is None else list(zip(choice.names, choice.colours, strict=True))
+        for row, (name, colour) in enumerate(listed):
+            colours, weight = _colours(name, colour), _weight(name)
+            label = QLabel(name)
+            label.setToolTip(name)
+            label.setMinimumWidth(30)
+            for column, part in enumerate((label, colours, weight)):
+                grid.addWidget(part, row, column)
+            self._rows.append((colours, weight))
+        self._list.setWidget(page)
+        self._list.setVisible(bool(listed))
+        self._list.setMinimumHeight(min(page.sizeHint().height(), HEIGHT) if listed else 0)
+
+    def mix(self) -> Mix | None:
+        """Return the channels that the model is to see; None for the image as it is.
+
+        Raises
+        ------
+        ImageError
+            If it would see none.
+        """
+        choice = self._choice
+        if choice is None:
+            return None
+        seen = [
+            Channel(source, colours.currentText(), weight.value())
+            for source, (colours, weight) in zip(choice.sources, self._rows, strict=True)
+            if colours.currentText() != NONE
+        ]
+        return Mix(tuple(seen), choice.axis)
+
+
+def _colours(name: str, chosen: str) -> QComboBox:
+    combo = QComboBox()
+    combo.addItems([NONE, *COLOURS])
+    combo.setCurrentText(chosen)
+    combo.setAccessibleName(f"Colour of {name}")
+    combo.setToolTip("In which colour the model sees this channel")
+    return combo
+
+
+def _weight(name: str) -> QDoubleSpinBox:
+    spin = QDoubleSpinBox()
+    spin.setRange(LEAST, 1)
+    spin.setSingleStep(0.1)
+    spin.setValue(1)
+    spin.setAccessibleName(f"Weight of {name}")
+    spin.setToolTip("How bright this channel is in the mixture")
+    return spin

@@ -1,0 +1,148 @@
+"""Channels of an axis and of layers, chosen in the dock of a real viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from napari_sam.session.channels import NONE
+from napari_sam.widgets.annotator import AnnotatorWidget
+
+from .conftest import settle
+
+STACK = np.random.default_rng(0).integers(0, 4000, (2, 3, 4, 60, 80)).astype(np.uint16)
+AXES = ("t", "c", "z", "y", "x")
+
+
+def start(widget: AnnotatorWidget, qtbot: Any) -> Any:
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None, widget.panel.status.text()
+    return widget.annotation
+
+
+def go(widget: AnnotatorWidget, qtbot: Any, *step: int) -> None:
+    """Move the sliders of t, c and z, and wait for the embedding."""
+    widget._viewer.dims.set_current_step((0, 1, 2), step)
+    qtbot.wait(250)  # longer than the sliders have to rest
+    settle(qtbot, widget)
+
+
+def test_an_image_of_five_axes_when_sliders_move_then_prompts_and_labels_stay_with_their_plane(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(STACK, start=False)
+    assert widget.panel.channels.mix() is None
+    annotation = start(widget, qtbot)
+    session, labels = annotation.session, annotation.writer.labels
+    go(widget, qtbot, 1, 2, 3)
+    annotation.prompts.points.add([1, 2, 3, 20, 30])
+    settle(qtbot, widget)
+    assert [each.plane for each in session.proposals] == [(1, 2, 3)]
+    for elsewhere in ((0, 2, 3), (1, 0, 3), (1, 2, 0)):
+        go(widget, qtbot, *elsewhere)
+        assert session.proposals == ()
+        assert annotation.prompts.read(elsewhere) == []
+    go(widget, qtbot, 1, 2, 3)
+    assert len(session.proposals) == 1
+    annotation.commit()
+    (made,) = session.objects
+    assert made.plane == (1, 2, 3)
+    assert labels.data.shape == STACK.shape
+    assert np.count_nonzero(labels.data) == np.count_nonzero(labels.data[1, 2, 3]) == made.area
+
+
+def test_a_channel_axis_when_mixed_then_prompts_and_labels_are_seen_over_every_channel(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(STACK, start=False, axis_labels=AXES)
+    box = widget.panel.channels
+    assert box.how.currentText() == "axis c (3)"  # its name says so
+    box._rows[1][0].setCurrentText(NONE)
+    box._rows[2][1].setValue(0.5)
+    annotation = start(widget, qtbot)
+    session, labels = annotation.session, annotation.writer.labels
+    assert not box.isEnabled()
+    go(widget, qtbot, 1, 2, 3)
+    seen = annotation.part
+    assert seen.picture[..., 1].max() == 0
+    assert 120 < seen.picture[..., 2].max() < 130
+    annotation.prompts.points.add(annotation.prompts.points.world_to_data((1, 2, 3, 20, 30)))
+    settle(qtbot, widget)
+    assert [each.plane for each in session.proposals] == [(1, 0, 3)]
+    go(widget, qtbot, 1, 0, 3)
+    assert annotation.part is seen  # the same pixels, whichever channel is shown
+    assert len(session.proposals) == 1
+    assert len(annotation.prompts.points._view_data) == 1
+    assert len(annotation.view.outlines._view_data) > 0
+    annotation.commit()
+    assert labels.data.shape == (2, 1, 4, 60, 80)
+    for channel in range(3):
+        go(widget, qtbot, 1, channel, 3)
+        assert np.count_nonzero(labels._slice.image.raw) == session.objects[0].area
+    record = session.objects[0].normalization
+    assert (list(record["channels"]), record["channel_axis"]) == ([0, 2], 1)
+    assert [list(colour) for colour in record["colours"]] == [[1, 0, 0], [0, 0, 0.5]]
+    go(widget, qtbot, 0, 0, 3)
+    assert np.count_nonzero(labels._slice.image.raw) == 0
+
+
+def test_boxes_over_mixed_channels_when_drawn_on_any_of_them_then_are_answered(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(STACK, start=False, axis_labels=AXES)
+    annotation = start(widget, qtbot)
+    go(widget, qtbot, 0, 2, 1)
+    boxes = annotation.prompts.boxes
+    corners = [(0, 2, 1, *corner) for corner in ((10, 10), (10, 40), (40, 40), (40, 10))]
+    boxes.add_rectangles(np.array([boxes.world_to_data(corner) for corner in corners]))
+    settle(qtbot, widget)
+    assert [each.prompts.box for each in annotation.session.proposals] == [(10, 10, 40, 40)]
+    assert annotation.session.proposals[0].plane == (0, 0, 1)
+
+
+def test_a_first_axis_of_channels_when_mixed_then_labels_have_the_shape_without_it(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(STACK[0, :, 0], start=False, axis_labels=("c", "y", "x"))
+    widget._viewer.add_labels(np.zeros((60, 80), int), name="cellpose")
+    widget.panel.labels.setCurrentText("cellpose")
+    annotation = start(widget, qtbot)
+    widget._viewer.dims.set_current_step(0, 2)
+    annotation.prompts.points.add([20, 30])
+    settle(qtbot, widget)
+    annotation.commit()
+    assert widget._viewer.layers["cellpose"].data.max() == 1
+    assert annotation.session.objects[0].plane == ()
+
+
+def test_layers_that_lie_over_each_other_when_mixed_then_the_model_sees_them_in_their_colours(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(STACK[0, 0, 0], start=False, colormap="green")
+    widget._viewer.add_image(STACK[0, 1, 0], name="membrane", colormap="magenta")
+    widget._viewer.add_image(STACK[0, 1, 0, :30], name="other")
+    box = widget.panel.channels
+    assert [box.how.itemText(i) for i in range(box.how.count())] == ["as it is", "layers (2)"]
+    box.how.setCurrentIndex(1)
+    assert [colours.currentText() for colours, _ in box._rows] == ["green", "magenta"]
+    annotation = start(widget, qtbot)
+    record = annotation.part.embedding.normalization
+    assert record.channels == ("cells", "membrane")
+    assert record.colours == ((0, 1, 0), (1, 0, 1))
+    widget._viewer.layers.remove("membrane")
+    assert "was removed" in widget.panel.status.text()
+    assert widget.annotation is None
+
+
+def test_a_mix_without_a_channel_when_started_then_one_sentence_says_so(
+    make_annotator: Callable[..., AnnotatorWidget],
+) -> None:
+    widget = make_annotator(STACK[0, :, 0], start=False, axis_labels=("c", "y", "x"))
+    for colours, _ in widget.panel.channels._rows:
+        colours.setCurrentText(NONE)
+    widget.start()
+    assert widget.annotation is None
+    assert "sees no channel" in widget.panel.status.text()
