@@ -138,7 +138,6 @@ class AnnotatorWidget(QWidget):
         self.panel.set_choices(self.panel.image, self._names(Image))
         self.panel.set_choices(self.panel.labels, [NEW_LABELS, *self._names(Labels)])
         self.panel.set_choices(self.panel.prompts, [NEW_PROMPTS, *self._names(Points), *self._names(Shapes)])
-
         self._offer_channels()
 
     def _offer_channels(self) -> None:
@@ -154,7 +153,9 @@ class AnnotatorWidget(QWidget):
     def start(self) -> None:
         """Start annotating what is chosen."""
         from .annotation import Annotation
+        from .fitting import grow
         from .mixed import mixed
+        from .planes import image_shape
 
         if not self.panel.image.currentText():
             self._fail("There is no image; open one, or try File > Open Sample.")
@@ -166,6 +167,7 @@ class AnnotatorWidget(QWidget):
         model, device = self.panel.model.model, self.panel.device.currentText()
         try:
             image = mixed(image, self.panel.channels.mix(), self._viewer.layers)
+            grow(labels, image_shape(image))
             check_labels(image, labels)
             load = partial(self._predictor, model=model, device=device)
             annotation = Annotation(self._viewer, image, labels, load, self.jobs, given)

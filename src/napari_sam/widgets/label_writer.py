@@ -8,6 +8,7 @@ import numpy as np
 from scipy import ndimage
 
 from napari_sam.errors import ImageError
+from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
 from napari_sam.session.store import window_of
 
@@ -43,6 +44,7 @@ class LabelWriter:
     def __init__(self, session: AnnotationSession, labels: Labels) -> None:
         self._session = session
         self.labels = labels
+        labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
         session.reserve(int(np.max(labels.data)) if labels.data.size else 0)
         session.edited.connect(self._draw)
