@@ -41,6 +41,8 @@ READERS: dict[str, Read] = {
     ".zarr": read_ome_zarr,
 }
 SUFFIXES = ", ".join(WRITERS)
+TIGHT = (".geojson", ".zip", ".roi")
+"""Formats that do not tell how large the image is."""
 
 
 def write_regions(

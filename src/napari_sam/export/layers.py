@@ -10,12 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .annotated import annotated_regions
-from .formats import read_regions, space_in, write_regions
+from .formats import TIGHT, read_regions, space_in, write_regions
 from .ome_zarr import holds_labels, name_of
 from .regions import labels_from_regions
 from .space import USUAL, space_of_layer
 
 Layer = tuple[NDArray[np.uint32], dict[str, Any], str]
+MAY_GROW = "napari-sam may grow"
+"""Metadata of a layer that ends where its last object does, because its file did not tell the image's size."""
 OBJECTS = "napari-sam objects"
 """Where a layer's metadata hold the `ObjectStore` of the session that draws into it."""
 
@@ -70,4 +72,6 @@ def read_labels_layer(path: str) -> list[Layer]:
     regions, shape = read_regions(file)
     space = space_in(file)
     options = {"name": name_of(file.with_suffix("")), **({} if space is None else space.to_layer())}
+    if file.suffix.lower() in TIGHT:
+        options["metadata"] = {MAY_GROW: True}
     return [(labels_from_regions(regions, shape), options, "labels")]

@@ -6,15 +6,17 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from napari_sam.export.layers import MAY_GROW
+
 if TYPE_CHECKING:
     from napari.layers import Labels
 
 
 def grow(labels: Labels | None, shape: tuple[int, ...]) -> None:
-    """Make a Labels layer that lies within an image as large as the image, with background.
+    """Make a Labels layer of a file that does not tell how large the image was as large as it is.
 
-    GeoJSON and ImageJ's ROIs do not tell how large the image was, so layers of them end where the last
-    object does. Any other layer, and one that does not fit, is left as it is.
+    Layers of GeoJSON and ImageJ's ROIs end where the last object does; background is added. Any other
+    layer, and one that is larger than the image, is left as it is.
 
     Parameters
     ----------
@@ -22,7 +24,7 @@ def grow(labels: Labels | None, shape: tuple[int, ...]) -> None:
     shape : tuple of int
         Of the image.
     """
-    if labels is None or not isinstance(labels.data, np.ndarray) or labels.data.ndim != len(shape):
+    if labels is None or not labels.metadata.get(MAY_GROW) or labels.data.ndim != len(shape):
         return
     missing = np.subtract(shape, labels.data.shape)
     if missing.any() and (missing >= 0).all():
