@@ -17,7 +17,7 @@ from .space import USUAL, space_of_layer
 
 Layer = tuple[NDArray[np.uint32], dict[str, Any], str]
 MAY_GROW = "napari-sam may grow"
-"""Metadata of a layer that ends where its last object does, because its file did not tell the image's size."""
+"""Marks a layer that ends where its last object does, because its file did not tell the image's size."""
 OBJECTS = "napari-sam objects"
 """Where a layer's metadata hold the `ObjectStore` of the session that draws into it."""
 
