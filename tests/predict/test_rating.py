@@ -9,7 +9,7 @@ import torch
 from napari_sam.model import CELL_TINY, CandidateRating, Sam
 from napari_sam.predict import Frame, Predictor, Prompts
 from napari_sam.predict.candidates import Decoded
-from napari_sam.predict.rating import FEATURES, describe, overlaps_around, rate
+from napari_sam.predict.rating import FEATURES, choose, describe, overlaps_around, rate
 from napari_sam.weights import LoadedModel
 
 POINT = Prompts([(200.0, 300.0)], [1]).within((400, 600))
@@ -45,6 +45,18 @@ def test_describe_when_masks_differ_then_numbers_are_finite_and_tell_them_apart(
     assert len({row.tobytes() for row in numbers}) == 4
     boxed = describe(pool, (400, 600), Prompts(box=(180, 280, 220, 320)).within((400, 600)))
     assert not np.array_equal(numbers, boxed)
+
+
+def test_choose_when_masks_of_one_level_promise_most_then_another_level_gets_a_place() -> None:
+    pool = [disc(30), disc(29), disc(31, 0.5), disc(28, 0.25), disc(90, 0.5), disc(12)]
+    overlaps = overlaps_around(pool, np.array([200.0, 300.0]))
+    ratings = np.array(
+        [[0.9, 0.9], [0.88, 0.8], [0.87, 0.8], [0.86, 0.8], [0.7, 0.2], [0.69, 0.3]], np.float32
+    )
+    assert choose(ratings, overlaps, 3) == [0, 4, 5]
+    assert choose(ratings[:4], overlaps[:4, :4], 3)[0] == 0
+    assert len(set(choose(ratings[:4], overlaps[:4, :4], 3))) == 3
+    assert choose(ratings[:2], overlaps[:2, :2], 3) == [0, 1]
 
 
 def test_rate_when_a_candidate_changes_places_then_its_rating_moves_with_it() -> None:

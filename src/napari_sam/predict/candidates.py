@@ -155,7 +155,7 @@ def score(decoded: Decoded) -> float:
     return decoded.iou * stability(decoded.logits) if len(decoded.extent) else -np.inf
 
 
-def rank(pool: Sequence[Decoded], count: int, scores: Sequence[float] | None = None) -> list[int]:
+def rank(pool: Sequence[Decoded], count: int) -> list[int]:
     """Choose `count` masks, the best first; near-duplicates only where distinct ones run out.
 
     Parameters
@@ -163,15 +163,13 @@ def rank(pool: Sequence[Decoded], count: int, scores: Sequence[float] | None = N
     pool : sequence of Decoded
         Masks of all frames of one set of prompts.
     count : int
-    scores : sequence of float, optional
-        How good each mask is thought to be; by default what `score` says.
 
     Returns
     -------
     list of int
         Indices into the pool.
     """
-    scores = [score(decoded) for decoded in pool] if scores is None else scores
+    scores = [score(decoded) for decoded in pool]
     distinct: list[int] = []
     repeated: list[int] = []
     for index in sorted(range(len(pool)), key=lambda i: -scores[i]):

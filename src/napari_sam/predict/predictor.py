@@ -19,7 +19,7 @@ from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
 from .prompts import MaskPrompt, Prompts
-from .rating import describe, rate
+from .rating import choose, describe, overlaps_around, rate
 from .window import PlaneWindow, read_part
 
 Multimask = bool | Literal["auto"]
@@ -256,12 +256,9 @@ class Predictor:
         rating = self.model.sam.candidate_rating
         if rating is None or count == 1:
             return [pool[i] for i in rank(pool, count)]
-        ratings = rate(rating, describe(pool, embedding.shape, prompts))
-        scores = ratings[:, 0].tolist()
-        meant = int(np.argmax(ratings[:, 1]))
-        scores[meant] = np.inf  # what is suggested is shown, whatever else is
-        chosen = rank(pool, count, scores)
-        return [replace(pool[i], iou=float(ratings[i].max())) for i in chosen]
+        overlaps = overlaps_around(pool, prompts.inside.mean(axis=0))
+        ratings = rate(rating, describe(pool, embedding.shape, prompts, overlaps))
+        return [replace(pool[i], iou=float(ratings[i].max())) for i in choose(ratings, overlaps, count)]
 
     def _answer(self, embedding: Embedding, items: Sequence[Candidate], best: int) -> Candidates:
         return Candidates(embedding.shape, tuple(items), best, self.model.name, self.model.weights_hash)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_sam.model import CandidateRating
 
-from .candidates import Decoded, score, stability_at
+from .candidates import SAME, Decoded, score, stability_at
 from .frames import Positions
 from .prompts import Prompts, Shape
 
@@ -25,7 +25,13 @@ REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
 """Rings of positions around a prompt, in data pixels, on which masks are compared."""
 
 
-def describe(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> Numbers:
+ALIKE = 0.3
+"""How much of a rating a mask loses that is the same as a chosen one."""
+
+
+def describe(
+    pool: Sequence[Decoded], shape: Shape, prompts: Prompts, overlaps: NDArray[np.float64] | None = None
+) -> Numbers:
     """Describe every candidate of one prompt by itself and among the others.
 
     Parameters
@@ -36,6 +42,8 @@ def describe(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> Numbers
         Of the image.
     prompts : Prompts
         Within the image.
+    overlaps : (N, N), optional
+        What `overlaps_around` says of the middle of the prompts, where it is known.
 
     Returns
     -------
@@ -43,7 +51,8 @@ def describe(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> Numbers
     """
     scale = np.array([each.frame.scale for each in pool])
     worth = np.array([max(score(each), 0.0) for each in pool])
-    overlaps = overlaps_around(pool, prompts.inside.mean(axis=0))
+    if overlaps is None:
+        overlaps = overlaps_around(pool, prompts.inside.mean(axis=0))
     own = np.stack([_alone(each, shape) for each in pool])
     same = scale[:, None] == scale
     elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
@@ -127,3 +136,30 @@ def rate(rating: CandidateRating, descriptions: Numbers) -> Numbers:
         given = torch.from_numpy(descriptions)[None].to(rating.mean.device)
         ratings: Numbers = rating(given)[0].float().cpu().numpy()
     return ratings
+
+
+def choose(ratings: Numbers, overlaps: NDArray[np.float64], count: int) -> list[int]:
+    """Choose the mask that is meant, then those that promise much and are not what is chosen already.
+
+    Part, whole and group are different objects at one click, and the three places are for them.
+
+    Parameters
+    ----------
+    ratings : (N, 2) float32
+        As `rate` gives them.
+    overlaps : (N, N)
+        IoU of every two masks.
+    count : int
+
+    Returns
+    -------
+    list of int
+        Indices, the one that is meant first; near-duplicates only where distinct ones run out.
+    """
+    chosen = [int(np.argmax(ratings[:, 1]))]
+    while len(chosen) < min(count, len(ratings)):
+        alike = overlaps[:, chosen].max(axis=1)
+        promise = ratings[:, 0] - ALIKE * alike - (alike > SAME)
+        promise[chosen] = -np.inf
+        chosen.append(int(np.argmax(promise)))
+    return chosen
