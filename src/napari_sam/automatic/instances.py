@@ -134,7 +134,7 @@ def to_image(labels: Labels, shape: tuple[int, int], scale: float) -> Labels:
     if labels.shape == shape:
         return labels
     rows, cols = (
-        np.minimum(((np.arange(side) + 0.5) * scale).astype(int), count - 1)
+        np.minimum(np.ceil((np.arange(side) + 0.5) * scale).astype(int), count) - 1
         for side, count in zip(shape, labels.shape, strict=True)
     )
     return labels[np.ix_(rows, cols)]
