@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+from qtpy.QtCore import Qt
 
 from napari_sam.predict.prompts import MaskPrompt
 from napari_sam.widgets.annotator import AnnotatorWidget
@@ -85,6 +86,19 @@ def test_a_committed_lasso_when_reopened_then_its_mask_is_asked_with_again(
     (proposal,) = annotation.session.proposals
     assert made.prompts is not None
     assert proposal.prompts.mask is made.prompts.mask
+
+
+def test_the_keys_of_the_two_tools_then_are_no_others(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator()
+    assert widget.annotation is not None
+    canvas = widget._viewer.window._qt_viewer.canvas.native
+    for key, mode in (
+        (Qt.Key.Key_K, "add_path"), (Qt.Key.Key_L, "add_polygon_lasso"), (Qt.Key.Key_B, "add_rectangle"),
+    ):  # fmt: skip
+        qtbot.keyClick(canvas, key)
+        assert widget.annotation.prompts.boxes.mode == mode
 
 
 def test_several_lassos_then_are_one_object_each(

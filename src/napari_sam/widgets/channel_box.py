@@ -16,8 +16,8 @@ if TYPE_CHECKING:
     from .mixed import Choice
 
 AS_IT_IS = "as it is"
-HEIGHT = 180
-"""Pixels for the list of channels, which scrolls beyond."""
+ROW, HEIGHT, WIDTH = 34, 180, 90
+"""Pixels: height of a channel and, at most, of their list, which scrolls; width of a colour or weight."""
 LEAST = 0.05
 """The smallest weight of a channel."""
 
@@ -95,7 +95,7 @@ class ChannelBox(QCollapsible):
             self._rows.append((colours, weight))
         self._list.setWidget(page)
         self._list.setVisible(bool(listed))
-        self._list.setMinimumHeight(min(page.sizeHint().height(), HEIGHT) if listed else 0)
+        self._list.setMinimumHeight(min(ROW * len(listed), HEIGHT))
 
     def mix(self) -> Mix | None:
         """Return the channels that the model is to see; None for the image as it is.
@@ -119,6 +119,7 @@ class ChannelBox(QCollapsible):
 def _colours(name: str, chosen: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems([NONE, *COLOURS])
+    combo.setFixedWidth(WIDTH)
     combo.setCurrentText(chosen)
     combo.setAccessibleName(f"Colour of {name}")
     combo.setToolTip("In which colour the model sees this channel")
@@ -128,6 +129,7 @@ def _colours(name: str, chosen: str) -> QComboBox:
 def _weight(name: str) -> QDoubleSpinBox:
     spin = QDoubleSpinBox()
     spin.setRange(LEAST, 1)
+    spin.setFixedWidth(WIDTH)
     spin.setSingleStep(0.1)
     spin.setValue(1)
     spin.setAccessibleName(f"Weight of {name}")

@@ -36,7 +36,7 @@ KEYS = (
     ("Ctrl+click", "point outside"),
     ("N", "swap the two"),
     ("P, B", "points, boxes"),
-    ("D, L", "scribbles, lassos"),
+    ("K, L", "scribbles, lassos"),
     ("1, 2, 3", "commit that one"),
     ("Shift+click", "commit the filled"),
     ("Shift+wheel", "mark another (*)"),
@@ -181,7 +181,7 @@ class Panel(QWidget):
         for title, tool, tip in (
             ("Points", "points", "Click on a cell (P)"),
             ("Boxes", "boxes", "Draw a box around a cell, or one around each of many (B)"),
-            ("Scribble", "scribbles", "Draw a line along the inside of a cell, or along what is outside (D)"),
+            ("Scribble", "scribbles", "Draw a line along the inside of a cell, or along what is outside (K)"),
             ("Lasso", "lassos", "Draw around a cell, or around each of many (L)"),
         ):
             made = QPushButton(title, self)

@@ -88,7 +88,7 @@ class PromptLayers:
         self.bind("N", self.swap_polarity)
         self.bind("P", self.use_points)
         self.bind("B", self.use_boxes)
-        self.bind("D", self.use_scribbles)
+        self.bind("K", self.use_scribbles)
         self.bind("L", self.use_lassos)
 
     @property
