@@ -137,7 +137,7 @@ def acts(widget: AnnotatorWidget) -> dict[str, Callable[[], object]]:
         "class of one, colours on": lambda: editing.edit("describe", keys[:1], category="nucleus"),
         "colours off": lambda: panel.colours.setChecked(False),
         "select none": lambda: selection.set(()),
-        "newest on top": lambda: panel.overlaps.setCurrentIndex(1),
+        "others on top": lambda: panel.overlaps.setCurrentIndex(1 - panel.overlaps.currentIndex()),
     }
 
 

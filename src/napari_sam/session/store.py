@@ -105,9 +105,10 @@ def window_of(each: Object) -> Window:
 
 
 def _meets(each: Object, window: Window) -> bool:
-    return all(
-        own.start < other.stop and other.start < own.stop
-        for own, other in zip(window_of(each), window, strict=True)
+    # asked of every object nearby, so it is written out
+    (row, col), (height, width), (rows, cols) = each.origin, each.mask.shape, window
+    return bool(
+        row < rows.stop and rows.start < row + height and col < cols.stop and cols.start < col + width
     )
 
 

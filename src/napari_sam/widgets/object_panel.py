@@ -28,7 +28,6 @@ from .object_model import HEADERS, ObjectModel
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
 
-    from qtpy.QtCore import QModelIndex
     from qtpy.QtGui import QKeyEvent
 
     from napari_sam.session import Edit, Key, Object
@@ -222,8 +221,11 @@ class ObjectPanel(QWidget):
 
     def _selection_changed(self) -> None:
         if not self._quiet:
-            rows: list[QModelIndex] = self._chosen.selectedRows()
-            self.selected.emit([self.model.key(index.row()) for index in rows])
+            # whole rows are selected; asking for them one by one takes long for thousands
+            chosen = self._chosen.selection()
+            spans = {(chosen[i].top(), chosen[i].bottom()) for i in range(len(chosen))}
+            rows = {row for first, last in spans for row in range(first, last + 1)}
+            self.selected.emit([self.model.key(row) for row in sorted(rows)])
 
     def _write_note(self) -> None:
         if self.note.text() != self._note:

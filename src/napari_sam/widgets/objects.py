@@ -58,6 +58,7 @@ class Objects:
     ) -> None:
         self._viewer, self._image, self._annotation, self._panel = viewer, image, annotation, panel
         self._session, self._selection = annotation.session, annotation.editing.selection
+        self._from_table = False
         self.look = ObjectLook(look.classes)
         self.highlight = Highlight(viewer, annotation.prompts.points)
         self._colours = ClassColours(self._session, annotation.writer.labels)
@@ -118,12 +119,17 @@ class Objects:
         """Show on the image, and in the table, what is selected now."""
         objects = self._selection.objects
         self.highlight.show(objects)
-        self._panel.select(self._selection.keys)
+        if not self._from_table:
+            self._panel.select(self._selection.keys)
         self._panel.set_selection(objects)
 
     def _rows_selected(self, keys: list[Key]) -> None:
         """Select what the person selected in the table, and go there if it is one."""
-        self._selection.set(keys)
+        self._from_table = True  # which shows it already
+        try:
+            self._selection.set(keys)
+        finally:
+            self._from_table = False
         if len(keys) == 1:
             self._go_to(keys[0])
 

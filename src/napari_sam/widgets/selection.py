@@ -56,10 +56,10 @@ class Selection:
 
     def _edited(self, edit: Edit) -> None:
         """Let go of what is gone, and take what came in its place."""
-        touched = {each.key for each in edit.before} & self._keys.keys()
-        if not touched:
+        before = {each.key for each in edit.before}
+        if before.isdisjoint(self._keys):
             return
-        came = [each.key for each in edit.after if each.key not in {old.key for old in edit.before}]
+        came = [each.key for each in edit.after if each.key not in before]
         kept = [key for key in self._keys if key in self._session.store]
         self._keys = dict.fromkeys([*kept, *came])
         self.changed.emit()
