@@ -39,7 +39,7 @@ class DenseSettings:
     seed: float = 0.35
     smoothing: float = 1.5
     smallest: float = 4.0
-    smallest_diameter: float = 24.0
+    smallest_diameter: float = 20.0
     largest_diameter: float = 60.0
 
 
