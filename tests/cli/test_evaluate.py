@@ -8,19 +8,16 @@ import pytest
 from napari_sam.cli import main
 
 
+def measuring(folder: Path, limit: int) -> list[str]:
+    """Return what is typed to measure on at most so many objects of each image."""
+    images, labels = str(folder / "images"), str(folder / "labels")
+    return ["evaluate", "--images", images, "--labels", labels, "--limit", str(limit)]
+
+
 def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_json(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, out = data_folder / "dsb2018", tmp_path / "scores.json"
-    typed = [
-        "evaluate",
-        "--images",
-        str(folder / "images"),
-        "--labels",
-        str(folder / "labels"),
-        "--limit",
-        "3",
-    ]
+    typed, out = measuring(data_folder / "dsb2018", 3), tmp_path / "scores.json"
     assert main([*typed, "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     assert report["model"] == "cell-tiny"
@@ -34,16 +31,7 @@ def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_jso
 def test_evaluate_when_automatic_on_one_image_then_three_methods_are_compared(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder, out = data_folder / "dsb2018", tmp_path / "scores.json"
-    typed = [
-        "evaluate",
-        "--images",
-        str(folder / "images"),
-        "--labels",
-        str(folder / "labels"),
-        "--limit",
-        "1",
-    ]
+    typed, out = measuring(data_folder / "dsb2018", 1), tmp_path / "scores.json"
     assert main([*typed, "--automatic", "--limit-images", "1", "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     methods = report["automatic"]["all"]

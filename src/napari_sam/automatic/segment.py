@@ -19,6 +19,7 @@ from napari_sam.predict.image import Method as Normalization
 from napari_sam.predict.prompts import Box
 from napari_sam.weights import LoadedModel
 
+from .dense import Maps
 from .filter import suppress
 from .grid import Cancel, GridSettings, Progress, grid_masks
 from .instances import DenseSettings, Labels, dense_instances
@@ -185,6 +186,7 @@ def instance_masks(
     embedding: Embedding,
     settings: AutomaticSettings | None = None,
     *,
+    maps: dict[float, Maps] | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> list[MaskRecord]:
@@ -196,6 +198,8 @@ def instance_masks(
         Of a model with a dense head.
     embedding : Embedding
     settings : AutomaticSettings, optional
+    maps : dict, optional
+        As `dense_instances` takes it.
     progress, cancelled
         As in `segment_automatically`.
 
@@ -212,7 +216,7 @@ def instance_masks(
         If `cancelled` said so.
     """
     settings = settings or AutomaticSettings()
-    regions = regions_of(dense_instances(predictor, embedding, settings.dense))
+    regions = regions_of(dense_instances(predictor, embedding, settings.dense, maps))
     answers: Answers = {}
     ask(predictor, embedding, regions, answers, progress=progress, cancelled=cancelled)
     return agreed(regions, answers, settings)

@@ -13,6 +13,7 @@ from napari_sam.automatic import (
     instance_masks,
     paint,
 )
+from napari_sam.automatic.dense import Maps
 from napari_sam.predict import Embedding, Predictor
 
 from .report import AutomaticScore
@@ -21,7 +22,11 @@ from .scores import average_precision, f1
 
 
 def score_automatic(
-    predictor: Predictor, image: NDArray[np.generic], embedding: Embedding, sample: Sample
+    predictor: Predictor,
+    image: NDArray[np.generic],
+    embedding: Embedding,
+    sample: Sample,
+    maps: dict[float, Maps],
 ) -> list[AutomaticScore]:
     """Compare all objects that each method finds with those of the finest annotated level.
 
@@ -33,6 +38,8 @@ def score_automatic(
     embedding : Embedding
         Of the image.
     sample : Sample
+    maps : dict
+        What the dense head gave at each scale that was looked at; added to.
 
     Returns
     -------
@@ -42,8 +49,9 @@ def score_automatic(
     settings = AutomaticSettings()
     found: dict[str, Labels] = {}
     if predictor.model.sam.dense_head is not None:
-        found["auto"] = paint(instance_masks(predictor, embedding, settings), embedding.shape, settings)
-        found["watershed"] = dense_instances(predictor, embedding, settings.dense)
+        records = instance_masks(predictor, embedding, settings, maps=maps)
+        found["auto"] = paint(records, embedding.shape, settings)
+        found["watershed"] = dense_instances(predictor, embedding, settings.dense, maps)
     records = grid_masks(predictor, image, settings.grid_for(predictor.model))
     found["grid"] = paint(records, embedding.shape, settings)
     return [

@@ -14,7 +14,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.automatic import dense_instances
-from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
+from napari_sam.automatic.dense import Maps
+from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, drawn
 from napari_sam.predict.drawing import filled
 
 from .automatic_scores import score_automatic
@@ -132,10 +133,11 @@ def evaluate(
         rng = np.random.default_rng([seed, number])
         image, sample = annotated[number]
         embedding = predictor.embed(image)
+        maps: dict[float, Maps] = {}
         if model.sam.dense_head is not None:
-            images.append(score_image(predictor, embedding, sample))
+            images.append(score_image(predictor, embedding, sample, maps))
         if automatic:
-            unprompted.extend(score_automatic(predictor, image, embedding, sample))
+            unprompted.extend(score_automatic(predictor, image, embedding, sample, maps))
         scores.extend(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
@@ -152,9 +154,11 @@ def spread(count: int, limit: int | None) -> list[int]:
     return [index * count // limit for index in range(limit)]
 
 
-def score_image(predictor: Predictor, embedding: Embedding, sample: Sample) -> ImageScore:
+def score_image(
+    predictor: Predictor, embedding: Embedding, sample: Sample, maps: dict[float, Maps]
+) -> ImageScore:
     """Compare what the dense head finds with all annotated objects of the finest level."""
-    found = dense_instances(predictor, embedding)
+    found = dense_instances(predictor, embedding, maps=maps)
     return ImageScore(sample.name, sample.kind, float(average_precision(sample.labels, found).mean()))
 
 
@@ -246,9 +250,7 @@ def candidate_ious(candidates: Candidates, truth: Mask) -> list[float]:
 def deepest_point(mask: Mask) -> tuple[float, float]:
     """Return the (row, col) of the mask's pixel that is farthest from its border."""
     rows, cols = filled(mask)
-    depth = ndimage.distance_transform_edt(np.pad(mask[rows, cols], 1))[1:-1, 1:-1]
-    row, col = np.unravel_index(int(depth.argmax()), depth.shape)
-    return float(row + rows.start), float(col + cols.start)
+    return drawn.deepest_point(((rows.start, cols.start), mask[rows, cols]))
 
 
 def correction(candidates: Candidates, truth: Mask) -> tuple[tuple[float, float], int]:
