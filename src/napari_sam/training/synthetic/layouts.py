@@ -16,6 +16,8 @@ Levels = tuple[Labels, ...]
 
 SMALLEST = 9
 """Objects of fewer pixels are left out."""
+SMALLEST_NUCLEUS = 3.0
+"""Cells get no nucleus of a smaller radius, in pixels: its border would not be seen in any picture."""
 
 
 def log_uniform(rng: Rng, low: float, high: float) -> float:
@@ -98,9 +100,9 @@ def filaments(size: int, rng: Rng) -> Labels:
     )
 
 
-def colonies(size: int, rng: Rng) -> Levels:
-    """Divide clumps into touching cells: cells, and clumps."""
-    cell = log_uniform(rng, 6, 45)
+def colonies(size: int, rng: Rng, smallest: float = 6) -> Levels:
+    """Divide clumps into touching cells of at least `smallest` radius: cells, and clumps."""
+    cell = log_uniform(rng, smallest, 45)
     clump = cell * rng.uniform(1.5, 4)
     clumps = scattered(
         size,
@@ -230,7 +232,7 @@ def nuclei(whole: Labels, rng: Rng) -> Labels:
         inside = whole[box] == index
         deep = np.where(inside, depth[box], 0)
         radius = deep.max() * low * rng.uniform(0.85, 1.25)
-        if radius < 1.6:
+        if radius < SMALLEST_NUCLEUS:
             continue
         places = np.argwhere(deep >= deep.max() * rng.uniform(0.6, 1.0))
         patch = blob(float(radius), rng, 1 + rng.exponential(0.25), 0.05)

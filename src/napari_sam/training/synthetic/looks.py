@@ -83,7 +83,7 @@ def paint(picture: Picture, labels: Labels, look: Paint, rng: Rng) -> Picture:
     touching = seams(labels)
     if touching.any():  # objects that touch can always be told apart
         seam = ndimage.gaussian_filter(touching.astype(np.float32), rng.uniform(0.5, 1.2))
-        painted += seam / seam.max() * np.float32(rng.choice([-1, 1]) * rng.uniform(0.1, 0.35))
+        painted += seam / seam.max() * np.float32(rng.choice([-1, 1]) * rng.uniform(0.15, 0.4))
     if look.shade:
         soft = ndimage.gaussian_filter((labels > 0).astype(np.float32), 1 + look.width)
         across, down = np.gradient(soft)

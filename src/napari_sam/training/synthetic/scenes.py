@@ -81,7 +81,7 @@ def _spread_cells(size: int, rng: Rng) -> Levels:
 
 
 def _colonies_with_nuclei(size: int, rng: Rng) -> Levels:
-    whole, clumps = layouts.colonies(size, rng)
+    whole, clumps = layouts.colonies(size, rng, smallest=14)
     return layouts.nuclei(whole, rng), whole, layouts.touching_groups(np.where(clumps > 0, whole, 0))
 
 
