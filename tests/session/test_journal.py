@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import random
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -177,6 +178,68 @@ def test_a_journal_of_version_2_when_opened_then_is_read_and_goes_on(
     old, new = read_record(path).objects
     assert (old.id, old.suggested, old.software) == (1, None, "")
     assert same(new, an_object(2))
+
+
+def test_a_journal_of_version_3_when_opened_then_objects_written_whole_are_read_and_it_goes_on(
+    an_object: MakeObject, added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    one = an_object(1)
+    before = {"do": "describe", "arguments": {"note": "odd"}, "before": [as_json(one)]}
+    entry = {**before, "after": [as_json(replace(one, note="odd"))]}
+    path.write_bytes(b"".join(map(line_of, ({"version": 3, "shape": []}, entry_of("do", added(1)), entry))))
+    journal, session = Journal(path, pixels="(9, 9) uint8 1"), AnnotationSession()
+    assert journal.notice == ""
+    journal.follow(session)
+    assert session.store[one.key].note == "odd"
+    session.edit("delete", [one.key])
+    journal.close()
+    record = read_record(path)
+    assert record.objects == ()
+    assert same(record.done[-1].before[0], replace(one, note="odd"))
+
+
+def test_a_class_given_to_many_then_no_mask_is_written_and_all_is_undone_and_done_again(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal, session = Journal(path), AnnotationSession()
+    journal.follow(session)
+    noise = np.random.default_rng(0).random((200, 30, 30)) < 0.5
+    session.adopt([Object(i, (i % 3,), (i, i), mask) for i, mask in enumerate(noise, 1)])
+    size = path.stat().st_size
+    keys = [each.key for each in session.objects]
+    session.edit("describe", keys, category="cell")
+    assert path.stat().st_size - size < 20 * len(keys)
+    session.edit("describe", keys[:50], category="nucleus", note="bright")
+    session.edit("delete", keys[:9])
+    assert path.stat().st_size - size < 30 * len(keys)
+    session.undo()
+    session.undo()
+    journal.close()
+    reopened, again = Journal(path), AnnotationSession()
+    reopened.follow(again)
+    assert {each.category for each in again.objects} == {"cell"}
+    assert all(same(again.store[each.key], each) for each in session.objects)
+    again.redo()
+    assert [each.note for each in again.objects].count("bright") == 50
+    again.redo()
+    assert len(again.objects) == 191
+    reopened.close()
+
+
+def test_a_journal_when_the_image_has_other_pixels_then_gives_back_and_says_so(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path, (9, 9), pixels="(9, 9) uint8 1")
+    journal.write("do", added(1))
+    journal.close()
+    for pixels, said in (("(9, 9) uint8 1", False), ("(9, 9) uint8 2", True), ("", False)):
+        reopened = Journal(path, (9, 9), pixels=pixels)
+        assert ("not those of the last session" in reopened.notice) == said
+        assert [each.id for each in reopened.record.objects] == [1]
+        reopened.close()
 
 
 @pytest.mark.parametrize("content", [None, b"", b"nothing"])

@@ -55,6 +55,26 @@ def test_a_full_disk_when_committing_then_says_so_and_what_waited_is_written_whe
     assert len(record.undone) == 1
 
 
+def test_a_full_disk_when_tried_again_then_what_waited_is_written_once_there_is_room(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    with no_file_beyond(10):
+        journal = Journal(path)  # not even its beginning
+        for number in (1, 2):
+            with pytest.raises(JournalError, match="could not be written"):
+                journal.write("do", added(number))
+            assert not journal.retry()
+        assert journal.waiting
+        assert path.stat().st_size == 0
+    assert journal.retry()
+    assert (journal.waiting, journal.trouble) == (False, "")
+    assert [each.id for each in read_record(path).objects] == [1, 2]
+    size = path.stat().st_size
+    assert journal.retry()
+    assert path.stat().st_size == size
+
+
 def test_a_full_disk_when_even_what_was_cut_short_cannot_be_cut_off_then_the_next_write_does(
     added: MakeEdit, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -209,7 +209,7 @@ def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_
     widget = make_annotator(IMAGE)
     commit(widget, qtbot, 30, 40)
     assert widget.annotation is not None
-    journal = widget.annotation._journal
+    journal = widget.annotation.keeping.journal
     assert journal is not None
     with no_file_beyond(journal.path.stat().st_size + 50):
         for place in ((80, 100), (60, 20)):
@@ -221,6 +221,45 @@ def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_
     assert "written" not in told(widget)
     record = read_record(journal.path)
     assert (len(record.objects), len(record.undone)) == (2, 1)
+
+
+def test_a_full_disk_when_there_is_room_again_then_commits_are_written_by_themselves_and_it_is_said(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.widgets.keeping.AGAIN", 100)
+    widget = make_annotator(IMAGE)
+    assert widget.annotation is not None
+    journal = widget.annotation.keeping.journal
+    assert journal is not None
+    with no_file_beyond(journal.path.stat().st_size + 50):
+        commit(widget, qtbot, 30, 40)
+        qtbot.wait(350)
+        assert "could not be written" in told(widget)
+        assert read_record(journal.path).objects == ()
+    qtbot.waitUntil(lambda: not journal.trouble, timeout=5_000)
+    assert told(widget) == "The disk has room again, and all commits are kept on it."
+    assert len(read_record(journal.path).objects) == 1
+
+
+def test_an_image_that_was_replaced_under_its_name_then_labels_are_back_and_it_is_said(
+    make_annotator: Make, qtbot: Any, tmp_path: Path
+) -> None:
+    path = tmp_path / "cells.tif"
+    told_at_start = []
+    for image in (IMAGE, IMAGE, IMAGE + 1):
+        tifffile.imwrite(path, image)
+        widget = make_annotator(image, start=False)
+        widget._viewer.layers.clear()
+        widget._viewer.open(str(path), plugin="napari")
+        widget.start()
+        qtbot.waitUntil(lambda widget=widget: not widget.jobs.busy, timeout=20_000)
+        told_at_start.append(told(widget))
+        if len(told_at_start) == 1:
+            commit(widget, qtbot, 30, 40)
+        widget.stop()
+    other = "pixels are not those of the last session"
+    assert [other in each for each in told_at_start] == [False, False, True]
+    assert ["1 label is back" in each for each in told_at_start] == [False, True, True]
 
 
 OTHER_PROCESS = """

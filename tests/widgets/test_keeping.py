@@ -46,8 +46,8 @@ def commit(annotation: Annotation, qtbot: Any, *place: int) -> None:
 
 def end(annotation: Annotation) -> None:
     """Let go of the journal as a process does that ends."""
-    assert annotation._journal is not None
-    annotation._journal.close()
+    assert annotation.keeping.journal is not None
+    annotation.keeping.journal.close()
 
 
 def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: Start, qtbot: Any) -> None:
@@ -113,8 +113,8 @@ def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
     monkeypatch.setenv("NAPARI_SAM_CONFIG", str(blocked))
     annotation = start(np.zeros((60, 80), np.uint8))
     commit(annotation, qtbot, 20, 20)
-    assert annotation._journal is not None
-    assert "could not be written" in annotation._journal.trouble
+    assert annotation.keeping.journal is not None
+    assert "could not be written" in annotation.keeping.journal.trouble
     assert annotation.writer.labels.data[20, 20] == 1
 
 
@@ -125,8 +125,8 @@ def test_a_second_window_on_the_same_image_then_is_told_that_its_commits_are_not
     first = start(image)
     commit(first, qtbot, 20, 20)
     second = start(image.copy())
-    assert second._journal is not None
-    assert "open in another window" in second._journal.trouble
+    assert second.keeping.journal is not None
+    assert "open in another window" in second.keeping.journal.trouble
     assert np.array_equal(second.writer.labels.data, first.writer.labels.data)
     commit(second, qtbot, 40, 60)
     end(second)

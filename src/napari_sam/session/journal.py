@@ -27,7 +27,7 @@ class Journal:
 
     It is locked while it is open: two windows would write over each other's labels. Where it is open
     elsewhere or cannot be written, it can be looked at. What the disk refuses is written with the next
-    edit, so that the journal never has a gap.
+    edit, or by `retry`, so that the journal never has a gap.
 
     Signals
     -------
@@ -42,6 +42,8 @@ class Journal:
         Of the image that is annotated.
     image : Path, optional
         The image's file, if it has one.
+    pixels : str
+        What they are like, as `fingerprint` says; nothing is compared without it.
 
     Attributes
     ----------
@@ -50,7 +52,7 @@ class Journal:
     trouble : str
         Why edits are not kept on disk, in one sentence; empty while they are.
     notice : str
-        What was damaged, in one sentence; mostly empty.
+        What was damaged, or that the image is another one, in a sentence each; mostly empty.
 
     Raises
     ------
@@ -61,7 +63,9 @@ class Journal:
 
     failed = Signal(str)
 
-    def __init__(self, path: Path, shape: Sequence[int] = (), image: Path | None = None) -> None:
+    def __init__(
+        self, path: Path, shape: Sequence[int] = (), image: Path | None = None, pixels: str = ""
+    ) -> None:
         self.path = path
         self.trouble = self.notice = ""
         self._lock = FileLock(f"{path}.lock", blocking=False)
@@ -74,12 +78,13 @@ class Journal:
             self._check_shape(shape)
             if not self._looking:
                 self._tidy(content)
+            self._compare(pixels)
         except JournalError:
             self.close()
             raise
         if not self._looking and not self.record.begins:
             with suppress(JournalError):  # it is written with the first edit, and told by `trouble`
-                self._append(line_of(first_entry(path, shape, image)))
+                self._append(line_of(first_entry(path, shape, image, pixels)))
 
     def _opened(self) -> None:
         """Lock the file, or note why it cannot be written."""
@@ -112,6 +117,16 @@ class Journal:
                 " kept on disk; move it away to begin a new one."
             )
 
+    def _compare(self, pixels: str) -> None:
+        """Note that the image is not the one of before; a journal of another version may not know."""
+        known = self.record.begins.get("pixels")
+        if known and pixels and known != pixels:
+            other = (
+                "The image's pixels are not those of the last session; check that its labels fit, or stop"
+                " and start with a new Labels layer."
+            )
+            self.notice = f"{self.notice} {other}".strip()
+
     def _tidy(self, content: bytes) -> None:
         """Cut off what is torn; what could be more than one line is set aside in a file of its own."""
         torn = content[self._end :]
@@ -127,6 +142,17 @@ class Journal:
             os.truncate(self.path, self._end)
         except OSError as error:
             self.trouble, self._looking = _unwritable(self.path, error), True
+
+    @property
+    def waiting(self) -> bool:
+        """Whether there is something that the disk has refused."""
+        return bool(self._waiting)
+
+    def retry(self) -> bool:
+        """Write down what the disk has refused; say whether nothing waits any more."""
+        with suppress(JournalError):
+            self._write_waiting()
+        return not self._waiting
 
     def close(self) -> None:
         """Let others open the file."""
@@ -165,7 +191,12 @@ class Journal:
 
     def _append(self, line: bytes) -> None:
         self._waiting.append(line)
+        self._write_waiting()
+
+    def _write_waiting(self) -> None:
         lines = b"".join(self._waiting)
+        if not lines:
+            return
         try:
             self._cut_back()
             with self.path.open("ab") as file:

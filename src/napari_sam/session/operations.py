@@ -151,6 +151,9 @@ OPERATIONS: dict[str, Callable[..., Objects]] = {
     each.__name__: each for each in (delete, merge, join, split, fill_holes, remove_specks, smooth, describe)
 }
 
+DESCRIBE = describe.__name__
+"""The operation that changes no mask."""
+
 
 def _reshaped(objects: Objects, reshape: Callable[[Mask], Mask], otherwise: str, margin: int = 0) -> Objects:
     """Give every object another mask, which may begin `margin` pixels earlier."""

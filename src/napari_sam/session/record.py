@@ -14,12 +14,14 @@ from napari_sam.errors import JournalError
 
 from .object_json import as_json, from_json
 from .objects import Edit, Key, Object
+from .operations import DESCRIBE, operate
 from .session import ACCEPT, ADOPT, COMMIT, PAINT
 from .store import ObjectStore
 
-VERSION = 3
-READABLE = (2, 3)
-"""Version 2 did not know the image's name, nor which candidate was suggested and what it was computed on."""
+VERSION = 4
+READABLE = (2, 3, 4)
+"""Version 2 did not know the image's name, nor which candidate was suggested and what it was computed on.
+Up to version 3 the objects that an edit takes were written whole, and no journal knew the image's pixels."""
 BEGINNING = re.compile(rb"([0-9a-f]{0,8}|[0-9a-f]{8} (\{[^\n]*)?)")
 """What a crash leaves of a journal whose first line was being written."""
 Entry = dict[str, Any]
@@ -32,7 +34,8 @@ class Record:
     Attributes
     ----------
     begins : dict
-        The first line: version, shape and, since version 3, name of the image; empty for an empty journal.
+        The first line: version, shape and, since version 3, name of the image, since version 4 what its
+        pixels are like; empty for an empty journal.
     adopted : tuple of Object
         Labels that were there already.
     done, undone : tuple of Edit
@@ -77,7 +80,7 @@ def steps_of(record: Record) -> dict[Key, tuple[str, ...]]:
     return there
 
 
-def first_entry(path: Path, shape: Sequence[int], image: Path | None) -> Entry:
+def first_entry(path: Path, shape: Sequence[int], image: Path | None, pixels: str = "") -> Entry:
     """Return what a journal begins with.
 
     Parameters
@@ -87,10 +90,12 @@ def first_entry(path: Path, shape: Sequence[int], image: Path | None) -> Entry:
     shape : tuple of int
     image : Path, optional
         The image's file, if it has one.
+    pixels : str
+        What they are like, as `fingerprint` says; empty if nobody has looked.
     """
     beside = image is not None and image.absolute().parent == path.absolute().parent.parent
     name = "" if image is None else image.name if beside else str(image.absolute())
-    return {"version": VERSION, "shape": list(shape), "image": name}
+    return {"version": VERSION, "shape": list(shape), "image": name, "pixels": pixels}
 
 
 def image_of(record: Record, path: Path) -> Path | None:
@@ -100,10 +105,18 @@ def image_of(record: Record, path: Path) -> Path | None:
 
 
 def entry_of(how: str, edit: Edit) -> Entry:
-    """Return an edit as a line holds it; `how` as `AnnotationSession.recorded` has it."""
+    """Return an edit as a line holds it; `how` as `AnnotationSession.recorded` has it.
+
+    What an edit takes is known from the lines before, so its keys are enough; and of one that changes no
+    mask, what it was told.
+    """
     if how == "do":
-        before, after = ([as_json(each) for each in side] for side in (edit.before, edit.after))
-        return {"do": edit.what, "arguments": dict(edit.arguments), "before": before, "after": after}
+        entry = {
+            "do": edit.what,
+            "arguments": dict(edit.arguments),
+            "before": [[each.id, *each.plane] for each in edit.before],
+        }
+        return entry if edit.what == DESCRIBE else {**entry, "after": [as_json(each) for each in edit.after]}
     if how == ADOPT:
         return {ADOPT: [as_json(each) for each in edit.after]}
     return {how: edit.what}
@@ -173,21 +186,58 @@ def read_record(path: Path) -> Record:
 
 
 def _done_again(begins: Entry, entries: Sequence[Entry]) -> Record:
-    adopted: list[Object] = []
-    done: list[Edit] = []
-    undone: list[Edit] = []
-    last_id = 0
+    steps = _Steps()
     for entry in entries:
         if ADOPT in entry:
-            adopted += [from_json(each) for each in entry[ADOPT]]
-            last_id = max([last_id, *(each.id for each in adopted)])
+            steps.adopt([from_json(each) for each in entry[ADOPT]])
         elif "undo" in entry:
-            undone.append(done.pop())
+            steps.undo()
         elif "redo" in entry:
-            done.append(undone.pop())
+            steps.redo()
         elif "do" in entry:
-            before, after = ([from_json(each) for each in entry[side]] for side in ("before", "after"))
-            done.append(Edit(entry["do"], tuple(before), tuple(after), entry["arguments"]))
-            undone.clear()
-            last_id = max([last_id, *(each.id for each in after)])
-    return Record(begins, tuple(adopted), tuple(done), tuple(undone), last_id)
+            steps.do(entry)
+    return Record(begins, tuple(steps.adopted), tuple(steps.done), tuple(steps.undone), steps.last_id)
+
+
+class _Steps:
+    """What lines say, done one after another to the objects that are there by then."""
+
+    def __init__(self) -> None:
+        self.adopted: list[Object] = []
+        self.done: list[Edit] = []
+        self.undone: list[Edit] = []
+        self.last_id = 0
+        self._there: dict[Key, Object] = {}
+
+    def adopt(self, objects: Sequence[Object]) -> None:
+        self.adopted += objects
+        self._apply(Edit(ADOPT, (), tuple(objects)))
+
+    def undo(self) -> None:
+        self.undone.append(self.done.pop())
+        self._apply(self.undone[-1].back)
+
+    def redo(self) -> None:
+        self.done.append(self.undone.pop())
+        self._apply(self.done[-1])
+
+    def do(self, entry: Entry) -> None:
+        before = tuple(self._taken(each) for each in entry["before"])
+        arguments = entry["arguments"]
+        if "after" in entry:
+            after = tuple(from_json(each) for each in entry["after"])
+        else:
+            after = operate(entry["do"], before, self.last_id + 1, **arguments)
+        self.undone.clear()
+        self.done.append(Edit(entry["do"], before, after, arguments))
+        self._apply(self.done[-1])
+
+    def _taken(self, each: list[int] | Entry) -> Object:
+        """Return an object that an edit takes: one that is there, or written whole in older versions."""
+        return from_json(each) if isinstance(each, dict) else self._there[each[0], tuple(each[1:])]
+
+    def _apply(self, edit: Edit) -> None:
+        for each in edit.before:
+            self._there.pop(each.key, None)
+        self._there.update((each.key, each) for each in edit.after)
+        self.last_id = max([self.last_id, *(each.id for each in edit.after)])

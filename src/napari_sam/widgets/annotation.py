@@ -22,7 +22,7 @@ from .candidate_view import CandidateView
 from .choosing import Chooser
 from .editing import Editing
 from .guard import Guard
-from .keeping import keep, user_name
+from .keeping import Keeping, user_name
 from .label_writer import LabelWriter
 from .parts import Load, Parts
 from .planes import alignment, camera_of, image_shape, plane_under_sliders
@@ -33,8 +33,6 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Labels, Points, Shapes
     from numpy.typing import NDArray
-
-    from napari_sam.session.journal import Journal
 
     from .jobs import Jobs
     from .mixed import Mixed
@@ -90,7 +88,7 @@ class Annotation:
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
         self._seconds = math.inf
-        self._journal, self._greeting = self._keep(labels)
+        self._keep(labels)
         self.view = CandidateView(viewer, image)
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
@@ -126,7 +124,7 @@ class Annotation:
         self.prompts.use_points()
         self._begin(given)
 
-    def _keep(self, labels: Labels | None) -> tuple[Journal | None, str]:
+    def _keep(self, labels: Labels | None) -> None:
         """Find or make the Labels layer, and go on with what was committed there last time.
 
         Only a new layer is drawn in: in one that is there, a person may have painted since.
@@ -136,14 +134,13 @@ class Annotation:
             options = {"name": f"{image.name} cells", "opacity": 0.5, **alignment(image, viewer.dims)}
             labels = viewer.add_layer(new_labels(image_shape(image), **options))
             self.writer = LabelWriter(self.session, labels)
-            journal, sentence = keep(self.session, image, labels)
+            self.keeping = Keeping(self.session, image, labels, self._jobs)
         else:
-            journal, sentence = keep(self.session, image, labels)
+            self.keeping = Keeping(self.session, image, labels, self._jobs)
             self.writer = LabelWriter(self.session, labels)
-        if journal is not None:
-            journal.failed.connect(self.failed.emit)
-        self._unkept = sentence if journal is None else ""
-        return journal, sentence
+        self._greeting = self.keeping.greeting
+        self.keeping.said.connect(self.said.emit)
+        self.keeping.failed.connect(self.failed.emit)
 
     def _begin(self, given: Points | Shapes | None) -> None:
         try:
@@ -174,8 +171,7 @@ class Annotation:
         self.session.close()
         self.editing.close()
         self.writer.close()
-        if self._journal is not None:
-            self._journal.close()
+        self.keeping.close()
         self.prompts.close()
         self.view.close()
         self._parts.close()
@@ -383,13 +379,13 @@ class Annotation:
 
     def _lost(self, why: str) -> None:
         """Stop, because a layer is gone."""
-        kept = self._journal is not None and not self._journal.trouble
-        self.failed.emit(f"{why} Press Start to go on{', with all that was committed' if kept else ''}.")
+        kept = "" if self.keeping.trouble else ", with all that was committed"
+        self.failed.emit(f"{why} Press Start to go on{kept}.")
         self.stopped.emit()
 
     def _tell(self, done: str) -> None:
         """Tell what was done, and why it is not kept, if it is not."""
-        trouble = self._unkept if self._journal is None else self._journal.trouble
+        trouble = self.keeping.trouble
         (self.failed if trouble else self.said).emit(f"{done} {trouble}".strip())
 
 

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import getpass
 import os
-import zlib
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import numpy as np
+from psygnal import Signal
+from qtpy.QtCore import QObject, QTimer
 
 from napari_sam.errors import JournalError
 from napari_sam.session import AnnotationSession
+from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal import Journal, journal_path
 from napari_sam.settings import config_folder
 
@@ -21,14 +22,22 @@ from .planes import image_shape
 if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
-SAMPLE = 1 << 16
-"""About as many pixels of an image without a file tell it from others."""
+AGAIN = 5000
+"""Milliseconds until a disk that refused is tried again."""
 
 
-def keep(session: AnnotationSession, image: Image, labels: Labels) -> tuple[Journal | None, str]:
-    """Follow a session with the journal of its image and labels.
+class Keeping:
+    """Follows a session with the journal of its image and labels.
 
-    What an earlier session committed comes back into the session.
+    What an earlier session committed comes back into the session. What the disk refuses is tried again
+    until it takes it.
+
+    Signals
+    -------
+    said : str
+        One sentence for the person.
+    failed : str
+        Why an edit was not written down, in one sentence.
 
     Parameters
     ----------
@@ -36,26 +45,66 @@ def keep(session: AnnotationSession, image: Image, labels: Labels) -> tuple[Jour
         Without commits.
     image : napari.layers.Image
     labels : napari.layers.Labels
+    parent : QObject
+        Of the timer, so that Python's garbage collection, in whatever thread, never deletes it.
 
-    Returns
-    -------
+    Attributes
+    ----------
     journal : Journal or None
         None if there can be none. It may be one to look at only, as its `trouble` says.
-    sentence : str
+    greeting : str
         What is wrong, and what is back, for the person; mostly empty.
     """
-    path = _file_of(image)
-    key = str(path) if path else _key(image)
-    if not key:
-        return None, ""
+
+    said = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, session: AnnotationSession, image: Image, labels: Labels, parent: QObject) -> None:
+        self.journal, self.greeting = _opened(image, labels)
+        self._timer = QTimer(parent)
+        self._timer.setInterval(AGAIN)
+        self._timer.timeout.connect(self._try_again)
+        if self.journal is None:
+            return
+        self.journal.follow(session)
+        self.journal.failed.connect(self._refused)
+        restored = _restored(len(session.objects))
+        self.greeting = " ".join(filter(None, (self.journal.trouble, self.journal.notice, restored)))
+        if self.journal.waiting:
+            self._timer.start()
+
+    def close(self) -> None:
+        """Let others open the journal; what the disk refuses even now is lost."""
+        self._timer.stop()
+        self._timer.deleteLater()
+        if self.journal is not None:
+            self.journal.retry()
+            self.journal.close()
+
+    @property
+    def trouble(self) -> str:
+        """Why commits are not kept on disk, in one sentence; empty while they are."""
+        return self.greeting if self.journal is None else self.journal.trouble
+
+    def _refused(self, why: str) -> None:
+        self._timer.start()
+        self.failed.emit(why)
+
+    def _try_again(self) -> None:
+        if self.journal is not None and self.journal.retry():
+            self._timer.stop()
+            self.said.emit("The disk has room again, and all commits are kept on it.")
+
+
+def _opened(image: Image, labels: Labels) -> tuple[Journal | None, str]:
+    """Return the journal of an image and labels, or why there is none."""
+    path, pixels = _file_of(image), fingerprint(image.data)
+    key = str(path) if path else f"{image.name} {pixels}"
     try:
         where = journal_path(path, key, labels.name, config_folder() / "journals")
-        journal = Journal(where, image_shape(image), path)
+        return Journal(where, image_shape(image), path, pixels), ""
     except JournalError as error:
         return None, str(error)
-    journal.follow(session)
-    sentences = (journal.trouble or journal.notice, _restored(len(session.objects)))
-    return journal, " ".join(filter(None, sentences))
 
 
 def _restored(count: int) -> str:
@@ -67,15 +116,6 @@ def _file_of(image: Image) -> Path | None:
     """Return the file that an image was read from, if it is one on this machine."""
     source = image.source.path
     return Path(os.fspath(source)) if source and Path(os.fspath(source)).exists() else None
-
-
-def _key(image: Image) -> str:
-    """Tell an image in memory from others by its name and some of its pixels; empty for a lazy one."""
-    data = image.data
-    if not isinstance(data, np.ndarray):
-        return ""
-    sample = np.ascontiguousarray(data.flat[:: max(data.size // SAMPLE, 1)])
-    return f"{image.name} {data.shape} {data.dtype} {zlib.crc32(sample.tobytes())}"
 
 
 def user_name() -> str:
