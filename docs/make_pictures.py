@@ -1,4 +1,4 @@
-"""Make the documentation's pictures: screenshots of the plugin at work on a bundled sample.
+"""Make the documentation's pictures: screenshots of the plugin at work on the bundled samples.
 
 Run ``python docs/make_pictures.py`` on a screen, or under
 ``xvfb-run -a -s "-screen 0 1600x1200x24"``; pictures are written into docs/images.
@@ -8,100 +8,119 @@ from __future__ import annotations
 
 import argparse
 import os
+import shutil
 import tempfile
-import time
 from collections.abc import Callable
 from pathlib import Path
 
-import napari
-from qtpy.QtWidgets import QApplication
+from staging import PLUGIN, Stage
 
-from napari_sam.samples import SAMPLE_NAMES, Sample, layer_settings, load_sample
-from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.samples import layer_settings, load_sample
 
 IMAGES = Path(__file__).parent / "images"
-SIZE = (1400, 900)
-PATIENCE = 120.0
-"""Seconds until something must have gone wrong."""
-REST = 1.0
-"""Seconds that the window is given to draw."""
+DATA = Path(__file__).parent.parent / "tests" / "data" / "dsb2018" / "images"
+WINDOW = (1400, 900)
+"""Of the README's picture."""
+PAGE = (1180, 760)
+"""Of pictures that lose napari's left side and are to be read at their own size."""
 
 
 def main() -> None:
     """Make the pictures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--sample", choices=SAMPLE_NAMES, default=SAMPLE_NAMES[0], help="which image")
+    parser.add_argument("scenes", nargs="*", metavar="SCENE", help=f"{', '.join(SCENES)} (default: all)")
     parser.add_argument("--model", default="cell-tiny", help="a known model, or a file of weights")
-    parser.add_argument("--out", type=Path, default=IMAGES / "annotator.png", metavar="FILE")
+    parser.add_argument("--out", type=Path, default=IMAGES, metavar="DIR")
     arguments = parser.parse_args()
-    arguments.out.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory() as nobodys:
-        os.environ["NAPARI_SAM_CONFIG"] = nobodys  # not what the person who runs this prefers
-        annotator(load_sample(arguments.sample), arguments.model, arguments.out)
+    arguments.out.mkdir(parents=True, exist_ok=True)
+    for name in arguments.scenes or SCENES:
+        with tempfile.TemporaryDirectory() as nobodys:
+            os.environ["NAPARI_SAM_CONFIG"] = nobodys  # not what the person who runs this prefers
+            SCENES[name](arguments.model, arguments.out)
 
 
-def annotator(sample: Sample, model: str, path: Path) -> None:
-    """Draw the annotator with cells committed by points and boxes, and candidates that await a choice."""
-    viewer = napari.Viewer(title="Segment Anything for microscopy")
-    viewer.window.resize(*SIZE)
-    viewer.add_image(sample.image, **layer_settings(sample))
-    _, widget = viewer.window.add_plugin_dock_widget("napari-sam-microscopy", "Segment Anything")
-    wait_for(widget)
-    start(widget, model)
-    viewer.reset_view()
-    annotate(widget, sample)
-    rest()
-    viewer.screenshot(str(path), canvas_only=False, flash=False)
-    viewer.close()
-
-
-def start(widget: AnnotatorWidget, model: str) -> None:
-    """Choose the model and start."""
-    combo = widget.panel.model
-    if combo.findData(model) < 0:
-        combo.insertItem(0, Path(model).name, model)
-    combo.setCurrentIndex(combo.findData(model))
-    widget.start()
-    wait_for(widget)
-
-
-def annotate(widget: AnnotatorWidget, sample: Sample) -> None:
-    """Commit the suggested mask at every prompt but the last one, which stays open."""
-    annotation = widget.annotation
-    if annotation is None or not annotation.session.ready:
-        raise SystemExit(widget.panel.status.text())
+def readme(model: str, out: Path) -> None:
+    """Draw cells committed by points and boxes, and candidates that await a choice."""
+    sample = load_sample("fluorescence")
+    stage = Stage(WINDOW, model)
+    stage.viewer.add_image(sample.image, **layer_settings(sample))
+    stage.open_dock()
+    stage.start()
+    stage.viewer.reset_view()
     for point in sample.points:
-        annotation.prompts.points.add(point)
-        wait_for(widget)
-        annotation.commit()
-    corners = [[box[:2], box[2:]] for box in sample.boxes]
-    annotation.prompts.boxes.add_rectangles(corners)
-    wait_for(widget)
-    annotation.commit()
-    annotation.prompts.points.add(sample.open_point)
-    wait_for(widget)
-    annotation.view.fill(annotation.chooser.index)  # as when the pointer is over it
+        stage.click(point)
+        stage.commit()
+    stage.draw_boxes(sample.boxes)
+    stage.commit()
+    stage.click(sample.open_point)
+    stage.annotation.view.fill(stage.annotation.chooser.index)  # as when the pointer is over it
+    stage.shoot(out / "annotator.png", whole=True)
+    stage.close()
 
 
-def wait_for(widget: AnnotatorWidget) -> None:
-    """Wait until no job is going on."""
-    run_until(lambda: not widget.jobs.busy, PATIENCE)
-    if widget.jobs.busy:
-        raise SystemExit(f"Still busy after {PATIENCE:g} s: {widget.panel.status.text()}")
+def tutorial(model: str, out: Path) -> None:
+    """Draw the steps of the tutorial, one after another, in one session."""
+    sample = load_sample("fluorescence")
+    stage = Stage(PAGE, model)
+    stage.viewer.open_sample("napari-sam-microscopy", "fluorescence")
+    stage.open_dock()
+    stage.shoot(out / "tutorial-start.png", whole=True)
+    stage.start()
+    panel = stage.widget.panel
+    stage.look_at((195, 205), 2.6)
+    stage.click((205, 225))
+    stage.annotation.view.fill(1)  # as when the pointer is over it
+    stage.scroll_to(panel.start)
+    stage.shoot(out / "tutorial-choose.png")
+    stage.commit(2)
+    stage.click((190, 205))
+    stage.annotation.chooser.mark(2)
+    stage.click((210, 216), outside=True)
+    stage.scroll_to(panel.start)
+    stage.shoot(out / "tutorial-correct.png")
+    stage.commit()
+    stage.viewer.reset_view()
+    stage.draw_boxes(sample.boxes[2:])
+    stage.scroll_to(panel.start)
+    stage.shoot(out / "tutorial-boxes.png")
+    stage.commit()
+    stage.search()
+    stage.scroll_to(panel.segment_all)
+    stage.shoot(out / "tutorial-review.png")
+    panel.segment_all.accept_above_asked.emit()
+    stage.widget.pages.setCurrentIndex(1)
+    stage.widget.object_panel.table.selectRow(2)
+    stage.shoot(out / "tutorial-objects.png")
+    stage.close()
 
 
-def rest() -> None:
-    """Let the window draw."""
-    run_until(lambda: False, REST)
+def many(model: str, out: Path) -> None:
+    """Draw the dock that segments many images, with the test data's."""
+    from napari_sam.widgets.batch import BatchWidget
+
+    del model  # the bundled one is chosen
+    stage = Stage(PAGE, "")
+    _, widget = stage.viewer.window.add_plugin_dock_widget(PLUGIN, "Segment many images")
+    assert isinstance(widget, BatchWidget)  # noqa: S101 (it is what the manifest names)
+    stage.wait_for(widget.opening)
+    with tempfile.TemporaryDirectory() as folder:
+        plate, labels = Path(folder) / "plate1", Path(folder) / "plate1_labels"
+        plate.mkdir()
+        for well, image in zip(("A1", "A2", "A3"), sorted(DATA.iterdir()), strict=True):
+            shutil.copy(image, plate / f"{well}.png")
+        widget.add([str(plate)])
+        stage.wait_for(widget.opening)
+        widget.panel.out.setText(str(labels))
+        widget.start()
+        stage.wait_for(widget.jobs)
+        widget.open(1)
+        stage.wait_for(widget.opening)
+        widget.panel.out.setText(labels.name)
+        stage.shoot(out / "many-images.png")
+    stage.close()
 
 
-def run_until(satisfied: Callable[[], bool], seconds: float) -> None:
-    """Run the window until something is so, or time is over."""
-    deadline = time.monotonic() + seconds
-    while not satisfied() and time.monotonic() < deadline:
-        QApplication.processEvents()
-        time.sleep(0.01)
-
+SCENES: dict[str, Callable[[str, Path], None]] = {"readme": readme, "tutorial": tutorial, "many": many}
 
 if __name__ == "__main__":
     main()

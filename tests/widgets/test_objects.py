@@ -100,6 +100,9 @@ def test_a_row_when_clicked_then_the_view_goes_there_and_the_object_is_outlined(
     adopt(widget, (0, 10, 10), (2, 80, 100))
     assert widget.objects is not None
     highlight = widget.objects.highlight.layer
+    camera = camera_of(widget._viewer)
+    camera.center, camera.zoom = (40, 40), 4 * camera.zoom
+    qtbot.waitUntil(lambda: widget._viewer.layers["cells"].corner_pixels[1, 1] < 100, timeout=5000)
     press_row(qtbot, widget, (2, (2,)))
     assert widget._viewer.dims.current_step[0] == 2
     assert camera_of(widget._viewer).center[-2:] == (2 * 84.5, 2 * 104.5)
@@ -111,6 +114,15 @@ def test_a_row_when_clicked_then_the_view_goes_there_and_the_object_is_outlined(
     assert widget.annotation is not None
     assert widget.annotation.writer.labels.selected_label == 2
     settle(qtbot, widget)
+
+
+def test_a_row_when_its_object_is_in_view_then_the_view_stays(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(np.zeros((120, 160), np.uint8))
+    adopt(widget, (10, 10), (80, 100))
+    centre = camera_of(widget._viewer).center
+    press_row(qtbot, widget, (2, ()))
+    assert camera_of(widget._viewer).center == centre
+    assert keys_selected(widget) == {(2, ())}
 
 
 def test_an_object_when_clicked_on_the_image_then_its_row_is_selected_and_no_point_added(

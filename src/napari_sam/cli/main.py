@@ -26,7 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 when it worked and 1 when it failed. Wrong arguments leave through `SystemExit` with 2.
     """
-    parser = _parser()
+    parser = build_parser()
     arguments = parser.parse_args(argv)
     try:
         arguments.run(arguments)
@@ -45,7 +45,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     return 0
 
 
-def _parser() -> argparse.ArgumentParser:
+def build_parser() -> argparse.ArgumentParser:
+    """Return what reads the arguments; `run` of what it parses is the command's function."""
     parser = argparse.ArgumentParser(
         prog="napari-sam", description="Segment Anything for microscopy.", epilog="Try: napari-sam demo"
     )
@@ -55,6 +56,13 @@ def _parser() -> argparse.ArgumentParser:
     for command in COMMANDS:
         command.add_parser(commands, every_command)
     return parser
+
+
+def helps() -> dict[str, str]:
+    """Return what ``napari-sam COMMAND --help`` prints, by the command."""
+    parser = build_parser()
+    commands = next(each for each in parser._actions if isinstance(each, argparse._SubParsersAction))
+    return {name: command.format_help() for name, command in commands.choices.items()}
 
 
 def _fail(message: str) -> int:

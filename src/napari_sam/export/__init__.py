@@ -2,12 +2,14 @@
 
 from .formats import READERS, SUFFIXES, WRITERS, read_regions, space_in, write_regions
 from .regions import Region, labels_from_regions, regions_from_labels, regions_from_objects
+from .space import Space
 
 __all__ = [
     "READERS",
     "SUFFIXES",
     "WRITERS",
     "Region",
+    "Space",
     "labels_from_regions",
     "read_regions",
     "regions_from_labels",

@@ -19,7 +19,9 @@ SMALLEST, LARGEST, COMFORTABLE = 0.02, 0.9, 0.25
 
 
 def go_to(viewer: ViewerModel, image: Image, aligned: Layer, each: Object) -> None:
-    """Move the sliders to an object's plane and the view to its middle; zoom only if it is hard to see.
+    """Move the sliders to an object's plane, and the view to its middle if not all of it is in view.
+
+    It is zoomed only if the object is hard to see.
 
     Parameters
     ----------
@@ -31,12 +33,14 @@ def go_to(viewer: ViewerModel, image: Image, aligned: Layer, each: Object) -> No
     each : Object
     """
     world = np.asarray(aligned.data_to_world((*each.plane, *each.centre)), float)
-    first = viewer.dims.ndim - len(world)  # the viewer may have more axes, which come first
+    more = viewer.dims.ndim - len(world)  # the viewer may have more axes, which come first
     for axis in range(len(each.plane)):
-        viewer.dims.set_point(first + axis, world[axis])
+        viewer.dims.set_point(more + axis, world[axis])
     camera = camera_of(viewer)
-    top, bottom = seen(image)[:, 0]
-    share = each.mask.shape[0] / max(bottom - top, 1)
-    if not SMALLEST <= share <= LARGEST:
+    first, last = seen(image)
+    share = each.mask.shape[0] / max(last[0] - first[0], 1)
+    clear = SMALLEST <= share <= LARGEST
+    if not clear:
         camera.zoom *= COMFORTABLE / share
-    camera.center = (0.0, *world[-2:])
+    if not clear or (each.box[:2] < first - 0.5).any() or (each.box[2:] > last - 0.5).any():
+        camera.center = (0.0, *world[-2:])

@@ -1,0 +1,75 @@
+"""What the pages call buttons, fields, menus and keys is what they are called."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+from qtpy.QtWidgets import QAbstractButton, QLabel, QTabWidget, QWidget
+from superqt import QCollapsible
+
+from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.batch import BatchWidget
+from napari_sam.widgets.object_panel import KEYS as IN_TABLE
+
+Make = Callable[..., AnnotatorWidget]
+
+DOCS = Path(__file__).parents[2] / "docs"
+PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md")), DOCS / "reference" / "dock.md"]
+HELD = {"Ctrl", "Alt", "Shift"}
+"""Keys that are held while one clicks or turns the wheel."""
+QTS = {"Ctrl+A", "Enter"}
+"""What Qt itself does in a table or a field."""
+
+
+def named(pattern: str) -> dict[str, str]:
+    """Return what the pages name in a way, and the page of each name."""
+    return {
+        name: page.name for page in PAGES for name in re.findall(pattern, page.read_text(encoding="utf-8"))
+    }
+
+
+def texts(widget: QWidget) -> Iterator[str]:
+    """Yield what is written on a widget's parts, without numbers, which change."""
+    for kind in (QAbstractButton, QLabel, QCollapsible):
+        yield from (re.sub(r" ?\d+", "", part.text()) for part in widget.findChildren(kind))
+    for tabs in widget.findChildren(QTabWidget):
+        yield from (tabs.tabText(index) for index in range(tabs.count()))
+
+
+def test_a_button_in_the_pages_when_looked_for_then_is_there(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(start=False)
+    batch = BatchWidget(widget._viewer)
+    qtbot.waitUntil(lambda: not batch.opening.busy, timeout=20_000)
+    found = {*texts(widget), *texts(batch)}
+    panel = widget.panel
+    panel.set_running(True)
+    panel.set_pending(4)
+    panel.segment_all.set_counts(27, 15, 3)
+    for method, names in (
+        ("instances", ("foreground", "seed", "smallest")),
+        ("grid", ("predicted_iou", "stability")),
+    ):
+        panel.segment_all.set_thresholds(method, dict.fromkeys(names, 0.5))
+        found |= set(texts(widget))
+    missing = {
+        name: page
+        for name, page in named(r"\*\*([^*]+)\*\*").items()
+        if re.sub(r" ?\d+", "", name) not in found
+    }
+    assert missing == {}
+    batch.jobs.close()
+    batch.opening.close()
+
+
+def test_a_key_in_the_pages_when_pressed_then_does_something(make_annotator: Make) -> None:
+    annotation = make_annotator().annotation
+    assert annotation is not None
+    bound = {
+        str(key).replace("Return", "Enter").replace("Escape", "Esc")
+        for key in annotation.prompts.points.keymap
+    }
+    known = bound | HELD | QTS | set(IN_TABLE)
+    assert {key: page for key, page in named(r"<kbd>([^<]+)</kbd>").items() if key not in known} == {}
