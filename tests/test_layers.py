@@ -47,8 +47,8 @@ def test_everything_below_widgets_when_qt_and_napari_are_blocked_then_imports() 
 FLOORS = {
     "model": {"model", "errors"},
     "weights": {"weights", "model", "errors"},
-    "predict": {"predict", "weights", "model", "errors"},
-    "session": {"session", "settings", "predict", "weights", "model", "errors"},
+    "predict": {"predict", "weights", "model", "masks", "errors"},
+    "session": {"session", "settings", "predict", "weights", "model", "masks", "errors"},
 }
 
 

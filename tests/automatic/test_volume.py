@@ -9,8 +9,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.automatic import PropagateSettings, VolumeObject, correct, propagate
-from napari_sam.automatic.regions import blend, cropped, region_iou, within
+from napari_sam.automatic.regions import blend, region_iou, within
 from napari_sam.errors import Cancelled, ImageError, PromptError
+from napari_sam.masks import cropped
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.drawn import deepest_point, drawn_prompt
 from napari_sam.weights import load_model

@@ -10,10 +10,13 @@ import numpy as np
 import pytest
 import tifffile
 
+from napari_sam.automatic import AutomaticSettings
+from napari_sam.automatic.part import PartSearch
 from napari_sam.cli import main
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal import Journal
+from napari_sam.session.mosaic import described
 from napari_sam.session.record import entry_of, line_of, whole_entries
 from napari_sam.weights import load_model
 from napari_sam.weights.registry import find_model
@@ -102,6 +105,38 @@ def test_what_was_painted_when_replayed_then_is_taken_as_it_is_and_said(
     )
     labels = np.load(out)
     assert (labels.shape, labels[1, 3, 28:38].tolist()) == ((2, 30, 40), [7] * 5 + [8] * 4 + [0])
+
+
+def test_proposals_that_were_accepted_when_replayed_then_are_taken_as_found_and_what_followed_is_done_again(
+    annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    from napari_sam.cli.files import read_image
+
+    image = annotated.parent.parent / "cells.png"
+    pixels = read_image(image)
+    predictor = Predictor(load_model("cell-tiny", "cpu"))
+    embedding = predictor.embed(pixels)
+    session, journal = AnnotationSession(), Journal(tmp_path / "a.journal", pixels.shape[:2])
+    journal.follow(session)
+    session.open(predictor, embedding)
+    records = PartSearch(predictor, embedding).records(AutomaticSettings())
+    made = session.accept(described(records, embedding, (), 1))
+    assert len(made) >= 4
+    session.edit("describe", [each.key for each in made], category="nucleus")
+    session.edit("smooth", [made[0].key])
+    session.edit("delete", [made[1].key])
+    session.set_prompts([Prompts([CELLS[0]], [1])])
+    session.commit(2)
+    journal.close()
+    out = tmp_path / "labels.npy"
+    arguments = ["replay", str(journal.path), "--image", str(image), "--device", "cpu", "-o", str(out)]
+    assert main(arguments) == 0
+    told = capsys.readouterr().out
+    assert "1 of 1 objects are made again by their prompts" in told
+    assert f"{len(made) - 1} hold pixels that no prompt makes, taken as they are: {len(made) - 1} " in told
+    labels = np.load(out)
+    for each in session.objects:
+        assert (labels[each.window] == each.id).sum() == session.store.area_shown(each)
 
 
 def test_an_image_that_is_not_there_when_replaying_then_one_sentence(

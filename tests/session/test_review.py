@@ -9,6 +9,7 @@ from napari_sam.errors import PromptError
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal import Journal
+from napari_sam.session.record import read_record
 from napari_sam.session.review import Review
 from napari_sam.weights import LoadedModel
 
@@ -163,6 +164,80 @@ def test_a_rejected_proposal_when_found_again_then_stays_rejected_and_its_parts_
     review.clear()
     assert (review.open, review.rejected, review.current) == ((), 0, None)
     assert review.next_id == 13
+
+
+def test_a_rejection_when_undone_then_the_proposal_is_back_and_looked_at_in_turn_with_commits(
+    review: Review, session: AnnotationSession
+) -> None:
+    review.put(Edit("found", (), THREE))
+    review.reject([THREE[1]])
+    review.accept([THREE[2]])
+    review.reject([THREE[0]])
+    assert (review.open, review.rejected) == ((), 2)
+    session.undo()
+    assert (ids(review.open), review.rejected, review.current) == ([1], 1, THREE[0])
+    session.undo()
+    assert (ids(review.open), session.objects) == ([3, 1], ())
+    session.undo()
+    assert (ids(review.open), review.rejected, review.current) == ([2, 3, 1], 0, THREE[1])
+    session.redo()
+    assert (ids(review.open), review.rejected, review.current) == ([3, 1], 1, THREE[2])
+    review.bring_back()
+    assert ids(review.open) == [2, 3, 1]
+    session.undo()
+    assert (ids(review.open), review.rejected) == ([3, 1], 1)
+    again = square(11, (1, 40), 0.2)
+    review.put(Edit("found", THREE, (again,)))  # a new search finds it again, and it stays rejected
+    assert review.open == ()
+    session.undo()
+    assert (review.open, review.rejected) == ((again,), 0)
+
+
+def test_rejections_then_are_no_part_of_the_journal(
+    review: Review, session: AnnotationSession, tmp_path: Path
+) -> None:
+    journal = Journal(tmp_path / "journal", IMAGE.shape)
+    journal.follow(session)
+    review.put(Edit("found", (), THREE))
+    review.accept([THREE[0]])
+    review.reject([THREE[1]])
+    review.accept([THREE[2]])
+    session.undo()
+    session.undo()
+    session.undo()
+    session.redo()
+    journal.close()
+    record = read_record(tmp_path / "journal")
+    assert [edit.what for edit in (*record.done, *record.undone)] == ["accept", "accept"]
+    assert [each.origin for each in record.objects] == [THREE[0].origin]
+
+
+def test_an_answer_then_is_told_once_and_the_next_in_order_is_looked_at(
+    review: Review, session: AnnotationSession
+) -> None:
+    review.put(Edit("found", (), THREE))
+    told: list[Object | None] = []
+    review.changed.connect(lambda: told.append(review.current))
+    review.choose(THREE[2].key)
+    review.accept([THREE[2]])
+    session.undo()
+    review.reject([THREE[0]])
+    session.undo()
+    session.adopt([square(9, (0, 40), 1.0)])
+    assert told == [THREE[2], THREE[0], THREE[0], THREE[1], THREE[0], THREE[0]]
+    session.edit("describe", [session.objects[0].key], category="cell")
+    assert len(told) == 6
+
+
+def test_at_a_position_then_the_smallest_open_proposal(review: Review) -> None:
+    small, large = square(4, (3, 3), 0.1, side=2), square(5, (0, 0), 0.3, side=12)
+    review.put(Edit("found", (), (small, large)))
+    assert [review.at((), *place) for place in ((3.4, 4.4), (0, 0), (11, 2.6), (12, 12))] == [
+        small, large, large, None,
+    ]  # fmt: skip
+    review.reject([small])
+    assert review.at((), 3.4, 4.4) is large
+    assert review.at((1,), 0, 0) is None
 
 
 def test_steps_then_go_round_and_keep_to_the_order(review: Review) -> None:

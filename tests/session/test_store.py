@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -128,3 +130,25 @@ def test_an_object_when_painted_away_then_is_gone() -> None:
 def test_an_edit_of_nothing_when_asked_for_then_says_what_to_do() -> None:
     with pytest.raises(PromptError, match="no object here"):
         session_of().edit("delete", [(1, ())])
+
+
+def test_objects_when_described_then_are_found_where_they_were_and_come_last() -> None:
+    store = ObjectStore()
+    one, other = (Object(i, (), (300 * i, 0), np.ones((9, 9), bool)) for i in (1, 2))
+    store.apply(Edit("commit", (), (one, other)))
+    named = one.described("cell", "odd")
+    assert (named.category, named.note, named.area, named.id) == ("cell", "odd", 81, 1)
+    assert one.category == ""
+    edit = Edit("describe", (one,), (named,))
+    assert edit.moved == ()
+    store.apply(edit)
+    assert list(store) == [other, named]
+    assert store.at((), 304, 4) is named
+    smaller = replace(named, mask=named.mask[:2])
+    assert smaller.area == 18
+    edit = Edit("paint", (named, other), (smaller, other))
+    assert edit.moved == (named, smaller)
+    store.apply(edit)
+    assert store.at((), 304, 4) is None
+    assert store.at((), 301, 4) is smaller
+    assert store.at((), 604, 4) is other

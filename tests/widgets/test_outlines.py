@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from napari_sam.widgets.outlines import DASHES, PIECES, VERTICES, dashes, outlines, runs
+from napari_sam.widgets.outlines import DASHES, PIECES, VERTICES, dashes, outlines, runs, thinned
 
 
 def disc(side: int, radius: float) -> np.ndarray:
@@ -92,3 +92,17 @@ def test_runs_of_a_mask_then_fill_it(side: int) -> None:
 
 def test_runs_of_an_empty_mask_then_are_none() -> None:
     assert runs(np.zeros((0, 0), bool), (0, 0))[0].shape == (0, 2, 2)
+
+
+def test_an_outline_when_thinned_then_is_closed_and_its_corners_are_further_apart() -> None:
+    (path,) = outlines(disc(81, 30), (0, 0))
+    assert np.array_equal(thinned(path, 1e-6), path)
+    fewer = thinned(path, 15.0)
+    assert np.array_equal(fewer[0], fewer[-1])
+    assert 8 <= len(fewer) <= len(path) / 3
+    assert 5 <= len(thinned(path, 1e6)) <= 6
+
+
+def test_an_outline_when_tiny_then_keeps_its_corners() -> None:
+    (path,) = outlines(np.ones((1, 1), bool), (0, 0))
+    assert np.array_equal(thinned(path, 50.0), path)

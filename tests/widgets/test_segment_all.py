@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
@@ -19,6 +20,7 @@ from napari_sam.widgets.planes import camera_of
 from napari_sam.widgets.reviewing import Reviewing
 
 from .conftest import settle
+from .test_objects import Press
 
 Make = Callable[..., AnnotatorWidget]
 NUCLEI = load_sample("fluorescence").image[100:260, 100:280]
@@ -71,6 +73,20 @@ def press(qtbot: Any, widget: AnnotatorWidget, *keys: Any, modifier: Any = None)
     settle(qtbot, widget)
 
 
+def click(widget: AnnotatorWidget, on: Object, *modifiers: str) -> None:
+    """Click on the middle of a proposal, through the callbacks of the viewer and of its active layer."""
+    viewer = widget._viewer
+    layer = viewer.layers.selection.active
+    inside = np.argwhere(on.mask)
+    place = np.add(on.origin, inside[len(inside) // 2])
+    event = Press(layer.data_to_world(place), modifiers)
+    for each in (viewer, layer):
+        mouse_press_callbacks(each, event)
+    event.type = "mouse_release"
+    for each in (viewer, layer):
+        mouse_release_callbacks(each, event)
+
+
 def labels(widget: AnnotatorWidget) -> np.ndarray:
     return np.asarray(parts(widget)[0].writer.labels.data)
 
@@ -121,6 +137,43 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     assert review.open == (proposals[1], *proposals[3:])
     qtbot.mouseClick(panel.bring_back, Qt.MouseButton.LeftButton)
     assert review.open == (*proposals[:2], *proposals[3:])
+
+
+def test_a_proposal_when_rejected_then_ctrl_z_brings_it_back_and_says_so(make: Make, qtbot: Any) -> None:
+    widget = make()
+    _, reviewing = parts(widget)
+    proposals = search(qtbot, widget)
+    press(qtbot, widget, Qt.Key.Key_Q)
+    assert widget.panel.status.text() == "Rejected 1 proposal. Ctrl+Z brings it back."
+    assert reviewing.review.open == proposals[1:]
+    press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert widget.panel.status.text() == "Took back: reject."
+    assert reviewing.review.open == proposals
+    assert reviewing.review.current is proposals[0]
+
+
+def test_a_proposal_when_clicked_on_then_is_the_current_one_and_no_point_is_added(
+    make: Make, qtbot: Any
+) -> None:
+    widget = make()
+    annotation, reviewing = parts(widget)
+    review, layers = reviewing.review, widget._viewer.layers
+    proposals = search(qtbot, widget)
+    click(widget, proposals[3], "Shift")
+    assert review.current is proposals[3]
+    assert len(annotation.prompts.points.data) == 0
+    assert "A accepts" in widget.panel.status.text()
+    layers.selection.active = layers["Proposals"]
+    click(widget, proposals[1])
+    assert review.current is proposals[1]
+    drawn = layers["Proposals"].data.copy()
+    press(qtbot, widget, Qt.Key.Key_A)
+    assert len(annotation.session.objects) == 1
+    assert review.current is proposals[2]
+    assert len(layers["Proposals"].data) < len(drawn)
+    click(widget, proposals[1], "Shift")  # which is an object now, and selected
+    assert review.current is proposals[2]
+    assert [each.mask.sum() for each in annotation.editing.selection.objects] == [proposals[1].mask.sum()]
 
 
 def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_layer_stays(

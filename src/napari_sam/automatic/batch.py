@@ -129,27 +129,39 @@ def run_batch(
     WeightsError, Cancelled
         If the model cannot be loaded, or `cancelled` said so; what was finished stays.
     """
-    from .batch_sheet import batch_sheet
-
     settings = settings or BatchSettings()
     jobs = jobs_of(images, out, overwrite)
     _begin(out, images, settings, overwrite)
     rows = {} if overwrite else _finished(out, jobs)
-    waiting = [job for job in jobs if str(job.image) not in rows]
     tell = told or (lambda _: None)
     for row in rows.values():
         tell(row)
-    for row in (run or one_by_one)(waiting, settings) if waiting else ():
-        rows[row.file] = row
-        write_summary(out, [rows[str(job.image)] for job in jobs if str(job.image) in rows])
+    for row in _segmented(out, jobs, rows, settings, run or one_by_one):
         tell(row)
         if progress is not None:
             progress(len(rows), len(jobs))
         if cancelled is not None and cancelled():
             raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
-    with disk_errors(out):
-        batch_sheet([job for job in jobs if not rows[str(job.image)].error], settings).save(out / SHEET)
+    _write_sheet(out, [job for job in jobs if not rows[str(job.image)].error], settings)
     return [rows[str(job.image)] for job in jobs]
+
+
+def _segmented(
+    out: Path, jobs: Sequence[Job], rows: dict[str, Row], settings: BatchSettings, run: Run
+) -> Iterator[Row]:
+    """Segment the images that have no row yet; each row is in the summary when it is told."""
+    waiting = [job for job in jobs if str(job.image) not in rows]
+    for row in run(waiting, settings) if waiting else ():
+        rows[row.file] = row
+        write_summary(out, [rows[str(job.image)] for job in jobs if str(job.image) in rows])
+        yield row
+
+
+def _write_sheet(out: Path, jobs: Sequence[Job], settings: BatchSettings) -> None:
+    from .batch_sheet import batch_sheet
+
+    with disk_errors(out):
+        batch_sheet(jobs, settings).save(out / SHEET)
 
 
 def jobs_of(images: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job]:

@@ -6,7 +6,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-Mask = NDArray[np.bool_]
+from napari_sam.masks import Mask
+
 Boxes = NDArray[np.float64]
 Corners = tuple[int, int, int, int]
 

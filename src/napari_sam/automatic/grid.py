@@ -141,10 +141,8 @@ def grid_masks(
         The axis of the channels.
     normalization : "percentile" or None
         As `Predictor.embed` takes it; crops are normalised as the whole image is.
-    progress : callable, optional
-        Called with the number of points asked and of all points.
-    cancelled : callable, optional
-        Asked between batches whether to stop.
+    progress, cancelled : callable, optional
+        Called with the number of points asked and of all points; asked between batches whether to stop.
 
     Returns
     -------
@@ -164,19 +162,14 @@ def grid_masks(
     pixels, record = to_rgb(image, channel_axis, normalization)
     seen = np.moveaxis(pixels, 0, -1)
     seen = seen.astype(np.uint8) if record.eight_bit else seen
-    shape = (seen.shape[0], seen.shape[1])
-    crops = crops_of(shape, settings)
+    crops = crops_of((seen.shape[0], seen.shape[1]), settings)
     total, done = sum(crop.points_per_side**2 for crop in crops), 0
     found: list[MaskRecord] = []
     for crop in crops:
         here: list[MaskRecord] = []
-        top, left, bottom, right = crop.corners
-        part = seen[top:bottom, left:right]
-        embedding = predictor.embed(part, normalization=None, cancelled=cancelled)
-        for batch in _batches(crop.grid(), settings.points_per_batch):
-            _stop_if(cancelled)
-            here += _in_crop(predictor, embedding, batch, crop, shape, settings)
-            done += len(batch)
+        for asked, records in _of_crop(predictor, seen, crop, settings, cancelled):
+            here += records
+            done += asked
             if progress is not None:
                 progress(done, total)
         found += _best(here, settings)
@@ -184,6 +177,21 @@ def grid_masks(
         area = {crop.corners: crop.area for crop in crops}
         found = _distinct(found, np.array([1 / area[each.crop] for each in found]), settings.crop_overlap)
     return _cleaned(found, settings)
+
+
+def _of_crop(
+    predictor: Predictor,
+    seen: NDArray[np.generic],
+    crop: Crop,
+    settings: GridSettings,
+    cancelled: Cancel | None,
+) -> Iterator[tuple[int, list[MaskRecord]]]:
+    """Embed a crop of an image and yield batch by batch how many points were asked, and their masks."""
+    (top, left, bottom, right), shape = crop.corners, (seen.shape[0], seen.shape[1])
+    embedding = predictor.embed(seen[top:bottom, left:right], normalization=None, cancelled=cancelled)
+    for batch in _batches(crop.grid(), settings.points_per_batch):
+        _stop_if(cancelled)
+        yield len(batch), list(_in_crop(predictor, embedding, batch, crop, shape, settings))
 
 
 def asked_at(

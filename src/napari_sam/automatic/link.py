@@ -13,8 +13,8 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from napari_sam.errors import Cancelled, ImageError
+from napari_sam.masks import Region
 from napari_sam.predict import Normalization, Predictor
-from napari_sam.predict.drawn import Region
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 
 from .grid import Cancel, Progress

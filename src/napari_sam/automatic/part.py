@@ -7,8 +7,8 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.masks import Region, Window, meets
 from napari_sam.predict import Embedding, Predictor
-from napari_sam.predict.drawn import Region
 
 from .dense import Maps
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
@@ -16,7 +16,6 @@ from .instances import dense_instances
 from .records import MaskRecord
 from .segment import Answers, AutomaticSettings, Method, agreed, ask, method_for, painted, regions_of
 
-Window = tuple[slice, slice]
 FLOOR = 0.5
 """A grid's masks are kept from this predicted IoU and stability on, so that thresholds can be moved."""
 
@@ -58,7 +57,7 @@ class PartSearch:
         if self.method == "grid":
             return []
         found = regions_of(dense_instances(self._predictor, self._alone, settings.dense, self._maps))
-        return [region for region in found if meets(region, window or self.whole)]
+        return [each for each in found if meets(each[0], each[1].shape, window or self.whole)]
 
     def records(
         self,
@@ -114,14 +113,6 @@ class PartSearch:
                 self._predictor, self._alone, points, low, progress=progress, cancelled=cancelled
             )
         return self._pools[key]
-
-
-def meets(region: Region, window: Window) -> bool:
-    """Say whether the bounding box of a region reaches into a window."""
-    return all(
-        start < part.stop and part.start < start + side
-        for start, side, part in zip(region[0], region[1].shape, window, strict=True)
-    )
 
 
 def _grid_over(window: Window, points_per_side: int) -> NDArray[np.float64]:

@@ -6,12 +6,11 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from pycocotools import mask as rle
 
-from .filter import Corners
+from napari_sam.masks import Mask
 
-Mask = NDArray[np.bool_]
+from .filter import Corners
 
 
 @dataclass(frozen=True)

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
-from napari_sam.predict.drawn import Region, signed_distance
-
-from .records import Mask
+from napari_sam.masks import Region, cropped
+from napari_sam.predict.drawn import signed_distance
 
 
 def region_iou(one: Region, other: Region) -> float:
@@ -48,14 +46,6 @@ def blend(one: Region, other: Region, share: float) -> Region:
     ends = [np.add(region[0], middle) for region, middle in zip((one, other), middles, strict=True)]
     row, col = np.rint((1 - share) * ends[0] + share * ends[1]).astype(int) - centre
     return cropped((int(row), int(col)), mixed)
-
-
-def cropped(origin: tuple[int, int], mask: Mask) -> Region:
-    """Return a mask without empty rows and columns at its border; 0 x 0 when it is empty."""
-    if not mask.any():
-        return origin, np.zeros((0, 0), bool)
-    rows, cols = ndimage.find_objects(mask.astype(np.uint8))[0]
-    return (origin[0] + rows.start, origin[1] + cols.start), mask[rows, cols]
 
 
 def within(region: Region, shape: tuple[int, int]) -> Region:

@@ -12,9 +12,10 @@ from numpy.typing import ArrayLike
 from scipy import ndimage
 
 from napari_sam.errors import Cancelled, ImageError
+from napari_sam.masks import Region
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, stability_at
-from napari_sam.predict.drawn import Region, box_around, deepest_point
+from napari_sam.predict.drawn import box_around, deepest_point
 from napari_sam.predict.image import Method as Normalization
 from napari_sam.predict.prompts import Box
 from napari_sam.weights import LoadedModel
@@ -105,10 +106,8 @@ def segment_automatically(
     settings : AutomaticSettings, optional
     channel_axis, normalization
         As `Predictor.embed` takes them.
-    progress : callable, optional
-        Called with the number of parts done and of all parts.
-    cancelled : callable, optional
-        Asked between parts whether to stop.
+    progress, cancelled : callable, optional
+        Called with the number of parts done and of all parts; asked between parts whether to stop.
 
     Returns
     -------
@@ -125,11 +124,10 @@ def segment_automatically(
         If the device has too little memory.
     """
     settings = settings or AutomaticSettings()
-    chosen = method_for(sam, method)
     records, shape = propose(
         Predictor(sam),
         image,
-        method=chosen,
+        method=method,
         settings=settings,
         channel_axis=channel_axis,
         normalization=normalization,
@@ -138,7 +136,7 @@ def segment_automatically(
     )
     labels = paint(records, shape, settings)
     if not labels.any():
-        warnings.warn(nothing_found(sam, chosen, settings), stacklevel=2)
+        warnings.warn(nothing_found(sam, method, settings), stacklevel=2)
     return labels
 
 

@@ -9,10 +9,8 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.masks import Mask, Region
 from napari_sam.predict import Prompts
-from napari_sam.predict.drawn import Region
-
-from .records import Mask
 
 Source = Literal["prompted", "propagated", "interpolated"]
 

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from napari_sam.errors import Cancelled, ImageError, PromptError
+from napari_sam.masks import Region
 from napari_sam.predict import Candidate, Embedding, MaskPrompt, Predictor, Prompts
-from napari_sam.predict.drawn import Region, box_around, deepest_point, drawn_prompt
+from napari_sam.predict.drawn import box_around, deepest_point, drawn_prompt
 
 from .grid import Cancel, Progress
 from .regions import blend, region_iou, within

@@ -11,8 +11,9 @@ import numpy as np
 from pycocotools import mask as rle
 
 from napari_sam.errors import DataError
+from napari_sam.masks import cropped
 
-from .regions import Region, Shape, cropped
+from .regions import Region, Shape
 
 
 def write_coco(path: Path, regions: Sequence[Region], shape: Shape) -> None:
@@ -85,14 +86,15 @@ def _region(
         raise TypeError("annotation with polygons instead of run lengths")
     if isinstance(kept["counts"], list):
         kept = rle.frPyObjects(kept, *kept["size"])
-    found = cropped(rle.decode(kept).astype(bool), (0, 0))
-    if found is None:
+    origin, mask = cropped((0, 0), rle.decode(kept).astype(bool))
+    if not mask.size:
         return None
     name = names.get(each.get("category_id", 0), "")
     return Region(
         int(each.get("label", index)),
         planes.get(each["image_id"], ()),
-        *found,
+        origin,
+        mask,
         category="" if name == "object" else name,
         iou_prediction=each.get("predicted_iou"),
         model=each.get("model", ""),

@@ -11,11 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.errors import DataError
+from napari_sam.masks import Mask
 
 if TYPE_CHECKING:
     from napari_sam.session import Object
 
-Mask = NDArray[np.bool_]
 Shape = tuple[int, ...]
 
 
@@ -145,12 +145,3 @@ def extent(regions: Sequence[Region]) -> Shape:
     planes = [np.add(region.plane, 1) for region in regions if region.plane]
     size = np.max(ends, axis=0, initial=1)
     return (*(np.max(planes, axis=0).tolist() if planes else ()), *(int(side) for side in size))
-
-
-def cropped(mask: Mask, origin: tuple[int, int]) -> tuple[tuple[int, int], Mask] | None:
-    """Leave out a mask's empty rows and columns at its border; None if nothing is left."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
-        return None
-    top, left = int(rows[0]), int(cols[0])
-    return (origin[0] + top, origin[1] + left), mask[top : rows[-1] + 1, left : cols[-1] + 1].copy()

@@ -9,7 +9,9 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 
-from .regions import Mask, Region, cropped
+from napari_sam.masks import Mask, cropped
+
+from .regions import Region
 
 Ring = NDArray[np.float64]
 Polygon = list[Ring]
@@ -64,7 +66,8 @@ def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
     for ring in rings:
         _cross(crossings, np.asarray(ring, float) - (left, top))
     inside = (np.cumsum(crossings, axis=1) % 2).astype(bool)[:, :-1]
-    return cropped(inside, (top, left))
+    found = cropped((top, left), inside)
+    return found if found[1].size else None
 
 
 def _cross(crossings: NDArray[np.int64], ring: Ring) -> None:

@@ -9,12 +9,10 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.draw import polygon
 
+from napari_sam.masks import Mask, Region
+
 from .frames import Frame, Positions
 from .prompts import Box, MaskPrompt, Shape
-
-Mask = NDArray[np.bool_]
-Region = tuple[tuple[int, int], Mask]
-"""Row and column of a mask's first pixel in its plane, and the (h, w) mask."""
 
 SPACING, MOST = 8.0, 3
 """Pixels of a scribble for each of its points, and how many these are at most: each takes a decoding."""

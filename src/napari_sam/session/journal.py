@@ -166,6 +166,8 @@ class Journal:
             return
 
         def write_down(how: str, edit: Edit) -> None:
+            if not edit.before and not edit.after:
+                return  # a step that changes no object, such as an answer to a proposal
             try:
                 self.write(how, edit)
             except JournalError as error:

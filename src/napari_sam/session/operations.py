@@ -7,15 +7,14 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
 from napari_sam.errors import PromptError
+from napari_sam.masks import Mask, cropped
 
-from .objects import Object, cropped
+from .objects import Object
 
-Mask = NDArray[np.bool_]
 Objects = tuple[Object, ...]
 SPECK = 0.1
 """Parts smaller than this share of an object's largest part are specks."""
@@ -138,10 +137,9 @@ def describe(
 ) -> Objects:
     """Give objects a class or a note; None leaves it as it is."""
     return tuple(
-        replace(
-            each,
-            category=each.category if category is None else category,
-            note=each.note if note is None else note,
+        each.described(
+            each.category if category is None else category,
+            each.note if note is None else note,
         )
         for each in objects
     )

@@ -8,8 +8,10 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from .objects import FOLLOWED, Object, Plane, cropped
-from .store import ObjectStore, Window
+from napari_sam.masks import Window, cropped
+
+from .objects import FOLLOWED, Object, Plane
+from .store import ObjectStore
 
 Painted = tuple[Plane, Window, NDArray[np.integer]]
 """A plane, rows and columns of it, and the labels that they show now."""

@@ -187,15 +187,10 @@ def read_record(path: Path) -> Record:
 
 def _done_again(begins: Entry, entries: Sequence[Entry]) -> Record:
     steps = _Steps()
+    kinds = {ADOPT: steps.adopt, "undo": steps.undo, "redo": steps.redo, "do": steps.do}
     for entry in entries:
-        if ADOPT in entry:
-            steps.adopt([from_json(each) for each in entry[ADOPT]])
-        elif "undo" in entry:
-            steps.undo()
-        elif "redo" in entry:
-            steps.redo()
-        elif "do" in entry:
-            steps.do(entry)
+        for kind in kinds.keys() & entry.keys():  # none of the first line
+            kinds[kind](entry)
     return Record(begins, tuple(steps.adopted), tuple(steps.done), tuple(steps.undone), steps.last_id)
 
 
@@ -209,15 +204,16 @@ class _Steps:
         self.last_id = 0
         self._there: dict[Key, Object] = {}
 
-    def adopt(self, objects: Sequence[Object]) -> None:
+    def adopt(self, entry: Entry) -> None:
+        objects = tuple(from_json(each) for each in entry[ADOPT])
         self.adopted += objects
-        self._apply(Edit(ADOPT, (), tuple(objects)))
+        self._apply(Edit(ADOPT, (), objects))
 
-    def undo(self) -> None:
+    def undo(self, _: Entry) -> None:
         self.undone.append(self.done.pop())
         self._apply(self.undone[-1].back)
 
-    def redo(self) -> None:
+    def redo(self, _: Entry) -> None:
         self.done.append(self.undone.pop())
         self._apply(self.done[-1])
 

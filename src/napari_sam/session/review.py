@@ -4,17 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
+import numpy as np
 from psygnal import Signal
 
 from napari_sam.errors import PromptError
+from napari_sam.masks import Window
 
 from .objects import Edit, Key, Object, Plane, common
 from .operations import Objects
 from .session import COMMIT, AnnotationSession
-from .store import ObjectStore, Window, window_of
+from .store import ObjectStore, window_of
 
 TAKEN = 0.5
 """A proposal is left out if committed objects cover a larger share of it, or it of one of them."""
+REJECT, BRING_BACK = "reject", "bring back"
 SAME = 0.7
 """A proposal whose IoU with a rejected one is higher is that one, found again."""
 
@@ -23,7 +26,7 @@ class Review:
     """Proposals apart from a session's objects, the least sure first.
 
     Which of them are open is always a matter of what is committed and rejected now: so undoing an
-    acceptance, or the commit of a corrected one, brings proposals back.
+    acceptance, a rejection, or the commit of a corrected one, brings proposals back.
 
     Signals
     -------
@@ -47,6 +50,7 @@ class Review:
         self._current: Key | None = None
         self._corrected: Key | None = None
         self._corrections: dict[Key, Key] = {}
+        self._answers: dict[Edit, Edit] = {}
         self.next_id = 1
         session.edited.connect(self._edited)
         session.recorded.connect(self._recorded)
@@ -94,9 +98,16 @@ class Review:
     def clear(self) -> None:
         """Forget all proposals, and what was rejected."""
         self._all, self._rejected = ObjectStore(), ObjectStore()
-        self._open, self._corrections = {}, {}
+        self._open, self._corrections, self._answers = {}, {}, {}
         self._current = self._corrected = None
         self._refresh(())
+
+    def at(self, plane: Plane, row: float, col: float) -> Object | None:
+        """Return the open proposal at a position in data pixels; of several, the smallest."""
+        down, along = int(np.rint(row)), int(np.rint(col))
+        near = self._all.within(plane, (slice(down, down + 1), slice(along, along + 1)))
+        found = [each for each in near if each.key in self._open and each.covers(down, along)]
+        return min(found, key=lambda each: each.area, default=None)
 
     def above(self, score: float) -> Objects:
         """Return the open proposals of at least a score."""
@@ -126,22 +137,29 @@ class Review:
         """
         if not proposals:
             raise PromptError("There is no proposal to accept; lower the score, or search again.")
-        following = self._following([each.key for each in proposals])
-        made = self._session.accept(proposals)
-        self._look_at(following)
-        return made
+        return self._session.accept(proposals)
 
     def reject(self, proposals: Sequence[Object]) -> None:
-        """Put proposals aside; what looks like them will not be proposed again."""
-        following = self._following([each.key for each in proposals])
-        self._rejected.apply(Edit("reject", (), tuple(proposals)))
-        self._refresh(proposals)
-        self._look_at(following)
+        """Put proposals aside, which can be undone; what looks like them will not be proposed again."""
+        self._answer(Edit(REJECT, (), tuple(proposals)))
 
     def bring_back(self) -> None:
-        """Open all that were rejected again."""
-        self._rejected = ObjectStore()
-        self._refresh(self._all)
+        """Open all that were rejected again, which can be undone."""
+        if len(self._rejected):
+            self._answer(Edit(BRING_BACK, tuple(self._rejected), ()))
+
+    def _answer(self, aside: Edit) -> None:
+        """Change what is rejected, as a step of the session that changes no object."""
+        step = self._session.put(aside.what, (), ())
+        self._answers[step] = aside
+        self._set_aside(aside)
+
+    def _set_aside(self, aside: Edit) -> None:
+        self._rejected.apply(aside)
+        near = self._near((*aside.before, *aside.after))
+        if len(aside.before) == 1 and aside.before[0].key in near and self._waits(aside.before[0]):
+            self._current = aside.before[0].key
+        self._refresh(near.values())
 
     def correct(self, each: Object) -> None:
         """Let the session's next commit of one object take a proposal's place.
@@ -150,41 +168,39 @@ class Review:
         """
         self._corrected = each.key
 
-    def _following(self, going: Sequence[Key]) -> Key | None:
-        """Return which proposal is looked at after some are gone: the next one in the order that stays."""
-        keys, gone = [each.key for each in self.open], set(going)
-        at = keys.index(self._current) if self._current in self._open else 0
-        return next((key for key in keys[at:] + keys[:at] if key not in gone), None)
-
-    def _look_at(self, key: Key | None) -> None:
-        if key is not None:
-            self.choose(key)
-
     def _edited(self, edit: Edit) -> None:
         """Look again at the proposals where objects have come or gone."""
-        changed = {each.key: each for each in (*edit.before, *edit.after)}
-        near: dict[Key, Object] = {}
-        for each in changed.values():
-            near.update((other.key, other) for other in self._all.within(each.plane, window_of(each)))
+        if not len(self._all):
+            return
+        changed = {each.key: each for each in edit.moved}
+        near = self._near(changed.values())
         corrected = (key for key, made in self._corrections.items() if made in changed and key in self._all)
         near.update((key, self._all[key]) for key in corrected)
         if near:
             self._refresh(near.values())
 
+    def _near(self, objects: Iterable[Object]) -> dict[Key, Object]:
+        """Return all proposals whose bounding boxes meet those of some objects."""
+        return {
+            other.key: other for each in objects for other in self._all.within(each.plane, window_of(each))
+        }
+
     def _recorded(self, how: str, edit: Edit) -> None:
-        if how == "do" and edit.what == COMMIT and len(edit.after) == 1 and self._corrected is not None:
+        aside = self._answers.get(edit)
+        if aside is not None:
+            self._set_aside(aside.back if how == "undo" else aside)
+        elif how == "do" and edit.what == COMMIT and len(edit.after) == 1 and self._corrected is not None:
             key, self._corrected = self._corrected, None
             self._corrections[key] = edit.after[0].key
-            if key in self._all:
-                following = self._following([key])
+            if key in self._open:
                 self._refresh([self._all[key]])
-                self._look_at(following)
 
     def _released(self) -> None:
         self._corrected = None
 
     def _refresh(self, proposals: Iterable[Object]) -> None:
-        """Find out which of some proposals are open, and tell."""
+        """Find out which of some proposals are open, look at the next one if the current is not, and tell."""
+        order = self.open
         for each in proposals:
             if self._waits(each):
                 self._open[each.key] = each
@@ -192,8 +208,15 @@ class Review:
                 self._open.pop(each.key, None)
         self._ordered = None
         if self._current not in self._open:
-            self._current = self.open[0].key if self.open else None
+            self._current = self._following(order)
         self.changed.emit()
+
+    def _following(self, order: Objects) -> Key | None:
+        """Return the first open proposal after the current one in an earlier order, or else of all."""
+        keys = [each.key for each in order]
+        at = keys.index(self._current) if self._current in keys else 0
+        following = next((key for key in keys[at:] + keys[:at] if key in self._open), None)
+        return self.open[0].key if following is None and self.open else following
 
     def _waits(self, each: Object) -> bool:
         """Say whether a proposal is neither accepted, nor corrected, nor rejected, nor taken by others."""

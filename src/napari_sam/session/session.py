@@ -13,6 +13,7 @@ from psygnal import Signal
 
 from napari_sam import __version__
 from napari_sam.errors import PromptError
+from napari_sam.masks import Window
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 
 from .answering import answers_to
@@ -20,7 +21,7 @@ from .objects import Edit, Key, Object, Plane, Proposal
 from .offer import Offer
 from .operations import Objects, operate
 from .painting import Painted, stroke
-from .store import ObjectStore, Window
+from .store import ObjectStore
 
 Proposals = tuple[Proposal, ...]
 Clock = Callable[[], str]

@@ -7,11 +7,12 @@ from collections.abc import Iterator
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.masks import Window, meets
+
 from .objects import Edit, Key, Object, Plane
 
 CELL = 256
 """Side of the squares that objects are found by, in pixels."""
-Window = tuple[slice, slice]
 Labels = NDArray[np.int64]
 
 
@@ -29,7 +30,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self.newest_on_top = False
         self._objects: dict[Key, Object] = {}
-        self._cells: dict[tuple[Plane, int, int], dict[Key, Object]] = {}
+        self._cells: dict[tuple[Plane, int, int], dict[Key, None]] = {}
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -49,13 +50,23 @@ class ObjectStore:
 
     def apply(self, edit: Edit) -> None:
         """Take out what an edit takes, and put in what it brings."""
+        staying = {each.key for each in edit.after}
         for each in edit.before:
-            self._remove(each.key)
+            if each.key not in staying:
+                self._remove(each.key)
         for each in edit.after:
+            self._put(each)
+
+    def _put(self, each: Object) -> None:
+        """Put an object in, as the last one, in place of the one with its key."""
+        old = self._objects.get(each.key)
+        if old is not None and old.origin == each.origin and old.mask.shape == each.mask.shape:
+            del self._objects[each.key]  # its squares are the same
+        else:
             self._remove(each.key)
-            self._objects[each.key] = each
             for cell in _cells_of(each):
-                self._cells.setdefault(cell, {})[each.key] = each
+                self._cells.setdefault(cell, {})[each.key] = None
+        self._objects[each.key] = each
 
     def _remove(self, key: Key) -> None:
         gone = self._objects.pop(key, None)
@@ -66,10 +77,14 @@ class ObjectStore:
     def within(self, plane: Plane, window: Window) -> list[Object]:
         """Return the objects whose bounding box meets a window of a plane, the one on top last."""
         rows, cols = window
-        found: dict[Key, Object] = {}
+        found: dict[Key, None] = {}
         for cell in _cells(plane, rows.start, cols.start, rows.stop, cols.stop):
             found.update(self._cells.get(cell, {}))
-        met = (each for each in found.values() if _meets(each, window))
+        met = (
+            each
+            for each in map(self._objects.__getitem__, found)
+            if meets(each.origin, each.mask.shape, window)
+        )
         return sorted(met, key=lambda each: each.id, reverse=not self.newest_on_top)
 
     def at(self, plane: Plane, row: float, col: float) -> Object | None:
@@ -102,14 +117,6 @@ def window_of(each: Object) -> Window:
     """Return the bounding box of an object in its plane."""
     (row, col), (height, width) = each.origin, each.mask.shape
     return slice(row, row + height), slice(col, col + width)
-
-
-def _meets(each: Object, window: Window) -> bool:
-    # asked of every object nearby, so it is written out
-    (row, col), (height, width), (rows, cols) = each.origin, each.mask.shape, window
-    return bool(
-        row < rows.stop and rows.start < row + height and col < cols.stop and cols.start < col + width
-    )
 
 
 def _shared(each: Object, window: Window) -> tuple[Window, Window]:

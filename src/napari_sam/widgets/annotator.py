@@ -14,7 +14,7 @@ from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Job, Jobs
-from .model_choice import DEFAULT_MODEL, known_models
+from .model_choice import known_models
 from .object_look import ObjectLook
 from .object_panel import ObjectPanel
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     from napari_sam.predict import Predictor
     from napari_sam.session.preference import Preference
-    from napari_sam.weights import ModelEntry
 
     from .annotation import Annotation
     from .objects import Objects
@@ -68,7 +67,7 @@ class AnnotatorWidget(QWidget):
         self.panel.set_pending(0)
         self.reset_choices()
         self.panel.start.setEnabled(False)
-        self.jobs.run("Getting ready", known_models, self._show_models)
+        self.jobs.run("Getting ready", known_models, self.panel.computing.show_models)
 
     def _connect(self) -> None:
         panel, jobs = self.panel, self.jobs
@@ -95,7 +94,7 @@ class AnnotatorWidget(QWidget):
     def _restore(self) -> None:
         """Look as the last time."""
         panel, settings = self.panel, self._settings
-        panel.device.setCurrentText(str(settings.get("device", "")))  # an unknown name changes nothing
+        panel.computing.restore(settings)
         panel.hint.setVisible(bool(settings.get("hint", True)))
         if not settings.get("keys", True):
             panel.keys.collapse(animate=False)
@@ -164,17 +163,17 @@ class AnnotatorWidget(QWidget):
         image = self._viewer.layers[self.panel.image.currentText()]
         labels = self._chosen(self.panel.labels, NEW_LABELS)
         given = self._chosen(self.panel.prompts, NEW_PROMPTS)
-        model, device = self.panel.model.model, self.panel.device.currentText()
+        chosen = self.panel.computing.settings
         try:
             image = mixed(image, self.panel.channels.mix(), self._viewer.layers)
             grow(labels, image_shape(image))
             check_labels(image, labels)
-            load = partial(self._predictor, model=model, device=device)
+            load = partial(self._predictor, model=chosen["model"], device=chosen["device"])
             annotation = Annotation(self._viewer, image, labels, load, self.jobs, given)
         except NapariSamError as error:
             self._fail(str(error))
             return
-        self._remember(model=model, device=device)
+        self._remember(**chosen)
         self._attach(annotation, image)
 
     def _chosen(self, combo: QComboBox, nothing: str) -> Any:
@@ -263,9 +262,6 @@ class AnnotatorWidget(QWidget):
             self._predictors.clear()  # one model's memory is enough
             self._predictors[key] = Predictor(loaded)
         return self._predictors[key]
-
-    def _show_models(self, entries: tuple[ModelEntry, ...]) -> None:
-        self.panel.model.show_models(entries, str(self._settings.get("model", DEFAULT_MODEL)))
 
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
         self.panel.set_pending(len(proposals))

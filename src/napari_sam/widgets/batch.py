@@ -6,7 +6,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
@@ -16,7 +16,7 @@ from napari_sam.settings import config_folder, read_settings, write_settings
 from .batch_panel import CHANNELS, BatchPanel
 from .batch_table import BatchTable
 from .jobs import Job, Jobs
-from .model_choice import DEFAULT_MODEL, known_models
+from .model_choice import known_models
 
 if TYPE_CHECKING:
     import napari
@@ -70,16 +70,15 @@ class BatchWidget(QWidget):
         super().__init__()
         self._viewer = napari_viewer
         self._file = config_folder() / "batch.json"
-        self._settings = read_settings(self._file)
         self.table = BatchTable(self)
         self.panel = BatchPanel(self.table, self)
         self.jobs, self.opening = Jobs(self), Jobs(self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.panel)
-        self.panel.device.setCurrentText(str(self._settings.get("device", "")))
+        self.panel.computing.restore(read_settings(self._file))
         self._connect()
-        self.opening.run("Getting ready", known_models, self._show_models)
+        self.opening.run("Getting ready", known_models, self.panel.computing.show_models)
 
     def _connect(self) -> None:
         panel, jobs = self.panel, self.jobs
@@ -107,9 +106,6 @@ class BatchWidget(QWidget):
             # by Qt and in its thread: Python would delete it wherever it next collects garbage
             self.deleteLater()
         return bool(super().event(event))
-
-    def _show_models(self, entries: Any) -> None:
-        self.panel.model.show_models(entries, str(self._settings.get("model", DEFAULT_MODEL)))
 
     def _add_files(self) -> None:
         names, _ = QFileDialog.getOpenFileNames(self, "Images")
@@ -150,7 +146,8 @@ class BatchWidget(QWidget):
             self._fail("There is no folder for the labels; choose one.")
             return
         asked = self._asked()
-        self._remember(model=asked.model, device=asked.device)
+        with suppress(OSError):  # then it is remembered while the window is open
+            write_settings(self._file, self.panel.computing.settings)
         self.table.wait(anew=asked.anew)
         self.panel.say("")
         self.panel.set_running(True)
@@ -162,17 +159,11 @@ class BatchWidget(QWidget):
         return Asked(
             images=tuple(self.table.images),
             out=Path(panel.out.text().strip()).expanduser(),
-            model=panel.model.model,
-            device=panel.device.currentText(),
+            **panel.computing.settings,
             channel_axis=CHANNELS[panel.channels.currentText()],
             cluster=panel.cluster.text().strip(),
             anew=panel.anew.isChecked(),
         )
-
-    def _remember(self, **values: str) -> None:
-        self._settings = values
-        with suppress(OSError):  # then it is remembered while the window is open
-            write_settings(self._file, values)
 
     def _hear(self, news: AtHand | Finished) -> None:
         if isinstance(news, Finished):

@@ -21,7 +21,7 @@ from qtpy.QtWidgets import (
 
 from .batch_table import NUMBERS, BatchTable
 from .buttons import button
-from .model_choice import DEVICES, ModelChoice
+from .model_choice import ModelAndDevice
 from .progress_bar import ProgressBar
 
 CHANNELS: dict[str, int | None] = {"none, or RGB": None, "first axis": 0, "last axis": -1}
@@ -58,8 +58,8 @@ class BatchPanel(QWidget):
     def __init__(self, table: BatchTable, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.pattern, self.out, self.cluster = QLineEdit(self), QLineEdit(self), QLineEdit(self)
-        self.model, self.device, self.channels = ModelChoice(self), QComboBox(self), QComboBox(self)
-        self.device.addItems(DEVICES)
+        self.computing, self.channels = ModelAndDevice(self), QComboBox(self)
+        self.model, self.device = self.computing.model, self.computing.device
         self.channels.addItems(list(CHANNELS))
         self.anew = QCheckBox("Begin anew what is there", self)
         self.anew.setToolTip("Segment all images again and write over their labels; else finished ones stay")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -43,6 +43,9 @@ class Drawn:
     labels: NDArray[np.int64]
 
 
+NOTHING = Drawn((), np.zeros((0, 2)), np.zeros(0, np.int64))
+
+
 def read_drawings(drawings: Iterable[Drawing], plane: Plane, shape: Shape) -> Drawn:
     """Turn shapes into prompts: a line into points along it, a polygon into a mask, all others into boxes.
 
@@ -54,30 +57,38 @@ def read_drawings(drawings: Iterable[Drawing], plane: Plane, shape: Shape) -> Dr
     shape : (Y, X)
         Of the plane; what lies beyond it is left out.
     """
-    marks: list[tuple[Box, MaskPrompt | None]] = []
-    points: list[NDArray[np.float64]] = [np.zeros((0, 2))]
-    labels: list[bool] = []
+    found = [NOTHING]
     for vertices, kind, inside in drawings:
         if not (np.rint(vertices[0, :-2]) == np.array(plane)).all():
             continue
-        flat = vertices[:, -2:]
-        if kind in STROKES:
-            found = _within(scribble_points(flat), shape)
-            points.append(found)
-            labels += [inside] * len(found)
-        elif kind == "polygon":
-            region = lasso_region(flat, shape)
-            if not region[1].size:
-                continue
-            if inside:
-                marks.append((box_around(region), drawn_prompt(region)))
-            else:
-                points.append(np.array([deepest_point(region)]))
-                labels.append(False)
-        elif (np.ptp(flat, axis=0) >= SMALLEST_BOX).all():
-            (top, left), (bottom, right) = flat.min(axis=0).tolist(), flat.max(axis=0).tolist()
-            marks.append(((top, left, bottom, right), None))
-    return Drawn(tuple(marks), np.concatenate(points), np.array(labels, np.int64))
+        read = _stroke if kind in STROKES else _lasso if kind == "polygon" else _box
+        found.append(read(vertices[:, -2:], inside, shape))
+    return Drawn(
+        tuple(mark for each in found for mark in each.marks),
+        np.concatenate([each.points for each in found]),
+        np.concatenate([each.labels for each in found]),
+    )
+
+
+def _stroke(path: NDArray[np.float64], inside: bool, shape: Shape) -> Drawn:
+    points = _within(scribble_points(path), shape)
+    return Drawn((), points, np.full(len(points), int(inside)))
+
+
+def _lasso(corners: NDArray[np.float64], inside: bool, shape: Shape) -> Drawn:
+    region = lasso_region(corners, shape)
+    if not region[1].size:
+        return NOTHING
+    if inside:
+        return replace(NOTHING, marks=((box_around(region), drawn_prompt(region)),))
+    return Drawn((), np.array([deepest_point(region)]), np.array([0]))
+
+
+def _box(corners: NDArray[np.float64], inside: bool, shape: Shape) -> Drawn:  # noqa: ARG001 (as all kinds)
+    if (np.ptp(corners, axis=0) < SMALLEST_BOX).any():
+        return NOTHING
+    (top, left), (bottom, right) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
+    return replace(NOTHING, marks=(((top, left, bottom, right), None),))
 
 
 def _within(points: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:

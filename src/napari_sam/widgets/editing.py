@@ -10,6 +10,7 @@ from psygnal import Signal
 
 from napari_sam.errors import NapariSamError
 from napari_sam.session import Edit, Key, Object, Plane
+from napari_sam.session.operations import DESCRIBE
 
 from .selection import Selection
 
@@ -142,7 +143,7 @@ class Editing:
         if edit is None:
             self.said.emit("There is nothing to take back.")
         else:
-            self.said.emit(f"Took back: {title(edit)}, {counted(len(edit.after or edit.before))}.")
+            self.said.emit(f"Took back: {_step(edit)}.")
 
     def redo(self) -> None:
         """Bring back the last edit that was taken back."""
@@ -150,12 +151,18 @@ class Editing:
         if edit is None:
             self.said.emit("There is nothing to bring back.")
         else:
-            self.said.emit(f"Brought back: {title(edit)}, {counted(len(edit.after or edit.before))}.")
+            self.said.emit(f"Brought back: {_step(edit)}.")
+
+
+def _step(edit: Edit) -> str:
+    """Return a step's name and how many labels it changed, if it changed some."""
+    changed = edit.after or edit.before
+    return f"{title(edit)}, {counted(len(changed))}" if changed else title(edit)
 
 
 def title(edit: Edit) -> str:
     """Return an operation's name for a person, such as "fill holes"."""
-    if edit.what == "describe":
+    if edit.what == DESCRIBE:
         return "note" if "note" in edit.arguments else "class"
     return edit.what.replace("_", " ")
 

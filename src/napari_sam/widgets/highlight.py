@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from napari.layers import Layer, Vectors
     from numpy.typing import NDArray
 
-    from napari_sam.session import Object
+    from napari_sam.session import Key, Object
 
 COLOUR = "#ffffff"
 WIDTH = 2.0
@@ -38,6 +38,8 @@ class Highlight:
 
     def __init__(self, viewer: ViewerModel, over: Layer) -> None:
         self._viewer, self._over, self._camera = viewer, over, camera_of(viewer)
+        self._shown: list[tuple[Key, tuple[int, int], int]] = []
+        self._held: Sequence[Object] = ()
         active = viewer.layers.selection.active
         self.layer: Vectors = viewer.add_vectors(
             np.zeros((0, 2, over.ndim)),
@@ -63,6 +65,10 @@ class Highlight:
 
     def show(self, objects: Sequence[Object]) -> None:
         """Draw around these objects and no others."""
+        shown = [(each.key, each.origin, id(each.mask)) for each in objects]
+        if shown == self._shown:  # only what is said of them has changed
+            return
+        self._shown, self._held = shown, objects  # held, so that no other mask gets the id of one of them
         around = _outlined if len(objects) <= OUTLINED else _boxed
         parts = [np.zeros((0, 2, self.layer.ndim))]
         for each in objects[:BOXED]:

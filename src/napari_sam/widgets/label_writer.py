@@ -101,17 +101,7 @@ class LabelWriter:
         if self._drawing:
             return
         gone = {each.id for each in edit.before}
-        touched = [*edit.before, *edit.after]
-        shapes = [(each.key, each.origin, id(each.mask)) for each in touched]
-        # a mask that is the same before and after needs no drawing: another class moves no pixel
-        same = set(shapes[: len(edit.before)]) & set(shapes[len(edit.before) :])
-        self._write(
-            [
-                self._wanted(each, gone)
-                for each, shape in zip(touched, shapes, strict=True)
-                if shape not in same
-            ]
-        )
+        self._write([self._wanted(each, gone) for each in edit.moved])
 
     def _write(self, parts: Sequence[Pixels]) -> None:
         """Write pixels and what they show, in one step."""

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Mapping, Sequence
 
     from napari_sam.weights import ModelEntry
 
@@ -52,6 +52,35 @@ class ModelChoice(QComboBox):
         if path:
             self.insertItem(0, Path(path).name, path)
         self.setCurrentIndex(0)
+
+
+class ModelAndDevice:
+    """A model and where it computes, in two lists, chosen as the last time.
+
+    Attributes
+    ----------
+    model : ModelChoice
+    device : QComboBox
+    """
+
+    def __init__(self, parent: QWidget) -> None:
+        self.model, self.device = ModelChoice(parent), QComboBox(parent)
+        self.device.addItems(DEVICES)
+        self._last = DEFAULT_MODEL
+
+    @property
+    def settings(self) -> dict[str, str]:
+        """What is chosen, as `restore` takes it."""
+        return {"model": self.model.model, "device": self.device.currentText()}
+
+    def restore(self, settings: Mapping[str, Any]) -> None:
+        """Choose what was chosen the last time; a model as soon as models are shown."""
+        self.device.setCurrentText(str(settings.get("device", "")))  # an unknown name changes nothing
+        self._last = str(settings.get("model", DEFAULT_MODEL))
+
+    def show_models(self, entries: Sequence[ModelEntry]) -> None:
+        """Offer models."""
+        self.model.show_models(entries, self._last)
 
 
 def known_models(_: Job) -> tuple[ModelEntry, ...]:

@@ -11,7 +11,7 @@ from qtpy.QtGui import QColor
 from napari_sam.session.classes import Classes
 
 if TYPE_CHECKING:
-    from collections.abc import Iterable
+    from collections.abc import Iterable, Sequence
 
     from napari_sam.session import Edit, Key, Object
 
@@ -121,23 +121,35 @@ class ObjectModel(QAbstractTableModel):
         self._lay_out()
         self.endResetModel()
 
-    def apply(self, edit: Edit) -> None:
-        """Take out what an edit takes, and put in what it brings."""
+    def apply(self, edit: Edit) -> bool:
+        """Take out what an edit takes, and put in what it brings; say whether rows moved."""
         after = {each.key for each in edit.after}
         gone = [each.key for each in edit.before if each.key not in after]
+        if not gone and all(map(self._stays, edit.after)):
+            self._update(edit.after)
+            return False
         if len(gone) + len(after) > MANY:
             self._apply_many(edit, gone)
-            return
+            return True
         for key in gone:
             self._take(key)
         for each in edit.after:
-            if each.key in self._rows and self._stays(each):
-                row = self.row(each.key)
-                self._note(each)
-                self.dataChanged.emit(self.index(row, 0), self.index(row, len(HEADERS) - 1))
-            else:
-                self._take(each.key)
-                self._put(each)
+            self._take(each.key)
+            self._put(each)
+        return True
+
+    def _stays(self, each: Object) -> bool:
+        """Say whether a changed object keeps its row."""
+        row = self._rows.get(each.key)
+        return row is not None and bool(row[self._column] == _row(each)[self._column])
+
+    def _update(self, objects: Sequence[Object]) -> None:
+        """Show objects that keep their rows."""
+        for each in objects:
+            self._note(each)
+        rows = [self.row(each.key) for each in objects] if len(objects) <= MANY else [0, len(self._order) - 1]
+        if rows:
+            self.dataChanged.emit(self.index(min(rows), 0), self.index(max(rows), len(HEADERS) - 1))
 
     def _apply_many(self, edit: Edit, gone: list[Key]) -> None:
         self.beginResetModel()
@@ -148,10 +160,6 @@ class ObjectModel(QAbstractTableModel):
             self._note(each)
         self._lay_out()
         self.endResetModel()
-
-    def _stays(self, each: Object) -> bool:
-        """Say whether a changed object keeps its row."""
-        return bool(_sortable(_row(each)[self._column]) == self._place(each.key).value)
 
     def _take(self, key: Key) -> None:
         if key not in self._rows:

@@ -177,10 +177,10 @@ class ObjectPanel(QWidget):
         with self._silence():
             self.model.fill(objects)
 
-    def apply(self, edit: Edit) -> None:
-        """Show what an edit changes."""
+    def apply(self, edit: Edit) -> bool:
+        """Show what an edit changes; say whether rows moved."""
         with self._silence():
-            self.model.apply(edit)
+            return self.model.apply(edit)
 
     def select(self, keys: Iterable[Key]) -> None:
         """Select these rows, and no others, and scroll to the first of them."""

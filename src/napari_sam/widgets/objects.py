@@ -59,6 +59,7 @@ class Objects:
         self._viewer, self._image, self._annotation, self._panel = viewer, image, annotation, panel
         self._session, self._selection = annotation.session, annotation.editing.selection
         self._from_table = False
+        self._in_table: tuple[Key, ...] = ()
         self.look = ObjectLook(look.classes)
         self.highlight = Highlight(viewer, annotation.prompts.points)
         self._colours = ClassColours(self._session, annotation.writer.labels)
@@ -111,16 +112,17 @@ class Objects:
         self._panel.set_selection(())
 
     def _edited(self, edit: Edit) -> None:
-        self._panel.apply(edit)
-        self._panel.select(self._selection.keys)  # a row that moved has lost it
+        if self._panel.apply(edit):  # a row that moved is not selected any more
+            self._panel.select(self._selection.keys)
         self._meet(edit.after)
 
     def _show_selection(self) -> None:
         """Show on the image, and in the table, what is selected now."""
-        objects = self._selection.objects
+        objects, keys = self._selection.objects, self._selection.keys
         self.highlight.show(objects)
-        if not self._from_table:
-            self._panel.select(self._selection.keys)
+        if not self._from_table and keys != self._in_table:
+            self._panel.select(keys)
+        self._in_table = keys
         self._panel.set_selection(objects)
 
     def _rows_selected(self, keys: list[Key]) -> None:

@@ -71,6 +71,13 @@ def dashes(path: NDArray[np.float64], on: float, off: float) -> NDArray[np.float
     return np.stack([np.interp(places, along, path[:, axis]) for axis in range(2)], axis=2)
 
 
+def thinned(path: NDArray[np.float64], least: float) -> NDArray[np.float64]:
+    """Return a closed outline with vertices about so far apart, at least four of them."""
+    length = float(np.hypot(*np.diff(path, axis=0).T).sum())
+    step = int(np.clip(least * len(path) / max(length, least), 1, max(len(path) // 4, 1)))
+    return np.concatenate([path[:-1:step], path[-1:]])
+
+
 def in_plane(lines: NDArray[np.float64], plane: Plane, ndim: int) -> NDArray[np.float64]:
     """Return (N, 2, 2) starts and ends in a plane as (N, 2, ndim) starts and ways, as Vectors layers have."""
     vectors = np.zeros((len(lines), 2, ndim))

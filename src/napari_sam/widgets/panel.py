@@ -20,7 +20,7 @@ from superqt import QCollapsible
 
 from .buttons import button
 from .channel_box import ChannelBox
-from .model_choice import DEVICES, ModelChoice
+from .model_choice import ModelAndDevice
 from .progress_row import ProgressRow
 from .segment_all import SegmentAll
 from .stack_panel import StackPanel
@@ -90,9 +90,9 @@ class Panel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.image, self.labels, self.prompts, self.device = (QComboBox(self) for _ in range(4))
-        self.model = ModelChoice(self)
-        self.device.addItems(DEVICES)
+        self.image, self.labels, self.prompts = (QComboBox(self) for _ in range(3))
+        self.computing = ModelAndDevice(self)
+        self.model, self.device = self.computing.model, self.computing.device
         self.labels.addItem(NEW_LABELS)
         self.prompts.addItem(NEW_PROMPTS)
         self.channels = ChannelBox(self)

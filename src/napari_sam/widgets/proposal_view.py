@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
-from .outlines import dashes, in_plane, outlines
+from .outlines import dashes, in_plane, outlines, thinned
 from .planes import alignment, camera_of
 
 if TYPE_CHECKING:
@@ -23,14 +23,19 @@ if TYPE_CHECKING:
 
 SURE, DOUBTFUL, CURRENT, SKETCH = "#009e73", "#d55e00", "#ffffff", "#f0e442"
 """Okabe and Ito's bluish green and vermilion, told apart by the line too; white; and yellow."""
-SOLID, DASHED, DOTTED = (1.0, 0.0), (7.0, 4.0), (2.0, 3.0)
+RGBA = {colour: transform_color(colour)[0] for colour in (SURE, DOUBTFUL, CURRENT, SKETCH)}
+DASHES = {SURE: (1.0, 0.0), DOUBTFUL: (7.0, 4.0), CURRENT: (1.0, 0.0), SKETCH: (2.0, 3.0)}
 """Pixels of the screen that are drawn, and left out."""
+FINEST = 3.0
+"""Corners of an outline are further apart, in pixels of the screen, where many would only take time."""
 WIDTH, THICK = 2.0, 4.0
 """Of an outline and of the current one's, in pixels of the screen."""
 MOST = 1500
 """So many are drawn at once, the least sure: more could not be told apart."""
 
 Paths = list["NDArray[np.float64]"]
+Line = tuple["Key", str]
+"""A proposal and the colour of its outline."""
 
 
 class ProposalView:
@@ -51,6 +56,9 @@ class ProposalView:
         self._aligned = alignment(image, viewer.dims)
         self._layers: dict[str, Vectors] = {}
         self._traced: dict[Key, Paths] = {}
+        self._scale: tuple[float, Plane] | None = None
+        self._lines: dict[Line, NDArray[np.float64]] = {}
+        self._drawn: tuple[Line, ...] | None = None
         self._camera.events.zoom.connect(self._zoomed)
 
     @property
@@ -69,47 +77,59 @@ class ProposalView:
         self._traced.update(traced)
 
     def show(self, proposals: Sequence[Object], current: Object | None, score: float, plane: Plane) -> None:
-        """Draw proposals of a plane: those from a score on solid, the doubtful dashed, the current thick."""
-        shown = proposals[:MOST]
-        keys = {each.key for each in shown}
-        self._traced = {key: paths for key, paths in self._traced.items() if key in keys} | {
-            each.key: outlines(each.mask, each.origin) for each in shown if each.key not in self._traced
+        """Draw proposals of a plane: those from a score on solid, the doubtful dashed, the current thick.
+
+        Lines that are there are kept, so that one of thousands comes or goes quickly.
+        """
+        if self._scale != (self._pixel, plane):
+            self._scale, self._lines, self._drawn = (self._pixel, plane), {}, None
+        wanted = {
+            (each.key, SURE if (each.score or 0.0) >= score else DOUBTFUL): each for each in proposals[:MOST]
         }
-        sure = [path for each in shown if (each.score or 0.0) >= score for path in self._traced[each.key]]
-        rest = [path for each in shown if (each.score or 0.0) < score for path in self._traced[each.key]]
-        self._draw("Proposals", plane, [(sure, SOLID, SURE), (rest, DASHED, DOUBTFUL)])
-        here = [] if current is None or current.plane != plane else outlines(current.mask, current.origin)
-        self._draw("Current proposal", plane, [(here, SOLID, CURRENT)])
-        self._zoomed()
+        if self._drawn != tuple(wanted):
+            self._traced = {each.key: self._outlines(each) for each in wanted.values()}
+            self._lines = {line: self._line(line, plane) for line in wanted}
+            self._draw("Proposals", [(lines, colour) for (_, colour), lines in self._lines.items()])
+            self._drawn = tuple(wanted)
+        here = [] if current is None or current.plane != plane else self._outlines(current)
+        self._draw("Current proposal", [(self._vectors(here, CURRENT, plane), CURRENT)])
+
+    def _outlines(self, each: Object) -> Paths:
+        known = self._traced.get(each.key)
+        return outlines(each.mask, each.origin) if known is None else known
+
+    def _line(self, line: Line, plane: Plane) -> NDArray[np.float64]:
+        known, (key, colour) = self._lines.get(line), line
+        return self._vectors(self._traced[key], colour, plane) if known is None else known
 
     def sketch(self, paths: Paths, plane: Plane) -> None:
         """Draw outlines in place of all proposals, until these are known."""
-        self._draw("Proposals", plane, [(paths, DOTTED, SKETCH)])
-        self._draw("Current proposal", plane, [])
-        self._zoomed()
+        self._drawn = None
+        self._draw("Proposals", [(self._vectors(paths, SKETCH, plane), SKETCH)])
+        self._draw("Current proposal", [])
 
     def look_at(self, each: Object) -> tuple[float, ...]:
         """Return where the middle of a proposal is in the viewer's world."""
         layer = self._layers["Proposals"]
         return tuple(layer.data_to_world((*each.plane, *each.centre)))
 
-    def _draw(
-        self, name: str, plane: Plane, groups: Sequence[tuple[Paths, tuple[float, float], str]]
-    ) -> None:
-        parts, colours = [np.zeros((0, 2, self._image.ndim))], [np.zeros((0, 4))]
-        for paths, style, colour in groups:
-            on, off = np.multiply(style, self._pixel)
-            for path in paths:
-                parts.append(in_plane(dashes(path, on, off), plane, self._image.ndim))
-                colours.append(np.tile(transform_color(colour), (len(parts[-1]), 1)))
-        vectors = np.concatenate(parts)
-        if not len(vectors) and name not in self._layers:
+    def _vectors(self, paths: Paths, colour: str, plane: Plane) -> NDArray[np.float64]:
+        """Return outlines in dashes, as a Vectors layer has them."""
+        on, off = np.multiply(DASHES[colour], self._pixel)
+        lines = [dashes(thinned(path, FINEST * self._pixel), on, off) for path in paths]
+        return in_plane(np.concatenate([np.zeros((0, 2, 2)), *lines]), plane, self._image.ndim)
+
+    def _draw(self, name: str, parts: Sequence[tuple[NDArray[np.float64], str]]) -> None:
+        """Let a layer have these lines, in these colours, and no others."""
+        vectors = np.concatenate([np.zeros((0, 2, self._image.ndim)), *(lines for lines, _ in parts)])
+        if not len(vectors) and not (name in self._layers and len(self._layers[name].data)):
             return
         layer = self._layer(name)
         with layer.events.data.blocker():  # spare the viewer: its axes stay the image's
             layer.data = vectors
         if len(vectors):
-            layer.edge_color = np.concatenate(colours)
+            colours = np.array([RGBA[colour] for _, colour in parts])
+            layer.edge_color = np.repeat(colours, [len(lines) for lines, _ in parts], axis=0)
 
     def _layer(self, name: str) -> Vectors:
         """Return a layer, made below the prompts if there is none; the active layer stays active."""
@@ -123,6 +143,7 @@ class ProposalView:
             ndim=ndim,
             name=name,
             vector_style="line",
+            edge_width=self._width(name),
             **self._aligned,
         )
         below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
@@ -141,4 +162,7 @@ class ProposalView:
     def _zoomed(self) -> None:
         """Keep lines of one width on the screen."""
         for name, layer in self._layers.items():
-            layer.edge_width = (THICK if name == "Current proposal" else WIDTH) * self._pixel
+            layer.edge_width = self._width(name)
+
+    def _width(self, name: str) -> float:
+        return (THICK if name == "Current proposal" else WIDTH) * self._pixel

@@ -16,6 +16,7 @@ from napari_sam.session.review import Review
 from .editing import counted
 from .jobs import Jobs
 from .planes import camera_of, image_shape, plane_under_sliders, seen
+from .proposal_picking import ProposalPicker
 from .proposal_view import ProposalView
 from .proposing import Proposing
 
@@ -62,6 +63,7 @@ class Reviewing:
         self._annotation, self.panel = annotation, panel
         self.review = Review(annotation.session)
         self.view = ProposalView(viewer, image, self._bind_layer)
+        self.picker = ProposalPicker(viewer, annotation, self.review, self.view)
         self.jobs = Jobs(panel)
         self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)
         self._keys = {
@@ -104,6 +106,7 @@ class Reviewing:
         for signal, slot in self._wires:
             signal.connect(slot)
         self.review.changed.connect(self._changed)
+        self.picker.picked.connect(self._picked)
         self.proposing.said.connect(self.said.emit)
         self.proposing.found.connect(self._found)
         self._viewer.dims.events.point.connect(self._moved)
@@ -121,6 +124,7 @@ class Reviewing:
         self._rest.deleteLater()
         self.jobs.close()
         self.jobs.deleteLater()
+        self.picker.close()
         self.review.close()
         self.view.close()
         self.panel.progress.end()
@@ -183,6 +187,7 @@ class Reviewing:
         current = self._current()
         if current is not None:
             self.review.reject([current])
+            self.said.emit("Rejected 1 proposal. Ctrl+Z brings it back.")
             self._look()
 
     def correct(self) -> None:
@@ -207,6 +212,11 @@ class Reviewing:
         if self._current() is not None:
             self.review.step(by)
             self._look()
+
+    def _picked(self, each: Object) -> None:
+        """Look at a proposal that was clicked on; it is in view already."""
+        self.review.choose(each.key)
+        self.said.emit("This proposal: A accepts, Q rejects, E corrects.")
 
     def _current(self) -> Object | None:
         if self.review.current is None:

@@ -117,7 +117,9 @@ class SegmentAll(QWidget):
         for each in (self.last, self.next):
             each.setMaximumWidth(32)
         self.accept = button(self, "Accept", "Commit this proposal (A)", self.accept_asked.emit)
-        self.reject = button(self, "Reject", "Put this proposal aside (Q)", self.reject_asked.emit)
+        self.reject = button(
+            self, "Reject", "Put this proposal aside (Q); Ctrl+Z brings it back", self.reject_asked.emit
+        )
         self.correct = button(
             self, "Correct", "Go on from its prompts with points and boxes (E)", self.correct_asked.emit
         )
