@@ -24,13 +24,14 @@ myst_heading_anchors = 3
 
 autodoc_member_order = "bysource"
 autodoc_typehints_format = "short"
-autodoc_default_options = {"members": True, "show-inheritance": False}
+autodoc_type_aliases = {"ArrayLike": "ArrayLike"}
+autodoc_preserve_defaults = True
+autodoc_default_options = {"members": True}
 python_display_short_types = True
 napoleon_google_docstring = False
-napoleon_use_ivar = True  # attributes are fields of dataclasses, which autodoc describes as well
 napoleon_use_param = False
 napoleon_use_rtype = False
-napoleon_custom_sections = [("Signals", "params_style")]
+napoleon_custom_sections = [("Signals", "params_style"), ("Attributes", "params_style")]
 
 nitpicky = True
 # names of Python and of other packages: their inventories would have to be downloaded

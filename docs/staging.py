@@ -68,6 +68,7 @@ class Stage:
     def click(self, point: Point, *, outside: bool = False) -> None:
         """Put a point on the image."""
         prompts = self.annotation.prompts
+        prompts.use_points()
         prompts.positive = not outside
         prompts.points.add(point)
         prompts.positive = True

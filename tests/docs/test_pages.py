@@ -45,6 +45,14 @@ def test_a_menu_in_the_pages_when_looked_for_then_the_plugin_has_it() -> None:
     assert named <= has
 
 
+def test_a_picture_when_it_lies_there_then_a_page_shows_it_and_it_is_small() -> None:
+    text = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    shown = set(re.findall(r"images/([\w-]+\.png)\)", text))
+    pictures = {each.name: each.stat().st_size for each in (ROOT / "docs" / "images").iterdir()}
+    assert shown == set(pictures)
+    assert max(pictures.values()) < 200_000
+
+
 def test_the_pages_when_built_then_nothing_is_missing_and_every_help_is_there(tmp_path: Path) -> None:
     pytest.importorskip("sphinx", reason="the pages are built with the extra docs")
     building = [sys.executable, "-m", "sphinx", "-W", "--keep-going", "-q", "docs", str(tmp_path)]
