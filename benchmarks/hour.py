@@ -57,7 +57,8 @@ def hour(commits: int, planes: int, path: Path) -> list[dict[str, Any]]:
         plane = number // 10 % planes  # a person goes on to the next one now and then
         step(session, predictor, opened(embeddings, predictor, stack, plane), plane, draw)
         if number % EVERY == 0:
-            found = looked(session, path, number, time.perf_counter() - began)
+            held = sum(each.nbytes for each in map(embeddings.get, embeddings.keys) if each is not None)
+            found = looked(session, path, number, held, time.perf_counter() - began)
             print(json.dumps(found), flush=True)
             report.append(found)
     journal.close()
@@ -111,8 +112,8 @@ def step(
         session.edit("delete", last)
 
 
-def looked(session: AnnotationSession, path: Path, number: int, seconds: float) -> dict[str, Any]:
-    """Return how much memory there is, and how much of it the session's masks take."""
+def looked(session: AnnotationSession, path: Path, number: int, held: int, seconds: float) -> dict[str, Any]:
+    """Return how much memory is taken; `held` of it by embeddings, which grow where one points."""
     gc.collect()
     edits = (*session._done, *session._undone)
     masks = {id(each.mask): each.mask.nbytes for edit in edits for each in (*edit.before, *edit.after)}
@@ -120,6 +121,8 @@ def looked(session: AnnotationSession, path: Path, number: int, seconds: float) 
         "commits": number,
         "objects": len(session.store),
         "rss_mib": round(rss() / MIB, 1),
+        "embeddings_mib": round(held / MIB, 1),
+        "rest_mib": round((rss() - held) / MIB, 1),
         "masks_mib": round(sum(masks.values()) / MIB, 2),
         "journal_mib": round(path.stat().st_size / MIB, 2),
         "seconds": round(seconds, 1),
