@@ -8,7 +8,7 @@ from importlib.metadata import version as installed_version
 from pathlib import Path
 
 sys.path.insert(0, str(Path(__file__).parent))
-os.environ.setdefault("COLUMNS", "100")  # how wide the commands' help is
+os.environ.update(COLUMNS="86", NO_COLOR="1")  # for the commands' help: it fits the page, as plain text
 
 project = "napari-sam-microscopy"
 author = "the napari-sam-microscopy maintainers"

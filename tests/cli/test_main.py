@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -7,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from napari_sam.cli import main
+from napari_sam.cli.main import helps
 from napari_sam.errors import DataError
 
 
@@ -20,6 +22,16 @@ def test_a_command_when_asked_for_help_then_shows_an_example(
     text = capsys.readouterr().out
     assert "example" in text
     assert f"  napari-sam {command}" in text
+
+
+def test_every_help_when_printed_then_is_no_wider_than_the_terminal_and_keeps_its_examples(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("COLUMNS", "86")
+    for name, text in helps().items():
+        words, _, examples = text.partition("\nexample")
+        assert max(map(len, words.splitlines())) < 86, name
+        assert re.search(rf"^  (torchrun .*)?napari-sam {name} ", examples, re.MULTILINE)
 
 
 @pytest.mark.parametrize(

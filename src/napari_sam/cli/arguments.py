@@ -15,6 +15,15 @@ class UsageError(Exception):
     """Arguments that are fine one by one and make no sense together."""
 
 
+class HelpFormatter(argparse.HelpFormatter):
+    """Wraps a command's description, and leaves its examples, which are lines already, as they are."""
+
+    def _fill_text(self, text: str, width: int, indent: str) -> str:
+        if "\n" in text:
+            return "".join(indent + line for line in text.splitlines(keepends=True))
+        return super()._fill_text(text, width, indent)
+
+
 class PointArgument(NamedTuple):
     """A point as typed: (row, col) in pixels, and whether it lies on the object or beside it."""
 

@@ -28,7 +28,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         description="Find every object of images and write them as labels. A batch or a large image that was"
         " interrupted goes on where it stopped.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument(
         "images",

@@ -27,7 +27,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         description="Read objects (labels as TIFF, PNG, .npy or OME-Zarr; COCO JSON; GeoJSON; ImageJ ROIs)"
         " and write them in another format, by the endings of the files.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument("file", type=Path, metavar="FILE", help="objects")
     parser.add_argument("-o", "--output", type=Path, required=True, metavar="OUT", help="where to write")

@@ -31,7 +31,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         description="Open napari on a bundled image with a first prompt placed. Without a screen, segment "
         f"several of its cells and write {LABELS} and {PICTURE} into this folder.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument("--sample", choices=SAMPLE_NAMES, default=SAMPLE_NAMES[0], help="which image")
     parser.add_argument(

@@ -26,7 +26,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="measure a model on labelled images",
         description="Prompt a model with points and boxes taken from known labels, and print its mean IoU.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--images", type=Path, metavar="DIR", help="images")

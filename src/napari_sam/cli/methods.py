@@ -23,7 +23,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         description="Print how the objects of a session were made, as a paragraph for a methods section, and"
         " what it cites.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument("journal", type=Path, metavar="JOURNAL", help="of a session in napari")
     parser.add_argument("--bibtex", action="store_true", help="print only the citations, as BibTeX")

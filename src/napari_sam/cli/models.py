@@ -27,7 +27,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="list, download or verify models",
         description="List the known models, download one, or check the files that are here.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument("action", choices=("list", "download", "verify"), help="what to do")
     parser.add_argument("name", nargs="?", metavar="NAME", help="which model (verify: all that are here)")

@@ -38,7 +38,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         " what was done to the masks by hand once more, and report every object that comes out otherwise."
         " Exit status 1 if there is one.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument("journal", type=Path, metavar="JOURNAL", help="of a session in napari")
     parser.add_argument(

@@ -31,7 +31,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="segment one image at points or boxes",
         description="Segment the object at the points (with at most one box), or one object in each box.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument("image", type=Path, metavar="IMAGE", help="TIFF, PNG, JPEG or .npy; one plane")
     parser.add_argument(

@@ -43,7 +43,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         description="Find every object of a stack, or those at the prompts, and give each one label in all"
         " planes. In time, a table of tracks and their parents is written too.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     parser.add_argument(
         "image", type=Path, metavar="IMAGE", help="TIFF or .npy; its first axis is that of the planes"

@@ -34,7 +34,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         description="Make a model better on your own labelled images (--init), or train one as a TOML file"
         " says (--config). An interrupted run goes on with --resume.",
         epilog=EXAMPLE,
-        formatter_class=argparse.RawDescriptionHelpFormatter,
+        formatter_class=arg.HelpFormatter,
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument(
