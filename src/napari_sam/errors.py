@@ -37,6 +37,10 @@ class JournalError(NapariSamError):
     """A journal cannot be read or written."""
 
 
+class KeymapError(NapariSamError, ValueError):
+    """A key cannot be heard, or does something else already."""
+
+
 class Cancelled(NapariSamError):
     """The user cancelled the work."""
 

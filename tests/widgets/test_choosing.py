@@ -222,7 +222,6 @@ def test_the_dock_is_remembered_narrow_and_named(make_annotator: Make, qtbot: An
         control for control in controls[:-1] if not control.toolTip() and control is not panel.job.bar
     ] == []
     qtbot.mouseClick(panel.hint_button, Qt.MouseButton.LeftButton)
-    panel.keys.collapse(animate=False)
     panel.model.setCurrentIndex(panel.model.findData("vit_b"))
     panel.device.setCurrentText("cpu")
     widget.start()
@@ -232,7 +231,6 @@ def test_the_dock_is_remembered_narrow_and_named(make_annotator: Make, qtbot: An
     widget._viewer.window.add_dock_widget(again, name="again")
     settle(qtbot, again)
     assert not again.panel.hint.isVisible()
-    assert not again.panel.keys.isExpanded()
     assert again.panel.model.currentData() == "vit_b"
     assert again.panel.device.currentText() == "cpu"
     again.jobs.close()

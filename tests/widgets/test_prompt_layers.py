@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pytest
 from napari.components import ViewerModel
@@ -134,12 +132,3 @@ def test_closed_layers_then_are_gone_and_deaf(layers: PromptLayers) -> None:
     layers.points.add([1, 1])
     camera_of(viewer).zoom = 3
     assert heard == []
-
-
-def test_a_key_when_bound_then_acts_from_both_layers(layers: PromptLayers) -> None:
-    heard: list[Any] = []
-    layers.bind("N", lambda: heard.append("n"))
-    for layer in (layers.points, layers.boxes):
-        (act,) = [act for key, act in layer.keymap.items() if str(key) == "N"]
-        act(layer)
-    assert heard == ["n", "n"]

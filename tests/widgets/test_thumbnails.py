@@ -11,6 +11,7 @@ from napari_sam.predict import Candidate, Candidates, Frame, Predictor, Prompts
 from napari_sam.session.offer import COLOURS, Offer
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.candidate_view import caption
+from napari_sam.widgets.keymap import Keymap
 from napari_sam.widgets.thumbnails import SIDE, Thumbnails, square_around, thumbnail
 
 SHAPE = (60, 80)
@@ -68,11 +69,11 @@ def test_the_square_around_candidates_then_holds_them_all(discs: LoadedModel) ->
 
 def test_captions_then_give_number_name_and_iou_and_a_star_to_the_marked(discs: LoadedModel) -> None:
     offer = offered(discs)
-    captions = [caption(offer, number, offer.suggested) for number in range(3)]
+    captions = [caption(offer, number, offer.suggested, Keymap()) for number in range(3)]
     assert [text.split()[:2] for text in captions] == [["1", "part"], ["2", "cell"], ["3", "cluster"]]
     assert "0.90" in captions[offer.suggested]
     assert [text.endswith("*") for text in captions] == [index == offer.suggested for index in range(3)]
-    assert caption(offer, 0, 0).endswith("*")
+    assert caption(offer, 0, 0, Keymap()).endswith("*")
 
 
 def test_two_distinct_candidates_then_leave_the_third_picture_empty(qtbot: Any, discs: LoadedModel) -> None:

@@ -63,7 +63,7 @@ class Following:
         }
         given = {index: each for index, each in sorted(there.items()) if each.level not in FOLLOWED}
         if not given:
-            raise PromptError(f"No mask of label {label} was made by hand; reopen one (R) and commit it.")
+            raise PromptError(f"No mask of label {label} was made by hand; reopen one and commit it.")
         followed = {index: each for index, each in sorted(there.items()) if index not in given}
         return cls(key, axis, depth, given, followed)
 
@@ -169,9 +169,7 @@ def join(session: AnnotationSession, one: Key, other: Key) -> Edit:
         If they are in one plane, or that label is in the plane already.
     """
     if (one[0], other[1]) in session.store:
-        raise PromptError(
-            f"Label {one[0]} is in that plane already; undo the commit and reopen that label (R)."
-        )
+        raise PromptError(f"Label {one[0]} is in that plane already; undo the commit and reopen that label.")
     return session.edit("join", [one, other])
 
 

@@ -2,10 +2,7 @@
 
 from __future__ import annotations
 
-import math
-from collections.abc import Sequence
-from dataclasses import replace
-from time import perf_counter
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,15 +11,17 @@ from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
-from napari_sam.predict.prompts import MaskPrompt
-from napari_sam.session import AnnotationSession, Object, Plane, Proposal
+from napari_sam.session import AnnotationSession, Object, Plane
 from napari_sam.session.opening import Opened
 
+from .asking import Asking, inside
 from .candidate_view import CandidateView
 from .choosing import Chooser
 from .editing import Editing
 from .guard import Guard
 from .keeping import Keeping, user_name
+from .keyboard import Keyboard
+from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .parts import Load, Parts
 from .planes import alignment, camera_of, image_shape, plane_under_sliders
@@ -39,8 +38,6 @@ if TYPE_CHECKING:
 
 PATIENCE = 150
 """Milliseconds that the sliders and the view have to rest before anything is read."""
-BLINK = 0.03
-"""Seconds: prompts that were answered faster are answered at once, without a thread."""
 
 
 class Annotation:
@@ -67,6 +64,8 @@ class Annotation:
         Makes the predictor; called in the worker.
     jobs : Jobs
         Runs what takes long.
+    keymap : Keymap, optional
+        Other keys than the default ones.
     """
 
     said = Signal(str)
@@ -81,23 +80,24 @@ class Annotation:
         load: Load,
         jobs: Jobs,
         given: Points | Shapes | None = None,
+        keymap: Keymap | None = None,
     ) -> None:
+        self.keyboard = Keyboard(keymap or Keymap())
         self.session = AnnotationSession(author=user_name())
         self._viewer, self._image, self._jobs = viewer, image, jobs
         self._plane = plane_under_sliders(image, viewer.dims)
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
-        self._seconds = math.inf
         self._keep(labels)
-        self.view = CandidateView(viewer, image)
+        self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
-        self.editing = Editing(viewer, self.session, self.writer, self.prompts, lambda: self._plane)
+        self.editing = Editing(
+            viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self._plane
+        )
         made = (self.prompts.points, self.prompts.boxes, *self.view.layers)
         self._guard = Guard(viewer, image, self.writer.labels, made)
-        self._refined: MaskPrompt | None = None
-        self._reopened: int | None = None
-        self._widened = False
+        self._asking = Asking(self.session, self.prompts, self.chooser, self._parts, jobs)
         self._bind_keys()
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self._commit)
@@ -106,6 +106,7 @@ class Annotation:
         self.editing.reopen_asked.connect(self._reopen)
         self.editing.prompts_used.connect(self.clear)
         self.prompts.changed.connect(self._prompted)
+        self._asking.failed.connect(self.failed.emit)
         self._parts.opened.connect(self._embedded)
         self._parts.failed.connect(self.failed.emit)
         viewer.dims.events.point.connect(self._moved)
@@ -170,6 +171,7 @@ class Annotation:
         self.chooser.close()
         self.session.close()
         self.editing.close()
+        self.keyboard.close()
         self.writer.close()
         self.keeping.close()
         self.prompts.close()
@@ -177,10 +179,18 @@ class Annotation:
         self._parts.close()
 
     def _bind_keys(self) -> None:
-        for number in range(3):
-            self.prompts.bind(str(number + 1), lambda choice=number: self.commit(choice))
-        self.prompts.bind("Enter", self.commit)
-        self.prompts.bind("Escape", self.clear)
+        keyboard, prompts = self.keyboard, self.prompts
+        for number, action in enumerate(CHOICES):
+            keyboard.on(action, partial(self.commit, number))
+        keyboard.on("commit", self.commit)
+        keyboard.on("clear", self.clear)
+        keyboard.on("swap", prompts.swap_polarity)
+        keyboard.on("points", prompts.use_points)
+        keyboard.on("boxes", prompts.use_boxes)
+        keyboard.on("scribbles", prompts.use_scribbles)
+        keyboard.on("lassos", prompts.use_lassos)
+        for layer in (prompts.points, prompts.boxes):
+            keyboard.listen(layer)
 
     def commit(self, number: int | None = None) -> None:
         """Commit the candidate with a number, from 0, or the marked one; of several objects, each."""
@@ -202,7 +212,7 @@ class Annotation:
         if offer is not None and index is not None:
             self.chooser.learn(offer, index)
         self._jobs.cancel()  # an answer to newer prompts, which go as well
-        self._drop_prompts()
+        self._asking.drop()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         self._tell(f"Committed {made}. {len(self.session.objects)} so far.")
 
@@ -213,8 +223,7 @@ class Annotation:
         """
         self.clear()
         self.session.reopen(each.key)
-        self._reopened = each.choice
-        self._put(each.prompts or Prompts(box=each.box))
+        self._put(each.prompts or Prompts(box=each.box), each.choice)
         self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
 
     def refine(self, prompts: Prompts) -> None:
@@ -222,22 +231,15 @@ class Annotation:
         self.clear()
         self._put(prompts)
 
-    def _put(self, prompts: Prompts) -> None:
-        if isinstance(prompts.mask, MaskPrompt):
-            self._refined = prompts.mask
-        self.prompts.put([prompts], self._plane)
-        self._ask()
-
-    def _drop_prompts(self) -> None:
-        self._refined = self._reopened = None
-        self.session.release()
-        self.prompts.clear()
+    def _put(self, prompts: Prompts, choice: int | None = None) -> None:
+        self._asking.put(prompts, self._plane, choice)
+        self._asking.ask(self._plane, self.part)
 
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
         if self.session.ready:
             self._jobs.cancel()
-        self._drop_prompts()
+        self._asking.drop()
         self.session.propose(())
 
     def _open(self) -> None:
@@ -246,9 +248,9 @@ class Annotation:
             self._rest.start()
             return
         try:
-            held = self._parts.place(_inside(self.prompts.read(self._plane)))
+            held = self._parts.place(inside(self.prompts.read(self._plane)))
         except NapariSamError:  # which is told when the prompts are asked
-            held = self._parts.place(_inside(()))
+            held = self._parts.place(inside(()))
         if not self._open_there(held):
             self._parts.open(self._plane, held)
 
@@ -263,83 +265,17 @@ class Annotation:
         self.part = opened
         self.session.open(opened.predictor, opened.embedding, plane)
         self.writer.adopt(plane)
-        self._seconds = math.inf
+        self._asking.reset_pace()
         greeting, self._greeting = self._greeting, ""
         if first or opened.note:
             words = (greeting, opened.note, "Ready: click on a cell, or draw a box around it.")
             self.said.emit(" ".join(filter(None, words)))
-        self._ask()
+        self._asking.ask(plane, opened)
 
     def _prompted(self) -> None:
-        self._widened = False
+        self._asking.renew()
         if self._seen_plane() is not None:
-            self._ask()
-
-    def _ask(self) -> None:
-        """Answer the prompts that are on the plane now."""
-        if not self.session.ready:
-            return
-        try:
-            prompts = self._with_mask(self.prompts.read(self._plane))
-            held = self._parts.place(_inside(prompts))
-        except NapariSamError as error:
-            self._jobs.cancel()
-            self.session.propose(())
-            self.failed.emit(str(error))
-            return
-        if not prompts:
-            self._jobs.cancel()
-            self.session.propose(())
-        elif not self._open_there(held):
-            self.session.propose(())
-            self._parts.open(self._plane, held)
-        elif self._seconds * len(prompts) < BLINK:
-            self._jobs.run_here(lambda: self._answer(prompts), self._propose)
-        else:
-            self._jobs.run("Segmenting", lambda _: self._answer(prompts), self._propose)
-
-    def _with_mask(self, prompts: list[Prompts]) -> list[Prompts]:
-        """Add the mask that the person marked before they went on pointing."""
-        self._refined = self.chooser.refining or self._refined
-        if len(prompts) != 1 or not (len(prompts[0].positions) or self._reopened is not None):
-            self._refined = None
-        return [replace(each, mask=self._refined or each.mask) for each in prompts]
-
-    def _propose(self, proposals: tuple[Proposal, ...]) -> None:
-        if self._widen(proposals):
-            return
-        self.session.propose(proposals)
-        reopened, self._reopened = self._reopened, None
-        if reopened is not None:
-            self.chooser.mark(reopened)
-
-    def _widen(self, proposals: tuple[Proposal, ...]) -> bool:
-        """Open a part that holds all of the suggested masks, if this one cuts them off; once for prompts."""
-        chosen = [each.chosen(None) for each in proposals]
-        if self.part is None or self._widened or not any(map(self.part.window.cuts, chosen)):
-            return False
-        self._widened = True
-        corners = np.reshape([each.bbox for each in chosen if each.mask.size], (-1, 2))
-        try:
-            held = self._parts.place(np.concatenate([_inside([each.prompts for each in proposals]), corners]))
-        except NapariSamError:  # too large for any part, so this is all there is
-            return False
-        self._parts.open(self._plane, held)
-        return True
-
-    def _answer(self, prompts: Sequence[Prompts]) -> tuple[Proposal, ...]:
-        """Answer prompts, and note how long one object takes on this machine."""
-        began = perf_counter()
-        proposals = self.session.answer(prompts)
-        self._seconds = (perf_counter() - began) / len(prompts)
-        if len(proposals) == 1:
-            return proposals
-        return tuple(self._preferred(each) for each in proposals)
-
-    def _preferred(self, proposal: Proposal) -> Proposal:
-        """Return a proposal with this person's suggestion in place of the model's."""
-        suggested = self.chooser.suggested(proposal).suggested
-        return replace(proposal, candidates=replace(proposal.candidates, best=suggested))
+            self._asking.ask(self._plane, self.part)
 
     def _job_failed(self, _: str) -> None:
         """Drop what is not true any more; without an embedding there is nothing to annotate on."""
@@ -387,8 +323,3 @@ class Annotation:
         """Tell what was done, and why it is not kept, if it is not."""
         trouble = self.keeping.trouble
         (self.failed if trouble else self.said).emit(f"{done} {trouble}".strip())
-
-
-def _inside(prompts: Sequence[Prompts]) -> NDArray[np.float64]:
-    """Return where prompts say that objects are, (K, 2)."""
-    return np.concatenate([np.zeros((0, 2)), *[each.inside for each in prompts]])

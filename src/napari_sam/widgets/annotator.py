@@ -14,6 +14,8 @@ from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Job, Jobs
+from .key_page import KeyPage
+from .keymap import Keymap
 from .model_choice import known_models
 from .object_look import ObjectLook
 from .object_panel import ObjectPanel
@@ -61,6 +63,8 @@ class AnnotatorWidget(QWidget):
         self.pages.addTab(_scrolled(self.panel), "Annotate")
         self.pages.addTab(self.object_panel, "Objects")
         self.pages.setTabEnabled(1, False)
+        self.key_page = KeyPage(self)
+        self.pages.addTab(self.key_page, "Keys")
         layout.addWidget(self.pages)
         self._restore()
         self._connect()
@@ -81,7 +85,7 @@ class AnnotatorWidget(QWidget):
         panel.outside_asked.connect(self._set_outside)
         panel.image.currentIndexChanged.connect(lambda _: self._offer_channels())
         panel.hint_closed.connect(self._close_hint)
-        panel.keys_folded.connect(lambda shown: self._remember(keys=shown))
+        self.key_page.changed.connect(self._use_keys)
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
         jobs.started.connect(panel.job.begin)
         jobs.progressed.connect(panel.job.show_progress)
@@ -96,14 +100,24 @@ class AnnotatorWidget(QWidget):
         panel, settings = self.panel, self._settings
         panel.computing.restore(settings)
         panel.hint.setVisible(bool(settings.get("hint", True)))
-        if not settings.get("keys", True):
-            panel.keys.collapse(animate=False)
+        self.key_page.show_keymap(Keymap.from_settings(settings.get("keys")))
+        self._name_keys(self.key_page.keymap)
         panel.set_learned(0, "")
 
     def _remember(self, **values: Any) -> None:
         self._settings = {**self._settings, **values}
         with suppress(OSError):  # then it is remembered while the window is open
             write_settings(self._file, self._settings)
+
+    def _use_keys(self, keymap: Keymap) -> None:
+        self._remember(keys=keymap.to_settings())
+        self._name_keys(keymap)
+        if self.annotation is not None:
+            self.annotation.keyboard.use(keymap)
+
+    def _name_keys(self, keymap: Keymap) -> None:
+        self.panel.set_keymap(keymap)
+        self.object_panel.set_keymap(keymap)
 
     def _remember_look(self, look: ObjectLook) -> None:
         self._remember(objects=look.to_settings())
@@ -169,7 +183,8 @@ class AnnotatorWidget(QWidget):
             grow(labels, image_shape(image))
             check_labels(image, labels)
             load = partial(self._predictor, model=chosen["model"], device=chosen["device"])
-            annotation = Annotation(self._viewer, image, labels, load, self.jobs, given)
+            keymap = self.key_page.keymap
+            annotation = Annotation(self._viewer, image, labels, load, self.jobs, given, keymap)
         except NapariSamError as error:
             self._fail(str(error))
             return
@@ -273,7 +288,8 @@ class AnnotatorWidget(QWidget):
             return
         self.panel.thumbnails.clear()
         if len(proposals) > 1:
-            self.panel.say(f"{len(proposals)} boxes: Enter commits one cell for each, Esc drops them.")
+            enter, escape = (self.key_page.keymap.text(each) for each in ("commit", "clear"))
+            self.panel.say(f"{len(proposals)} boxes: {enter} commits one cell for each, {escape} drops them.")
 
     def _show_mark(self, index: int) -> None:
         if self.annotation is not None and self.annotation.chooser.offer is not None:

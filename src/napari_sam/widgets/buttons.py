@@ -6,8 +6,12 @@ from collections.abc import Callable
 
 from qtpy.QtWidgets import QPushButton, QWidget
 
+from .tips import explain
 
-def button(parent: QWidget, title: str, tip: str, pressed: Callable[[], object]) -> QPushButton:
+
+def button(
+    parent: QWidget, title: str, tip: str, pressed: Callable[[], object], action: str = ""
+) -> QPushButton:
     """Return a push button.
 
     Parameters
@@ -18,9 +22,11 @@ def button(parent: QWidget, title: str, tip: str, pressed: Callable[[], object])
         What it does, in a few words.
     pressed : callable
         Called without arguments.
+    action : str, optional
+        What a key does as well; the tooltip names that key.
     """
     made = QPushButton(title, parent)
-    made.setToolTip(tip)
+    explain(made, tip, action)
     made.setAccessibleName(title)
     made.setAccessibleDescription(tip)
     made.clicked.connect(lambda: pressed())  # noqa: PLW0108 (clicked says more)

@@ -10,6 +10,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_sam.session.offer import COLOURS
 
+from .keymap import CHOICES, Keymap
 from .outlines import dashes, in_plane, outlines, runs
 from .planes import alignment, camera_of, seen
 
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
     from napari_sam.session import Plane, Proposal
     from napari_sam.session.offer import Offer
 
+    from .keyboard import Keyboard
+
 STYLES = ((1.0, 0.0), (10.0, 5.0), (3.0, 4.0))
 """Solid, dashed, dotted: pixels of the screen that are drawn, and left out."""
 LINE, GAP, WORDS, WIDTH = 18, 8, 120, 2.5
@@ -35,8 +38,8 @@ FILLED = 0.35
 """Opacity of the candidate that is filled."""
 
 
-def caption(offer: Offer, number: int, marked: int) -> str:
-    """Return what is written beside a candidate, such as "2 cell 0.87 *".
+def caption(offer: Offer, number: int, marked: int, keymap: Keymap) -> str:
+    """Return what is written beside a candidate, such as "2 cell 0.87 *": its key, name and predicted IoU.
 
     Parameters
     ----------
@@ -44,12 +47,13 @@ def caption(offer: Offer, number: int, marked: int) -> str:
     number : int
         Its place among the shown ones, from 0.
     marked : int
-        The index that Enter takes; it gets the star.
+        The index that is committed next; it gets the star.
+    keymap : Keymap
     """
     index = offer.shown[number]
     star = " *" if index == marked and len(offer.shown) > 1 else ""
     iou = min(max(offer.candidates.items[index].iou_prediction, 0), 1)
-    return f"{number + 1} {offer.names[number]} {iou:.2f}{star}"
+    return f"{keymap.text(CHOICES[number])} {offer.names[number]} {iou:.2f}{star}"
 
 
 class CandidateView:
@@ -62,10 +66,12 @@ class CandidateView:
     viewer : napari.Viewer
     image : napari.layers.Image
         What to lie over.
+    keyboard : Keyboard
+        Whose keys stand beside the candidates.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image) -> None:
-        self._viewer, self._image = viewer, image
+    def __init__(self, viewer: ViewerModel, image: Image, keyboard: Keyboard) -> None:
+        self._viewer, self._image, self._keyboard = viewer, image, keyboard
         self._camera = camera_of(viewer)
         self._offer: Offer | None = None
         self._marked = 0
@@ -94,6 +100,7 @@ class CandidateView:
         )
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
+        keyboard.changed.connect(self._write_captions)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -108,6 +115,7 @@ class CandidateView:
     def close(self) -> None:
         """Stop listening and take the layers away."""
         self._camera.events.zoom.disconnect(self._zoomed)
+        self._keyboard.changed.disconnect(self._write_captions)
         for layer in self.layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
@@ -171,6 +179,7 @@ class CandidateView:
             self._set(self.captions, np.zeros((0, self.captions.ndim)))
             return
         count = len(self._offer.shown)
+        captions = [caption(self._offer, i, self._marked, self._keyboard.keymap) for i in range(count)]
         (row, col), right = self._corner(self._offer)
         places = np.zeros((count, self.captions.ndim))
         places[:, :-2], places[:, -1] = self._plane, col
@@ -178,7 +187,7 @@ class CandidateView:
         shadows = [places + self._shift(step) for step in SHADOW]
         self._set(self.captions, np.concatenate([*shadows, places]))
         self.captions.features = {
-            "caption": [caption(self._offer, i, self._marked) for i in range(count)] * (len(SHADOW) + 1),
+            "caption": captions * (len(SHADOW) + 1),
             "colour": [SHADE] * len(SHADOW) * count + list(COLOURS[:count]),
         }
         self.captions.text.anchor = "upper_left" if right else "upper_right"

@@ -16,6 +16,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from .tips import explain
+
 if TYPE_CHECKING:
     from napari_sam.session.classes import Classes
 
@@ -51,14 +53,14 @@ class ClassList(QWidget):
         super().__init__(parent)
         self.list = QListWidget(self)
         self.list.setAccessibleName("Classes")
-        self.list.setToolTip("C gives the current class; double-click to rename it")
+        self.list.setToolTip("Double-click a class to rename it")
         self.list.setMaximumHeight(ROWS * self.fontMetrics().lineSpacing() + 16)
         self.name = QLineEdit(self)
         self.name.setPlaceholderText("new class")
         self.name.setAccessibleName("Name of a new class")
-        self.assign = QPushButton("Give (C)", self)
+        self.assign = QPushButton("Give", self)
         self.assign.setAccessibleName("Give the current class")
-        self.assign.setToolTip("Give the current class to the selected objects (C)")
+        explain(self.assign, "Give the current class to the selected objects", "classify")
         self.add = QPushButton("Add", self)
         self.add.setAccessibleName("Add a class")
         self.remove = QPushButton("Remove", self)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -12,6 +13,7 @@ from napari_sam.errors import NapariSamError
 from napari_sam.session import Edit, Key, Object, Plane
 from napari_sam.session.operations import DESCRIBE
 
+from .keymap import EDITS
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -19,11 +21,10 @@ if TYPE_CHECKING:
 
     from napari_sam.session import AnnotationSession
 
+    from .keyboard import Keyboard
     from .label_writer import LabelWriter
     from .prompt_layers import PromptLayers
 
-KEYS = {"X": "delete", "M": "merge", "H": "fill_holes", "O": "smooth", "D": "remove_specks"}
-"""The operations that need no more than objects."""
 NOTHING = "There is no object to reopen here; point at one, or commit one first."
 
 
@@ -47,6 +48,7 @@ class Editing:
     session : AnnotationSession
     writer : LabelWriter
     prompts : PromptLayers
+    keyboard : Keyboard
     plane : callable
         Gives the plane that is seen now.
 
@@ -67,25 +69,21 @@ class Editing:
         session: AnnotationSession,
         writer: LabelWriter,
         prompts: PromptLayers,
+        keyboard: Keyboard,
         plane: Callable[[], Plane],
     ) -> None:
         self._viewer, self._session, self._labels = viewer, session, writer.labels
-        self._prompts, self.plane = prompts, plane
+        self._prompts, self._keyboard, self.plane = prompts, keyboard, plane
         self.selection = Selection(session)
-        prompts.bind("R", self.reopen)
-        prompts.bind("S", self.split)
-        for key, what in KEYS.items():
-            prompts.bind(key, lambda what=what: self.edit(what))
-        self._undo_keys = {"Control-Z": self.undo, "Control-Shift-Z": self.redo}
-        for key, act in self._undo_keys.items():
-            prompts.bind(key, act)
-            self._labels.bind_key(key, lambda _, act=act: act(), overwrite=True)
+        for what in EDITS:
+            keyboard.on(what, partial(self.edit, what))
+        for action in ("reopen", "split", "undo", "redo"):
+            keyboard.on(action, getattr(self, action))
+        keyboard.listen(self._labels, ("undo", "redo"))
 
     def close(self) -> None:
-        """Stop listening, and let the Labels layer have its own undo again."""
+        """Stop listening."""
         self.selection.close()
-        for key in self._undo_keys:
-            self._labels.bind_key(key, None)
 
     def reopen(self, key: Key | None = None) -> None:
         """Offer the choice of an object again: of the one that is meant, or the last one of the plane."""
@@ -117,7 +115,9 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
-        self.said.emit(f"{title(edit)}: {counted(len(edit.before))}. Ctrl+Z takes it back.")
+        self.said.emit(
+            f"{title(edit)}: {counted(len(edit.before))}. {self._keyboard.text('undo')} takes it back."
+        )
 
     def split(self) -> None:
         """Cut the object under the two points inside, in two."""
@@ -131,7 +131,8 @@ class Editing:
         each = self._session.store.at(self.plane(), *pair[0]) if pair else None
         if each is None or len(pair) != 2:
             self.failed.emit(
-                "Splitting takes two points on one object: click on its two parts, then press S."
+                "Splitting takes two points on one object: click on its two parts, then press"
+                f" {self._keyboard.text('split')}."
             )
             return
         self.prompts_used.emit()

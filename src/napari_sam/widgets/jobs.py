@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
-from functools import partial
 from threading import Event
 from typing import Any
+from weakref import finalize
 
 from qtpy.QtCore import QObject, Qt, Signal
 
@@ -110,7 +110,8 @@ class Jobs(QObject):
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="napari-sam")
         self._current: Job | None = None
         self._going: list[Job] = []
-        self.destroyed.connect(partial(_shut, self._pool, self._going))
+        # which outlives this object: garbage collection may have emptied any other callable by then
+        self.destroyed.connect(finalize(self, _shut, self._pool, self._going))
         self._post = Post()
         # these come from the worker's thread and have to cross into the window's
         self._post.ended.connect(self._end, Qt.ConnectionType.QueuedConnection)
@@ -190,7 +191,7 @@ def _work(job: Job) -> None:
     job.post.ended.emit(job, answer, error)
 
 
-def _shut(pool: ThreadPoolExecutor, going: list[Job], _: object = None) -> None:
+def _shut(pool: ThreadPoolExecutor, going: list[Job]) -> None:
     """Stop what is going on, because the window was closed."""
     for job in going:
         job.stopped.set()

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from contextlib import contextmanager
+from collections.abc import Mapping
+from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt, Signal
-from qtpy.QtGui import QKeySequence
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -22,8 +22,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam.errors import KeymapError
+
 from .class_list import ClassList
+from .keymap import Keymap
 from .object_model import HEADERS, ObjectModel
+from .pressed import key_of
+from .tips import explain, name_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -33,18 +38,19 @@ if TYPE_CHECKING:
     from napari_sam.session import Edit, Key, Object
 
 ACTIONS = (
-    ("reopen", "Reopen", "R", "Choose again, or refine with points, from the prompts that made it"),
-    ("delete", "Delete", "X", "Take the objects away"),
-    ("merge", "Merge", "M", "Make one object of several, with the first one's label and class"),
-    ("split", "Split", "S", "Cut an object in two: click on its two parts, then press this"),
-    ("fill_holes", "Fill holes", "H", "Fill what lies inside an object"),
-    ("smooth", "Smooth", "O", "Round off what is narrower than 2 pixels"),
-    ("remove_specks", "No specks", "D", "Take away parts that are much smaller than the largest one"),
-    ("undo", "Undo", "Ctrl+Z", "Take back the last edit"),
-    ("redo", "Redo", "Ctrl+Shift+Z", "Bring back the last edit that was taken back"),
+    ("reopen", "Reopen", "Choose again, or refine with points, from the prompts that made it"),
+    ("delete", "Delete", "Take the objects away"),
+    ("merge", "Merge", "Make one object of several, with the first one's label and class"),
+    ("split", "Split", "Cut an object in two: click on its two parts, then press this"),
+    ("fill_holes", "Fill holes", "Fill what lies inside an object"),
+    ("smooth", "Smooth", "Round off what is narrower than 2 pixels"),
+    ("remove_specks", "No specks", "Take away parts that are much smaller than the largest one"),
+    ("undo", "Undo", "Take back the last edit"),
+    ("redo", "Redo", "Bring back the last edit that was taken back"),
 )
-"""What can be asked for: its name, its button, its key, and what it does."""
-KEYS = {key: name for name, _, key, _ in ACTIONS} | {"Del": "delete", "Backspace": "delete"}
+"""What can be asked for: its name, which is that of a key too, its button, and what it does."""
+ALWAYS = {"Delete": "delete", "Backspace": "delete"}
+"""What these keys do in the table, unless they are given to something else."""
 NEEDED = {"delete": 1, "merge": 2, "fill_holes": 1, "smooth": 1, "remove_specks": 1, "reopen": 1}
 """As many selected objects at the least."""
 WIDTHS = (44, 72, 54, 42, 48, 56)
@@ -56,13 +62,16 @@ COLUMNS_OF_BUTTONS = 3
 class _Table(QTableView):
     """A table that tells of keys which mean something, instead of searching for a row by their letter."""
 
-    key_pressed = Signal(str)
+    asked = Signal(str)
+    keys: Mapping[str, str] = ALWAYS
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
-        """Tell of a key, or let the table have it."""
-        key = "" if event is None else QKeySequence(event.keyCombination()).toString()
-        if key in KEYS:
-            self.key_pressed.emit(key)
+        """Ask for what a key does, or let the table have it."""
+        key = ""
+        with suppress(KeymapError):  # which means nothing here
+            key = "" if event is None else key_of(event)
+        if key in self.keys:
+            self.asked.emit(self.keys[key])
         else:
             super().keyPressEvent(event)
 
@@ -110,11 +119,13 @@ class ObjectPanel(QWidget):
         self.status.setAccessibleName("Messages about objects")
         self.status.setWordWrap(True)
         layout.addWidget(self.status)
+        self.set_keymap(Keymap())
         self.set_selection(())
 
-    def _build_table(self) -> QTableView:
+    def _build_table(self) -> _Table:
         table = self.table = _Table(self)
-        table.key_pressed.connect(self._key_pressed)
+        # a key does in the table what it does on the image
+        table.asked.connect(lambda name: self.buttons[name].click())
         table.setModel(self.model)
         self._chosen = QItemSelectionModel(self.model, table)
         table.setSelectionModel(self._chosen)
@@ -144,18 +155,19 @@ class ObjectPanel(QWidget):
     def _build_buttons(self) -> QGridLayout:
         grid = QGridLayout()
         self.buttons: dict[str, QPushButton] = {}
-        for number, (name, title, key, tip) in enumerate(ACTIONS):
+        for number, (name, title, tip) in enumerate(ACTIONS):
             button = self.buttons[name] = QPushButton(title, self)
-            button.setToolTip(f"{tip} ({key})")
+            explain(button, tip, name)
             button.setAccessibleName(title)
             button.setAccessibleDescription(tip)
             button.clicked.connect(lambda _=False, name=name: self.asked.emit(name))
             grid.addWidget(button, *divmod(number, COLUMNS_OF_BUTTONS))
         return grid
 
-    def _key_pressed(self, key: str) -> None:
-        """Let a key that is pressed in the table do what it does on the image."""
-        self.buttons[KEYS[key]].click()
+    def set_keymap(self, keymap: Keymap) -> None:
+        """Listen to other keys in the table, and name them in tooltips."""
+        self.table.keys = {**ALWAYS, **{keymap[name]: name for name, *_ in ACTIONS}}
+        name_keys(self, keymap)
 
     def _build_form(self) -> QFormLayout:
         form = QFormLayout()

@@ -65,8 +65,8 @@ class Objects:
         self._colours = ClassColours(self._session, annotation.writer.labels)
         store, writer, chooser = self._session.store, annotation.writer, annotation.chooser
         self._picker = Picker(viewer, store, writer, self._selection, chooser, annotation.editing.plane)
-        annotation.prompts.bind("C", self._give_class)
-        annotation.prompts.bind("Escape", self._let_go)
+        annotation.keyboard.on("classify", self._give_class)
+        annotation.keyboard.on("clear", self._let_go)
         self._session.edited.connect(self._edited)
         self._selection.changed.connect(self._show_selection)
         annotation.said.connect(panel.say)

@@ -16,50 +16,24 @@ from qtpy.QtWidgets import (
     QVBoxLayout,
     QWidget,
 )
-from superqt import QCollapsible
 
 from .buttons import button
 from .channel_box import ChannelBox
+from .keymap import CHOICES, Keymap
 from .model_choice import ModelAndDevice
 from .progress_row import ProgressRow
 from .segment_all import SegmentAll
 from .stack_panel import StackPanel
 from .thumbnails import Thumbnails
+from .tips import explain, name_keys
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
 NEW_LABELS = "new Labels layer"
 NEW_PROMPTS = "none yet"
-KEYS = (
-    ("click", "point inside"),
-    ("Ctrl+click", "point outside"),
-    ("N", "swap the two"),
-    ("P, B", "points, boxes"),
-    ("K, L", "scribbles, lassos"),
-    ("1, 2, 3", "commit that one"),
-    ("Shift+click", "commit the filled"),
-    ("Shift+wheel", "mark another (*)"),
-    ("Enter", "commit the marked"),
-    ("Enter, boxes", "commit them all"),
-    ("F", "follow in a stack"),
-    ("A, Q, E", "answer proposals"),
-    (", and .", "go through them"),
-    ("Shift+click", "select an object"),
-    ("R, X", "reopen, delete"),
-    ("M, S", "merge, split"),
-    ("H, O, D, C", "see Objects"),
-    ("Esc", "drop the prompts"),
-    ("Ctrl+Z", "take back"),
-    ("Ctrl+Shift+Z", "bring back"),
-)
 WIDTH = 320
 """Pixels that the dock asks for; it can be as narrow as 300."""
-STEPS = (
-    "Press <b>Start</b>.",
-    "Click on a cell: up to three outlines appear.",
-    "Press <b>1</b>, <b>2</b>, <b>3</b> or Enter: that is one label.",
-)
 
 
 class Panel(QWidget):
@@ -69,8 +43,6 @@ class Panel(QWidget):
     -------
     start_asked, cancel_asked, commit_asked, clear_asked, undo_asked, forget_asked, hint_closed
         A button was pressed.
-    keys_folded : bool
-        Whether the list of keys is shown now.
     tool_asked : str
         ``"points"``, ``"boxes"``, ``"scribbles"`` or ``"lassos"``.
     outside_asked : bool
@@ -84,7 +56,6 @@ class Panel(QWidget):
     undo_asked = Signal()
     forget_asked = Signal()
     hint_closed = Signal()
-    keys_folded = Signal(bool)
     tool_asked = Signal(str)
     outside_asked = Signal(bool)
 
@@ -102,6 +73,7 @@ class Panel(QWidget):
         self.job.cancel_asked.connect(self.cancel_asked)
         self.segment_all = SegmentAll(self)
         self._build()
+        self.set_keymap(Keymap())
         self.set_running(False)
 
     def sizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
@@ -144,18 +116,17 @@ class Panel(QWidget):
         layout.addWidget(self.status)
         layout.addWidget(self.segment_all)
         layout.addWidget(self._build_learned())
-        layout.addWidget(self._build_help())
         layout.addStretch()
 
     def _build_hint(self) -> QWidget:
         self.hint = QFrame(self)
         self.hint.setFrameShape(QFrame.Shape.StyledPanel)
         row = QHBoxLayout(self.hint)
-        steps = QLabel("<ol style='margin: 0px'>" + "".join(f"<li>{step}</li>" for step in STEPS) + "</ol>")
-        steps.setWordWrap(True)
-        steps.setAccessibleName("First steps")
+        self._steps = QLabel(self)
+        self._steps.setWordWrap(True)
+        self._steps.setAccessibleName("First steps")
         self.hint_button = self._button("Got it", "Hide these steps for good", self.hint_closed)
-        row.addWidget(steps, 1)
+        row.addWidget(self._steps, 1)
         row.addWidget(self.hint_button)
         self.hint.setVisible(False)
         return self.hint
@@ -179,20 +150,20 @@ class Panel(QWidget):
         row = QHBoxLayout()
         column.addLayout(row)
         for title, tool, tip in (
-            ("Points", "points", "Click on a cell (P)"),
-            ("Boxes", "boxes", "Draw a box around a cell, or one around each of many (B)"),
-            ("Scribble", "scribbles", "Draw a line along the inside of a cell, or along what is outside (K)"),
-            ("Lasso", "lassos", "Draw around a cell, or around each of many (L)"),
+            ("Points", "points", "Click on a cell"),
+            ("Boxes", "boxes", "Draw a box around a cell, or one around each of many"),
+            ("Scribble", "scribbles", "Draw a line along the inside of a cell, or along what is outside"),
+            ("Lasso", "lassos", "Draw around a cell, or around each of many"),
         ):
             made = QPushButton(title, self)
-            made.setToolTip(tip)
+            explain(made, tip, tool)
             made.setAccessibleName(f"Draw {tool}")
             made.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
             made.setMinimumWidth(40)
             row.addWidget(made)
         self.outside = QCheckBox("outside", self)
         self.outside.setAccessibleName("Clicks are outside the cell")
-        self.outside.setToolTip("What is drawn says what is not the cell (N); Ctrl + click does so once")
+        explain(self.outside, "What is drawn says what is not the cell; Ctrl + click does so once", "swap")
         self.outside.toggled.connect(self.outside_asked)
         column.addWidget(self.outside)
         return self._tools
@@ -201,25 +172,28 @@ class Panel(QWidget):
         self._actions = QWidget(self)
         row = QHBoxLayout(self._actions)
         row.setContentsMargins(0, 0, 0, 0)
-        self.commit = self._button("Commit", "Commit the suggested candidate (Enter)", self.commit_asked)
-        self.clear = self._button("Clear", "Drop the prompts (Esc)", self.clear_asked)
-        self.undo = self._button("Undo", "Take back the last commit (Ctrl+Z)", self.undo_asked)
+        self.commit = self._button("Commit", "Commit the suggested candidate", self.commit_asked, "commit")
+        self.clear = self._button("Clear", "Drop the prompts", self.clear_asked, "clear")
+        self.undo = self._button("Undo", "Take back the last commit", self.undo_asked, "undo")
         for each in (self.commit, self.clear, self.undo):
             row.addWidget(each)
         return self._actions
 
-    def _build_help(self) -> QWidget:
-        text = "".join(f"<tr><td><b>{key}</b>&nbsp;&nbsp;</td><td>{what}</td></tr>" for key, what in KEYS)
-        keys = QLabel(f"<table>{text}</table>", self)
-        keys.setAccessibleName("Keys and what they do")
-        self.keys = QCollapsible("Keys", self)
-        self.keys.addWidget(keys)
-        self.keys.expand(animate=False)
-        self.keys.toggled.connect(self.keys_folded)
-        return self.keys
+    def _button(self, title: str, tip: str, signal: Signal, action: str = "") -> QPushButton:
+        return button(self, title, tip, signal.emit, action)
 
-    def _button(self, title: str, tip: str, signal: Signal) -> QPushButton:
-        return button(self, title, tip, signal.emit)
+    def set_keymap(self, keymap: Keymap) -> None:
+        """Name other keys in the first steps, in tooltips and beside the pictures."""
+        keys = ", ".join(f"<b>{keymap.text(each)}</b>" for each in CHOICES)
+        steps = (
+            "Press <b>Start</b>.",
+            "Click on a cell: up to three outlines appear.",
+            f"Press {keys} or <b>{keymap.text('commit')}</b>: that is one label.",
+        )
+        listed = "".join(f"<li>{step}</li>" for step in steps)
+        self._steps.setText(f"<ol style='margin: 0px'>{listed}</ol>")
+        self.thumbnails.set_keymap(keymap)
+        name_keys(self, keymap)
 
     def set_choices(self, combo: QComboBox, names: Sequence[str], *, keep: bool = True) -> None:
         """Offer other names in a combo box, keeping the chosen one if it is still there."""

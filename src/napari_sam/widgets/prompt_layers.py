@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -85,11 +84,6 @@ class PromptLayers:
         self.points.events.data.connect(self._points_changed)
         self.points.events.features.connect(self._points_added)
         self.boxes.events.data.connect(self._boxes_changed)
-        self.bind("N", self.swap_polarity)
-        self.bind("P", self.use_points)
-        self.bind("B", self.use_boxes)
-        self.bind("K", self.use_scribbles)
-        self.bind("L", self.use_lassos)
 
     @property
     def positive(self) -> bool:
@@ -117,11 +111,6 @@ class PromptLayers:
         for layer in (self.points, self.boxes):
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
-
-    def bind(self, key: str, act: Callable[[], None]) -> None:
-        """Let a key act while one of the two layers is active."""
-        for layer in (self.points, self.boxes):
-            layer.bind_key(key, lambda _: act(), overwrite=True)
 
     def use_points(self) -> None:
         """Let the next click be a point."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
@@ -22,7 +23,7 @@ from .proposing import Proposing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer
+    from napari.layers import Image
 
     from napari_sam.session import Object, Plane
 
@@ -62,19 +63,20 @@ class Reviewing:
         self._viewer, self._image = viewer, image
         self._annotation, self.panel = annotation, panel
         self.review = Review(annotation.session)
-        self.view = ProposalView(viewer, image, self._bind_layer)
+        self._keyboard = annotation.keyboard
+        acts: dict[str, Callable[[], object]] = {
+            "accept": self.accept,
+            "reject": self.reject,
+            "correct": self.correct,
+            "next": partial(self.step, 1),
+            "previous": partial(self.step, -1),
+        }
+        for action, act in acts.items():
+            self._keyboard.on(action, act)
+        self.view = ProposalView(viewer, image, partial(self._keyboard.listen, actions=tuple(acts)))
         self.picker = ProposalPicker(viewer, annotation, self.review, self.view)
         self.jobs = Jobs(panel)
         self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)
-        self._keys = {
-            "A": self.accept,
-            "Q": self.reject,
-            "E": self.correct,
-            ".": lambda: self.step(1),
-            ",": lambda: self.step(-1),
-        }
-        for key, act in self._keys.items():
-            annotation.prompts.bind(key, act)
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
         self._rest = QTimer(panel)
         self._rest.setSingleShot(True)
@@ -130,10 +132,6 @@ class Reviewing:
         self.panel.progress.end()
         self.panel.reset()
 
-    def _bind_layer(self, layer: Layer) -> None:
-        for key, act in self._keys.items():
-            layer.bind_key(key, lambda _, act=act: act(), overwrite=True)
-
     def search(self, scope: str) -> None:
         """Search what is seen, the plane or everything."""
         try:
@@ -178,9 +176,8 @@ class Reviewing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
-        self.said.emit(
-            f"Accepted {counted(len(made))}. Ctrl+Z takes {'it' if len(made) == 1 else 'all'} back."
-        )
+        what = "it" if len(made) == 1 else "all"
+        self.said.emit(f"Accepted {counted(len(made))}. {self._keyboard.text('undo')} takes {what} back.")
 
     def reject(self) -> None:
         """Put the current proposal aside, and look at the next one."""
@@ -198,13 +195,15 @@ class Reviewing:
         self._look()
         if self._plane() != current.plane or not self._annotation.session.ready:
             self.failed.emit(
-                "The plane of this proposal is still being read; press E again when it is ready."
+                "The plane of this proposal is still being read;"
+                f" press {self._keyboard.text('correct')} again when it is ready."
             )
             return
         self._annotation.refine(current.prompts or Prompts(box=current.box))
         self.review.correct(current)
         self.said.emit(
-            "Correct it with points or a box, or choose another candidate; Esc leaves it as it was."
+            "Correct it with points or a box, or choose another candidate;"
+            f" {self._keyboard.text('clear')} leaves it as it was."
         )
 
     def step(self, by: int) -> None:

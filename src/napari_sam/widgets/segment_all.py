@@ -112,16 +112,22 @@ class SegmentAll(QWidget):
         self.count.setAccessibleName("Proposals")
         self.count.setWordWrap(True)
         self.current.setAccessibleName("Current proposal")
-        self.last = button(self, "<", "The proposal before this one (,)", lambda: self.step_asked.emit(-1))
-        self.next = button(self, ">", "The next proposal (.)", lambda: self.step_asked.emit(1))
+        self.last = button(
+            self, "<", "The proposal before this one", lambda: self.step_asked.emit(-1), "previous"
+        )
+        self.next = button(self, ">", "The next proposal", lambda: self.step_asked.emit(1), "next")
         for each in (self.last, self.next):
             each.setMaximumWidth(32)
-        self.accept = button(self, "Accept", "Commit this proposal (A)", self.accept_asked.emit)
+        self.accept = button(self, "Accept", "Commit this proposal", self.accept_asked.emit, "accept")
         self.reject = button(
-            self, "Reject", "Put this proposal aside (Q); Ctrl+Z brings it back", self.reject_asked.emit
+            self, "Reject", "Put this proposal aside; undo brings it back", self.reject_asked.emit, "reject"
         )
         self.correct = button(
-            self, "Correct", "Go on from its prompts with points and boxes (E)", self.correct_asked.emit
+            self,
+            "Correct",
+            "Go on from its prompts with points and boxes",
+            self.correct_asked.emit,
+            "correct",
         )
         self.score = _slider("Accept from", "Proposals from this score on are drawn solid", 0.0, 1.0)
         self.score.setValue(SCORE)

@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from .jobs import Job
     from .stack_panel import StackPanel
 
-NOTHING = "There is no object to follow; commit one, or point at one and press F."
+NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
 
 
@@ -77,7 +77,7 @@ class Stack:
         )
         for signal, slot in self._wires:
             signal.connect(slot)
-        annotation.prompts.bind("F", self.follow_pointed)
+        annotation.keyboard.on("follow", self.follow_pointed)
         count = len(image_shape(image)) - 2
         panel.set_axes([str(name) for name in viewer.dims.axis_labels[-count - 2 : -2]] if count else ())
 
@@ -118,7 +118,7 @@ class Stack:
         objects = self._annotation.session.objects[::-1]
         each = next((each for each in objects if each.plane == here), None) or next(iter(objects), None)
         if each is None:
-            self.failed.emit(NOTHING)
+            self.failed.emit(NOTHING.format(follow=self._annotation.keyboard.text("follow")))
         else:
             self._follow(each)
 
@@ -165,9 +165,11 @@ class Stack:
             self.failed.emit(str(error))
             return
         planes = sorted({*plan.given, *(each.plane[plan.axis] for each in found)})
+        keyboard = self._annotation.keyboard
         self.said.emit(
             f"Label {plan.key[0]} goes through {len(planes)} planes, {planes[0]} to {planes[-1]}."
-            " Where it is wrong, reopen it (R), commit, and follow again; Ctrl+Z takes it back."
+            f" Where it is wrong, reopen it ({keyboard.text('reopen')}), commit, and follow again;"
+            f" {keyboard.text('undo')} takes it back."
         )
 
     def join(self) -> None:

@@ -10,6 +10,7 @@ from superqt import QCollapsible
 
 from .buttons import button
 from .progress_row import ProgressRow
+from .tips import explain
 
 
 class StackPanel(QWidget):
@@ -33,7 +34,11 @@ class StackPanel(QWidget):
         self.axis.setAccessibleName("Axis of planes")
         self.axis.setToolTip("The axis along which objects are followed, linked and tracked")
         asked = (
-            ("Follow", "Follow the last object through the planes (F: the one under the pointer)", "follow"),
+            (
+                "Follow",
+                "Follow the last object through the planes; by key: the one pointed at",
+                "follow",
+            ),
             ("Join", "Let the last commit be one object with the one before, in another plane", "join"),
             ("Link planes", "Give masks that overlap from plane to plane one label, in a new layer", "link"),
             ("Track", "Find each object again in the next frame, also after divisions", "track"),
@@ -41,6 +46,7 @@ class StackPanel(QWidget):
         self.follow, self.join, self.link, self.track = (
             button(self, title, tip, getattr(self, f"{name}_asked").emit) for title, tip, name in asked
         )
+        explain(self.follow, asked[0][1], "follow")
         self.progress = ProgressRow(self)
         self.progress.cancel_asked.connect(self.cancel_asked)
         grid = QGridLayout()

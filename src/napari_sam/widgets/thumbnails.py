@@ -13,6 +13,8 @@ from scipy import ndimage
 from napari_sam.session.offer import COLOURS
 
 from .candidate_view import caption
+from .keymap import CHOICES, Keymap
+from .tips import explain
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -41,6 +43,8 @@ class Thumbnails(QWidget):
         super().__init__(parent)
         layout = QHBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
+        self._keymap = Keymap()
+        self._offer: tuple[Offer, int] | None = None
         self.buttons = [self._button(index) for index in range(len(COLOURS))]
         for button in self.buttons:
             layout.addWidget(button)
@@ -53,17 +57,26 @@ class Thumbnails(QWidget):
         button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
         button.setMinimumHeight(SIDE + 30)
         button.setStyleSheet(f"QToolButton {{ border: 2px {BORDERS[index]} {COLOURS[index]}; }}")
-        button.setToolTip(f"Commit this candidate (key {index + 1})")
+        explain(button, "Commit this candidate", CHOICES[index])
         button.clicked.connect(lambda: self.chosen.emit(index))
         return button
 
     def clear(self) -> None:
         """Show no candidates."""
+        self._offer = None
         for index, button in enumerate(self.buttons):
             button.setIcon(QIcon())
-            button.setText(str(index + 1))
+            button.setText(self._keymap.text(CHOICES[index]))
             button.setAccessibleName(f"Candidate {index + 1}, none yet")
             button.setEnabled(False)
+
+    def set_keymap(self, keymap: Keymap) -> None:
+        """Write other keys beside what is shown."""
+        self._keymap = keymap
+        if self._offer is None:
+            self.clear()
+        else:
+            self.mark(*self._offer)
 
     def show_offer(self, offer: Offer, pixels: NDArray[np.uint8], origin: tuple[int, int] = (0, 0)) -> None:
         """Show what is offered, over an image.
@@ -89,8 +102,9 @@ class Thumbnails(QWidget):
 
     def mark(self, offer: Offer, marked: int) -> None:
         """Write the captions; a candidate's index gets the star."""
+        self._offer = offer, marked
         for number, button in enumerate(self.buttons[: len(offer.shown)]):
-            text = caption(offer, number, marked)
+            text = caption(offer, number, marked, self._keymap)
             button.setText(text)
             button.setAccessibleName(f"Candidate {text}")
 
