@@ -58,7 +58,7 @@ def sentences(annotation: Annotation) -> list[str]:
 def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_late_answer(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.annotation.BLINK", 0)  # as on a slow machine
+    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", 0)  # as on a slow machine
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     settle(qtbot, jobs)
@@ -82,7 +82,7 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
 def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.annotation.BLINK", 60)  # as on a fast machine
+    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", 60)  # as on a fast machine
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     assert jobs.busy  # how fast it is shows only now
@@ -144,7 +144,7 @@ def test_a_folder_that_cannot_be_written_then_stops_no_one_from_choosing(
 def test_a_point_outside_the_image_then_drops_the_candidates_and_says_so(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch, blink: float
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.annotation.BLINK", blink)
+    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", blink)
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     settle(qtbot, jobs)

@@ -41,7 +41,7 @@ def test_a_key_that_napari_does_not_hear_then_is_refused(text: str) -> None:
 
 def test_a_key_of_another_action_when_chosen_then_one_sentence_names_that_action() -> None:
     with pytest.raises(
-        KeymapError, match=r"^X is the key of 'delete it'; give that one another key first\.$"
+        KeymapError, match=r"^X is the key of 'delete an object'; give that one another key first\.$"
     ):
         Keymap().with_key("merge", "X")
     assert Keymap().with_key("delete", "X") == Keymap()

@@ -122,7 +122,7 @@ def test_a_key_that_is_taken_when_pressed_then_one_sentence_and_nothing_changes(
 ) -> None:
     page = opened(make_annotator(start=False))
     for action, key, modifier, said in (
-        ("merge", Qt.Key.Key_X, None, "X is the key of 'delete it'"),
+        ("merge", Qt.Key.Key_X, None, "X is the key of 'delete an object'"),
         ("merge", Qt.Key.Key_O, CONTROL, "in napari's menus; choose another"),
         ("merge", Qt.Key.Key_Exclam, SHIFT, "napari does not hear of the key"),
     ):
