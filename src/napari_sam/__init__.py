@@ -6,7 +6,7 @@ and loads neither torch nor napari.
 
 from __future__ import annotations
 
-from importlib import import_module
+from napari_sam.lazily import names_from
 
 TYPE_CHECKING = False  # importing typing would take longer than all the rest
 if TYPE_CHECKING:
@@ -32,18 +32,21 @@ __all__ = [
     "segment_automatically",
 ]
 
-_HOMES = {
-    "AnnotationSession": "session",
-    "Candidates": "predict",
-    "Embedding": "predict",
-    "LoadedModel": "weights",
-    "NapariSamError": "errors",
-    "Predictor": "predict",
-    "Prompts": "predict",
-    "list_models": "weights",
-    "load_model": "weights",
-    "segment_automatically": "automatic",
-}
+_get = names_from(
+    __name__,
+    {
+        "AnnotationSession": "session",
+        "Candidates": "predict",
+        "Embedding": "predict",
+        "LoadedModel": "weights",
+        "NapariSamError": "errors",
+        "Predictor": "predict",
+        "Prompts": "predict",
+        "list_models": "weights",
+        "load_model": "weights",
+        "segment_automatically": "automatic",
+    },
+)
 
 
 def __getattr__(name: str) -> Any:
@@ -51,9 +54,7 @@ def __getattr__(name: str) -> Any:
         from importlib.metadata import version
 
         return version("napari-sam-microscopy")
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f"{__name__}.{_HOMES[name]}"), name)
+    return _get(name)
 
 
 def __dir__() -> list[str]:

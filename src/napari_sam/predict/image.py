@@ -7,10 +7,8 @@ from dataclasses import asdict, dataclass
 from typing import Any, Literal
 
 import numpy as np
-import torch
 from numpy.typing import ArrayLike, NDArray
 from PIL import Image
-from torch.nn import functional as F
 
 from napari_sam.errors import ImageError
 
@@ -174,6 +172,9 @@ def resize(
         picture = Image.fromarray(np.ascontiguousarray(pixels.transpose(1, 2, 0)).astype(np.uint8))
         resized = np.asarray(picture.resize(shape[::-1], Image.Resampling.BILINEAR))
         return np.ascontiguousarray(resized.transpose(2, 0, 1)).astype(np.float32)
+    import torch
+    from torch.nn import functional as F
+
     tensor = torch.from_numpy(pixels)[None]
     out: NDArray[np.float32] = F.interpolate(tensor, shape, mode="bilinear", antialias=True)[0].numpy()
     return out

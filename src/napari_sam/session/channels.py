@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from napari_sam.errors import ImageError
-from napari_sam.predict import Normalization
-from napari_sam.predict.image import Colour
+from napari_sam.predict.image import Colour, Normalization
 
 COLOURS: dict[str, Colour] = {
     "grey": (1.0, 1.0, 1.0),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -84,9 +85,12 @@ class ModelAndDevice:
 
 
 def known_models(_: Job) -> tuple[ModelEntry, ...]:
-    """Run in the worker: importing the lower floors takes a second or two."""
-    import napari_sam.session.opening  # noqa: F401
+    """Run in the worker, where all that Start needs is imported too: with torch, it takes seconds."""
     from napari_sam.weights import list_models
+
+    from . import annotation, fitting, objects, reviewing, stack  # noqa: F401
+
+    import_module("pandas")  # for napari, which otherwise does so with the first Labels layer
 
     return list_models()
 
