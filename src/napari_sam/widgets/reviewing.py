@@ -184,7 +184,7 @@ class Reviewing:
         current = self._current()
         if current is not None:
             self.review.reject([current])
-            self.said.emit("Rejected 1 proposal. Ctrl+Z brings it back.")
+            self.said.emit(f"Rejected 1 proposal. {self._keyboard.text('undo')} brings it back.")
             self._look()
 
     def correct(self) -> None:
