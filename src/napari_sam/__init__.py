@@ -32,7 +32,7 @@ __all__ = [
     "segment_automatically",
 ]
 
-_get = names_from(
+_get, _names = names_from(
     __name__,
     {
         "AnnotationSession": "session",
@@ -58,4 +58,4 @@ def __getattr__(name: str) -> Any:
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted({*_names(), "__version__"})

@@ -26,7 +26,7 @@ __all__ = [
     "window_around",
 ]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     {
         "Candidate": "candidates",

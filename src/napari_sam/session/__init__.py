@@ -11,7 +11,7 @@ if TYPE_CHECKING:
 
 __all__ = ["AnnotationSession", "Edit", "Key", "Object", "ObjectStore", "Plane", "Proposal"]
 
-__getattr__ = names_from(
+__getattr__, __dir__ = names_from(
     __name__,
     dict.fromkeys(("Edit", "Key", "Object", "Plane", "Proposal"), "objects")
     | {"AnnotationSession": "session", "ObjectStore": "store"},
