@@ -218,6 +218,8 @@ class AnnotatorWidget(QWidget):
         look = ObjectLook.from_settings(self._settings.get("objects"))
         self.objects = Objects(self._viewer, image, annotation, self.object_panel, look)
         self.objects.look_changed.connect(self._remember_look)
+        for section in (self.stack, self.reviewing):
+            section.said.connect(self.object_panel.say)  # what became of objects is said on both pages
         self.pages.setTabEnabled(1, True)
         self.panel.set_running(True)
         self.panel.set_pending(0)
