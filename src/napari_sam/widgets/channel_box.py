@@ -50,6 +50,7 @@ class ChannelBox(QCollapsible):
         self.addWidget(self.how)
         self.addWidget(self._list)
         self.collapse(animate=False)
+        self.setVisible(False)  # until there is something to choose
 
     def offer(self, choices: Sequence[Choice]) -> None:
         """Offer what the channels can be; the same choices as before change nothing.

@@ -215,7 +215,8 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
 
 
 def _can_be_mixed(image: Image, other: Layer) -> bool:
-    return isinstance(other, Image) and other is not image and not other.rgb and lie_together(image, other)
+    # equal rather than the same: napari gives a plugin layers in wrappers, another one each time
+    return isinstance(other, Image) and other != image and not other.rgb and lie_together(image, other)
 
 
 def _shown_colours(layers: Sequence[Image]) -> tuple[str, ...]:

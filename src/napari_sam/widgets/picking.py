@@ -63,7 +63,8 @@ class Picker:
     def _clicked(self, _: Any, event: Any) -> Generator[None, None, None]:
         """Select the object under a click, unless the click means something else."""
         layer = self._viewer.layers.selection.active
-        looking = layer is self._labels and layer.mode in LOOKING
+        # equal rather than the same: napari gives a plugin layers in wrappers, another one each time
+        looking = layer == self._labels and layer.mode in LOOKING
         more = shift_only(event)
         if layer is None or self._chooser.under(event) is not None or not (more or looking):
             return
