@@ -1,4 +1,4 @@
-"""The longest times in which the window does not answer: while the dock opens, Start is pressed, and a cell is clicked.
+"""The longest times in which the window stands still: while the dock opens, at Start, a click and a commit.
 
 Run ``python benchmarks/pauses.py`` on a screen, or under ``xvfb-run -a -s "-screen 0 1600x1200x24"``. A timer
 of the window beats every millisecond; between two beats that are far apart, the window stood still. On a
@@ -67,14 +67,12 @@ def main() -> None:
 
     report = {
         "dock": watched(open_dock, lambda: bool(docks) and not docks[0].jobs.busy),
-        "Start": watched(lambda: docks[0].start(), lambda: ready(docks[0])),
+        "Start": watched(docks[0].start, lambda: ready(docks[0])),
         "first click": watched(
             lambda: docks[0].annotation.prompts.points.add(sample.open_point),
             lambda: bool(docks[0].annotation.session.proposals),
         ),
-        "commit": watched(
-            lambda: docks[0].annotation.commit(), lambda: bool(docks[0].annotation.session.objects)
-        ),
+        "commit": watched(docks[0].annotation.commit, lambda: bool(docks[0].annotation.session.objects)),
     }
     viewer.close()
     print(json.dumps(report, indent=2))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
 from functools import partial
@@ -20,10 +21,12 @@ from .model_choice import known_models
 from .object_look import ObjectLook
 from .object_panel import ObjectPanel
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
+from .sections import Sections
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Layer
+    from psygnal import SignalInstance
 
     from napari_sam.predict import Predictor
     from napari_sam.session.preference import Preference
@@ -55,6 +58,8 @@ class AnnotatorWidget(QWidget):
         self.stack: Stack | None = None
         self.reviewing: Reviewing | None = None
         self.objects: Objects | None = None
+        self._sections = Sections(self._say, self._fail)
+        self._wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = ()
         self.panel, self.object_panel = Panel(self), ObjectPanel(self)
         self.jobs = Jobs(self)
         layout = QVBoxLayout(self)
@@ -200,26 +205,24 @@ class AnnotatorWidget(QWidget):
         from .reviewing import Reviewing
         from .stack import Stack
 
-        self.annotation = annotation
-        self.stack = Stack(self._viewer, image, annotation, self.panel.stack)
-        self.stack.said.connect(self.panel.say)
-        self.stack.failed.connect(self._fail)
-        self.reviewing = Reviewing(self._viewer, image, annotation, self.panel.segment_all)
-        self.reviewing.said.connect(self.panel.say)
-        self.reviewing.failed.connect(self._fail)
-        annotation.said.connect(self.panel.say)
-        annotation.failed.connect(self._fail)
-        annotation.stopped.connect(self.stop)
-        annotation.session.proposed.connect(self._show_proposals)
-        annotation.prompts.polarity_changed.connect(self._show_polarity)
-        annotation.chooser.marked.connect(self._show_mark)
-        annotation.chooser.learned.connect(self._show_learned)
-        self._show_learned(annotation.chooser.preference)
+        viewer, sections, panel = self._viewer, self._sections, self.panel
+        self.annotation = sections.hear(annotation)
+        self.stack = sections.hear(Stack(viewer, image, annotation, panel.stack))
+        self.reviewing = sections.hear(Reviewing(viewer, image, annotation, panel.segment_all))
         look = ObjectLook.from_settings(self._settings.get("objects"))
-        self.objects = Objects(self._viewer, image, annotation, self.object_panel, look)
-        self.objects.look_changed.connect(self._remember_look)
-        for section in (self.stack, self.reviewing):
-            section.said.connect(self.object_panel.say)  # what became of objects is said on both pages
+        self.objects = sections.add(Objects(viewer, image, annotation, self.object_panel, look))
+        wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = (
+            (annotation.stopped, self.stop),
+            (annotation.session.proposed, self._show_proposals),
+            (annotation.prompts.polarity_changed, self._show_polarity),
+            (annotation.chooser.marked, self._show_mark),
+            (annotation.chooser.learned, self._show_learned),
+            (self.objects.look_changed, self._remember_look),
+        )
+        for signal, slot in wires:
+            signal.connect(slot)
+        self._wires = wires
+        self._show_learned(annotation.chooser.preference)
         self.pages.setTabEnabled(1, True)
         self.panel.set_running(True)
         self.panel.set_pending(0)
@@ -230,25 +233,11 @@ class AnnotatorWidget(QWidget):
         if annotation is None:
             self.jobs.cancel()
             return
-        annotation.said.disconnect(self.panel.say)
-        annotation.failed.disconnect(self._fail)
-        annotation.stopped.disconnect(self.stop)
-        annotation.session.proposed.disconnect(self._show_proposals)
-        annotation.prompts.polarity_changed.disconnect(self._show_polarity)
-        annotation.chooser.marked.disconnect(self._show_mark)
-        annotation.chooser.learned.disconnect(self._show_learned)
-        if self.stack is not None:
-            self.stack.close()
-            self.stack = None
-        if self.reviewing is not None:
-            self.reviewing.close()
-            self.reviewing = None
-        if self.objects is not None:
-            self.objects.look_changed.disconnect(self._remember_look)
-            self.objects.close()
-            self.objects = None
+        for signal, slot in self._wires:
+            signal.disconnect(slot)
+        self._sections.close()
+        self.stack = self.reviewing = self.objects = None
         self.pages.setTabEnabled(1, False)
-        annotation.close()
         self.panel.set_running(False)
         self.panel.set_pending(0)
         self.reset_choices()
@@ -321,8 +310,14 @@ class AnnotatorWidget(QWidget):
     def _show_polarity(self, positive: bool) -> None:
         self.panel.set_outside(not positive)
 
+    def _say(self, text: str) -> None:
+        """Show a sentence on both pages, since both show what it is about."""
+        self.panel.say(text)
+        self.object_panel.say(text)
+
     def _fail(self, text: str) -> None:
         self.panel.say(text, error=True)
+        self.object_panel.say(text, error=True)
 
 
 def check_labels(image: Any, labels: Any) -> None:
