@@ -123,6 +123,18 @@ def test_proposals_when_committed_objects_have_taken_them_then_are_left_out_unti
     assert ids(review.open) == [2, 4, 3, 1]
 
 
+def test_a_proposal_when_the_object_over_it_is_made_smaller_then_is_open_again(
+    review: Review, session: AnnotationSession
+) -> None:
+    session.adopt([square(50, (0, 0), 1.0, side=60)])
+    review.put(Edit("found", (), THREE))
+    assert review.open == ()
+    labels = np.zeros((60, 60), int)
+    labels[:20, :20] = 50
+    session.paint((), (slice(0, 60), slice(0, 60)), labels)
+    assert ids(review.open) == [2, 3]
+
+
 def test_a_proposal_when_corrected_then_the_next_commit_takes_its_place(
     review: Review, session: AnnotationSession
 ) -> None:

@@ -173,6 +173,11 @@ def test_a_proposal_when_clicked_on_then_is_the_current_one_and_no_point_is_adde
     assert len(annotation.session.objects) == 1
     assert review.current is proposals[2]
     assert len(layers["Proposals"].data) < len(drawn)
+    layers.selection.active = layers["Proposals"]
+    press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert annotation.session.objects == ()
+    review.choose(proposals[1].key)
+    press(qtbot, widget, Qt.Key.Key_A)
     click(widget, proposals[1], "Shift")  # which is an object now, and selected
     assert review.current is proposals[2]
     assert [each.mask.sum() for each in annotation.editing.selection.objects] == [proposals[1].mask.sum()]

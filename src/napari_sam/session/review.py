@@ -172,8 +172,7 @@ class Review:
         """Look again at the proposals where objects have come or gone."""
         if not len(self._all):
             return
-        changed = {each.key: each for each in edit.moved}
-        near = self._near(changed.values())
+        near, changed = self._near(edit.moved), {each.key for each in edit.moved}
         corrected = (key for key, made in self._corrections.items() if made in changed and key in self._all)
         near.update((key, self._all[key]) for key in corrected)
         if near:
