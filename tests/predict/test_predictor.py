@@ -14,6 +14,7 @@ from torch import Tensor
 
 from napari_sam.errors import Cancelled, ImageError, OutOfMemoryError, PromptError
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, embedding
+from napari_sam.predict.decoding import queries_for
 from napari_sam.weights import LoadedModel
 
 RNG = np.random.default_rng(0)
@@ -130,16 +131,20 @@ def test_predict_with_a_mask_and_a_point_beyond_its_frame_widens_the_frame(discs
     assert 0 < np.count_nonzero(seen > 0) < np.count_nonzero(fed.logits > 0)
 
 
-def test_predict_with_a_bare_mask_places_it_on_the_whole_image(discs: LoadedModel) -> None:
-    predictor = Predictor(discs)
-    embedded = predictor.embed(np.zeros((256, 256), np.uint8))
+def test_queries_with_a_bare_mask_place_it_on_the_whole_image_and_ask_at_the_scales_beside(
+    discs: LoadedModel,
+) -> None:
+    embedded = Predictor(discs).embed(np.zeros((256, 256), np.uint8))
     logits = np.full((64, 64), -5.0, np.float32)
     logits[8:12, 40:44] = 5  # data rows 32 to 48, columns 160 to 176
-    answer = predictor.predict(embedded, Prompts([(40, 168)], [1], mask=logits))
-    frame = answer.items[0].frame
-    assert frame.scale == 1
-    rows, cols = np.nonzero(discs.sam.seen.masks[0, 0].numpy() > 0)
-    np.testing.assert_allclose([rows.mean() * 2 + frame.row, cols.mean() * 2 + frame.col], (39, 167), atol=2)
+    queries = queries_for(Prompts([(40, 168)], [1], mask=logits), embedded, discs.sam.config)
+    assert [query.window.frame.scale for query in queries] == [1, 0.5]
+    for query in queries:
+        frame = query.window.frame
+        assert query.mask is not None
+        rows, cols = np.nonzero(query.mask > 0)
+        seen = np.array([rows.mean(), cols.mean()]) * 2 / frame.scale + (frame.row, frame.col)
+        np.testing.assert_allclose(seen, (39, 167), atol=2)
 
 
 def test_predict_many_equals_predict_one_by_one(small: LoadedModel) -> None:

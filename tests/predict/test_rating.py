@@ -5,9 +5,10 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from scipy import ndimage
 
 from napari_sam.model import CELL_TINY, CandidateRating, Sam
-from napari_sam.predict import Frame, Predictor, Prompts
+from napari_sam.predict import Frame, MaskPrompt, Predictor, Prompts
 from napari_sam.predict.candidates import Decoded
 from napari_sam.predict.rating import FEATURES, choose, describe, overlaps_around, rate
 from napari_sam.weights import LoadedModel
@@ -45,6 +46,34 @@ def test_describe_when_masks_differ_then_numbers_are_finite_and_tell_them_apart(
     assert len({row.tobytes() for row in numbers}) == 4
     boxed = describe(pool, (400, 600), Prompts(box=(180, 280, 220, 320)).within((400, 600)))
     assert not np.array_equal(numbers, boxed)
+
+
+def test_describe_when_a_mask_is_fed_back_then_likeness_and_clicks_count() -> None:
+    pool = [disc(10), disc(30), disc(60, 0.5)]
+    points, labels = [(200.0, 300.0), (200.0, 345.0)], [1, 0]
+    fed = MaskPrompt(disc(30).logits, disc(30).frame)
+    agreement, alike, given, _ = describe(pool, (400, 600), Prompts(points, labels, mask=fed))[:, 28:32].T
+    np.testing.assert_allclose(agreement, [1, 1, 0.5])
+    assert alike[1] == pytest.approx(1)
+    assert alike[0] < 0.3
+    assert alike[2] < 0.5
+    assert given.tolist() == [1, 1, 1]
+    alone = describe(pool, (400, 600), POINT)[:, 28:32]
+    np.testing.assert_allclose(alone[:, :3], [[1, 0, 0]] * 3)
+
+
+def test_describe_when_the_dense_head_sees_one_whole_object_then_its_mask_stands_out() -> None:
+    seen = disc(30).logits > 0
+    edge = ndimage.binary_dilation(seen, iterations=2) & ~ndimage.binary_erosion(seen, iterations=2)
+    dense = np.stack([seen, ndimage.distance_transform_edt(seen) / 15, edge]).astype(np.float32)
+    less, whole, more = (replace(disc(radius), dense=dense) for radius in (15, 30, 50))
+    numbers = describe([less, whole, more], (400, 600), POINT)[:, 11:18]
+    inside, ring, border, core = numbers[:, :4].T
+    assert inside.tolist() == pytest.approx([1, 1, 0.36], abs=0.05)
+    assert ring.tolist() == pytest.approx([1, 0, 0], abs=0.05)
+    assert border.argmax() == 1
+    assert core.argmax() == 2
+    assert not describe([disc(30)], (400, 600), POINT)[:, 11:18].any()
 
 
 def test_choose_when_masks_of_one_level_promise_most_then_another_level_gets_a_place() -> None:

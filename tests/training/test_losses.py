@@ -1,7 +1,14 @@
 import pytest
 import torch
 
-from napari_sam.training.losses import ambiguous_loss, assigned, iou_loss, mask_losses, single_loss, true_ious
+from napari_sam.training.losses import (
+    ambiguous_loss,
+    assigned,
+    corrective_loss,
+    iou_loss,
+    mask_losses,
+    true_ious,
+)
 
 
 def square(top: int, left: int, side: int) -> torch.Tensor:
@@ -72,8 +79,15 @@ def test_iou_loss_when_a_mask_is_another_meaning_then_it_counts_as_right() -> No
     assert iou_loss(logits, predicted, targets, area) == pytest.approx(0, abs=1e-6)
 
 
-def test_single_loss_when_only_the_three_masks_are_wrong_then_zero() -> None:
+def test_corrective_loss_when_mask_0_and_one_of_three_are_right_then_little() -> None:
     truth, wrong = square(10, 10, 20), square(30, 30, 20)
-    logits = logits_of(truth, wrong, wrong, wrong)
-    iou = torch.tensor([[1.0, 9.0, 9.0, 9.0]])
-    assert single_loss(logits, iou, truth, torch.tensor([[400.0]])) == pytest.approx(0, abs=1e-3)
+    area = torch.tensor([[400.0]])
+    right = corrective_loss(
+        logits_of(truth, wrong, truth, wrong), torch.tensor([[1.0, 0, 1, 0]]), truth, area
+    )
+    late = corrective_loss(logits_of(wrong, wrong, truth, wrong), torch.tensor([[0.0, 0, 1, 0]]), truth, area)
+    sure = corrective_loss(logits_of(truth, wrong, truth, wrong), torch.tensor([[1.0, 1, 1, 0]]), truth, area)
+    alone = mask_losses(logits_of(truth, wrong, truth, wrong), truth)[0, 1:, 0].mean()
+    assert right == pytest.approx(0.05 * float(alone), abs=1e-3)
+    assert late > right + 1
+    assert sure == pytest.approx(float(right) + 3, abs=1e-3)

@@ -156,7 +156,7 @@ CELL_TINY = SamConfig(
     width=128,
     scales=(1.0, 0.5, 0.25, 0.125),
     fine_scales=(2.0,),
-    rating=(31, 64),
+    rating=(42, 64),
 )
 
 CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_B, VIT_L, VIT_H, CELL_TINY)}

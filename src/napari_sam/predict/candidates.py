@@ -35,12 +35,15 @@ class Decoded:
         Predicted IoU.
     token : int
         Which of the decoder's four masks it is.
+    dense : (3, h, w) float32, optional
+        What the dense head sees at the same places: foreground, distance, boundary, 0 to 1.
     """
 
     logits: Logits
     frame: Frame
     iou: float
     token: int
+    dense: Logits | None = None
 
     @cached_property
     def extent(self) -> NDArray[np.float64]:

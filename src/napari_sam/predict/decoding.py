@@ -16,7 +16,7 @@ from napari_sam.weights import LoadedModel
 
 from .candidates import Decoded
 from .embedding import Embedding
-from .frames import Layout, Positions, Window, covered_extent, resample, whole_frame
+from .frames import Frame, Layout, Positions, Window, covered_extent, resample, whole_frame
 from .prompts import MaskPrompt, Prompts
 from .running import running
 
@@ -72,17 +72,21 @@ def queries_for(prompts: Prompts, embedding: Embedding, config: SamConfig) -> li
     config : SamConfig
     """
     whole = whole_frame(embedding.shape, config.image_size)
-    mask = prompts.mask
-    if isinstance(mask, np.ndarray):
-        mask = MaskPrompt(mask, whole)
+    mask = framed_mask(prompts, whole)
     if not config.windowed:
         return [_query(prompts, mask, Window(0, (0, 0), whole), embedding, config)]
-    layout = layout_of(embedding, config)
+    layout, count = layout_of(embedding, config), len(embedding.levels)
     if mask is None:
-        windows = layout.windows(prompts.inside, prompts.box is not None, len(embedding.levels))
+        windows = layout.windows(prompts.inside, prompts.box is not None, count)
     else:
-        windows = [layout.mask_window(mask.frame, prompts.inside, covered_extent(mask.logits, mask.frame))]
+        extent = covered_extent(mask.logits, mask.frame)
+        windows = layout.mask_windows(mask.frame, prompts.inside, extent, count)
     return [_query(prompts, mask, window, embedding, config) for window in windows]
+
+
+def framed_mask(prompts: Prompts, whole: Frame) -> MaskPrompt | None:
+    """Return the mask prompt with its place; bare logits cover the whole image."""
+    return MaskPrompt(prompts.mask, whole) if isinstance(prompts.mask, np.ndarray) else prompts.mask
 
 
 def finer_queries(
@@ -140,14 +144,24 @@ def decode(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -
     for indices in _batches(queries, max(limit, 1)):
         chosen = [queries[i] for i in indices]
         with running(model):
-            logits, iou = _decode_batch(model, embedding, chosen)
+            features = _features(embedding, chosen, model)
+            logits, iou = _decode_batch(model, features, chosen)
             all_logits, all_iou = logits.float().cpu().numpy(), iou.float().cpu().numpy()
-        for i, query, masks, scores in zip(indices, chosen, all_logits, all_iou, strict=True):
+            dense = _dense(model, features, len(chosen))
+        for i, query, masks, scores, seen in zip(indices, chosen, all_logits, all_iou, dense, strict=True):
             answers[i] = [
-                Decoded(mask, query.window.frame, float(score), token)
+                Decoded(mask, query.window.frame, float(score), token, seen)
                 for token, (mask, score) in enumerate(zip(masks, scores, strict=True))
             ]
     return answers
+
+
+def _dense(model: LoadedModel, features: Features, count: int) -> Sequence[NDArray[np.float32] | None]:
+    """Return what the dense head sees in each window, by which masks are rated."""
+    if model.sam.dense_head is None:
+        return [None] * count
+    seen: NDArray[np.float32] = model.sam.predict_dense(features).float().sigmoid().cpu().numpy()
+    return list(seen)
 
 
 def _batches(queries: Sequence[Query], limit: int) -> Iterator[list[int]]:
@@ -160,9 +174,7 @@ def _batches(queries: Sequence[Query], limit: int) -> Iterator[list[int]]:
             yield group[start : start + limit]
 
 
-def _decode_batch(
-    model: LoadedModel, embedding: Embedding, queries: Sequence[Query]
-) -> tuple[Tensor, Tensor]:
+def _decode_batch(model: LoadedModel, features: Features, queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
     count, boxed, masked = queries[0].kind
 
     def tensor(arrays: Sequence[NDArray[np.generic]]) -> Tensor:
@@ -175,7 +187,6 @@ def _decode_batch(
         tensor([query.box[:, ::-1].ravel() for query in queries if query.box is not None]) if boxed else None
     )
     masks = tensor([query.mask[None] for query in queries if query.mask is not None]) if masked else None
-    features = _features(embedding, queries, model)
     decoded: tuple[Tensor, Tensor] = model.sam.decode(features, points, labels, boxes, masks)
     return decoded
 

@@ -164,6 +164,33 @@ class Layout:
         fine = range(count, len(self.scales))
         return [self.window(level, centre) for level in fine if side * self.scales[level] <= self.size / 2]
 
+    def mask_windows(self, frame: Frame, inside: Positions, extent: Positions, count: int) -> list[Window]:
+        """Choose the windows to refine an earlier mask in: `mask_window`, and one a scale coarser and finer.
+
+        The mask may be too small or too large for the scale that it was seen at: that is what many
+        corrections are for.
+
+        Parameters
+        ----------
+        frame, inside, extent
+            As `mask_window` takes them.
+        count : int
+            How many of the levels are embedded as a whole; others are asked at only if the mask is there.
+        """
+        own = self.mask_window(frame, inside, extent)
+        held = np.concatenate([inside, extent])
+        if not len(held):
+            return [own]
+        low, high = held.min(axis=0), held.max(axis=0)
+        fitting = self.fitting_levels(float((high - low).max()), self.size - 2 * MARGIN)
+        scale = self.scales[own.level]
+        beside = [
+            level
+            for level in fitting
+            if level < count and level != own.level and 0.5 <= self.scales[level] / scale <= 2
+        ]
+        return [own, *[self.window(level, (low + high) / 2) for level in beside]]
+
     def mask_window(self, frame: Frame, inside: Positions, extent: Positions) -> Window:
         """Choose the window to refine an earlier mask in: its own, unless prompts fell outside it.
 

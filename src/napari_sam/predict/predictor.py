@@ -19,7 +19,7 @@ from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
 from .prompts import MaskPrompt, Prompts
-from .rating import choose, describe, overlaps_around, rate
+from .rating import FEATURES, choose, describe, middle, overlaps_around, rate
 from .window import PlaneWindow, read_part
 
 Multimask = bool | Literal["auto"]
@@ -182,10 +182,20 @@ class Predictor:
     def _decoded(
         self, embedding: Embedding, queries: Sequence[Sequence[Query]], many: Sequence[bool]
     ) -> list[list[Decoded]]:
-        """Decode the queries of several objects; return the masks of each, the three or the one."""
+        """Decode the queries of several objects; return the masks of each to choose from.
+
+        Those are the three of an ambiguous prompt, or the one for several prompts (paper, section 3); of
+        a windowed model all four then, one of which is chosen in the end, as in its training.
+        """
         decoded = iter(decode(self.model, embedding, [query for group in queries for query in group]))
+        every = self.model.sam.config.windowed
         return [
-            [mask for _ in group for mask in next(decoded) if (mask.token > 0) == several]
+            [
+                mask
+                for _ in group
+                for mask in next(decoded)
+                if (mask.token > 0) == several or (every and not several)
+            ]
             for group, several in zip(queries, many, strict=True)
         ]
 
@@ -254,9 +264,9 @@ class Predictor:
     ) -> list[Decoded]:
         """Return the masks to show, the suggested one first."""
         rating = self.model.sam.candidate_rating
-        if rating is None or count == 1:
+        if rating is None or len(rating.mean) != FEATURES:  # or made by another version
             return [pool[i] for i in rank(pool, count)]
-        overlaps = overlaps_around(pool, prompts.inside.mean(axis=0))
+        overlaps = overlaps_around(pool, middle(prompts, pool, embedding.shape))
         ratings = rate(rating, describe(pool, embedding.shape, prompts, overlaps))
         return [replace(pool[i], iou=float(ratings[i].max())) for i in choose(ratings, overlaps, count)]
 

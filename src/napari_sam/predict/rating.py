@@ -7,12 +7,14 @@ from collections.abc import Sequence
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from scipy import ndimage
 
 from napari_sam.model import CandidateRating
 
 from .candidates import SAME, Decoded, score, stability_at
-from .frames import Positions
-from .prompts import Prompts, Shape
+from .decoding import framed_mask
+from .frames import Positions, covered_extent, whole_frame
+from .prompts import MaskPrompt, Prompts, Shape
 
 Numbers = NDArray[np.float32]
 OFFSETS = (0.5, 1.0, 2.0, 4.0)
@@ -23,6 +25,8 @@ TOKENS = 4
 """Masks that a decoder gives."""
 REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
 """Rings of positions around a prompt, in data pixels, on which masks are compared."""
+AREA = 9
+"""Which of a mask's own numbers is its area."""
 
 
 ALIKE = 0.3
@@ -43,7 +47,7 @@ def describe(
     prompts : Prompts
         Within the image.
     overlaps : (N, N), optional
-        What `overlaps_around` says of the middle of the prompts, where it is known.
+        What `overlaps_around` says of the prompts' `middle`, where it is known.
 
     Returns
     -------
@@ -52,11 +56,11 @@ def describe(
     scale = np.array([each.frame.scale for each in pool])
     worth = np.array([max(score(each), 0.0) for each in pool])
     if overlaps is None:
-        overlaps = overlaps_around(pool, prompts.inside.mean(axis=0))
+        overlaps = overlaps_around(pool, middle(prompts, pool, shape))
     own = np.stack([_alone(each, shape) for each in pool])
     same = scale[:, None] == scale
     elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
-    area = own[:, -2]
+    area = own[:, AREA]
     among = [
         overlaps @ worth / max(worth.sum(), 1e-6),
         elsewhere.max(axis=1),
@@ -69,13 +73,31 @@ def describe(
         own[:, 0] - own[:, 0].mean(),
         np.full(len(pool), float(prompts.box is not None)),
     ]
+    told = _told(pool, shape, prompts)
     tokens = np.eye(TOKENS)[[each.token for each in pool]]
     octaves = np.clip(np.rint(np.log2(scale)), *OCTAVES).astype(int) - OCTAVES[0]
     levels = np.eye(OCTAVES[1] - OCTAVES[0] + 1)[octaves]
-    return np.column_stack([own, *among, tokens, levels]).astype(np.float32)
+    return np.column_stack([own, *among, told, tokens, levels]).astype(np.float32)
 
 
-def overlaps_around(pool: Sequence[Decoded], centre: Positions) -> NDArray[np.float64]:
+def middle(prompts: Prompts, pool: Sequence[Decoded], shape: Shape) -> Positions:
+    """Return the middle of what the prompts say is inside, else of the mask; (2,) data pixels."""
+    inside = prompts.inside
+    if not len(inside):
+        fed = fed_mask(prompts, pool, shape)
+        inside = covered_extent(fed.logits, fed.frame) if fed is not None else inside
+    if not len(inside):
+        size = pool[0].frame.size
+        inside = pool[0].frame.to_data(np.full((1, 2), (size - 1) / 2))
+    return np.asarray(inside.mean(axis=0))
+
+
+def fed_mask(prompts: Prompts, pool: Sequence[Decoded], shape: Shape) -> MaskPrompt | None:
+    """Return the mask prompt with its place."""
+    return framed_mask(prompts, whole_frame(shape, pool[0].frame.size))
+
+
+def overlaps_around(pool: Sequence[Decoded | MaskPrompt], centre: Positions) -> NDArray[np.float64]:
     """Return about the IoU of every two of N masks; (N, N) with zeros for a mask itself.
 
     All are read at the same rings of positions, dense near the centre and sparse far from it, so that
@@ -94,7 +116,21 @@ def overlaps_around(pool: Sequence[Decoded], centre: Positions) -> NDArray[np.fl
     return ious
 
 
-def _read(decoded: Decoded, positions: Positions) -> NDArray[np.bool_]:
+def _told(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> NDArray[np.float64]:
+    """Say how each mask agrees with the clicks and with the mask that was fed back; (N, 4)."""
+    points, wanted = prompts.positions, prompts.labels == 1
+    agreement = np.ones(len(pool))
+    if len(points):
+        agreement = np.array([(_read(each, points) == wanted).mean() for each in pool])
+    alike = np.zeros(len(pool))
+    fed = fed_mask(prompts, pool, shape)
+    if fed is not None:
+        alike = overlaps_around([fed, *pool], middle(prompts, pool, shape))[0, 1:]
+    same = np.ones(len(pool))
+    return np.column_stack([agreement, alike, same * (fed is not None), same * np.log1p(len(points)) / 2])
+
+
+def _read(decoded: Decoded | MaskPrompt, positions: Positions) -> NDArray[np.bool_]:
     """Say which data positions lie in a mask; (P,) bool."""
     size = np.array(decoded.logits.shape)
     inputs = decoded.frame.to_input(positions)
@@ -122,11 +158,32 @@ def _alone(decoded: Decoded, shape: Shape) -> NDArray[np.float64]:
             np.log(covered + 1e-4) / 4,
             np.log(max(area, 1.0)) / 8,
             np.log(max(shape) / (np.sqrt(area) + 1)) / 4,
+            *_seen(decoded),
         ]
     )
 
 
-FEATURES = 11 + 10 + TOKENS + OCTAVES[1] - OCTAVES[0] + 1
+def _seen(decoded: Decoded) -> list[float]:
+    """Compare a mask with what the dense head sees at its place: one whole object, or less, or more."""
+    inside = decoded.logits > 0
+    if decoded.dense is None or not inside.any():
+        return [0.0] * 7
+    foreground, distance, boundary = decoded.dense
+    core = ndimage.binary_erosion(inside, iterations=2, border_value=1)
+    near = ndimage.binary_dilation(inside, iterations=2)
+    edge, ring = near & ~core, near & ~inside
+    return [
+        foreground[inside].mean(),
+        foreground[ring].mean() if ring.any() else 0.0,
+        boundary[edge].mean() if edge.any() else 0.0,
+        boundary[core].mean() if core.any() else 0.0,
+        np.percentile(boundary[core], 90) if core.any() else 0.0,
+        distance[inside].max(),
+        distance[ring].mean() if ring.any() else 0.0,
+    ]
+
+
+FEATURES = 18 + 10 + 4 + TOKENS + OCTAVES[1] - OCTAVES[0] + 1
 """Numbers that describe a candidate."""
 
 

@@ -12,12 +12,12 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.model import Sam
-from napari_sam.predict import Candidates, Predictor, Prompts
+from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled, pointed_at
 from napari_sam.predict.rating import FEATURES, describe
 from napari_sam.weights import LoadedModel
 
-from .evaluate import candidate_ious, deepest_point, jittered_box
+from .evaluate import candidate_ious, correction, deepest_point, jittered_box
 from .samples import Sample, kind_weights, median_diameter
 from .simulate import point_inside
 from .synthetic import scene
@@ -32,6 +32,10 @@ SMALLEST = 12
 """Objects of fewer pixels are not asked for."""
 SHARPNESS = 15.0
 """How sharply the best of several candidates is preferred in the loss that compares them."""
+CORRECTIONS = 3
+"""Most corrective points after a first prompt."""
+MISTAKEN = 0.1
+"""How far, in IoU, the mask that is corrected may be from the best one."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -130,15 +134,36 @@ def rated_candidates(predictor: Predictor, sample: Sample, rng: Rng) -> list[Rat
     for label in rng.permutation(objects)[:PER_IMAGE]:
         truth = sample.labels == label
         prompts = _prompt(truth, rng)
-        pool = predictor.pools(embedding, [prompts], [True])[0]
-        positive = prompts.positions[prompts.labels == 1]
-        items = tuple(pointed_at(predictor.draw(embedding, each), positive) for each in pool)
-        candidates = Candidates(embedding.shape, items, 0, "training", "training")
-        boxed = prompts.box is not None
-        every = np.array([candidate_ious(candidates, mask) for mask in _levels(sample, truth, prompts)])
-        ious = np.stack([every[0] if boxed else every.max(axis=0), every[0]], axis=1).astype(np.float32)
-        rated.append(Rated(describe(pool, embedding.shape, prompts), ious))
+        for _ in range(1 + int(rng.integers(CORRECTIONS + 1))):
+            candidates, one = _rated(predictor, embedding, prompts, _levels(sample, truth, prompts))
+            rated.append(one)
+            prompts = _corrected(candidates, one, prompts, truth, rng)
     return rated
+
+
+def _rated(
+    predictor: Predictor, embedding: Embedding, prompts: Prompts, levels: Sequence[NDArray[np.bool_]]
+) -> tuple[Candidates, Rated]:
+    """Answer prompts, and compare all that might be shown with the objects that may be meant."""
+    pool = predictor.pools(embedding, [prompts], [prompts.ambiguous])[0]
+    positive = prompts.positions[prompts.labels == 1]
+    items = tuple(pointed_at(predictor.draw(embedding, each), positive) for each in pool)
+    candidates = Candidates(embedding.shape, items, 0, "training", "training")
+    every = np.array([candidate_ious(candidates, mask) for mask in levels])
+    ious = np.stack([every.max(axis=0), every[0]], axis=1).astype(np.float32)
+    return candidates, Rated(describe(pool, embedding.shape, prompts), ious)
+
+
+def _corrected(
+    candidates: Candidates, rated: Rated, prompts: Prompts, truth: NDArray[np.bool_], rng: Rng
+) -> Prompts:
+    """Return the prompts with a point where a good mask, not always the best, is wrong, and that mask."""
+    worth = rated.ious[:, 1] + rng.normal(0, MISTAKEN, len(rated.ious))
+    taken = replace(candidates, best=int(np.argmax(worth)))
+    point, positive = correction(taken, truth)
+    points = [*prompts.positions.tolist(), point]
+    labels = [*prompts.labels.tolist(), positive]
+    return Prompts(points, labels, prompts.box, taken.mask_prompt(taken.best))
 
 
 def _prompt(truth: NDArray[np.bool_], rng: Rng) -> Prompts:
@@ -153,8 +178,8 @@ def _prompt(truth: NDArray[np.bool_], rng: Rng) -> Prompts:
 
 
 def _levels(sample: Sample, truth: NDArray[np.bool_], prompts: Prompts) -> list[NDArray[np.bool_]]:
-    """Return the object, then those of coarser levels at the click."""
-    if prompts.box is not None:
+    """Return the object, then those of coarser levels at a click that is all there is."""
+    if not prompts.ambiguous or prompts.box is not None:
         return [truth]
     row, col = np.rint(prompts.positions[0]).astype(int)
     coarser = [labels == labels[row, col] for labels in sample.levels[1:] if labels[row, col]]

@@ -10,7 +10,7 @@ from napari_sam.model.windows import cut_windows
 
 from .config import TrainConfig
 from .data import Batch
-from .losses import ambiguous_loss, dense_loss, single_loss
+from .losses import ambiguous_loss, corrective_loss, dense_loss
 from .simulate import InitialPrompts, corrective_points
 
 
@@ -84,8 +84,9 @@ def prompt_losses(
         points = torch.cat([points, xy.to(device)], dim=1)
         labels = torch.cat([labels, kind.to(device)], dim=1)
         logits, iou = decode_points(sam, windows, points, labels, fed)
-        corrected.append(single_loss(logits, iou, target, area))
-        fed = logits[:, :1]
+        corrected.append(corrective_loss(logits, iou, target, area))
+        best = iou.argmax(dim=1)
+        fed = logits[torch.arange(len(best)), best][:, None]
     losses["corrected"] = 0.5 * torch.stack(corrected).mean()
     return losses
 
