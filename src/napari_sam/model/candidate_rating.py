@@ -33,6 +33,7 @@ class CandidateRating(nn.Module):
         self.each = nn.Linear(features, hidden)
         self.together = nn.Linear(2 * hidden, hidden)
         self.out = nn.Linear(hidden, 2)
+        self.dropout = nn.Dropout(0.2)  # a few thousand prompts are soon known by heart
 
     def forward(self, descriptions: Tensor, known: Tensor | None = None) -> Tensor:
         """Rate the candidates of B prompts.
@@ -50,8 +51,8 @@ class CandidateRating(nn.Module):
             which people mean most often.
         """
         known = torch.ones_like(descriptions[..., 0]) if known is None else known
-        each = F.relu(self.each((descriptions - self.mean) / self.spread))
+        each = self.dropout(F.relu(self.each((descriptions - self.mean) / self.spread)))
         common = (each * known[..., None]).sum(1, keepdim=True) / known.sum(1)[:, None, None].clamp(min=1)
         joined = torch.cat([each, common.expand_as(each)], dim=-1)
-        ratings: Tensor = self.out(F.relu(self.together(joined))).sigmoid()
+        ratings: Tensor = self.out(self.dropout(F.relu(self.together(joined)))).sigmoid()
         return ratings

@@ -196,6 +196,7 @@ def _fit(sam: Sam, rated: Sequence[Rated], steps: int, seed: int) -> None:
     rating.mean.copy_(every.mean(0))
     rating.spread.copy_(every.std(0).clamp(min=1e-2))
     descriptions, ious, known = _padded(rated)
+    rating.train()
     optimizer = torch.optim.AdamW(rating.parameters(), lr=3e-3, weight_decay=1e-2)
     for step in range(steps):
         for group in optimizer.param_groups:
@@ -213,7 +214,7 @@ def rating_loss(ratings: Tensor, ious: Tensor, known: Tensor) -> Tensor:
     empty = known[..., None] == 0
     wanted = (SHARPNESS * ious).masked_fill(empty, -1e9).softmax(1)
     given = (SHARPNESS * ratings).masked_fill(empty, -1e9).log_softmax(1)
-    return error + 0.03 * F.kl_div(given, wanted, reduction="batchmean")
+    return error + 0.1 * F.kl_div(given, wanted, reduction="batchmean")
 
 
 def _padded(rated: Sequence[Rated]) -> tuple[Tensor, Tensor, Tensor]:
