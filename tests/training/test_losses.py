@@ -9,6 +9,7 @@ from napari_sam.training.losses import (
     mask_losses,
     true_ious,
 )
+from napari_sam.training.step import chosen_masks
 
 
 def square(top: int, left: int, side: int) -> torch.Tensor:
@@ -91,3 +92,15 @@ def test_corrective_loss_when_mask_0_and_one_of_three_are_right_then_little() ->
     assert right == pytest.approx(0.05 * float(alone), abs=1e-3)
     assert late > right + 1
     assert sure == pytest.approx(float(right) + 3, abs=1e-3)
+
+
+def test_chosen_masks_when_a_prompt_may_mean_several_then_the_one_like_the_target_is_corrected() -> None:
+    part, whole = square(20, 20, 8), square(14, 14, 20)
+    logits = logits_of(part, part, whole, square(50, 50, 5)).repeat(2, 1, 1, 1)
+    iou = torch.tensor([[0.0, 0.5, 0.9, 0.1]]).repeat(2, 1)
+    target = part.repeat(2, 1, 1, 1)
+    area = torch.tensor([[64.0, 400.0, 0.0], [64.0, 0.0, 0.0]])
+    fed = chosen_masks(logits, iou, target, area)
+    assert fed.shape == (2, 1, *part.shape[-2:])
+    assert torch.equal(fed[0, 0], logits[0, 1])  # chosen by a person
+    assert torch.equal(fed[1, 0], logits[1, 2])  # as it is predicted

@@ -10,7 +10,7 @@ from napari_sam.model.windows import cut_windows
 
 from .config import TrainConfig
 from .data import Batch
-from .losses import ambiguous_loss, corrective_loss, dense_loss
+from .losses import ambiguous_loss, corrective_loss, dense_loss, true_ious
 from .simulate import InitialPrompts, corrective_points
 
 
@@ -74,9 +74,9 @@ def prompt_losses(
     count = max(len(prompts) // (1 + rounds), 1)
     some = torch.randperm(len(prompts), generator=generator)[:count].to(device)
     windows = Features(windows.embedding[some], tuple(skip[some] for skip in windows.skips))
-    points, labels, target, area = points[some], labels[some], targets[some, :1], area[some, :1]
-    best = iou[some, 1:].argmax(dim=1)
-    fed = logits[some, 1 + best][:, None]
+    points, labels, target = points[some], labels[some], targets[some, :1]
+    fed = chosen_masks(logits[some], iou[some], target, area[some])
+    area = area[some, :1]
     corrected = []
     for _ in range(rounds):
         fed = fed.detach().float()
@@ -89,6 +89,26 @@ def prompt_losses(
         fed = logits[torch.arange(len(best)), best][:, None]
     losses["corrected"] = 0.5 * torch.stack(corrected).mean()
     return losses
+
+
+def chosen_masks(logits: Tensor, iou: Tensor, target: Tensor, area: Tensor) -> Tensor:
+    """Return the mask of the first round that is corrected, (B, 1, h, w): the one with the best prediction.
+
+    Where a prompt may mean several objects it is the one most like the target, as a person has chosen it:
+    else a click outside would come to mean that a part was wanted, and shrink cells to their nuclei.
+
+    Parameters
+    ----------
+    logits : (B, 4, h, w)
+    iou : (B, 4)
+    target : (B, 1, h, w)
+    area : (B, 3)
+        Areas of what the prompt may mean, the target's first; 0 where there is less.
+    """
+    true = true_ious(logits[:, 1:], target, area[:, :1])[:, :, 0]
+    several = area[:, 1:2] > 0
+    best = 1 + torch.where(several, true, iou[:, 1:].detach().float()).argmax(dim=1)
+    return logits[torch.arange(len(best)), best][:, None]
 
 
 def decode_points(
