@@ -90,7 +90,7 @@ def test_choose_when_masks_of_one_level_promise_most_then_another_level_gets_a_p
 
 def test_rate_when_a_candidate_changes_places_then_its_rating_moves_with_it() -> None:
     torch.manual_seed(0)
-    rating = CandidateRating(FEATURES, 16)
+    rating = CandidateRating(FEATURES, 16).eval()
     pool = [disc(10), disc(30, 0.5, token=2), disc(60, 0.25, token=3)]
     ratings = rate(rating, describe(pool, (400, 600), POINT))
     turned = rate(rating, describe(pool[::-1], (400, 600), POINT))
@@ -101,7 +101,7 @@ def test_rate_when_a_candidate_changes_places_then_its_rating_moves_with_it() ->
 
 def test_candidate_rating_when_padded_then_as_without() -> None:
     torch.manual_seed(0)
-    rating = CandidateRating(5, 8)
+    rating = CandidateRating(5, 8).eval()
     given = torch.randn(1, 3, 5)
     padded = torch.cat([given, torch.randn(1, 2, 5)], dim=1)
     known = torch.tensor([[1.0, 1, 1, 0, 0]])

@@ -25,6 +25,8 @@ TOKENS = 4
 """Masks that a decoder gives."""
 REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
 """Rings of positions around a prompt, in data pixels, on which masks are compared."""
+CROSS = ndimage.generate_binary_structure(2, 1)[None]
+"""Neighbours within one of several masks."""
 AREA = 9
 """Which of a mask's own numbers is its area."""
 
@@ -57,7 +59,7 @@ def describe(
     worth = np.array([max(score(each), 0.0) for each in pool])
     if overlaps is None:
         overlaps = overlaps_around(pool, middle(prompts, pool, shape))
-    own = np.stack([_alone(each, shape) for each in pool])
+    own = np.column_stack([np.stack([_alone(each, shape) for each in pool]), _seen(pool)])
     same = scale[:, None] == scale
     elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
     area = own[:, AREA]
@@ -158,29 +160,36 @@ def _alone(decoded: Decoded, shape: Shape) -> NDArray[np.float64]:
             np.log(covered + 1e-4) / 4,
             np.log(max(area, 1.0)) / 8,
             np.log(max(shape) / (np.sqrt(area) + 1)) / 4,
-            *_seen(decoded),
         ]
     )
 
 
-def _seen(decoded: Decoded) -> list[float]:
-    """Compare a mask with what the dense head sees at its place: one whole object, or less, or more."""
-    inside = decoded.logits > 0
-    if decoded.dense is None or not inside.any():
-        return [0.0] * 7
-    foreground, distance, boundary = decoded.dense
-    core = ndimage.binary_erosion(inside, iterations=2, border_value=1)
-    near = ndimage.binary_dilation(inside, iterations=2)
+def _seen(pool: Sequence[Decoded]) -> NDArray[np.float64]:
+    """Compare masks with what the dense head sees there: one whole object, less, or more; (N, 7)."""
+    if pool[0].dense is None:
+        return np.zeros((len(pool), 7))
+    inside = np.stack([each.logits > 0 for each in pool])
+    dense = np.stack([each.dense for each in pool if each.dense is not None])
+    foreground, distance, boundary = dense.transpose(1, 0, 2, 3)
+    core = ndimage.binary_erosion(inside, CROSS, iterations=2, border_value=1)
+    near = ndimage.binary_dilation(inside, CROSS, iterations=2)
     edge, ring = near & ~core, near & ~inside
-    return [
-        foreground[inside].mean(),
-        foreground[ring].mean() if ring.any() else 0.0,
-        boundary[edge].mean() if edge.any() else 0.0,
-        boundary[core].mean() if core.any() else 0.0,
-        np.percentile(boundary[core], 90) if core.any() else 0.0,
-        distance[inside].max(),
-        distance[ring].mean() if ring.any() else 0.0,
-    ]
+    return np.column_stack(
+        [
+            _means(foreground, inside),
+            _means(foreground, ring),
+            _means(boundary, edge),
+            _means(boundary, core),
+            np.sqrt(_means(boundary**2, core)),
+            (distance * inside).max(axis=(1, 2)),
+            _means(distance, ring),
+        ]
+    )
+
+
+def _means(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Average each of (N, h, w) maps over its own pixels; 0 where there are none."""
+    return np.asarray((values * where).sum(axis=(1, 2)) / np.maximum(where.sum(axis=(1, 2)), 1))
 
 
 FEATURES = 18 + 10 + 4 + TOKENS + OCTAVES[1] - OCTAVES[0] + 1
