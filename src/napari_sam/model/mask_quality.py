@@ -79,7 +79,7 @@ class MaskQuality(nn.Module):
 
 
 def widened(mask: Tensor) -> Tensor:
-    """Return each pixel's maximum over a square of `RING` pixels: along columns, then rows, which is quick."""
+    """Return each pixel's maximum over a square of `RING` pixels: down, then across, which is quick."""
     down = F.max_pool2d(mask, (RING, 1), 1, (RING // 2, 0))
     return F.max_pool2d(down, (1, RING), 1, (0, RING // 2))
 
