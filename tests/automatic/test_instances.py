@@ -8,7 +8,7 @@ from scipy import ndimage
 
 from napari_sam.automatic import DenseSettings, dense_instances, watershed_instances
 from napari_sam.automatic.dense import dense_maps, doubled
-from napari_sam.automatic.instances import to_image
+from napari_sam.automatic.instances import sizes, to_image, together
 from napari_sam.errors import ImageError
 from napari_sam.predict import Predictor
 from napari_sam.training.scores import average_precision
@@ -87,6 +87,42 @@ def test_dense_instances_when_nuclei_are_tiny_then_they_are_looked_at_enlarged(p
     maps.clear()
     dense_instances(predictor, embedding, DenseSettings(smallest_diameter=0), maps)
     assert list(maps) == [1.0]
+
+
+def test_sizes_when_a_large_object_is_among_small_ones_then_its_own_is_where_most_pixels_lie() -> None:
+    labels = np.zeros((100, 100), np.int32)
+    for number in range(9):
+        labels[90:94, 10 * number : 10 * number + 4] = number + 1
+    labels[:60, :60] = 10
+    median, diameter = sizes(labels)
+    assert median == pytest.approx(4 * np.sqrt(4 / np.pi))
+    assert diameter == pytest.approx(60 * np.sqrt(4 / np.pi))
+    assert sizes(np.zeros((5, 5), np.int32)) == (0, 0)
+
+
+def test_together_when_a_coarse_map_shows_the_same_then_it_stays_in_place() -> None:
+    rows, cols = np.mgrid[:64, :80]
+    fine = np.stack([np.sin(rows / 9) * np.cos(cols / 11)] * 3).astype(np.float32)
+    coarse = fine.reshape(3, 32, 2, 40, 2).mean(axis=(2, 4))
+    mean = together(fine, coarse)
+    assert mean.shape == fine.shape
+    assert np.abs(mean - fine)[:, 2:-2, 2:-2].max() < 0.01
+
+
+def test_dense_instances_when_large_objects_are_in_pieces_then_two_scales_are_seen(
+    predictor: Predictor,
+) -> None:
+    maps = {scale: np.zeros((3, round(200 * scale), round(200 * scale)), np.float32) for scale in (1.0, 0.5)}
+    for scale, each in maps.items():
+        rows, cols = np.mgrid[: each.shape[1], : each.shape[2]] / scale
+        radius = np.hypot((rows % 100) - 50, (cols % 100) - 50)
+        each[0], each[1] = radius < 26, np.clip((26 - radius) / 8, 0, 0.8)
+    crack = (np.arange(200) % 100 > 60) & (np.arange(200) % 100 < 69)
+    maps[1.0][1, crack] = 0
+    embedding = predictor.embed(np.zeros((200, 200), np.uint8))
+    apart, fused = DenseSettings(smoothing=0, uneven=0), DenseSettings(smoothing=0)
+    assert dense_instances(predictor, embedding, apart, dict(maps)).max() == 8
+    assert dense_instances(predictor, embedding, fused, dict(maps)).max() == 4
 
 
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(

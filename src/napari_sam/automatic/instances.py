@@ -5,15 +5,21 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
+from torch.nn import functional as F
 
 from napari_sam.predict import Embedding, Predictor
 
 from .dense import Maps, dense_maps
 
 Labels = NDArray[np.int32]
+
+
+LEAST_SMOOTHING = 1.5
+"""Input pixels by which the distance is smoothed however small the objects are."""
 
 
 @dataclass(frozen=True)
@@ -27,23 +33,27 @@ class DenseSettings:
     seed : float
         Smoothed distance, as a share of an object's largest, above which an object's middle begins.
     smoothing : float
-        Of the distance before seeds are taken, in input pixels.
+        Of the distance before seeds are taken, as a share of the objects' diameter.
     smallest : float
         Objects of a smaller diameter are left out, in input pixels.
     smallest_diameter, largest_diameter : float
-        A finer scale is taken where the median object is fewer input pixels across, and a coarser one
-        while it is more.
+        A finer scale is taken where the objects are fewer input pixels across, and a coarser one
+        while they are more.
+    uneven : float
+        Where the median object has less than this share of the diameter that most of the foreground
+        lies in, large objects are in pieces, and two scales are seen together.
     """
 
     foreground: float = 0.5
-    seed: float = 0.35
-    smoothing: float = 1.5
+    seed: float = 0.3
+    smoothing: float = 0.1
     smallest: float = 4.0
-    smallest_diameter: float = 20.0
+    smallest_diameter: float = 36.0
     largest_diameter: float = 60.0
+    uneven: float = 0.8
 
 
-def watershed_instances(maps: Maps, settings: DenseSettings | None = None) -> Labels:
+def watershed_instances(maps: Maps, settings: DenseSettings | None = None, diameter: float = 0.0) -> Labels:
     """Cut the foreground into objects, one around every peak of the distance.
 
     Parameters
@@ -51,6 +61,8 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None) -> La
     maps : (3, h, w) float32
         Foreground, distance, boundary, of 0 to 1.
     settings : DenseSettings, optional
+    diameter : float
+        Of the objects, in the maps' pixels, where it is known.
 
     Returns
     -------
@@ -60,7 +72,8 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None) -> La
     settings = settings or DenseSettings()
     foreground, distance, boundary = maps
     inside = foreground > settings.foreground
-    height = ndimage.gaussian_filter(distance * (1 - boundary), settings.smoothing)
+    smoothing = max(LEAST_SMOOTHING, settings.smoothing * diameter)
+    height = ndimage.gaussian_filter(distance * (1 - boundary), smoothing)
     seeds, _ = ndimage.label(inside & (height > settings.seed))
     labels = watershed(-height, seeds, mask=inside)
     areas = np.bincount(labels.ravel())
@@ -99,34 +112,44 @@ def dense_instances(
     ImageError
         If the model has no dense head.
     """
-    settings, maps = settings or DenseSettings(), {} if maps is None else maps
+    settings, known = settings or DenseSettings(), {} if maps is None else maps
+
+    def seen(scale: float) -> Maps:
+        if scale not in known:
+            known[scale] = dense_maps(predictor, embedding, scale)
+        return known[scale]
+
     scales = [level.scale for level in embedding.levels]
-    labels, diameter = _at(scales[0], predictor, embedding, settings, maps)
-    scale = scales[0]
+    scale, coarser = scales[0], scales[1:]
+    median, diameter = sizes(watershed_instances(seen(scale), settings))
+    while coarser and diameter * scale > settings.largest_diameter:
+        scale, *coarser = coarser
+        median, diameter = (each / scale for each in sizes(watershed_instances(seen(scale), settings)))
     if embedding.fine and 0 < diameter < settings.smallest_diameter:
         scale = embedding.fine[0].scale
-        labels, _ = _at(scale, predictor, embedding, settings, maps)
-    for coarser in scales[1:]:
-        if diameter <= settings.largest_diameter:
-            break
-        scale = coarser
-        labels, diameter = _at(scale, predictor, embedding, settings, maps)
+        chosen = seen(scale)
+    elif coarser and median < settings.uneven * diameter:
+        chosen = together(seen(scale), seen(coarser[0]))
+    else:
+        chosen = seen(scale)
+    labels = watershed_instances(chosen, settings, diameter * scale)
     return to_image(labels, embedding.shape, scale)
 
 
-def _at(
-    scale: float,
-    predictor: Predictor,
-    embedding: Embedding,
-    settings: DenseSettings,
-    maps: dict[float, Maps],
-) -> tuple[Labels, float]:
-    """Return the objects found at a scale, and their median diameter in its pixels; 0 for none."""
-    if scale not in maps:
-        maps[scale] = dense_maps(predictor, embedding, scale)
-    labels = watershed_instances(maps[scale], settings)
-    areas = np.bincount(labels.ravel())[1:]
-    return labels, float(2 * np.sqrt(np.median(areas) / np.pi)) if len(areas) else 0.0
+def sizes(labels: Labels) -> tuple[float, float]:
+    """Return the median object's diameter, and that of the object with the median pixel; 0 for none."""
+    areas = np.sort(np.bincount(labels.ravel())[1:])
+    if not len(areas):
+        return 0.0, 0.0
+    covered = np.cumsum(areas)
+    middle = areas[np.searchsorted(covered, covered[-1] / 2)]
+    return float(2 * np.sqrt(np.median(areas) / np.pi)), float(2 * np.sqrt(middle / np.pi))
+
+
+def together(fine: Maps, coarse: Maps) -> Maps:
+    """Return the mean of maps of two scales, at the pixels of the finer one."""
+    enlarged = F.interpolate(torch.from_numpy(coarse)[None], fine.shape[1:], mode="bilinear")[0].numpy()
+    return np.asarray((fine + enlarged) / 2)
 
 
 def to_image(labels: Labels, shape: tuple[int, int], scale: float) -> Labels:
