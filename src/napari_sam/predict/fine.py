@@ -21,8 +21,8 @@ from .running import running
 
 HALO = 4
 """Tokens around the windows that a tile serves."""
-KEPT = 256
-"""Most tiles kept; the one used longest ago goes first."""
+KEPT = 48
+"""Most tiles kept, of 3.5 MB each; the one used longest ago goes first."""
 
 Origin = tuple[int, int]
 
