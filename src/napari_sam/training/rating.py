@@ -198,14 +198,16 @@ def _fit(sam: Sam, rated: Sequence[Rated], steps: int, seed: int) -> None:
     descriptions, ious, known = _padded(rated)
     rating.train()
     optimizer = torch.optim.AdamW(rating.parameters(), lr=3e-3, weight_decay=1e-2)
-    for step in range(steps):
-        for group in optimizer.param_groups:
-            group["lr"] = 3e-3 * (1 - step / steps)
-        drawn = torch.randint(len(rated), (64,), generator=generator)
-        loss = rating_loss(rating(descriptions[drawn], known[drawn]), ious[drawn], known[drawn])
-        optimizer.zero_grad()
-        loss.backward()
-        optimizer.step()
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(seed)  # what drops out
+        for step in range(steps):
+            for group in optimizer.param_groups:
+                group["lr"] = 3e-3 * (1 - step / steps)
+            drawn = torch.randint(len(rated), (64,), generator=generator)
+            loss = rating_loss(rating(descriptions[drawn], known[drawn]), ious[drawn], known[drawn])
+            optimizer.zero_grad()
+            loss.backward()
+            optimizer.step()
 
 
 def rating_loss(ratings: Tensor, ious: Tensor, known: Tensor) -> Tensor:
