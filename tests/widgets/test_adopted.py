@@ -53,7 +53,7 @@ def test_labels_of_a_file_when_one_is_reopened_and_refined_then_it_alone_changes
     assert sorted(each.id for each in annotation.session.objects) == [3, 7, 250]
     seven = annotation.session.store[7, ()]
     assert seven.model == "discs"
-    assert 0 < seven.area < 600
+    assert seven.area not in (0, 20 * 30)  # no longer the rectangle
     assert np.count_nonzero(layer.data == 7) == seven.area
     others = cellpose()
     others[others == 7] = 0
