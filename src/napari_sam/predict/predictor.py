@@ -188,14 +188,9 @@ class Predictor:
         a windowed model all four then, one of which is chosen in the end, as in its training.
         """
         decoded = iter(decode(self.model, embedding, [query for group in queries for query in group]))
-        every = self.model.sam.config.windowed
+        single = slice(None) if self.model.sam.config.windowed else slice(1)
         return [
-            [
-                mask
-                for _ in group
-                for mask in next(decoded)
-                if (mask.token > 0) == several or (every and not several)
-            ]
+            [mask for _ in group for mask in next(decoded)[slice(1, None) if several else single]]
             for group, several in zip(queries, many, strict=True)
         ]
 

@@ -85,8 +85,7 @@ def prompt_losses(
         labels = torch.cat([labels, kind.to(device)], dim=1)
         logits, iou = decode_points(sam, windows, points, labels, fed)
         corrected.append(corrective_loss(logits, iou, target, area))
-        best = iou.argmax(dim=1)
-        fed = logits[torch.arange(len(best)), best][:, None]
+        fed = best_masks(logits, iou)
     losses["corrected"] = 0.5 * torch.stack(corrected).mean()
     return losses
 
@@ -107,7 +106,12 @@ def chosen_masks(logits: Tensor, iou: Tensor, target: Tensor, area: Tensor) -> T
     """
     true = true_ious(logits[:, 1:], target, area[:, :1])[:, :, 0]
     several = area[:, 1:2] > 0
-    best = 1 + torch.where(several, true, iou[:, 1:].detach().float()).argmax(dim=1)
+    return best_masks(logits[:, 1:], torch.where(several, true, iou[:, 1:].detach().float()))
+
+
+def best_masks(logits: Tensor, worth: Tensor) -> Tensor:
+    """Return the one of (B, M, h, w) masks that is worth most by (B, M) numbers; (B, 1, h, w)."""
+    best = worth.argmax(dim=1)
     return logits[torch.arange(len(best)), best][:, None]
 
 
