@@ -7,7 +7,6 @@ from typing import Any
 
 import numpy as np
 import pytest
-from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
@@ -20,7 +19,7 @@ from napari_sam.widgets.planes import camera_of
 from napari_sam.widgets.reviewing import Reviewing
 
 from .conftest import settle
-from .test_objects import Press
+from .test_objects import click as click_at
 
 Make = Callable[..., AnnotatorWidget]
 NUCLEI = load_sample("fluorescence").image[100:260, 100:280]
@@ -74,17 +73,10 @@ def press(qtbot: Any, widget: AnnotatorWidget, *keys: Any, modifier: Any = None)
 
 
 def click(widget: AnnotatorWidget, on: Object, *modifiers: str) -> None:
-    """Click on the middle of a proposal, through the callbacks of the viewer and of its active layer."""
-    viewer = widget._viewer
-    layer = viewer.layers.selection.active
+    """Click on the middle of a proposal."""
     inside = np.argwhere(on.mask)
-    place = np.add(on.origin, inside[len(inside) // 2])
-    event = Press(layer.data_to_world(place), modifiers)
-    for each in (viewer, layer):
-        mouse_press_callbacks(each, event)
-    event.type = "mouse_release"
-    for each in (viewer, layer):
-        mouse_release_callbacks(each, event)
+    row, col = np.add(on.origin, inside[len(inside) // 2]).tolist()
+    click_at(widget, (row, col), *modifiers)
 
 
 def labels(widget: AnnotatorWidget) -> np.ndarray:
