@@ -94,7 +94,7 @@ def test_rate_when_a_candidate_changes_places_then_its_rating_moves_with_it() ->
     pool = [disc(10), disc(30, 0.5, token=2), disc(60, 0.25, token=3)]
     ratings = rate(rating, describe(pool, (400, 600), POINT))
     turned = rate(rating, describe(pool[::-1], (400, 600), POINT))
-    assert ratings.shape == (3, 2)
+    assert ratings.shape == (3, 3)
     assert 0 <= ratings.min() <= ratings.max() <= 1
     np.testing.assert_allclose(ratings, turned[::-1], atol=1e-6)
 
@@ -120,4 +120,4 @@ def test_predict_when_candidates_are_rated_then_the_one_most_likely_meant_is_sug
     ratings = rate(rating, describe(pool, (200, 200), prompts))
     candidates = predictor.predict(embedding, prompts)
     meant = ratings[:, 1].argmax()
-    assert candidates.items[candidates.best].iou_prediction == pytest.approx(ratings[meant].max(), abs=1e-6)
+    assert candidates.items[candidates.best].iou_prediction == pytest.approx(ratings[meant, 2], abs=1e-6)

@@ -56,11 +56,18 @@ def test_fit_rating_when_fitted_then_other_weights_stay_and_the_same_seed_gives_
 def test_rating_loss_when_the_order_is_wrong_then_more_than_when_all_are_equally_off() -> None:
     ious = torch.tensor([[[0.9, 0.9], [0.5, 0.5], [0.0, 0.0]]])
     known = torch.tensor([[1.0, 1.0, 0.0]])
-    right = rating_loss(ious, ious, known)
-    lower = rating_loss(ious - 0.1, ious, known)
-    swapped = rating_loss(torch.tensor([[[0.6, 0.6], [0.7, 0.7], [0.0, 0.0]]]), ious, known)
-    assert right < lower < swapped
+    told = torch.cat([ious, ious[..., :1]], dim=-1)
+    swapped = torch.tensor([[[0.6, 0.6, 0.6], [0.7, 0.7, 0.7], [0.0, 0.0, 0.0]]])
+    right, lower, other = (rating_loss(each, ious, known) for each in (told, told - 0.1, swapped))
+    assert right < lower < other
     assert right < 1e-6
+
+
+def test_rating_loss_when_most_masks_are_good_and_few_bad_then_the_last_rating_is_the_median() -> None:
+    ious = torch.tensor([0.9, 0.9, 0.9, 0.1]).reshape(4, 1, 1).expand(4, 1, 2)
+    every = [torch.tensor([0.7, 0.7, value]).expand(4, 1, 3) for value in (0.7, 0.9)]
+    mean, median = (rating_loss(each, ious, torch.ones(4, 1)) for each in every)
+    assert median < mean
 
 
 def test_cell_tiny_describes_candidates_as_its_config_says() -> None:

@@ -32,7 +32,7 @@ class CandidateRating(nn.Module):
         self.register_buffer("spread", torch.ones(features))
         self.each = nn.Linear(features, hidden)
         self.together = nn.Linear(2 * hidden, hidden)
-        self.out = nn.Linear(hidden, 2)
+        self.out = nn.Linear(hidden, 3)
         self.dropout = nn.Dropout(0.2)  # a few thousand prompts are soon known by heart
 
     def forward(self, descriptions: Tensor, known: Tensor | None = None) -> Tensor:
@@ -46,9 +46,10 @@ class CandidateRating(nn.Module):
 
         Returns
         -------
-        (B, N, 2)
-            0 to 1: IoU with whichever object at the prompt is nearest, and with the finest one there,
-            which people mean most often.
+        (B, N, 3)
+            0 to 1: expected IoU with whichever object at the prompt is nearest; with the finest one
+            there, which people mean most often; and the median of the first, which is what to tell:
+            most masks are good and a few are all wrong, and the mean of that is neither.
         """
         known = torch.ones_like(descriptions[..., 0]) if known is None else known
         each = self.dropout(F.relu(self.each((descriptions - self.mean) / self.spread)))

@@ -13,6 +13,7 @@ from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
 from .candidates import Candidate, Candidates, Decoded, rank
+from .consensus import AGREEING, ALIKE, consensus
 from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode_whole
@@ -263,7 +264,11 @@ class Predictor:
             return [pool[i] for i in rank(pool, count)]
         overlaps = overlaps_around(pool, middle(prompts, pool, embedding.shape))
         ratings = rate(rating, describe(pool, embedding.shape, prompts, overlaps))
-        return [replace(pool[i], iou=float(ratings[i].max())) for i in choose(ratings, overlaps, count)]
+        chosen = choose(ratings, overlaps, count)
+        agreeing = ALIKE if count > 1 and prompts.box is None else AGREEING
+        suggested = consensus(pool, ratings[:, 1], overlaps, chosen[0], agreeing)
+        masks = [suggested, *[pool[i] for i in chosen[1:]]]
+        return [replace(mask, iou=float(ratings[i, 2])) for i, mask in zip(chosen, masks, strict=True)]
 
     def _answer(self, embedding: Embedding, items: Sequence[Candidate], best: int) -> Candidates:
         return Candidates(embedding.shape, tuple(items), best, self.model.name, self.model.weights_hash)

@@ -197,7 +197,7 @@ FEATURES = 18 + 10 + 4 + TOKENS + OCTAVES[1] - OCTAVES[0] + 1
 
 
 def rate(rating: CandidateRating, descriptions: Numbers) -> Numbers:
-    """Return the (N, 2) ratings of candidates of one prompt, on the CPU, where so little is quickest."""
+    """Return the (N, 3) ratings of candidates of one prompt, on the CPU, where so little is quickest."""
     with torch.inference_mode():
         given = torch.from_numpy(descriptions)[None].to(rating.mean.device)
         ratings: Numbers = rating(given)[0].float().cpu().numpy()
@@ -211,7 +211,7 @@ def choose(ratings: Numbers, overlaps: NDArray[np.float64], count: int) -> list[
 
     Parameters
     ----------
-    ratings : (N, 2) float32
+    ratings : (N, 3) float32
         As `rate` gives them.
     overlaps : (N, N)
         IoU of every two masks.

@@ -211,12 +211,14 @@ def _fit(sam: Sam, rated: Sequence[Rated], steps: int, seed: int) -> None:
 
 
 def rating_loss(ratings: Tensor, ious: Tensor, known: Tensor) -> Tensor:
-    """Return the squared error of (B, N, 2) ratings, and how far their order is from that of the IoUs."""
-    error = (((ratings - ious).square().sum(-1)) * known).sum() / known.sum()
+    """Compare (B, N, 3) ratings with (B, N, 2) IoUs: squared error, order, and absolute error of the last."""
+    expected, median = ratings[..., :2], ratings[..., 2]
+    error = ((expected - ious).square().sum(-1) * known).sum() / known.sum()
+    off = ((median - ious[..., 0]).abs() * known).sum() / known.sum()
     empty = known[..., None] == 0
     wanted = (SHARPNESS * ious).masked_fill(empty, -1e9).softmax(1)
-    given = (SHARPNESS * ratings).masked_fill(empty, -1e9).log_softmax(1)
-    return error + 0.1 * F.kl_div(given, wanted, reduction="batchmean")
+    given = (SHARPNESS * expected).masked_fill(empty, -1e9).log_softmax(1)
+    return error + 0.3 * off + 0.1 * F.kl_div(given, wanted, reduction="batchmean")
 
 
 def _padded(rated: Sequence[Rated]) -> tuple[Tensor, Tensor, Tensor]:
