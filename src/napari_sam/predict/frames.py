@@ -132,8 +132,8 @@ class Layout:
         inside : (K, 2)
             Positive points and the box's corners, at least one.
         box : bool
-            A box says how large the object is and gets one window; points get one at every
-            scale at which they fit.
+            A box says how large the object is and is asked at its own scale and those beside it;
+            points at every scale at which they fit.
         count : int
             How many of the levels points are asked at; the fine ones, which are last, wait until it
             is known that the object is small.
@@ -141,11 +141,18 @@ class Layout:
         low, high = inside.min(axis=0), inside.max(axis=0)
         side = float((high - low).max())
         if box:
-            levels = [self.box_level(side)]
+            own = self.box_level(side)
+            levels = [own, *self.beside(own, side, count)]
         else:
             fitting = self.fitting_levels(side, self.size - 2 * MARGIN)
             levels = [level for level in fitting if level < count]
         return [self.window(level, (low + high) / 2) for level in levels]
+
+    def beside(self, own: int, side: float, count: int) -> list[int]:
+        """Return those of the first `count` levels that are an octave from one, and that a side fits."""
+        fitting = self.fitting_levels(side, self.size - 2 * MARGIN)
+        ratios = {level: self.scales[level] / self.scales[own] for level in fitting if level < count}
+        return [level for level, ratio in ratios.items() if ratio in (0.5, 2.0)]
 
     def finer_windows(self, inside: Positions, extent: Positions, count: int) -> list[Window]:
         """Choose the fine windows, of levels from `count` on, that hold a mask with room around it.
@@ -182,13 +189,7 @@ class Layout:
         if not len(held):
             return [own]
         low, high = held.min(axis=0), held.max(axis=0)
-        fitting = self.fitting_levels(float((high - low).max()), self.size - 2 * MARGIN)
-        scale = self.scales[own.level]
-        beside = [
-            level
-            for level in fitting
-            if level < count and level != own.level and 0.5 <= self.scales[level] / scale <= 2
-        ]
+        beside = self.beside(own.level, float((high - low).max()), count)
         return [own, *[self.window(level, (low + high) / 2) for level in beside]]
 
     def mask_window(self, frame: Frame, inside: Positions, extent: Positions) -> Window:

@@ -258,14 +258,19 @@ class Predictor:
     def _chosen(
         self, embedding: Embedding, pool: Sequence[Decoded], count: int, prompts: Prompts
     ) -> list[Decoded]:
-        """Return the masks to show, the suggested one first."""
+        """Return the masks to show, the suggested one first.
+
+        A box says at which scale its object is; masks of other scales have a say in the outline only.
+        """
+        boxed = prompts.box is not None
+        own = sum(each.frame == pool[0].frame for each in pool) if boxed else len(pool)
         rating = self.model.sam.candidate_rating
         if rating is None or len(rating.mean) != FEATURES:  # or made by another version
-            return [pool[i] for i in rank(pool, count)]
+            return [pool[i] for i in rank(pool[:own], count)]
         overlaps = overlaps_around(pool, middle(prompts, pool, embedding.shape))
         ratings = rate(rating, describe(pool, embedding.shape, prompts, overlaps))
-        chosen = choose(ratings, overlaps, count)
-        agreeing = ALIKE if count > 1 and prompts.box is None else AGREEING
+        chosen = choose(ratings[:own], overlaps[:own, :own], count)
+        agreeing = ALIKE if count > 1 and not boxed else AGREEING
         suggested = consensus(pool, ratings[:, 1], overlaps, chosen[0], agreeing)
         masks = [suggested, *[pool[i] for i in chosen[1:]]]
         return [replace(mask, iou=float(ratings[i, 2])) for i, mask in zip(chosen, masks, strict=True)]
