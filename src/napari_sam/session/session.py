@@ -228,7 +228,7 @@ class AnnotationSession:
         self, proposals: Sequence[Proposal], choice: int | None = None, suggested: int | None = None
     ) -> Objects:
         """Commit one candidate of each of some proposals in one step; those up for choice go."""
-        old = self.store.get(self._replaced) if self._replaced and len(proposals) == 1 else None
+        old = self.reopened if len(proposals) == 1 else None
         before = () if old is None else (old,)
         after = tuple(self._object(proposal, choice, suggested, before) for proposal in proposals)
         self._replaced = None
@@ -293,6 +293,11 @@ class AnnotationSession:
             raise PromptError("There is no object to reopen here; point at one, or commit one first.")
         self._replaced = key
         return self.store[key]
+
+    @property
+    def reopened(self) -> Object | None:
+        """The object whose place the next commit takes."""
+        return None if self._replaced is None else self.store.get(self._replaced)
 
     def release(self) -> None:
         """Let the next commit be an object of its own."""

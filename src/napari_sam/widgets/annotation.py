@@ -224,7 +224,13 @@ class Annotation:
         self.clear()
         self.session.reopen(each.key)
         self._put(each.prompts or Prompts(box=each.box), each.choice)
-        self.said.emit(f"Reopened label {each.id}: choose again, or refine with points.")
+        self.said.emit(self.task)
+
+    @property
+    def task(self) -> str:
+        """What the person may do with the candidates of a reopened object; empty for a new one."""
+        each = self.session.reopened
+        return f"Reopened label {each.id}: choose again, or refine with points." if each else ""
 
     def refine(self, prompts: Prompts) -> None:
         """Go on from some prompts of the plane, in place of those that are there."""
