@@ -118,7 +118,7 @@ def test_dense_instances_when_large_objects_are_in_pieces_then_two_scales_are_se
         radius = np.hypot((rows % 100) - 50, (cols % 100) - 50)
         each[0], each[1] = radius < 26, np.clip((26 - radius) / 8, 0, 0.8)
     crack = (np.arange(200) % 100 > 60) & (np.arange(200) % 100 < 69)
-    maps[1.0][1, crack] = 0
+    maps[1.0][1, crack] *= 0.55
     embedding = predictor.embed(np.zeros((200, 200), np.uint8))
     apart, fused = DenseSettings(smoothing=0, uneven=0), DenseSettings(smoothing=0)
     assert dense_instances(predictor, embedding, apart, dict(maps)).max() == 8

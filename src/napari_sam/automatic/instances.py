@@ -8,6 +8,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.morphology import h_maxima
 from skimage.segmentation import watershed
 from torch.nn import functional as F
 
@@ -31,7 +32,9 @@ class DenseSettings:
     foreground : float
         Probability above which a pixel belongs to an object.
     seed : float
-        Smoothed distance, as a share of an object's largest, above which an object's middle begins.
+        Smoothed distance, as a share of an object's largest, above which an object's middle may lie.
+    prominence : float
+        How far the distance falls between two peaks that are two objects.
     smoothing : float
         Of the distance before seeds are taken, as a share of the objects' diameter.
     smallest : float
@@ -46,6 +49,7 @@ class DenseSettings:
 
     foreground: float = 0.5
     seed: float = 0.3
+    prominence: float = 0.15
     smoothing: float = 0.1
     smallest: float = 4.0
     smallest_diameter: float = 36.0
@@ -54,7 +58,7 @@ class DenseSettings:
 
 
 def watershed_instances(maps: Maps, settings: DenseSettings | None = None, diameter: float = 0.0) -> Labels:
-    """Cut the foreground into objects, one around every peak of the distance.
+    """Cut the foreground into objects, one around every prominent peak of the distance.
 
     Parameters
     ----------
@@ -74,7 +78,8 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None, diame
     inside = foreground > settings.foreground
     smoothing = max(LEAST_SMOOTHING, settings.smoothing * diameter)
     height = ndimage.gaussian_filter(distance * (1 - boundary), smoothing)
-    seeds, _ = ndimage.label(inside & (height > settings.seed))
+    peaks = h_maxima(height, settings.prominence).astype(bool)
+    seeds, _ = ndimage.label(peaks & inside & (height > settings.seed), np.ones((3, 3)))
     labels = watershed(-height, seeds, mask=inside)
     areas = np.bincount(labels.ravel())
     keep = areas >= np.pi / 4 * settings.smallest**2
