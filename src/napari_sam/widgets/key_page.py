@@ -24,6 +24,8 @@ ASKED = "press a key"
 ACTIONS = tuple(DEFAULTS)
 """The action of each row; the rows of the mouse come after them."""
 MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
+ELSEWHERE = ("labels", "image", "vectors", "tracks", "surface", "plane", "polygon", "brush")
+"""What napari's names of actions hold that do nothing on layers of points and shapes."""
 BEGIN = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_F2)
 
 
@@ -90,6 +92,17 @@ class _Table(QTableWidget):
         super().focusOutEvent(event)
 
 
+def napari_use(keymap: Keymap, action: str) -> str:
+    """Return what napari itself does with an action's key on points and shapes; empty for nothing."""
+    from napari.settings import get_settings
+
+    binding = keymap.binding(action)
+    for name, bindings in get_settings().shortcuts.shortcuts.items():
+        if binding in bindings and not any(other in name for other in ELSEWHERE):
+            return str(name.removeprefix("napari:").replace("_", " "))
+    return ""
+
+
 class KeyPage(QWidget):
     """Shows a keymap, and lets a person change it.
 
@@ -154,7 +167,9 @@ class KeyPage(QWidget):
             self.say(str(error), error=True)
             return
         self._change(keymap)
-        self.say(f"{keymap.text(action)}: {TITLES[action]}.")
+        own = napari_use(keymap, action)
+        lost = f" While you annotate, napari's {own!r} does not hear it." if own else ""
+        self.say(f"{keymap.text(action)}: {TITLES[action]}.{lost}")
 
     def _put_back(self) -> None:
         self._change(Keymap())
