@@ -20,7 +20,7 @@ from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
 from .prompts import MaskPrompt, Prompts
-from .rating import FEATURES, choose, describe, middle, overlaps_around, rate
+from .rating import FEATURES, choose, describe, likeness, rate
 from .window import PlaneWindow, read_part
 
 Multimask = bool | Literal["auto"]
@@ -267,8 +267,9 @@ class Predictor:
         rating = self.model.sam.candidate_rating
         if rating is None or len(rating.mean) != FEATURES:  # or made by another version
             return [pool[i] for i in rank(pool[:own], count)]
-        overlaps = overlaps_around(pool, middle(prompts, pool, embedding.shape))
-        ratings = rate(rating, describe(pool, embedding.shape, prompts, overlaps))
+        alike = likeness(pool, embedding.shape, prompts)
+        ratings = rate(rating, describe(pool, embedding.shape, prompts, alike))
+        overlaps = alike.overlaps
         chosen = choose(ratings[:own], overlaps[:own, :own], count)
         agreeing = ALIKE if count > 1 and not boxed else AGREEING
         suggested = consensus(pool, ratings[:, 1], overlaps, chosen[0], agreeing)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -35,8 +36,34 @@ ALIKE = 0.3
 """How much of a rating a mask loses that is the same as a chosen one."""
 
 
+@dataclass(frozen=True, eq=False)
+class Likeness:
+    """How like each other the masks of one prompt are, and how like the mask that was fed back.
+
+    Attributes
+    ----------
+    overlaps : (N, N) float64
+        IoU of every two, with zeros for a mask itself.
+    fed : (N,) float64, optional
+        IoU with the mask prompt, if there was one.
+    """
+
+    overlaps: NDArray[np.float64]
+    fed: NDArray[np.float64] | None
+
+
+def likeness(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> Likeness:
+    """Compare N masks of one prompt, within an image of (Y, X), around what the prompt points at."""
+    fed = framed_mask(prompts, whole_frame(shape, pool[0].frame.size))
+    centre = _middle(prompts, fed, pool[0])
+    if fed is None:
+        return Likeness(overlaps_around(pool, centre), None)
+    every = overlaps_around([fed, *pool], centre)
+    return Likeness(every[1:, 1:], every[0, 1:])
+
+
 def describe(
-    pool: Sequence[Decoded], shape: Shape, prompts: Prompts, overlaps: NDArray[np.float64] | None = None
+    pool: Sequence[Decoded], shape: Shape, prompts: Prompts, alike: Likeness | None = None
 ) -> Numbers:
     """Describe every candidate of one prompt by itself and among the others.
 
@@ -48,17 +75,17 @@ def describe(
         Of the image.
     prompts : Prompts
         Within the image.
-    overlaps : (N, N), optional
-        What `overlaps_around` says of the prompts' `middle`, where it is known.
+    alike : Likeness, optional
+        What `likeness` says of them, where it is known.
 
     Returns
     -------
     (N, features) float32
     """
+    alike = likeness(pool, shape, prompts) if alike is None else alike
+    overlaps = alike.overlaps
     scale = np.array([each.frame.scale for each in pool])
     worth = np.array([max(score(each), 0.0) for each in pool])
-    if overlaps is None:
-        overlaps = overlaps_around(pool, middle(prompts, pool, shape))
     own = np.column_stack([np.stack([_alone(each, shape) for each in pool]), _seen(pool)])
     same = scale[:, None] == scale
     elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
@@ -75,28 +102,21 @@ def describe(
         own[:, 0] - own[:, 0].mean(),
         np.full(len(pool), float(prompts.box is not None)),
     ]
-    told = _told(pool, shape, prompts)
+    told = _told(pool, prompts, alike.fed)
     tokens = np.eye(TOKENS)[[each.token for each in pool]]
     octaves = np.clip(np.rint(np.log2(scale)), *OCTAVES).astype(int) - OCTAVES[0]
     levels = np.eye(OCTAVES[1] - OCTAVES[0] + 1)[octaves]
     return np.column_stack([own, *among, told, tokens, levels]).astype(np.float32)
 
 
-def middle(prompts: Prompts, pool: Sequence[Decoded], shape: Shape) -> Positions:
-    """Return the middle of what the prompts say is inside, else of the mask; (2,) data pixels."""
+def _middle(prompts: Prompts, fed: MaskPrompt | None, one: Decoded) -> Positions:
+    """Return the middle of what the prompts say is inside, else of the mask or window; (2,) data pixels."""
     inside = prompts.inside
+    if not len(inside) and fed is not None:
+        inside = covered_extent(fed.logits, fed.frame)
     if not len(inside):
-        fed = fed_mask(prompts, pool, shape)
-        inside = covered_extent(fed.logits, fed.frame) if fed is not None else inside
-    if not len(inside):
-        size = pool[0].frame.size
-        inside = pool[0].frame.to_data(np.full((1, 2), (size - 1) / 2))
+        inside = one.frame.to_data(np.full((1, 2), (one.frame.size - 1) / 2))
     return np.asarray(inside.mean(axis=0))
-
-
-def fed_mask(prompts: Prompts, pool: Sequence[Decoded], shape: Shape) -> MaskPrompt | None:
-    """Return the mask prompt with its place."""
-    return framed_mask(prompts, whole_frame(shape, pool[0].frame.size))
 
 
 def overlaps_around(pool: Sequence[Decoded | MaskPrompt], centre: Positions) -> NDArray[np.float64]:
@@ -118,18 +138,15 @@ def overlaps_around(pool: Sequence[Decoded | MaskPrompt], centre: Positions) -> 
     return ious
 
 
-def _told(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> NDArray[np.float64]:
+def _told(pool: Sequence[Decoded], prompts: Prompts, fed: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Say how each mask agrees with the clicks and with the mask that was fed back; (N, 4)."""
     points, wanted = prompts.positions, prompts.labels == 1
     agreement = np.ones(len(pool))
     if len(points):
         agreement = np.array([(_read(each, points) == wanted).mean() for each in pool])
-    alike = np.zeros(len(pool))
-    fed = fed_mask(prompts, pool, shape)
-    if fed is not None:
-        alike = overlaps_around([fed, *pool], middle(prompts, pool, shape))[0, 1:]
+    like = np.zeros(len(pool)) if fed is None else fed
     same = np.ones(len(pool))
-    return np.column_stack([agreement, alike, same * (fed is not None), same * np.log1p(len(points)) / 2])
+    return np.column_stack([agreement, like, same * (fed is not None), same * np.log1p(len(points)) / 2])
 
 
 def _read(decoded: Decoded | MaskPrompt, positions: Positions) -> NDArray[np.bool_]:
