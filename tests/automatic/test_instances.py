@@ -100,6 +100,18 @@ def test_sizes_when_a_large_object_is_among_small_ones_then_its_own_is_where_mos
     assert sizes(np.zeros((5, 5), np.int32)) == (0, 0)
 
 
+@pytest.mark.parametrize(("prominence", "count"), [(0.05, 2), (0.15, 2), (0.6, 1)])
+def test_watershed_instances_when_a_saddle_is_shallower_than_asked_then_two_peaks_are_one(
+    prominence: float, count: int
+) -> None:
+    rows, cols = np.mgrid[:60, :90]
+    first, other = (1 - np.hypot(rows - 30, cols - middle) / 22 for middle in (30, 56))
+    distance = np.clip(np.maximum(first, 0.95 * other), 0, 1)
+    maps = np.stack([distance > 0, distance, np.zeros_like(distance)]).astype(np.float32)
+    assert distance[30, 43] == pytest.approx(0.41, abs=0.01)  # the saddle, between peaks of 1 and 0.95
+    assert watershed_instances(maps, DenseSettings(prominence=prominence)).max() == count
+
+
 def test_together_when_a_coarse_map_shows_the_same_then_it_stays_in_place() -> None:
     rows, cols = np.mgrid[:64, :80]
     fine = np.stack([np.sin(rows / 9) * np.cos(cols / 11)] * 3).astype(np.float32)

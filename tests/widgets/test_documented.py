@@ -50,7 +50,7 @@ def test_a_button_in_the_pages_when_looked_for_then_is_there(make_annotator: Mak
     panel.set_pending(4)
     panel.segment_all.set_counts(27, 15, 3)
     for method, names in (
-        ("instances", ("foreground", "seed", "smallest")),
+        ("instances", ("foreground", "prominence", "smallest")),
         ("grid", ("predicted_iou", "stability")),
     ):
         panel.segment_all.set_thresholds(method, dict.fromkeys(names, 0.5))

@@ -33,7 +33,7 @@ class Threshold:
 THRESHOLDS = {
     "instances": (
         Threshold("foreground", "Foreground", "Lower finds fainter objects", 0.05, 0.95),
-        Threshold("seed", "Separation", "Lower joins what touches, higher parts it", 0.05, 0.95),
+        Threshold("prominence", "Separation", "Lower parts what touches, higher joins it", 0.02, 0.6),
         Threshold("smallest", "Smallest", "Diameter of the smallest object, in pixels", 0.0, 60.0),
     ),
     "grid": (
