@@ -11,8 +11,10 @@ from numpy.typing import NDArray
 from .candidates import Decoded
 from .frames import resample
 
-AGREEING, ALIKE = 0.4, 0.6
-"""IoU from which a mask has a say in another's outline: of one object, and where a click may mean several."""
+AGREEING = 0.4
+"""IoU from which a mask has a say in another's outline."""
+SAME_LEVEL = 0.6
+"""The same where a click may mean a part or its whole, which are not to be averaged."""
 SHARPNESS = 10.0
 """How sharply better rated masks count for more."""
 CERTAIN = 3.0
@@ -44,7 +46,7 @@ def consensus(
     index : int
         The chosen one.
     agreeing : float
-        IoU from which a mask takes part; a part and its whole must not be averaged where both are shown.
+        IoU from which a mask takes part.
 
     Returns
     -------
@@ -54,15 +56,17 @@ def consensus(
     chosen = pool[index]
     size, frame = chosen.logits.shape[0], chosen.frame
     total, weights = np.zeros_like(chosen.logits), np.zeros_like(chosen.logits)
-    for other, each in enumerate(pool):
-        heard = overlaps[index, other] >= agreeing and each.frame.scale >= COARSEST * frame.scale
-        if other != index and not heard:
+    scales = np.array([each.frame.scale for each in pool])
+    heard = (overlaps[index] >= agreeing) & (scales >= COARSEST * frame.scale)
+    heard[index] = True
+    for each, rated, has_a_say in zip(pool, worth, heard, strict=True):
+        if not has_a_say:
             continue
-        weight = np.exp(SHARPNESS * (worth[other] - worth[index]))
+        weight = np.exp(SHARPNESS * (rated - worth[index]))
         logits = np.clip(each.logits, -CERTAIN, CERTAIN)
         if each.frame != frame:
             logits = resample(logits, each.frame, frame, size, np.nan)
         known = np.isfinite(logits)
         total += weight * np.where(known, logits, 0)
         weights += weight * known
-    return replace(chosen, logits=(total / weights).astype(np.float32))
+    return replace(chosen, logits=total / weights)

@@ -120,6 +120,10 @@ class Layout:
         fitting = [i for i, scale in enumerate(self.scales) if side * scale <= limit]
         return fitting or [int(np.argmin(self.scales))]
 
+    def roomy_levels(self, side: float) -> list[int]:
+        """Return the levels at which a side in data pixels leaves `MARGIN` free, or else the coarsest."""
+        return self.fitting_levels(side, self.size - 2 * MARGIN)
+
     def box_level(self, side: float) -> int:
         """Return the level for a box with this longest side, in data pixels: the finest that fits."""
         return max(self.fitting_levels(side, BOX_SIDE), key=lambda level: self.scales[level])
@@ -144,15 +148,14 @@ class Layout:
             own = self.box_level(side)
             levels = [own, *self.beside(own, side, count)]
         else:
-            fitting = self.fitting_levels(side, self.size - 2 * MARGIN)
-            levels = [level for level in fitting if level < count]
+            levels = [level for level in self.roomy_levels(side) if level < count]
         return [self.window(level, (low + high) / 2) for level in levels]
 
     def beside(self, own: int, side: float, count: int) -> list[int]:
-        """Return those of the first `count` levels that are an octave from one, and that a side fits."""
-        fitting = self.fitting_levels(side, self.size - 2 * MARGIN)
-        ratios = {level: self.scales[level] / self.scales[own] for level in fitting if level < count}
-        return [level for level, ratio in ratios.items() if ratio in (0.5, 2.0)]
+        """Return the others of the first `count` levels, an octave away at most, at which a side fits."""
+        scale = self.scales[own]
+        roomy = [level for level in self.roomy_levels(side) if level < count and level != own]
+        return [level for level in roomy if 0.5 <= self.scales[level] / scale <= 2]
 
     def finer_windows(self, inside: Positions, extent: Positions, count: int) -> list[Window]:
         """Choose the fine windows, of levels from `count` on, that hold a mask with room around it.
@@ -211,7 +214,7 @@ class Layout:
         if not len(held):
             held = frame.to_data(np.full((1, 2), (frame.size - 1) / 2))
         low, high = held.min(axis=0), held.max(axis=0)
-        levels = self.fitting_levels(float((high - low).max()), self.size - 2 * MARGIN)
+        levels = self.roomy_levels(float((high - low).max()))
         return self.window(max(levels, key=lambda level: self.scales[level]), (low + high) / 2)
 
 

@@ -13,7 +13,7 @@ from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
 from .candidates import Candidate, Candidates, Decoded, rank
-from .consensus import AGREEING, ALIKE, consensus
+from .consensus import AGREEING, SAME_LEVEL, consensus
 from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode_whole
@@ -271,7 +271,7 @@ class Predictor:
         ratings = rate(rating, describe(pool, embedding.shape, prompts, alike))
         overlaps = alike.overlaps
         chosen = choose(ratings[:own], overlaps[:own, :own], count)
-        agreeing = ALIKE if count > 1 and not boxed else AGREEING
+        agreeing = SAME_LEVEL if count > 1 and not boxed else AGREEING
         suggested = consensus(pool, ratings[:, 1], overlaps, chosen[0], agreeing)
         masks = [suggested, *[pool[i] for i in chosen[1:]]]
         return [replace(mask, iou=float(ratings[i, 2])) for i, mask in zip(chosen, masks, strict=True)]

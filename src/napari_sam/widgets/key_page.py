@@ -24,8 +24,8 @@ ASKED = "press a key"
 ACTIONS = tuple(DEFAULTS)
 """The action of each row; the rows of the mouse come after them."""
 MODIFIERS = (Qt.Key.Key_Shift, Qt.Key.Key_Control, Qt.Key.Key_Alt, Qt.Key.Key_Meta, Qt.Key.Key_AltGr)
-ELSEWHERE = ("labels", "image", "vectors", "tracks", "surface", "plane", "polygon", "brush")
-"""What napari's names of actions hold that do nothing on layers of points and shapes."""
+ELSEWHERE = ("label", "image", "vector", "track", "surface", "plane", "brush", "reset_pol", "complete_pol")
+"""What the names of those of napari's actions hold that do nothing on points and shapes."""
 BEGIN = (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space, Qt.Key.Key_F2)
 
 
