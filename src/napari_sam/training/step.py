@@ -13,6 +13,9 @@ from .data import Batch
 from .losses import ambiguous_loss, corrective_loss, dense_loss, true_ious
 from .simulate import InitialPrompts, corrective_points
 
+WITHOUT_POINT = 0.25
+"""Share of the corrective rounds that get their mask back and no new point (paper, appendix A)."""
+
 
 def step_losses(
     sam: Sam, batch: Batch, config: TrainConfig, step: int, kept: dict[int, Features]
@@ -80,9 +83,10 @@ def prompt_losses(
     corrected = []
     for _ in range(rounds):
         fed = fed.detach().float()
-        xy, kind = corrective_points(fed.cpu(), target.cpu(), generator, step)
-        points = torch.cat([points, xy.to(device)], dim=1)
-        labels = torch.cat([labels, kind.to(device)], dim=1)
+        if torch.rand((), generator=generator) >= WITHOUT_POINT:
+            xy, kind = corrective_points(fed.cpu(), target.cpu(), generator, step)
+            points = torch.cat([points, xy.to(device)], dim=1)
+            labels = torch.cat([labels, kind.to(device)], dim=1)
         logits, iou = decode_points(sam, windows, points, labels, fed)
         corrected.append(corrective_loss(logits, iou, target, area))
         fed = best_masks(logits, iou)
