@@ -112,6 +112,31 @@ def test_watershed_instances_when_a_saddle_is_shallower_than_asked_then_two_peak
     assert watershed_instances(maps, DenseSettings(prominence=prominence)).max() == count
 
 
+def test_watershed_instances_when_two_peaks_are_equal_then_only_a_fall_between_them_parts_them() -> None:
+    rows, cols = np.mgrid[:64, :90]
+
+    def maps(between: int) -> np.ndarray:
+        middles = (45 - between // 2, 45 + between // 2)
+        distance = np.max([1 - np.hypot(rows - 32, cols - middle) / 22 for middle in middles], axis=0)
+        return np.stack([distance > 0, distance.clip(0), np.zeros_like(distance)]).astype(np.float32)
+
+    near, far = maps(4), maps(26)
+    assert far[1, 32, 45] == pytest.approx(1 - 13 / 22)
+    for each in (near, far):
+        assert np.array_equal(each, each[..., ::-1][..., np.r_[89, :89]])  # the peaks are exactly equal
+    assert watershed_instances(near).max() == 1
+    assert watershed_instances(far).max() == 2
+
+
+def test_watershed_instances_when_much_is_joined_then_what_background_parts_stays_apart() -> None:
+    maps = dense_targets(discs(), 0)[:3].numpy().repeat(2, 1).repeat(2, 2)
+    maps[1] *= np.linspace(0.5, 1, maps.shape[2], dtype=np.float32)
+    joined = watershed_instances(maps, DenseSettings(prominence=0.6))
+    assert joined.max() == 3
+    assert joined[30, 30] == joined[30, 60] > 0
+    assert joined[80, 110] != joined[90, 40] > 0
+
+
 def test_together_when_a_coarse_map_shows_the_same_then_it_stays_in_place() -> None:
     rows, cols = np.mgrid[:64, :80]
     fine = np.stack([np.sin(rows / 9) * np.cos(cols / 11)] * 3).astype(np.float32)

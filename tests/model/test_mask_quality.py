@@ -1,7 +1,8 @@
 import torch
+from torch.nn import functional as F
 
 from napari_sam.model import CELL_TINY, Sam
-from napari_sam.model.mask_quality import STATISTICS, MaskQuality
+from napari_sam.model.mask_quality import RING, STATISTICS, MaskQuality, widened
 
 
 def test_mask_quality_when_new_then_predicted_ious_stay_as_they_were() -> None:
@@ -22,6 +23,11 @@ def test_mask_quality_when_learning_then_masks_themselves_get_no_gradient() -> N
     assert logits.grad is None
     assert features.grad is not None
     assert features.grad.abs().max() > 0
+
+
+def test_widened_when_given_masks_then_each_pixel_is_the_maximum_of_its_square() -> None:
+    masks = torch.rand(2, 3, 20, 11, generator=torch.Generator().manual_seed(0))
+    assert torch.equal(widened(masks), F.max_pool2d(masks, RING, 1, RING // 2))
 
 
 def test_statistics_when_a_mask_is_sharp_vague_or_cut_then_tell_them_apart() -> None:

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy import ndimage
-from skimage.morphology import h_maxima
+from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 from torch.nn import functional as F
 
@@ -21,6 +21,8 @@ Labels = NDArray[np.int32]
 
 LEAST_SMOOTHING = 1.5
 """Input pixels by which the distance is smoothed however small the objects are."""
+EIGHT = np.ones((3, 3), bool)
+"""Neighbours of a pixel, corners included."""
 
 
 @dataclass(frozen=True)
@@ -74,18 +76,47 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None, diame
         0 background, 1 to N.
     """
     settings = settings or DenseSettings()
+    return _cut(maps, settings, max(LEAST_SMOOTHING, settings.smoothing * diameter))
+
+
+def _cut(maps: Maps, settings: DenseSettings, smoothing: float) -> Labels:
+    """Cut the foreground into objects, with the distance smoothed by so many of the maps' pixels."""
     foreground, distance, boundary = maps
     inside = foreground > settings.foreground
-    smoothing = max(LEAST_SMOOTHING, settings.smoothing * diameter)
     height = ndimage.gaussian_filter(distance * (1 - boundary), smoothing)
-    peaks = h_maxima(height, settings.prominence).astype(bool)
-    seeds, _ = ndimage.label(peaks & inside & (height > settings.seed), np.ones((3, 3)))
-    labels = watershed(-height, seeds, mask=inside)
+    labels = watershed(-height, _seeds(height, inside, settings), mask=inside)
     areas = np.bincount(labels.ravel())
     keep = areas >= np.pi / 4 * settings.smallest**2
     keep[0] = False
     numbers = np.cumsum(keep) * keep
     return np.asarray(numbers[labels], np.int32)
+
+
+def _seeds(height: Maps, inside: NDArray[np.bool_], settings: DenseSettings) -> Labels:
+    """Mark and number each object at its peak: where the height stands out within the foreground.
+
+    What joins two peaks is higher than `seed - prominence`, or it parts them. So each region that is as
+    high is searched by itself, which is quick, and all that is lower is not looked at.
+    """
+    floor = settings.seed - settings.prominence
+    regions, _ = ndimage.label(inside & (height > floor))
+    seeds = np.zeros(height.shape, np.int32)
+    count = 0
+    for number, box in enumerate(ndimage.find_objects(regions), 1):
+        here = np.where(regions[box] == number, height[box], floor)
+        if here.max() > settings.seed:
+            for row, col in _peaks(np.pad(here, 1, constant_values=floor), settings):
+                count += 1
+                seeds[box[0].start + row - 1, box[1].start + col - 1] = count
+    return seeds
+
+
+def _peaks(height: Maps, settings: DenseSettings) -> list[tuple[int, int]]:
+    """Return the (row, col) of peaks between which the height falls enough; of equal ones without it, one."""
+    level = reconstruction(height - settings.prominence, height)
+    tops, count = ndimage.label(local_maxima(level), EIGHT)
+    places = np.reshape(ndimage.maximum_position(height, tops, range(1, count + 1)), (count, 2)).tolist()
+    return [(row, col) for row, col in places if height[row, col] > settings.seed]
 
 
 def dense_instances(
@@ -126,10 +157,10 @@ def dense_instances(
 
     scales = [level.scale for level in embedding.levels]
     scale, coarser = scales[0], scales[1:]
-    median, diameter = sizes(watershed_instances(seen(scale), settings))
+    median, diameter = _looked_at(seen(scale), settings)
     while coarser and diameter * scale > settings.largest_diameter:
         scale, *coarser = coarser
-        median, diameter = (each / scale for each in sizes(watershed_instances(seen(scale), settings)))
+        median, diameter = (each / scale for each in _looked_at(seen(scale), settings))
     if embedding.fine and 0 < diameter < settings.smallest_diameter:
         scale = embedding.fine[0].scale
         chosen = seen(scale)
@@ -139,6 +170,13 @@ def dense_instances(
         chosen = seen(scale)
     labels = watershed_instances(chosen, settings, diameter * scale)
     return to_image(labels, embedding.shape, scale)
+
+
+def _looked_at(maps: Maps, settings: DenseSettings) -> tuple[float, float]:
+    """Return what `sizes` says of a first cut, made of every second pixel: what the head gave by itself."""
+    half = replace(settings, smallest=settings.smallest / 2)
+    median, middle = sizes(_cut(maps[:, ::2, ::2], half, LEAST_SMOOTHING / 2))
+    return 2 * median, 2 * middle
 
 
 def sizes(labels: Labels) -> tuple[float, float]:
