@@ -20,6 +20,7 @@ from .adapters import choose_weights, encoder_learns, merge_adapters
 from .config import TrainConfig
 from .data import Batch, Batches
 from .distributed import Group, own_device, training_group
+from .record import NAME, record_start
 from .samples import Sample, read_folder
 from .step import step_losses
 from .validation import Validation
@@ -39,9 +40,10 @@ def train(
 ) -> Sam:
     """Train a promptable model and return it with its averaged weights.
 
-    `out` receives `state.pt` (all that is needed to resume exactly), `curve.csv`, what
-    `Validation` writes and, by the caller, the exported weights. Started by torchrun, every
-    process draws its own batches, gradients are averaged, and the first process alone writes.
+    `out` receives `state.pt` (all that is needed to resume exactly), `run.json` (code, settings and
+    hashes of the data), `curve.csv`, what `Validation` writes and, by the caller, the exported weights.
+    Started by torchrun, every process draws its own batches, gradients are averaged, and the first
+    process alone writes.
 
     Parameters
     ----------
@@ -70,6 +72,8 @@ def train(
     with training_group(chosen) as group:
         run = Run(config, chosen, group)
         start = run.restore(out / "state.pt") if resume else 0
+        if group.first:
+            record_start(out / NAME, config, start)
         clock, fixed = Clock(minutes), False
         for step, batch in enumerate(run.batches(sets, start), start):
             began = time.perf_counter()
