@@ -1,8 +1,12 @@
-"""The longest times in which the window stands still: while the dock opens, at Start, a click and a commit.
+"""The longest times in which the window stands still: dock, Start, click, commit, Stop, and during embedding.
+
+Planes of 2,048 x 2,048 pixels are embedded: the first one, its neighbours, and one that a slider went to.
 
 Run ``python benchmarks/pauses.py`` on a screen, or under ``xvfb-run -a -s "-screen 0 1600x1200x24"``. A timer
 of the window beats every millisecond; between two beats that are far apart, the window stood still. On a
-busy machine that takes longer than on an idle one, so what this process computed in between is given too.
+busy machine that takes longer than on an idle one, so what this process, and the window's thread alone,
+computed in between is given too. Where a worker keeps Python to itself, the process computes and the window
+does not.
 """
 
 from __future__ import annotations
@@ -10,6 +14,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import shutil
 import tempfile
 import time
 from collections.abc import Callable
@@ -17,6 +22,7 @@ from pathlib import Path
 from typing import Any
 
 import napari
+import numpy as np
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
@@ -24,28 +30,34 @@ from napari_sam.samples import layer_settings, load_sample
 
 PATIENCE = 300.0
 """Seconds until something must have gone wrong."""
+SIDE = 2048
+"""Of the planes that are embedded, in pixels."""
 
 
 class Heartbeat:
-    """The longest time between two beats, in milliseconds on the clock and of this process's CPU."""
+    """The longest times between two beats, in ms: on the clock, of this process and of this thread."""
 
     def __init__(self) -> None:
-        self.clock = self.cpu = 0.0
-        self._last = time.perf_counter(), time.process_time()
+        self.longest = (0.0, 0.0, 0.0)
+        self._last = now()
         self._timer = QTimer()
         self._timer.timeout.connect(self._beat)
         self._timer.start(1)
 
     def _beat(self) -> None:
-        now = time.perf_counter(), time.process_time()
-        self.clock = max(self.clock, 1000 * (now[0] - self._last[0]))
-        self.cpu = max(self.cpu, 1000 * (now[1] - self._last[1]))
-        self._last = now
+        last, self._last = self._last, now()
+        pauses = (1000 * (after - before) for after, before in zip(self._last, last, strict=True))
+        self.longest = tuple(map(max, zip(self.longest, pauses, strict=True)))
 
     def end(self) -> dict[str, int]:
-        """Stop watching, and return both."""
+        """Stop watching, and return all three."""
         self._timer.stop()
-        return {"clock_ms": round(self.clock), "cpu_ms": round(self.cpu)}
+        return dict(zip(("clock_ms", "process_ms", "window_ms"), map(round, self.longest), strict=True))
+
+
+def now() -> tuple[float, float, float]:
+    """Return seconds on the clock, and those that this process and this thread have computed."""
+    return time.perf_counter(), time.process_time(), time.thread_time()
 
 
 def main() -> None:
@@ -55,29 +67,79 @@ def main() -> None:
     arguments = parser.parse_args()
     os.environ["NAPARI_SAM_CONFIG"] = tempfile.mkdtemp()  # not what the person who runs this prefers
     os.environ["NAPARI_SAM_CACHE"] = tempfile.mkdtemp()  # nothing is embedded yet
-    sample = load_sample("fluorescence")
-    viewer = napari.Viewer()
-    viewer.window.resize(1400, 900)
-    viewer.add_image(sample.image, **layer_settings(sample))
-    wait_until(lambda: False, 1.0)
-    docks: list[Any] = []
-
-    def open_dock() -> None:
-        docks.append(viewer.window.add_plugin_dock_widget("napari-sam-microscopy", "Segment Anything")[1])
-
-    report = {
-        "dock": watched(open_dock, lambda: bool(docks) and not docks[0].jobs.busy),
-        "Start": watched(docks[0].start, lambda: ready(docks[0])),
-        "first click": watched(
-            lambda: docks[0].annotation.prompts.points.add(sample.open_point),
-            lambda: bool(docks[0].annotation.session.proposals),
-        ),
-        "commit": watched(docks[0].annotation.commit, lambda: bool(docks[0].annotation.session.objects)),
-    }
-    viewer.close()
+    report = {**using(), **embedding()}
     print(json.dumps(report, indent=2))
     if arguments.json:
         arguments.json.write_text(json.dumps(report, indent=2) + "\n", encoding="utf-8")
+
+
+def using() -> dict[str, dict[str, int]]:
+    """Return the pauses of a person's first steps on a small image."""
+    sample = load_sample("fluorescence")
+    viewer = opened_viewer()
+    viewer.add_image(sample.image, **layer_settings(sample))
+    wait_until(lambda: False, 1.0)
+    docks: list[Any] = []
+    report = {
+        "dock": watched(lambda: docks.append(dock(viewer)), lambda: bool(docks) and not docks[0].jobs.busy)
+    }
+    (widget,) = docks
+    report["Start"] = watched(widget.start, lambda: ready(widget))
+    report["first click"] = watched(
+        lambda: widget.annotation.prompts.points.add(sample.open_point),
+        lambda: bool(widget.annotation.session.proposals),
+    )
+    report["commit"] = watched(widget.annotation.commit, lambda: bool(widget.annotation.session.objects))
+    report["Stop"] = watched(widget.stop, lambda: widget.annotation is None)
+    viewer.close()
+    return report
+
+
+def embedding() -> dict[str, dict[str, int]]:
+    """Return the pauses while planes of a stack are embedded, and at the slider that asks for it."""
+    image = load_sample("fluorescence").image
+    plane = np.tile(image, [-(-SIDE // side) for side in image.shape])[:SIDE, :SIDE]
+    viewer = opened_viewer()
+    viewer.add_image(np.stack([plane, np.rot90(plane), plane.T, plane[::-1]]), name="stack")
+    labels = viewer.add_labels(np.zeros((4, SIDE, SIDE), np.int32))
+    wait_until(lambda: False, 1.0)
+    report = {"napari alone: a slider moves": slide(viewer, 0)}
+    viewer.layers.remove(labels)
+    slide(viewer, 1)
+    widget = dock(viewer)
+    wait_until(lambda: not widget.jobs.busy)
+    widget.start()
+    wait_until(lambda: False, 1.0)
+    report["the first plane is embedded"] = watched(nothing, lambda: ready(widget))
+    held = widget.annotation._parts._held
+    report["its neighbours are embedded"] = watched(nothing, lambda: len(held) == 3)
+    held.clear()
+    shutil.rmtree(os.environ["NAPARI_SAM_CACHE"])
+    report["a slider moves"] = slide(viewer, 3)
+    report["the plane that it went to is embedded"] = watched(nothing, lambda: ready(widget))
+    viewer.close()
+    return report
+
+
+def opened_viewer() -> napari.Viewer:
+    """Return a window of a usual size."""
+    viewer = napari.Viewer()
+    viewer.window.resize(1400, 900)
+    return viewer
+
+
+def dock(viewer: napari.Viewer) -> Any:
+    """Open the dock, as napari's menu does."""
+    return viewer.window.add_plugin_dock_widget("napari-sam-microscopy", "Segment Anything")[1]
+
+
+def slide(viewer: napari.Viewer, step: int) -> dict[str, int]:
+    """Move the slider, and return the longest pause until all is drawn."""
+    return watched(lambda: viewer.dims.set_current_step(0, step), lambda: True)
+
+
+def nothing() -> None:
+    """Do nothing, where only what goes on already is watched."""
 
 
 def ready(widget: Any) -> bool:

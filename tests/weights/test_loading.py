@@ -1,4 +1,6 @@
 import hashlib
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -71,3 +73,11 @@ def test_memory_errors_when_memory_runs_out_then_one_sentence(error: Exception) 
 def test_memory_errors_when_something_else_is_wrong_then_it_passes() -> None:
     with pytest.raises(RuntimeError, match="shapes"), memory_errors(torch.device("cpu"), "cell-tiny"):
         raise RuntimeError("shapes differ")
+
+
+def test_a_model_when_loaded_then_nothing_is_imported_for_weights_that_are_replaced() -> None:
+    script = (
+        "import sys, napari_sam; napari_sam.load_model('cell-tiny', device='cpu');"
+        " sys.exit(bool({'sympy', 'torch._dynamo'} & set(sys.modules)))"
+    )
+    assert subprocess.run([sys.executable, "-c", script], check=False).returncode == 0

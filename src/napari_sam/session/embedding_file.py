@@ -18,6 +18,9 @@ from zarr.storage import ZipStore
 from napari_sam.model import Features
 from napari_sam.predict.embedding import Level
 
+CHUNK = 4 << 20
+"""Bytes of a chunk, about: zarr copies one at a time, and nothing else runs in Python meanwhile."""
+
 
 def planes(level: Level) -> tuple[Tensor, ...]:
     """Return a level's features, coarse to fine."""
@@ -48,11 +51,13 @@ def save(path: Path, levels: tuple[Level, ...]) -> None:
 
 
 def _save_plane(group: zarr.Group, name: str, plane: Tensor) -> None:
-    """Write features in one chunk; bfloat16, which zarr has not, as its bits."""
+    """Write features, some channels at a time; bfloat16, which zarr has not, as its bits."""
     values = (plane.view(torch.int16) if plane.dtype == torch.bfloat16 else plane).cpu().numpy()
     about: dict[str, Any] = {"dtype": str(plane.dtype).removeprefix("torch.")}
+    batch, channels, *sides = values.shape
+    together = max(1, channels * CHUNK // max(values.nbytes, CHUNK))
     group.create_array(
-        name, data=values, chunks=values.shape, compressors=None, attributes=about,
+        name, data=values, chunks=(batch, together, *sides), compressors=None, attributes=about,
         config={"write_empty_chunks": True},
     )  # fmt: skip
 

@@ -15,6 +15,7 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
+from torch.overrides import TorchFunctionMode
 
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, Sam, SamConfig, ViTConfig
@@ -205,7 +206,7 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
     WeightsError
         If keys are unknown or missing, or shapes differ.
     """
-    with torch.device("meta"):
+    with torch.device("meta"), _Unfilled():
         sam = Sam(checkpoint.config)
     expected = sam.state_dict()
     state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
@@ -224,6 +225,17 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
     sam.load_state_dict(state, assign=True)
     sam.set_pixel_statistics()
     return sam.requires_grad_(False).eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Fills no weights, which are replaced at once: for random ones torch imports half of itself first."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Return weights as they are, and empty ones in place of random ones."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
 
 
 def _fits(value: Tensor, wanted: Tensor) -> bool:

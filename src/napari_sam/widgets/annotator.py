@@ -22,6 +22,7 @@ from .object_look import ObjectLook
 from .object_panel import ObjectPanel
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
 from .sections import Sections
+from .set_aside import SetAside
 
 if TYPE_CHECKING:
     import napari
@@ -62,6 +63,7 @@ class AnnotatorWidget(QWidget):
         self._wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = ()
         self.panel, self.object_panel = Panel(self), ObjectPanel(self)
         self.jobs = Jobs(self)
+        self._aside = SetAside(napari_viewer.layers, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.pages = QTabWidget(self)
@@ -141,6 +143,7 @@ class AnnotatorWidget(QWidget):
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
             self.jobs.close()
+            self._aside.close()
             for source in self._layer_events():
                 source.disconnect(self.reset_choices)
             # by Qt and in its thread: Python would delete it wherever it next collects garbage
@@ -179,6 +182,7 @@ class AnnotatorWidget(QWidget):
             self._fail("There is no image; open one, or try File > Open Sample.")
             return
         self.panel.say("")
+        self._aside.set_aside()
         image = self._viewer.layers[self.panel.image.currentText()]
         labels = self._chosen(self.panel.labels, NEW_LABELS)
         given = self._chosen(self.panel.prompts, NEW_PROMPTS)
