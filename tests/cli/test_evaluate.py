@@ -4,8 +4,10 @@ import json
 from pathlib import Path
 
 import pytest
+from PIL import Image
 
 from napari_sam.cli import main
+from napari_sam.training.sheet import CAPTION, COLUMNS, TILE
 
 
 def measuring(folder: Path, limit: int) -> list[str]:
@@ -18,7 +20,10 @@ def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_jso
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     typed, out = measuring(data_folder / "dsb2018", 3), tmp_path / "scores.json"
-    assert main([*typed, "--json", str(out)]) == 0
+    failures = tmp_path / "failures.png"
+    assert main([*typed, "--json", str(out), "--failures", str(failures)]) == 0
+    with Image.open(failures) as sheet:
+        assert sheet.size == (COLUMNS * (TILE + 4), 2 * (TILE + CAPTION + 4))
     report = json.loads(out.read_text())
     assert report["model"] == "cell-tiny"
     assert report["objects"] == len(report["scores"]) == 9

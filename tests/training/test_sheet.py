@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from napari_sam.predict import Predictor, Prompts
-from napari_sam.training.evaluate import Folder, candidate_ious
+from napari_sam.training.evaluate import Folder, candidate_ious, evaluate
+from napari_sam.training.report import MEASURES, ObjectScore
 from napari_sam.training.samples import Sample
 from napari_sam.training.sheet import (
     CAPTION,
@@ -14,9 +15,12 @@ from napari_sam.training.sheet import (
     COLUMNS,
     TILE,
     TRUTH,
+    clicked,
     contact_sheet,
     draw_tile,
+    failure_sheet,
     surroundings,
+    worst,
 )
 from napari_sam.weights import LoadedModel
 
@@ -67,3 +71,25 @@ def test_contact_sheet_when_sets_have_several_images_then_holds_a_tile_for_each_
     picture = np.asarray(sheet)
     filled = [(picture[:TILE, i * (TILE + 4) : i * (TILE + 4) + TILE] > 0).any() for i in range(COLUMNS)]
     assert all(filled)
+
+
+def test_worst_when_one_kind_is_worse_in_all_then_every_kind_comes_in_its_turn() -> None:
+    values = [("a", 0.1), ("a", 0.2), ("b", 0.9), ("a", 0.3), ("b", 0.8)]
+    scores = [
+        ObjectScore("i", kind, n, 9.0, **(dict.fromkeys(MEASURES, 0.5) | {"point": point}))
+        for n, (kind, point) in enumerate(values)
+    ]
+    assert [(s.kind, s.point) for s in worst(scores, 4)] == [("a", 0.1), ("b", 0.8), ("a", 0.2), ("b", 0.9)]
+
+
+def test_failure_sheet_when_made_of_a_report_then_its_first_tile_is_the_worst_click(
+    data_folder: Path, discs_model: LoadedModel
+) -> None:
+    folder = Folder(data_folder / "dsb2018" / "images", (data_folder / "dsb2018" / "labels",))
+    report = evaluate(discs_model, folder, limit=2)
+    sheet = np.asarray(failure_sheet(discs_model, folder, report, count=3))
+    lowest = min(report.objects, key=lambda score: score.point)
+    image, sample = folder[folder.names.index(lowest.image)]
+    tile = clicked(Predictor(discs_model), image, sample, [lowest.label])[0]
+    np.testing.assert_array_equal(sheet[: TILE + CAPTION, :TILE], np.asarray(tile))
+    assert sheet.shape[0] == TILE + CAPTION + 4

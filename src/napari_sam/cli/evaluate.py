@@ -12,7 +12,7 @@ from . import arguments as arg
 EXAMPLE = """\
 example:
   napari-sam evaluate --images val/images --labels val/labels --model cell-tiny --json scores.json
-  napari-sam evaluate --images val/images --labels val/axons val/fibres
+  napari-sam evaluate --images val/images --labels val/axons val/fibres --failures failures.png
   napari-sam evaluate --images val/images --labels val/labels --automatic --limit-images 20
   napari-sam evaluate --scenes 60
 """
@@ -39,6 +39,12 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="label images of the same names; several folders, the finest first, where objects are nested",
     )
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
+    parser.add_argument(
+        "--failures",
+        type=Path,
+        metavar="PNG",
+        help="also draw the objects that one click does worst on: truth white, candidates coloured",
+    )
     parser.add_argument(
         "--limit", type=int, metavar="N", help="objects an image, drawn at random (default: all)"
     )
@@ -84,4 +90,8 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if arguments.json:
         arguments.json.write_text(report.to_json() + "\n", encoding="utf-8")
+    if arguments.failures:
+        from ..training.sheet import failure_sheet
+
+        failure_sheet(model, annotated, report).save(arguments.failures, "PNG")
     print(report.to_table())

@@ -59,6 +59,11 @@ class Folder:
         """The images' files, each with those of its labels."""
         return paired_levels(self.images, self.labels, self.stems)
 
+    @property
+    def names(self) -> list[str]:
+        """The images' names, as in a report."""
+        return [image.stem for image, _ in self.pairs]
+
     def __len__(self) -> int:
         return len(self.pairs)
 
@@ -80,6 +85,11 @@ class Scenes:
     count: int
     seed: int = 0
 
+    @property
+    def names(self) -> list[str]:
+        """The scenes' names, as in a report."""
+        return [f"scene {index}" for index in range(self.count)]
+
     def __len__(self) -> int:
         return self.count
 
@@ -89,7 +99,7 @@ class Scenes:
         while len(made.levels) < 3:
             made = scene(rng, SCENE_SIDE)
         diameter = median_diameter(made.levels[0])
-        return made.image.transpose(1, 2, 0), Sample(f"scene {index}", made.image, made.levels, diameter)
+        return made.image.transpose(1, 2, 0), Sample(self.names[index], made.image, made.levels, diameter)
 
 
 def evaluate(

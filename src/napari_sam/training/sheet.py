@@ -14,6 +14,7 @@ from napari_sam.predict.drawing import filled
 from napari_sam.weights import LoadedModel
 
 from .evaluate import Folder, Scenes, candidate_ious, chosen_labels, deepest_point
+from .report import ObjectScore, Report
 from .samples import Sample
 
 Mask = NDArray[np.bool_]
@@ -47,13 +48,59 @@ def contact_sheet(
     for folder in annotated:
         for number in range(len(folder)):
             image, sample = folder[number]
-            embedding = predictor.embed(image)
-            rng = np.random.default_rng([seed, number])
-            for label in chosen_labels(sample.labels, limit, rng):
-                truth = sample.labels == label
-                candidates = predictor.predict(embedding, Prompts([deepest_point(truth)], [1]))
-                tiles.append(draw_tile(sample, truth, candidates))
+            labels = chosen_labels(sample.labels, limit, np.random.default_rng([seed, number]))
+            tiles.extend(clicked(predictor, image, sample, labels))
     return arranged(tiles)
+
+
+def failure_sheet(
+    model: LoadedModel, annotated: Folder | Scenes, report: Report, *, count: int = 2 * COLUMNS
+) -> Image.Image:
+    """Draw tiles of the objects that one click does worst on, in turns from every kind of image.
+
+    Parameters
+    ----------
+    model : LoadedModel
+    annotated : Folder or Scenes
+        What `report` was made of.
+    report : Report
+        What `evaluate` found for this model.
+    count : int
+        Most tiles.
+    """
+    predictor = Predictor(model)
+    chosen = worst(report.objects, count)
+    wanted = {score.image for score in chosen}
+    tiles: dict[tuple[str, int], Image.Image] = {}
+    for number, name in enumerate(annotated.names):
+        if name in wanted:
+            image, sample = annotated[number]
+            labels = [score.label for score in chosen if score.image == name]
+            drawn = clicked(predictor, image, sample, labels)
+            tiles |= {(name, label): tile for label, tile in zip(labels, drawn, strict=True)}
+    return arranged([tiles[score.image, score.label] for score in chosen])
+
+
+def worst(scores: Sequence[ObjectScore], count: int) -> list[ObjectScore]:
+    """Choose objects of low IoU at one click: the worst of every kind, then the next of every kind."""
+    kinds: dict[str, list[ObjectScore]] = {}
+    for score in sorted(scores, key=lambda score: score.point):
+        kinds.setdefault(score.kind, []).append(score)
+    turns = [(place, score) for group in kinds.values() for place, score in enumerate(group)]
+    return [score for _, score in sorted(turns, key=lambda turn: turn[0])[:count]]
+
+
+def clicked(
+    predictor: Predictor, image: NDArray[np.generic], sample: Sample, labels: Sequence[int]
+) -> list[Image.Image]:
+    """Click in some objects of one image and draw a tile of each."""
+    embedding = predictor.embed(image)
+    tiles = []
+    for label in labels:
+        truth = sample.labels == label
+        candidates = predictor.predict(embedding, Prompts([deepest_point(truth)], [1]))
+        tiles.append(draw_tile(sample, truth, candidates))
+    return tiles
 
 
 def arranged(tiles: Sequence[Image.Image]) -> Image.Image:
