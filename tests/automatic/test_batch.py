@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import errno
+import logging
 import os
 import signal
 import subprocess
@@ -279,10 +280,11 @@ def test_cluster_when_nobody_answers_then_says_so(
 
 
 def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(
-    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     distributed = pytest.importorskip("distributed")
     wait = distributed.as_completed
+    monkeypatch.setattr(logging.getLogger("distributed"), "propagate", True)
     typed = [
         sys.executable,
         "-m",
@@ -307,5 +309,6 @@ def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(
             told = next(line for line in scheduler.stderr if "Scheduler at:" in line)
             with pytest.raises(DataError, match="went away"):
                 run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(told.split()[-1]))
+            assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
         finally:
             scheduler.kill()

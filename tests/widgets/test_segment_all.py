@@ -15,7 +15,7 @@ from napari_sam.samples import load_sample
 from napari_sam.session import Object
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.planes import camera_of, seen
 from napari_sam.widgets.reviewing import Reviewing
 
 from .conftest import settle
@@ -300,6 +300,36 @@ def test_a_large_plane_then_is_searched_by_windows_and_in_view_by_what_is_seen(
     assert [each for each in after if each.origin[1] > 700] == right  # the others were found again
     assert not set(after) & (set(proposals) - set(right))
     assert len(after) - len(right) >= 4
+
+
+def test_thresholds_when_moved_where_more_is_seen_than_is_open_then_all_of_it_follows(
+    make: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.session.opening.WHOLE", 200)
+    monkeypatch.setattr("napari_sam.session.found.WHOLE", 200)
+    large = np.zeros((200, 2400), np.uint8)
+    for left in (20, 1110, 2200):
+        large[20:180, left : left + 180] = NUCLEI
+    widget = make(large)
+    annotation, reviewing = parts(widget)
+    panel = widget.panel.segment_all
+    camera_of(widget._viewer).zoom = 0.1
+    qtbot.waitUntil(lambda: np.ptp(seen(reviewing._image)[:, 1]) > 2390, timeout=10_000)
+    settle(qtbot, widget)
+    proposals = search(qtbot, widget)
+    assert annotation.part is not None
+    assert annotation.part.window.shape[1] < 2400
+    assert {each.origin[1] // 1000 for each in proposals} == {0, 1, 2}
+    monkeypatch.setattr(Predictor, "encode", None)  # nothing is embedded again
+    monkeypatch.setattr("napari_sam.automatic.instances.dense_maps", None)  # nor is the dense head asked
+    panel.sliders["smallest"].setValue(30.0)
+    assert panel.sliders["smallest"].isEnabled()
+    fewer = searched(qtbot, widget)
+    assert {each.origin[1] // 1000 for each in fewer} == {0, 1, 2}
+    assert len(fewer) < len(proposals)
+    assert all(each.area > np.pi / 4 * 25**2 for each in fewer)
+    panel._put_back()
+    assert {each.origin for each in searched(qtbot, widget)} == {each.origin for each in proposals}
 
 
 def test_keys_and_buttons_when_nothing_is_proposed_then_say_what_to_do(make: Make, qtbot: Any) -> None:

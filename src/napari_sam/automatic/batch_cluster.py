@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
@@ -67,7 +68,7 @@ def _connected(address: str) -> Iterator[Any]:
             f"No scheduler answers at {address}; start one with `dask scheduler`, or check the address."
         ) from error
     try:
-        with client:
+        with _silent("distributed.client"), client:
             yield client
     except CancelledError as error:
         raise DataError(
@@ -76,6 +77,18 @@ def _connected(address: str) -> Iterator[Any]:
         ) from error
     except KilledWorker as error:
         raise DataError(f"Several workers died on one image ({error}); give them more memory.") from error
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep a logger from telling in tracebacks what we say in a sentence."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
 
 
 class _Held:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -15,11 +16,12 @@ from napari_sam.automatic.part import PartSearch
 from napari_sam.automatic.reading import LargeImage, shows_nothing
 from napari_sam.automatic.segment import Method
 from napari_sam.automatic.stitch import tiles_of
-from napari_sam.predict import PlaneWindow, Predictor
+from napari_sam.predict import Normalization, PlaneWindow, Predictor
 from napari_sam.predict.window import whole_plane
 
 from .channels import Mix
 from .embeddings import EmbeddingStore
+from .known_parts import KnownParts
 from .mosaic import FOUND, Mosaic, described
 from .objects import Edit, Plane
 from .opening import WHOLE
@@ -75,6 +77,8 @@ class Search:
     method : "auto", "grid" or "instances"
     windows : WindowSettings
         How planes larger than `opening.WHOLE` are divided.
+    known : KnownParts
+        What the networks said of parts of a large plane, for the next search with other settings.
     """
 
     predictor: Predictor
@@ -85,6 +89,7 @@ class Search:
     mix: Mix | None = None
     method: Method = "auto"
     windows: WindowSettings = field(default_factory=WindowSettings)
+    known: KnownParts[PartSearch | None] = field(default_factory=KnownParts)
 
     def planes(
         self,
@@ -156,15 +161,22 @@ class Search:
         tiles = tiles_of(image.shape, self.windows)
         for number, tile in enumerate(tiles):
             report = _share(progress, number, len(tiles))
-            pixels = image.pixels(tile.window, record)
-            if shows_nothing(pixels):
-                report(1, 1)
-                continue
-            embedding = self.store.embed(self.predictor, pixels, normalization=None, cancelled=cancelled)
-            part = PartSearch(self.predictor, embedding, self.method)
-            records = part.records(self.settings, progress=report, cancelled=cancelled)
-            yield mosaic.add(records, replace(embedding, normalization=noted), tile)
+            key = (plane, region.origin, tile.window.origin, tile.window.shape, record)
+            part = self.known.get(key, partial(self._part, image, tile.window, record, cancelled))
+            if part is not None:
+                records = part.records(self.settings, progress=report, cancelled=cancelled)
+                yield mosaic.add(records, replace(part.embedding, normalization=noted), tile)
             report(1, 1)
+
+    def _part(
+        self, image: LargeImage, window: PlaneWindow, record: Normalization, cancelled: Cancel | None
+    ) -> PartSearch | None:
+        """Make a window ready for searches; None where it shows nothing."""
+        pixels = image.pixels(window, record)
+        if shows_nothing(pixels):
+            return None
+        embedding = self.store.embed(self.predictor, pixels, normalization=None, cancelled=cancelled)
+        return PartSearch(self.predictor, embedding, self.method)
 
 
 def widened(seen: PlaneWindow) -> PlaneWindow:

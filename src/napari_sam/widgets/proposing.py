@@ -71,6 +71,7 @@ class Proposing:
         self._searching = Searching(jobs)
         self._part: PartSearch | None = None
         self._searched: PlaneWindow | None = None
+        self._sweeping: Search | None = None
         self._settings = AutomaticSettings()
         self._outdated: dict[Plane, PlaneWindow] = {}
         self._first = 1
@@ -89,6 +90,7 @@ class Proposing:
         """
         opened = self._opened()
         self._offer_thresholds(opened)
+        self._sweeping = None
         shape = opened.window.plane
         if scope == EVERYTHING and len(image_shape(self._image)) > 2:
             self._sweep(opened, list(np.ndindex(*image_shape(self._image)[:-2])))
@@ -102,15 +104,20 @@ class Proposing:
             self._sweep(opened, [plane])
 
     def again(self, plane: Plane) -> None:
-        """Search what is open again, with the thresholds as they are now; where it is seen, by default."""
+        """Search again with the thresholds as they are now: where it was searched last, or what is seen."""
         opened = self._annotation.part
         if opened is None or not self._annotation.session.ready or opened.preview:
             return
         known = self._part is not None and self._part.embedding is opened.embedding
-        region = self._searched if known else None
-        region = region or _common(self._seen(), opened.window)
-        if region is not None:
+        region = (self._searched if known else None) or self._seen()
+        if _within(region, opened.window):
             self._search_part(opened, plane, region)
+        else:
+            self._sweep(opened, [plane], widened(region), locked=False)
+
+    def forget(self) -> None:
+        """Look at the pixels again in the next search."""
+        self._part = self._searched = self._sweeping = None
 
     def _opened(self) -> Opened:
         opened = self._annotation.part
@@ -133,19 +140,33 @@ class Proposing:
         window = (slice(top, top + region.shape[0]), slice(left, left + region.shape[1]))
         self._searching.part(self._part, plane, window, self._settings, self._first)
 
-    def _sweep(self, opened: Opened, planes: Sequence[Plane], region: PlaneWindow | None = None) -> None:
+    def _sweep(
+        self,
+        opened: Opened,
+        planes: Sequence[Plane],
+        region: PlaneWindow | None = None,
+        *,
+        locked: bool = True,
+    ) -> None:
         """Search planes one after another, or a part of one that is too large to be open at once."""
-        image, shape = self._image, opened.window.plane
-        self._begin(opened, dict.fromkeys(planes, region or whole_plane(shape)))
-        mix = image.mix if isinstance(image, Mixed) else None
-        read = partial(read_window, image)
-        search = Search(opened.predictor, read, shape, embedding_store(), self._settings, mix)
-        self._panel.set_searching(searching=True)
+        self._searched = None
+        self._begin(opened, dict.fromkeys(planes, region or whole_plane(opened.window.plane)))
+        search = self._sweeping = self._search(opened)
+        self._panel.set_searching(searching=locked)
         find = partial(search.planes, planes) if region is None else partial(search.window, planes[0], region)
         first = self._first
         self._searching.parts(
             lambda progress, cancelled: find(first, progress=progress, cancelled=cancelled), planes
         )
+
+    def _search(self, opened: Opened) -> Search:
+        """Return a search with the thresholds as they are now, which knows what the last one learned."""
+        image, last, predictor = self._image, self._sweeping, opened.predictor
+        mix = image.mix if isinstance(image, Mixed) else None
+        if last is not None and last.predictor is predictor and last.mix == mix:
+            return replace(last, settings=self._settings)
+        read = partial(read_window, image)
+        return Search(predictor, read, opened.window.plane, embedding_store(), self._settings, mix)
 
     def _begin(self, opened: Opened, where: dict[Plane, PlaneWindow]) -> None:
         """Remember what the search replaces: proposals go when the first ones of their plane come."""
@@ -179,20 +200,11 @@ class Proposing:
         if count == 0 and opened is not None:
             self.said.emit(nothing_found(opened.predictor.model, "auto", self._settings))
         elif count:
-            waiting = len(self._review.open)
-            self.said.emit(f"Found {count}; {waiting} wait for you: A accepts, Q rejects, E corrects.")
+            key, waiting = self._annotation.keyboard.text, len(self._review.open)
+            answers = f"{key('accept')} accepts, {key('reject')} rejects, {key('correct')} corrects"
+            self.said.emit(f"Found {count}; {waiting} wait for you: {answers}.")
 
 
 def _within(inner: PlaneWindow, outer: PlaneWindow) -> bool:
     low, high = np.array(inner.origin), np.add(inner.origin, inner.shape)
     return bool((low >= outer.origin).all() and (high <= np.add(outer.origin, outer.shape)).all())
-
-
-def _common(one: PlaneWindow, other: PlaneWindow) -> PlaneWindow | None:
-    """Return the part that two have in common; None if there is none."""
-    low = np.maximum(one.origin, other.origin)
-    high = np.minimum(np.add(one.origin, one.shape), np.add(other.origin, other.shape))
-    if not (high > low).all():
-        return None
-    (row, col), (height, width) = low.tolist(), (high - low).tolist()
-    return PlaneWindow((row, col), (height, width), one.plane)

@@ -152,6 +152,7 @@ class Reviewing:
     def _forget(self) -> None:
         """Forget what was found in pixels that are others now."""
         self.jobs.cancel()
+        self.proposing.forget()
         self.review.clear()
 
     def accept(self) -> None:
@@ -216,7 +217,10 @@ class Reviewing:
     def _picked(self, each: Object) -> None:
         """Look at a proposal that was clicked on; it is in view already."""
         self.review.choose(each.key)
-        self.said.emit("This proposal: A accepts, Q rejects, E corrects.")
+        key = self._keyboard.text
+        self.said.emit(
+            f"This proposal: {key('accept')} accepts, {key('reject')} rejects, {key('correct')} corrects."
+        )
 
     def _current(self) -> Object | None:
         if self.review.current is None:
