@@ -298,11 +298,10 @@ def _whole(predictor: Predictor, embedding: Embedding, points: Positions, settin
     weights = whole_weights(extent, embedding.shape, config.image_size, config.low_res_size)
     pools = predictor.pools(embedding, _prompts(points), [True] * len(points))
     for index, pool in enumerate(pools):
-        for decoded in pool:
-            if decoded.iou > settings.predicted_iou:
-                item, stability = _drawn(decoded, weights, settings.stability_offset)
-                if item is not None and stability >= settings.stability:
-                    yield index, item, stability
+        for decoded in (each for each in pool if each.iou > settings.predicted_iou):
+            item, stability = _drawn(decoded, weights, settings.stability_offset)
+            if item is not None and stability >= settings.stability:
+                yield index, item, stability
 
 
 def _drawn(

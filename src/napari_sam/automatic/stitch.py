@@ -158,14 +158,11 @@ def stitch(found: Labels, tile: Tile, before: Labels, first: int) -> Stitched:
             continue
         mask = found[box] == number
         free = mask & (labels[box] == 0)
-        known = links.get(number, [])
-        if known:
+        known = links.get(number)
+        if known is not None:
             _merge(names, known, merged)
-        if known and tile.cuts(box):
-            labels[box][free] = known[0]
-        elif known and tile.is_nearest(box):
-            _redraw(labels, known, places, tile, box, mask)
-        elif not known and free.sum() > (1 - TAKEN) * mask.sum():
+            _join(labels, known, places, tile, box, mask)
+        elif free.sum() > (1 - TAKEN) * mask.sum():
             labels[box][free] = len(names)
             new[number] = first + len(new)
             names.append(new[number])
@@ -234,6 +231,16 @@ def _merge(names: list[int], known: list[int], merged: dict[int, int]) -> None:
     for old in {names[each] for each in known} - {label}:
         merged[old] = label
         names[:] = [label if name == old else name for name in names]
+
+
+def _join(
+    labels: Labels, known: list[int], places: list[Box | None], tile: Tile, box: Box, mask: NDArray[np.bool_]
+) -> None:
+    """Add a cut piece to what others saw of its object, or draw an object that this window sees best."""
+    if tile.cuts(box):
+        labels[box][mask & (labels[box] == 0)] = known[0]
+    elif tile.is_nearest(box):
+        _redraw(labels, known, places, tile, box, mask)
 
 
 def _redraw(

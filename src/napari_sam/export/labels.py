@@ -4,9 +4,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
+from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
@@ -46,16 +48,21 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
         If the file holds no labels.
     """
     try:
-        if path.suffix.lower() == ".npy":
-            labels = np.load(path, allow_pickle=False)
-        elif path.suffix.lower() == ".png":
-            with Image.open(path) as opened:
-                labels = np.asarray(opened)
-        else:
-            labels = tifffile.imread(path)
+        labels = _array_in(path)
     except (OSError, ValueError) as error:
         hint = "export it again"
         if path.suffix.lower() == ".npy":
             hint = "Cellpose's _seg.npy could hold code, so save its masks as TIFF"
         raise DataError(f"{path.name} cannot be read as labels ({error}); {hint}.") from error
-    return regions_from_labels(np.asarray(labels)), labels.shape
+    return regions_from_labels(labels), labels.shape
+
+
+def _array_in(path: Path) -> NDArray[Any]:
+    """Read a file by its ending."""
+    ending = path.suffix.lower()
+    if ending == ".npy":
+        return np.asarray(np.load(path, allow_pickle=False))
+    if ending == ".png":
+        with Image.open(path) as opened:
+            return np.asarray(opened)
+    return np.asarray(tifffile.imread(path))

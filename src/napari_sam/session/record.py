@@ -71,13 +71,16 @@ def steps_of(record: Record) -> dict[Key, tuple[str, ...]]:
         before = {each.key: there.pop(each.key, ()) for each in edit.before}
         joined = tuple(dict.fromkeys(step for steps in before.values() for step in steps))
         for each in edit.after:
-            own = before.get(each.key, ())
-            if edit.what in (COMMIT, ACCEPT):
-                own = ()
-            elif edit.what != PAINT and len(edit.after) != len(edit.before):
-                own = joined
-            there[each.key] = (*(step for step in own if step != edit.what), edit.what)
+            earlier = _earlier(edit, before.get(each.key, ()), joined)
+            there[each.key] = (*(step for step in earlier if step != edit.what), edit.what)
     return there
+
+
+def _earlier(edit: Edit, own: tuple[str, ...], joined: tuple[str, ...]) -> tuple[str, ...]:
+    """Return which steps an edit goes on from: none, an object's own, or those of all that it took."""
+    if edit.what in (COMMIT, ACCEPT):
+        return ()
+    return joined if edit.what != PAINT and len(edit.after) != len(edit.before) else own
 
 
 def first_entry(path: Path, shape: Sequence[int], image: Path | None, pixels: str = "") -> Entry:

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from itertools import product
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from .planes import ALIGNED, alignment, image_shape, layers_of
+from .planes import alignment, image_shape, layers_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -84,10 +85,8 @@ class Guard:
         self._aligning = True
         try:
             options = alignment(self._image, self._viewer.dims)
-            for layer in self._over:
-                for name in ALIGNED:
-                    if name in options:
-                        setattr(layer, name, options[name])
+            for layer, (name, value) in product(self._over, options.items()):
+                setattr(layer, name, value)
         finally:
             self._aligning = False
         moved = event.source
