@@ -80,6 +80,17 @@ def test_auto_when_a_folder_has_a_bad_file_then_the_others_are_written_and_it_fa
     assert "made with another method" in capsys.readouterr().err
 
 
+def test_auto_when_images_of_a_batch_show_nothing_then_says_how_many(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name in ("a.npy", "b.npy"):
+        np.save(tmp_path / name, np.zeros((50, 60), np.uint8))
+    assert main(["auto", str(tmp_path / "*.npy"), "-o", str(tmp_path / "labels")]) == 0
+    said = capsys.readouterr()
+    assert "2 images without any object" in said.err
+    assert said.out.strip() == f"{tmp_path / 'labels'}: 2 images, 0 labels"
+
+
 def test_auto_when_the_folder_is_empty_or_the_options_clash_then_says_so(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -168,6 +168,18 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     assert np.array_equal(layer.data, given)
 
 
+def test_link_and_track_when_nothing_is_labelled_then_say_so_and_add_no_layer(
+    stack: AnnotatorWidget, qtbot: Any
+) -> None:
+    layers = list(stack._viewer.layers)
+    for asked in (stack.panel.stack.link, stack.panel.stack.track):
+        stack.panel.say("")
+        asked.click()
+        settle(qtbot, stack)
+        assert "no labels yet; commit objects" in stack.panel.status.text()
+    assert list(stack._viewer.layers) == layers
+
+
 def test_track_when_laptrack_is_not_installed_then_says_how_to_install_it(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -18,7 +18,8 @@ from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
 
-from .batch_files import is_large, label_names, opened, write_tiff
+from .batch_axes import opened_plane
+from .batch_files import is_large, label_names, write_tiff
 from .batch_summary import Row, read_summary, write_summary
 from .grid import Cancel, Progress
 from .segment import AutomaticSettings, Method, painted, propose, worth
@@ -204,7 +205,7 @@ def segment_file(
     """
     began = perf_counter()
     try:
-        with disk_errors(job.labels), opened(job.image, settings.channel_axis) as array:
+        with disk_errors(job.labels), opened_plane(job.image, settings.channel_axis) as array:
             found = _segment(array, job, model, settings, progress, cancelled)
     except (DiskFullError, Cancelled):
         raise

@@ -13,6 +13,7 @@ from skimage.segmentation import find_boundaries
 from napari_sam.predict.image import to_rgb
 from napari_sam.training.sheet import CAPTION, TILE, arranged, enlarged
 
+from .batch_axes import opened_plane
 from .batch_files import opened
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def _tile(job: Job, channel_axis: int | None) -> Image.Image:
     written = job.written
     if written is None:
         return tile
-    with opened(job.image, channel_axis) as image, opened(written) as labels:
+    with opened_plane(job.image, channel_axis) as image, opened(written) as labels:
         step = max(1, max(labels.shape) // TILE)
         pixels = to_rgb(_thinned(image, channel_axis, step), channel_axis)[0].transpose(1, 2, 0)
         canvas = enlarged(pixels.astype(np.uint8), Image.Resampling.BILINEAR)

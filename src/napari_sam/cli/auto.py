@@ -6,8 +6,12 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from . import arguments as arg
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
 
 EXAMPLE = """\
 examples:
@@ -55,7 +59,10 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..automatic.batch_files import images_of, is_large, is_one, opened
+    import numpy as np
+
+    from ..automatic.batch_axes import opened_plane
+    from ..automatic.batch_files import images_of, is_large, is_one
     from ..errors import DataError
 
     out: Path = arguments.output
@@ -65,13 +72,13 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.scheduler:
         raise arg.UsageError("--scheduler runs batches; give several images, or a folder")
-    with opened(images[0], arguments.channel_axis) as image:
+    with opened_plane(images[0], arguments.channel_axis) as image:
         if out.suffix == ".zarr":
             _large(image, arguments)
             return
         if is_large(image, arguments.channel_axis):
             raise DataError(f"{images[0]} is too large to be segmented as a whole; give an output in .zarr.")
-    _one(images[0], arguments)
+        _one(images[0], np.asarray(image), arguments)
 
 
 def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
@@ -99,6 +106,8 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
     with progress_bar("segmenting", "image") as progress:
         rows = run_batch(images, out, settings, overwrite=arguments.overwrite, run=runner, progress=progress)
     failed = [row for row in rows if row.error]
+    if empty := sum(not row.objects and not row.error for row in rows):
+        print(f"{_counted(empty, 'image')} without any object, with 0 in {out / SUMMARY}.", file=sys.stderr)
     for row in failed:
         print(f"{row.file}: {row.error}", file=sys.stderr)
     done, labels = len(rows) - len(failed), sum(row.objects for row in rows)
@@ -130,7 +139,7 @@ def _large(image: object, arguments: argparse.Namespace) -> None:
     print(f"{found.path}: {_counted(found.objects, 'label')}")
 
 
-def _one(path: Path, arguments: argparse.Namespace) -> None:
+def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None:
     """Segment an image as a whole."""
     import numpy as np
 
@@ -138,11 +147,10 @@ def _one(path: Path, arguments: argparse.Namespace) -> None:
     from ..errors import DataError
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_label_path, read_image, write_labels
+    from .files import check_label_path, write_labels
     from .progress import progress_bar
 
     check_label_path(arguments.output)
-    image = read_image(path)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("segmenting") as progress:

@@ -161,8 +161,8 @@ class Search:
         tiles = tiles_of(image.shape, self.windows)
         for number, tile in enumerate(tiles):
             report = _share(progress, number, len(tiles))
-            key = (plane, region.origin, tile.window.origin, tile.window.shape, record)
-            part = self.known.get(key, partial(self._part, image, tile.window, record, cancelled))
+            make = partial(self._part, image, tile.window, record, cancelled)
+            part = self.known.get((plane, region.origin, region.shape, record), tile.window.origin, make)
             if part is not None:
                 records = part.records(self.settings, progress=report, cancelled=cancelled)
                 yield mosaic.add(records, replace(part.embedding, normalization=noted), tile)

@@ -10,7 +10,7 @@ from psygnal import Signal
 from napari_sam.automatic.link import link_planes
 from napari_sam.automatic.tracks import Tracks, track_objects
 from napari_sam.automatic.volume_walk import EmbeddingOf
-from napari_sam.errors import NapariSamError
+from napari_sam.errors import NapariSamError, PromptError
 from napari_sam.predict.window import window_around
 from napari_sam.session.embeddings import embedding_store
 from napari_sam.session.following import Following, join, put
@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from .stack_panel import StackPanel
 
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
+NO_LABELS = "These planes have no labels yet; commit objects, or press Everything and accept what is found."
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
 
 
@@ -197,7 +198,7 @@ class Stack:
         place = tuple(slice(None) if each == axis else here[each] for each in range(leading))
 
         def work(_: Job) -> NDArray[np.int32]:
-            return link_planes(np.asarray(labels.data[place]))
+            return link_planes(_labelled(labels.data[place]))
 
         def done(linked: NDArray[np.int32]) -> None:
             whole = np.zeros(labels.data.shape, np.int32)
@@ -213,7 +214,7 @@ class Stack:
         labels, axis = self._annotation.writer.labels, self._axis
 
         def work(_: Job) -> Tracks:
-            return track_objects(np.moveaxis(np.asarray(labels.data), axis, 0))
+            return track_objects(np.moveaxis(_labelled(labels.data), axis, 0))
 
         def done(tracks: Tracks) -> None:
             self._add_labels("tracked", np.moveaxis(tracks.labels, 0, axis))
@@ -237,6 +238,14 @@ class Stack:
         data = np.column_stack([tracks.data[:, 0], positions])
         graph = dict(tracks.graph)
         self._viewer.add_tracks(data, graph=graph, name=f"{labels.name} tracks", **_aligned(labels))
+
+
+def _labelled(data: Any) -> NDArray[Any]:
+    """Return labels as an array, or say that there are none."""
+    labels = np.asarray(data)
+    if not labels.any():
+        raise PromptError(NO_LABELS)
+    return labels
 
 
 def _aligned(layer: Labels) -> dict[str, Any]:
