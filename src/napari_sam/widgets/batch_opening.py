@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam.automatic.batch_axes import opened_plane
 from napari_sam.automatic.batch_files import opened
 from napari_sam.errors import DataError
 
@@ -53,7 +54,7 @@ def read(image: Path, labels: Path, channel_axis: int | None) -> Found:
     if not labels.exists():
         raise DataError(f"{labels} is gone; press Start to segment {image.name} again.")
     with ExitStack() as files:
-        pixels = _array(files.enter_context(opened(image, channel_axis)))
+        pixels = _array(files.enter_context(opened_plane(image, channel_axis)))
         found = _array(files.enter_context(opened(labels)))
         return Found(
             image, (str(image), labels.stat().st_mtime_ns), pixels, found, channel_axis, files.pop_all()
@@ -90,6 +91,7 @@ def _channels(found: Found) -> dict[str, Any]:
     """Return how napari is to take the image's third axis."""
     if found.image.ndim < 3:
         return {}
-    if found.channel_axis is None and found.image.shape[-1] in (3, 4):
+    colours = found.image.dtype == np.uint8 and found.image.shape[-1] in (3, 4)
+    if found.channel_axis is None and colours:
         return {"rgb": True}
     return {"channel_axis": -1 if found.channel_axis is None else found.channel_axis}

@@ -1,0 +1,36 @@
+"""Images and labels of a batch in a viewer without a window."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+from napari.components import ViewerModel
+
+from napari_sam.widgets.batch_opening import read, show
+
+
+@pytest.mark.parametrize("count", [2, 3])
+def test_an_image_whose_file_names_its_channels_then_is_shown_in_a_layer_each(
+    count: int, tmp_path: Path
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 4000, (count, 40, 50)).astype(np.uint16)
+    tifffile.imwrite(tmp_path / "image.ome.tif", pixels, metadata={"axes": "CYX"})
+    tifffile.imwrite(tmp_path / "labels.tif", np.ones((40, 50), np.uint16))
+    viewer = ViewerModel()
+    show(viewer, read(tmp_path / "image.ome.tif", tmp_path / "labels.tif", None))
+    *images, labels = viewer.layers
+    assert [layer.data.shape for layer in images] == [(40, 50)] * count
+    assert np.array_equal(np.asarray(images[1].data), pixels[1])
+    assert labels.data.shape == (40, 50)
+
+
+def test_a_colour_picture_then_is_one_layer(tmp_path: Path) -> None:
+    np.save(tmp_path / "image.npy", np.zeros((40, 50, 3), np.uint8))
+    tifffile.imwrite(tmp_path / "labels.tif", np.ones((40, 50), np.uint16))
+    viewer = ViewerModel()
+    show(viewer, read(tmp_path / "image.npy", tmp_path / "labels.tif", None))
+    assert [layer.rgb for layer in viewer.layers[:1]] == [True]
+    assert len(viewer.layers) == 2
