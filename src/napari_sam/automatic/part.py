@@ -47,6 +47,11 @@ class PartSearch:
         self._pools: dict[tuple[int, int, int, int, GridSettings], list[MaskRecord]] = {}
 
     @property
+    def nbytes(self) -> int:
+        """Bytes that the embedding and the dense head's maps take."""
+        return self.embedding.nbytes + sum(maps.nbytes for maps in self._maps.values())
+
+    @property
     def whole(self) -> Window:
         """All of the part."""
         rows, cols = self.embedding.shape

@@ -89,7 +89,7 @@ class Search:
     mix: Mix | None = None
     method: Method = "auto"
     windows: WindowSettings = field(default_factory=WindowSettings)
-    known: KnownParts[PartSearch | None] = field(default_factory=KnownParts)
+    known: KnownParts = field(default_factory=KnownParts)
 
     def planes(
         self,

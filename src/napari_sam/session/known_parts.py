@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Hashable
-from typing import Generic, TypeVar
 
-KEPT = 8
-"""Parts that are kept: each takes 60 to 170 MB, the more the smaller its objects are."""
+from napari_sam.automatic.part import PartSearch
 
-Part = TypeVar("Part")
+from .embeddings import memory_limit
 
 
-class KnownParts(Generic[Part]):
+class KnownParts:
     """Keeps what was made of the first parts of one region, until another region is searched.
 
     Regions are searched from their first part to their last, again and again. To keep the last parts
@@ -19,22 +17,28 @@ class KnownParts(Generic[Part]):
 
     Parameters
     ----------
-    kept : int
-        How many.
+    limit : int, optional
+        Bytes from which on no more parts are kept; half of what embeddings may take, by default.
     """
 
-    def __init__(self, kept: int = KEPT) -> None:
-        self._kept = kept
+    def __init__(self, limit: int | None = None) -> None:
+        self._limit = memory_limit() // 2 if limit is None else limit
         self._region: Hashable = None
-        self._parts: dict[Hashable, Part] = {}
+        self._parts: dict[Hashable, PartSearch | None] = {}
 
-    def get(self, region: Hashable, part: Hashable, make: Callable[[], Part]) -> Part:
-        """Return what is known of a part of a region, or make it."""
+    def get(
+        self, region: Hashable, part: Hashable, make: Callable[[], PartSearch | None]
+    ) -> PartSearch | None:
+        """Return what is known of a part of a region, or make it; None for one that shows nothing."""
         if region != self._region:
             self._region, self._parts = region, {}
         if part in self._parts:
             return self._parts[part]
         made = make()
-        if len(self._parts) < self._kept:
+        if made is None or self._held < self._limit:
             self._parts[part] = made
         return made
+
+    @property
+    def _held(self) -> int:
+        return sum(each.nbytes for each in self._parts.values() if each is not None)
