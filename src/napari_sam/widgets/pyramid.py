@@ -2,21 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-import zarr
 from napari.layers import Labels
 from napari.layers._multiscale_data import MultiScaleData
-from zarr.storage import MemoryStore
+
+from .label_stack import LabelStack, empty_labels
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
 
 LARGE = 8192
 """Sides of a plane beyond which its labels are a pyramid: graphics cards draw no larger picture."""
-CHUNK, TOP = 512, 1024
-"""Sides of a chunk and, at most, of the coarsest level, in pixels."""
+TOP = 1024
+"""Side of the coarsest level, at most, in pixels."""
+MOST = 2 << 30
+"""Bytes of labels that are held as they are."""
 
 Box = tuple[slice, slice]
 
@@ -33,10 +36,10 @@ class LabelPyramid(MultiScaleData):
     """
 
     def __init__(self, shape: tuple[int, ...]) -> None:
-        levels = [_empty(shape)]
+        levels = [empty_labels(shape)]
         while max(levels[-1].shape[-2:]) > TOP:
             rows, cols = (-(-side // 2) for side in levels[-1].shape[-2:])
-            levels.append(_empty((*shape[:-2], rows, cols)))
+            levels.append(empty_labels((*shape[:-2], rows, cols)))
         super().__init__(levels)
 
     def __getitem__(self, key: Any) -> Any:
@@ -118,12 +121,9 @@ def new_labels(shape: tuple[int, ...], **options: Any) -> Labels:
     """
     if max(shape[-2:]) > LARGE:
         return PyramidLabels(LabelPyramid(shape), **options)
+    if np.dtype(np.int32).itemsize * math.prod(shape) > MOST:
+        return Labels(LabelStack(shape), **options)
     return Labels(np.zeros(shape, np.int32), **options)
-
-
-def _empty(shape: tuple[int, ...]) -> Any:
-    chunks = (*(1 for _ in shape[:-2]), *(min(CHUNK, side) for side in shape[-2:]))
-    return zarr.create_array(MemoryStore(), shape=shape, chunks=chunks, dtype="int32", fill_value=0)
 
 
 def _above(box: Box) -> Box:
