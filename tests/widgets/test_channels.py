@@ -59,7 +59,7 @@ def test_a_channel_axis_when_mixed_then_prompts_and_labels_are_seen_over_every_c
 ) -> None:
     widget = make_annotator(STACK, start=False, axis_labels=AXES)
     box = widget.panel.channels
-    assert box.how.currentText() == "axis c (3)"  # its name says so
+    assert box.how.currentText() == "slider c (3)"  # its name says so
     box._rows[1][0].setCurrentText(NONE)
     box._rows[2][1].setValue(0.5)
     annotation = start(widget, qtbot)

@@ -112,6 +112,7 @@ def test_a_job_when_cancelled_then_it_stops_at_its_next_report_and_says_nothing(
     [
         (ImageError("The image is empty; open another."), "The image is empty; open another."),
         (KeyError("x"), "Something went wrong"),
+        (MemoryError("Unable to allocate 391 GiB"), "The computer's memory is too small for this; close"),
     ],
 )
 def test_a_job_when_it_fails_then_one_sentence_says_so(

@@ -201,3 +201,42 @@ def test_track_when_laptrack_is_not_installed_then_says_how_to_install_it(
 def test_stack_section_when_the_image_is_a_plane_then_is_not_shown(make_annotator: Make) -> None:
     widget = make_annotator()
     assert not widget.panel.stack.isVisible()
+
+
+def offered(widget: AnnotatorWidget) -> list[str]:
+    combo = widget.panel.stack.axis
+    return [combo.itemText(index) for index in range(combo.count())]
+
+
+def test_axes_then_are_named_as_their_sliders_and_channels_are_not_the_first_choice(
+    make_annotator: Make,
+) -> None:
+    image = np.zeros((6, 1, 2, 40, 50), np.uint8)
+    widget = make_annotator(image, start=False, axis_labels=("z", "t", "c", "y", "x"))
+    assert [each.title for each in widget.panel.channels._choices] == ["slider z (6)", "slider c (2)"]
+    widget.panel.channels.how.setCurrentIndex(0)  # as it is
+    widget.start()
+    assert offered(widget) == ["slider z (6)", "slider c (2)"]
+    assert widget.panel.stack.chosen_axis == 0
+
+
+def test_channels_in_the_middle_when_mixed_then_objects_go_along_the_other_axis_alone(
+    make_annotator: Make,
+) -> None:
+    widget = make_annotator(np.zeros((6, 2, 40, 50), np.uint8), start=False)
+    widget.panel.channels.how.setCurrentText("slider -3 (2)")
+    widget.start()
+    assert offered(widget) == ["slider -4 (6)"]
+    assert widget.panel.stack.chosen_axis == 0
+
+
+def test_follow_and_link_when_seen_in_3d_then_one_sentence_says_what_to_do(
+    make_annotator: Make,
+) -> None:
+    widget = make_annotator(np.zeros((6, 40, 50), np.uint8))
+    assert widget.stack is not None
+    widget._viewer.dims.ndisplay = 3
+    for act in (widget.stack.follow, widget.stack.link):
+        widget.panel.say("")
+        act()
+        assert "switch 3-D off" in widget.panel.status.text()

@@ -16,8 +16,10 @@ if TYPE_CHECKING:
     from .mixed import Choice
 
 AS_IT_IS = "as it is"
-ROW, HEIGHT, WIDTH = 34, 180, 90
-"""Pixels: height of a channel and, at most, of their list, which scrolls; width of a colour or weight."""
+ROW, HEIGHT = 58, 240
+"""Pixels: height of a channel and, at most, of their list, which scrolls."""
+WIDTH = 90
+"""Of a colour and of a weight, in pixels, at the least."""
 LEAST = 0.05
 """The smallest weight of a channel."""
 
@@ -83,7 +85,6 @@ class ChannelBox(QCollapsible):
         page, self._rows = QWidget(), []
         grid = QGridLayout(page)
         grid.setContentsMargins(0, 0, 0, 0)
-        grid.setColumnStretch(0, 1)
         choice = self._choice
         listed = [] if choice is None else list(zip(choice.names, choice.colours, strict=True))
         for row, (name, colour) in enumerate(listed):
@@ -91,8 +92,10 @@ class ChannelBox(QCollapsible):
             label = QLabel(name)
             label.setToolTip(name)
             label.setMinimumWidth(30)
-            for column, part in enumerate((label, colours, weight)):
-                grid.addWidget(part, row, column)
+            # above, since names of layers are long and docks narrow
+            grid.addWidget(label, 2 * row, 0, 1, 2)
+            grid.addWidget(colours, 2 * row + 1, 0)
+            grid.addWidget(weight, 2 * row + 1, 1)
             self._rows.append((colours, weight))
         self._list.setWidget(page)
         self._list.setVisible(bool(listed))
@@ -120,7 +123,7 @@ class ChannelBox(QCollapsible):
 def _colours(name: str, chosen: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems([NONE, *COLOURS])
-    combo.setFixedWidth(WIDTH)
+    combo.setMinimumWidth(WIDTH)
     combo.setCurrentText(chosen)
     combo.setAccessibleName(f"Colour of {name}")
     combo.setToolTip("In which colour the model sees this channel")
@@ -130,7 +133,7 @@ def _colours(name: str, chosen: str) -> QComboBox:
 def _weight(name: str) -> QDoubleSpinBox:
     spin = QDoubleSpinBox()
     spin.setRange(LEAST, 1)
-    spin.setFixedWidth(WIDTH)
+    spin.setMinimumWidth(WIDTH)
     spin.setSingleStep(0.1)
     spin.setValue(1)
     spin.setAccessibleName(f"Weight of {name}")

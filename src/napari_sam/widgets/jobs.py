@@ -202,4 +202,8 @@ def sentence(error: Exception) -> str:
     """Return an error in one sentence: our own as it is, others with their kind."""
     if isinstance(error, NapariSamError):
         return str(error)
+    if isinstance(error, MemoryError):
+        return (
+            f"The computer's memory is too small for this; close other programs, or use less data ({error})."
+        )
     return f"Something went wrong that should not have ({type(error).__name__}: {error}); please report it."

@@ -12,7 +12,7 @@ from napari.utils.transforms import Affine
 from napari_sam.errors import ImageError
 from napari_sam.session.channels import COLOURS, channel_axis, suggested_colours
 
-from .planes import ALIGNED, image_shape, layers_of, read_window
+from .planes import ALIGNED, image_shape, layers_of, read_window, sliders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -196,15 +196,14 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
     """
     if image.rgb or image.ndim < 2:
         return ()
-    shape, labels = image_shape(image), getattr(image, "axis_labels", ())
-    named = channel_axis(labels, shape)
+    shape = image_shape(image)
+    named = channel_axis(getattr(image, "axis_labels", ()), shape)
     choices = []
-    for axis, count in enumerate(shape[:-2]):
-        if 1 < count <= MOST:
-            name = labels[axis] if axis < len(labels) and not labels[axis].startswith("-") else axis
+    for axis, title in sliders(image).items():
+        count = shape[axis]
+        if count <= MOST:
             channels = tuple(f"channel {place}" for place in range(count))
             colours = suggested_colours(count)
-            title = f"axis {name} ({count})"
             choices.append(Choice(title, axis, tuple(range(count)), channels, colours, axis == named))
     others = [each for each in layers if _can_be_mixed(image, each)]
     if others:

@@ -64,6 +64,17 @@ def image_shape(image: Any) -> tuple[int, ...]:
     return tuple(int(n) for n in data.shape[: image.ndim])
 
 
+def sliders(image: Any) -> dict[int, str]:
+    """Return what a person calls each axis before (Y, X) that has more than one place: by its slider.
+
+    The name is the one that napari writes beside the slider; the number of places comes after it.
+    """
+    shape = image_shape(image)
+    names = getattr(image, "axis_labels", None) or range(-len(shape), 0)  # younger than napari 0.6
+    listed = zip(names, shape[:-2], strict=False)
+    return {axis: f"slider {name} ({count})" for axis, (name, count) in enumerate(listed) if count > 1}
+
+
 @singledispatch
 def layers_of(image: Any) -> tuple[Image, ...]:
     """Return the layers that an image is made of: of a layer, itself."""

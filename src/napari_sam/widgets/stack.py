@@ -12,13 +12,15 @@ from napari_sam.automatic.tracks import Tracks, track_objects
 from napari_sam.automatic.volume_walk import EmbeddingOf
 from napari_sam.errors import NapariSamError, PromptError
 from napari_sam.predict.window import window_around
+from napari_sam.session.channels import channel_axis
 from napari_sam.session.embeddings import embedding_store
 from napari_sam.session.following import Following, join, put
 from napari_sam.session.objects import FOLLOWED
 
 from .jobs import Jobs
 from .mixed import Mixed
-from .planes import ALIGNED, image_shape, plane_under_sliders, read_window
+from .planes import ALIGNED, image_shape, plane_under_sliders, read_window, sliders
+from .pyramid import new_labels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -26,7 +28,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam.predict import Embedding
-    from napari_sam.session import Object
+    from napari_sam.session import Object, Plane
     from napari_sam.session.opening import Opened
 
     from .annotation import Annotation
@@ -79,8 +81,9 @@ class Stack:
         for signal, slot in self._wires:
             signal.connect(slot)
         annotation.keyboard.on("follow", self.follow_pointed)
-        count = len(image_shape(image)) - 2
-        panel.set_axes([str(name) for name in viewer.dims.axis_labels[-count - 2 : -2]] if count else ())
+        channels = channel_axis(getattr(image, "axis_labels", ()), image_shape(image))
+        planes = sliders(image)
+        panel.set_axes(planes, max((each for each in planes if each != channels), default=None))
 
     def close(self) -> None:
         """Stop; what was put in place stays."""
@@ -90,7 +93,7 @@ class Stack:
         self.jobs.close()
         self.jobs.deleteLater()
         self._panel.progress.end()
-        self._panel.set_axes(())
+        self._panel.set_axes({})
 
     def _begin(self, title: str) -> None:
         self._panel.set_busy(busy=True)
@@ -104,10 +107,6 @@ class Stack:
         self.jobs.cancel()
         self.said.emit("Cancelled; nothing was changed.")
 
-    @property
-    def _axis(self) -> int:
-        return self._panel.axis.currentIndex()
-
     def follow_pointed(self) -> None:
         """Follow the object under the pointer, or the last one."""
         each = self._annotation.editing.pointed()
@@ -115,7 +114,9 @@ class Stack:
 
     def follow(self) -> None:
         """Follow the last object of the plane, or else the last one."""
-        here = plane_under_sliders(self._image, self._viewer.dims)
+        here = self._seen_plane()
+        if here is None:
+            return
         objects = self._annotation.session.objects[::-1]
         each = next((each for each in objects if each.plane == here), None) or next(iter(objects), None)
         if each is None:
@@ -124,13 +125,13 @@ class Stack:
             self._follow(each)
 
     def _follow(self, each: Object) -> None:
-        opened = self._annotation.part
-        if opened is None or self._axis < 0:
+        opened, axis = self._annotation.part, self._panel.chosen_axis
+        if opened is None or axis is None:
             self.failed.emit("There are no other planes, or the image is not read yet; wait until it is.")
             return
-        depth = image_shape(self._image)[self._axis]
+        depth = image_shape(self._image)[axis]
         try:
-            plan = Following.of(self._annotation.session.store, each.key, self._axis, depth)
+            plan = Following.of(self._annotation.session.store, each.key, axis, depth)
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
@@ -192,18 +193,21 @@ class Stack:
 
     def link(self) -> None:
         """Link the labels of the planes of a volume, in a new layer."""
-        labels = self._annotation.writer.labels
-        here = plane_under_sliders(self._image, self._viewer.dims)
-        leading, axis = len(here), self._axis
-        place = tuple(slice(None) if each == axis else here[each] for each in range(leading))
+        labels, axis = self._annotation.writer.labels, self._panel.chosen_axis
+        here = self._seen_plane()
+        if here is None or axis is None:
+            return
+        place = tuple(slice(None) if each == axis else index for each, index in enumerate(here))
 
         def work(_: Job) -> NDArray[np.int32]:
             return link_planes(_labelled(labels.data[place]))
 
         def done(linked: NDArray[np.int32]) -> None:
-            whole = np.zeros(labels.data.shape, np.int32)
-            whole[place] = linked
-            self._add_labels("linked", whole)
+            planes, *found = np.nonzero(linked)
+            leading = [planes if each == axis else np.full_like(planes, at) for each, at in enumerate(here)]
+            layer = new_labels(labels.data.shape, **self._over_labels("linked"))
+            layer.data[(*leading, *found)] = linked[planes, *found]
+            self._viewer.add_layer(layer)
             count = len(np.unique(linked[linked > 0]))
             self.said.emit(f"{count} objects go through the planes; they are in a new layer.")
 
@@ -211,13 +215,16 @@ class Stack:
 
     def track(self) -> None:
         """Track the labels of all frames, in new layers."""
-        labels, axis = self._annotation.writer.labels, self._axis
+        labels, axis = self._annotation.writer.labels, self._panel.chosen_axis
+        if axis is None:
+            return
 
         def work(_: Job) -> Tracks:
             return track_objects(np.moveaxis(_labelled(labels.data), axis, 0))
 
         def done(tracks: Tracks) -> None:
-            self._add_labels("tracked", np.moveaxis(tracks.labels, 0, axis))
+            found = np.moveaxis(tracks.labels, 0, axis)
+            self._viewer.add_labels(found, **self._over_labels("tracked"))
             self._add_tracks(tracks, axis)
             divided = len({tuple(parents) for parents in tracks.graph.values()})
             count = len(np.unique(tracks.data[:, 0]))
@@ -225,19 +232,27 @@ class Stack:
 
         self.jobs.run("Tracking", work, done)
 
-    def _add_labels(self, what: str, data: NDArray[np.int32]) -> None:
+    def _seen_plane(self) -> Plane | None:
+        """Return the plane that is seen; None, and say why, where none can be worked on."""
+        try:
+            return plane_under_sliders(self._image, self._viewer.dims)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return None
+
+    def _over_labels(self, what: str) -> dict[str, Any]:
+        """Return the options of a layer that lies over the annotation's labels and is named after them."""
         labels = self._annotation.writer.labels
-        self._viewer.add_labels(data, name=f"{labels.name} {what}", **_aligned(labels))
+        return {"name": f"{labels.name} {what}", **_aligned(labels)}
 
     def _add_tracks(self, tracks: Tracks, axis: int) -> None:
         """Show tracks, whose first position is along `axis`."""
-        labels = self._annotation.writer.labels
         positions = np.insert(np.delete(tracks.data[:, 1:], 0, 1), axis, tracks.data[:, 1], axis=1)
         if not len(positions):
             return
         data = np.column_stack([tracks.data[:, 0], positions])
         graph = dict(tracks.graph)
-        self._viewer.add_tracks(data, graph=graph, name=f"{labels.name} tracks", **_aligned(labels))
+        self._viewer.add_tracks(data, graph=graph, **self._over_labels("tracks"))
 
 
 def _labelled(data: Any) -> NDArray[Any]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping
 
 from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
@@ -65,15 +65,22 @@ class StackPanel(QWidget):
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(section)
-        self.set_axes(())
+        self.set_axes({})
 
-    def set_axes(self, names: Sequence[str]) -> None:
-        """Offer axes of planes, the last one chosen; without any there is no stack."""
+    @property
+    def chosen_axis(self) -> int | None:
+        """The axis that objects go along; None where there is no stack."""
+        axis: int | None = self.axis.currentData()
+        return axis
+
+    def set_axes(self, titles: Mapping[int, str], chosen: int | None = None) -> None:
+        """Offer axes of planes, one of them chosen; without any there is no stack."""
         with QSignalBlocker(self.axis):
             self.axis.clear()
-            self.axis.addItems(list(names))
-            self.axis.setCurrentIndex(len(names) - 1)
-        self.setVisible(bool(names))
+            for axis, title in titles.items():
+                self.axis.addItem(title, axis)
+            self.axis.setCurrentIndex(max(self.axis.findData(chosen), 0))
+        self.setVisible(bool(titles))
 
     def set_busy(self, busy: bool) -> None:
         """Enable what can be asked while nothing is going on."""
