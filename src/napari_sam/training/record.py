@@ -9,6 +9,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import pooch
 import torch
 
 import napari_sam
@@ -32,7 +33,7 @@ def described(config: TrainConfig, step: int) -> dict[str, Any]:
     settings = {k: v for k, v in asdict(config).items() if k not in ("data", "validation", "init")}
     init = None if config.init is None else config.init.name
     if config.init is not None and config.init.is_file():
-        init = f"{init}, SHA-256 {hashlib.sha256(config.init.read_bytes()).hexdigest()}"
+        init = f"{init}, SHA-256 {pooch.file_hash(str(config.init), alg='sha256')}"
     return {
         "step": step,
         "napari_sam": napari_sam.__version__,
@@ -51,7 +52,7 @@ def described_set(entry: DataConfig) -> dict[str, Any]:
     every = hashlib.sha256()
     for image, labels in pairs:
         for file in (image, *labels):
-            content = hashlib.sha256(file.read_bytes()).hexdigest()
+            content = pooch.file_hash(str(file), alg="sha256")
             every.update(f"{file.parent.name}/{file.name} {content}\n".encode())
     return {
         "images": "/".join(entry.images.parts[-3:]),

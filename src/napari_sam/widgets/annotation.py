@@ -24,7 +24,7 @@ from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .parts import Load, Parts
-from .planes import alignment, camera_of, image_shape, plane_under_sliders
+from .planes import alignment, camera_of, image_shape, plane_or_told, plane_under_sliders
 from .prompt_layers import PromptLayers
 from .pyramid import new_labels
 
@@ -291,11 +291,7 @@ class Annotation:
 
     def _seen_plane(self) -> Plane | None:
         """Return the plane that is seen; None, and say why, where none can be annotated."""
-        try:
-            return plane_under_sliders(self._image, self._viewer.dims)
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            return None
+        return plane_or_told(self._image, self._viewer.dims, self.failed.emit)
 
     def _moved(self) -> None:
         plane = self._seen_plane()

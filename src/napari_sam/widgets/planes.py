@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -40,6 +41,15 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     world = np.asarray(dims.point, float)[-image.ndim :] * _world_units(image, dims)
     index = np.rint(np.asarray(image.world_to_data(world))[:-2]).astype(int)
     return tuple(int(i) for i in np.clip(index, 0, np.array(image_shape(image)[:-2]) - 1))
+
+
+def plane_or_told(image: Image, dims: Dims, tell: Callable[[str], object]) -> Plane | None:
+    """Return the visible plane; None, after telling why, where none can be worked on."""
+    try:
+        return plane_under_sliders(image, dims)
+    except ImageError as error:
+        tell(str(error))
+        return None
 
 
 def _world_units(image: Image, dims: Dims) -> NDArray[np.float64]:

@@ -19,7 +19,7 @@ from napari_sam.session.objects import FOLLOWED
 
 from .jobs import Jobs
 from .mixed import Mixed
-from .planes import ALIGNED, image_shape, plane_under_sliders, read_window, sliders
+from .planes import ALIGNED, image_shape, plane_or_told, read_window, sliders
 from .pyramid import new_labels
 
 if TYPE_CHECKING:
@@ -234,11 +234,7 @@ class Stack:
 
     def _seen_plane(self) -> Plane | None:
         """Return the plane that is seen; None, and say why, where none can be worked on."""
-        try:
-            return plane_under_sliders(self._image, self._viewer.dims)
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            return None
+        return plane_or_told(self._image, self._viewer.dims, self.failed.emit)
 
     def _over_labels(self, what: str) -> dict[str, Any]:
         """Return the options of a layer that lies over the annotation's labels and is named after them."""
