@@ -7,7 +7,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.nn import functional as F
 
-from napari_sam.predict.candidates import Candidate, Candidates, Decoded, overlap, rank, stability
+from napari_sam.predict.candidates import (
+    Candidate,
+    Candidates,
+    Decoded,
+    least_extent,
+    overlap,
+    rank,
+    stability,
+)
 from napari_sam.predict.drawing import draw, pointed_at, whole_weights, window_weights
 from napari_sam.predict.frames import Frame, Layout
 
@@ -99,6 +107,14 @@ def test_rank_of_masks_of_one_predicted_iou_prefers_the_stable_one() -> None:
     firm = Decoded(vague.logits * 10, vague.frame, 0.8, 1)
     assert stability(vague.logits) < stability(firm.logits) < 1
     assert rank([vague, firm], 1) == [1]
+
+
+def test_least_extent_is_that_of_the_smallest_mask_that_is_nearly_as_good_as_the_best() -> None:
+    whole, part, poor = disc(radius=30, iou=0.9), disc(radius=9, iou=0.8), disc(radius=4, iou=0.5)
+    empty = disc(radius=-5, iou=0.9)
+    assert np.array_equal(least_extent([whole, part, poor, empty]), part.extent)
+    assert np.array_equal(least_extent([whole, poor]), whole.extent)
+    assert least_extent([empty]).shape == (0, 2)
 
 
 def test_stability_of_logits_that_are_all_low_is_zero() -> None:

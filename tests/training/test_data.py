@@ -7,10 +7,12 @@ import torch
 from PIL import Image
 
 from napari_sam.errors import DataError
+from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, generated
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
 from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder
 from napari_sam.training.simulate import initial_prompts
+from napari_sam.training.synthetic.visibility import border_contrast, steepness
 from napari_sam.training.targets import dense_targets
 
 
@@ -166,3 +168,28 @@ def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path
     nested = DataConfig(root / "i", (root / "in", root / "out"), partial=True)
     assert config.data == (DataConfig(root / "i", (root / "l",)), nested)
     assert config.diameters == (10, 20)
+
+
+def test_generated_when_seen_from_farther_then_labels_lie_on_the_picture_and_the_rest_is_empty(
+    folder: DataConfig,
+) -> None:
+    config = TrainConfig(data=(folder,), crop_size=160)
+    sides = []
+    for seed in range(16):
+        made = generated(np.random.default_rng(seed), config)
+        assert made.image.shape == (3, 160, 160)
+        shown = np.flatnonzero(made.image.amax((0, 1)).numpy())
+        sides.append(int(shown.max()) + 1)
+        beyond = made.image[:, sides[-1] :]
+        assert not beyond.any()
+        for labels in made.levels:
+            assert labels.shape == (160, 160)
+            assert not labels[sides[-1] :].any()
+            assert not labels[:, sides[-1] :].any()
+        inside = np.rint(made.image[:, : sides[-1], : sides[-1]].numpy()).astype(np.uint8)
+        coarsest = made.levels[-1][: sides[-1], : sides[-1]]
+        aside = np.roll(coarsest, (7, 9), (0, 1))
+        steep = steepness(inside)
+        assert border_contrast(steep, coarsest) > border_contrast(steep, aside)
+    assert sides.count(160) >= 6
+    assert round(SMALLEST_SCENE * LARGEST_SCENE) <= min(sides) < 140

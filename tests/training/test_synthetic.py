@@ -3,6 +3,7 @@ import pytest
 
 from napari_sam.training.synthetic import Scene, scene
 from napari_sam.training.synthetic.layouts import borders, divided, seams, touching_groups
+from napari_sam.training.synthetic.visibility import border_contrast, steepness, visible
 
 SCENES = 40
 
@@ -53,13 +54,27 @@ def test_levels_grow_from_part_to_group(scenes: list[Scene]) -> None:
         assert covered == sorted(covered), made.kind
 
 
-def test_objects_stand_out_from_their_surroundings_on_average(scenes: list[Scene]) -> None:
-    shown = []
+def test_scene_when_made_then_the_borders_of_every_level_can_be_seen_in_it(scenes: list[Scene]) -> None:
     for made in scenes:
-        edge, image = borders(made.levels[-1]), made.image.astype(float)
-        steps = np.abs(np.diff(image, axis=1)).max(axis=0)
-        shown.append(steps[edge[1:]].mean() / (steps[~edge[1:]].mean() + 1))
-    assert np.median(shown) > 1.2
+        assert visible(made.image, made.levels), made.kind
+
+
+def test_border_contrast_when_borders_are_drawn_faint_or_missing_then_says_how_well_they_show() -> None:
+    rng = np.random.default_rng(0)
+    labels = np.zeros((96, 96), np.int32)
+    labels[20:50, 20:45], labels[20:50, 45:70] = 1, 2  # two that touch
+    noise = rng.normal(100, 5, labels.shape)
+
+    def contrast(signal: np.ndarray) -> float:
+        image = np.clip(noise + signal, 0, 255).astype(np.uint8)
+        return border_contrast(steepness(np.stack([image] * 3)), labels)
+
+    outline = borders(labels).astype(float)
+    assert contrast(0 * outline) == pytest.approx(0.5, abs=0.08)
+    assert contrast(100 * outline) > 0.99
+    assert 0.55 < contrast(5 * outline) < contrast(10 * outline) < contrast(100 * outline)
+    assert contrast(80.0 * (labels > 0)) < 0.99  # the line between the two is missing
+    assert border_contrast(steepness(np.zeros((3, 96, 96), np.uint8)), np.zeros_like(labels)) == 1
 
 
 def test_divided_when_a_clump_is_cut_then_it_is_filled_with_touching_cells_of_about_the_size() -> None:

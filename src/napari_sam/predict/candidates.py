@@ -19,6 +19,9 @@ STABILITY_OFFSET = 2.0
 GRID = 48
 """Side of the grid on which two masks are compared."""
 
+PLAUSIBLE = 0.8
+"""A mask may be what is meant if its predicted IoU is at least this share of the best one's."""
+
 Mask = NDArray[np.bool_]
 Logits = NDArray[np.float32]
 
@@ -181,6 +184,15 @@ def rank(pool: Sequence[Decoded], count: int) -> list[int]:
         same = any(overlap(pool[index], pool[other]) > SAME for other in distinct)
         (repeated if same else distinct).append(index)
     return (distinct + repeated)[:count]
+
+
+def least_extent(pool: Sequence[Decoded]) -> NDArray[np.float64]:
+    """Return the extent of the smallest mask that may be meant; (2, 2), or (0, 2) if all are empty."""
+    best = max(decoded.iou for decoded in pool)
+    least = min(PLAUSIBLE * best, best)  # which may be below zero
+    extents = [decoded.extent for decoded in pool if decoded.iou >= least]
+    sides = [np.ptp(extent, axis=0).max() if len(extent) else np.inf for extent in extents]
+    return extents[int(np.argmin(sides))]
 
 
 def overlap(one: Decoded, other: Decoded) -> float:

@@ -92,7 +92,7 @@ def framed_mask(prompts: Prompts, whole: Frame) -> MaskPrompt | None:
 def finer_queries(
     prompts: Prompts, extent: Positions, embedding: Embedding, config: SamConfig
 ) -> list[Query]:
-    """Ask for points again at finer scales where the mask they gave is small.
+    """Ask for points again at finer scales where a mask that they may mean is small.
 
     Parameters
     ----------

@@ -12,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
-from .candidates import Candidate, Candidates, Decoded, rank
+from .candidates import Candidate, Candidates, Decoded, least_extent, rank
 from .consensus import AGREEING, SAME_LEVEL, consensus
 from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
@@ -172,10 +172,9 @@ class Predictor:
         pools = self._decoded(embedding, queries, many)
         if not embedding.fine:
             return pools
-        extents = [pool[rank(pool, 1)[0]].extent for pool in pools]
         finer = [
-            finer_queries(each, extent, embedding, config)
-            for each, extent in zip(prompts, extents, strict=True)
+            finer_queries(each, least_extent(pool), embedding, config)
+            for each, pool in zip(prompts, pools, strict=True)
         ]
         more = self._decoded(embedding, finer, many)
         return [[*pool, *others] for pool, others in zip(pools, more, strict=True)]

@@ -15,6 +15,12 @@ from torch.nn import functional as F
 from .config import TrainConfig
 from .samples import Sample
 from .synthetic import scene
+from .synthetic.layouts import Labels, Levels, log_uniform
+
+SMALLEST_SCENE = 0.25
+"""Smallest scale at which a generated scene is shown."""
+LARGEST_SCENE = 352
+"""Largest side of a generated scene, in its own pixels: larger ones take too long to make."""
 
 Rng = np.random.Generator
 
@@ -68,15 +74,32 @@ def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
 
 
 def generated(rng: Rng, config: TrainConfig) -> Crop:
-    """Make up a scene; half of them are varied further as photographs are.
+    """Make up a scene; half of them are varied further as photographs are, and half are seen from farther.
 
     The dense head is to show the level between part and group, where there are all three, and none
     where it is open which of two is meant.
     """
-    made = scene(rng, config.crop_size)
+    scale = log_uniform(rng, SMALLEST_SCENE, 1) if rng.random() < 0.5 else 1.0
+    made = scene(rng, int(min(config.crop_size / scale, LARGEST_SCENE)))
     image = torch.from_numpy(made.image).float()
-    dense = None if len(made.levels) == 2 else made.levels[len(made.levels) // 2]
-    return Crop(augment(image, rng) if rng.random() < 0.5 else image, made.levels, dense)
+    image, levels = shrunk(augment(image, rng) if rng.random() < 0.5 else image, made.levels, scale, config)
+    dense = None if len(levels) == 2 else levels[len(levels) // 2]
+    return Crop(image, levels, dense)
+
+
+def shrunk(
+    image: Tensor, levels: Sequence[Labels], scale: float, config: TrainConfig
+) -> tuple[Tensor, Levels]:
+    """Show a scene smaller, in the crop's corner, as small images are seen at coarse scales."""
+    side = min(round(image.shape[-1] * scale), config.crop_size)
+    rest = config.crop_size - side
+
+    def small(array: Tensor, mode: str) -> Tensor:
+        part = F.interpolate(array[None].float(), (side, side), mode=mode, antialias=mode == "bilinear")[0]
+        return F.pad(part, (0, rest, 0, rest))
+
+    found = (small(torch.from_numpy(labels[None]), "nearest-exact")[0].int().numpy() for labels in levels)
+    return small(image, "bilinear").clamp(0, 255), tuple(found)
 
 
 def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng) -> tuple[int, int]:

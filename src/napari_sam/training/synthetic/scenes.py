@@ -13,6 +13,10 @@ from .layouts import Labels, Levels
 from .looks import Picture
 from .optics import taken
 from .shapes import Rng
+from .visibility import visible
+
+TRIES = 8
+"""So often a picture is taken anew while it does not show all levels; then other objects are laid out."""
 
 Look = Callable[[Levels, Rng], Picture]
 
@@ -48,7 +52,7 @@ class Family:
 
 
 def scene(rng: Rng, size: int = 256) -> Scene:
-    """Generate a scene.
+    """Generate a scene that shows all that its truth claims.
 
     Parameters
     ----------
@@ -58,12 +62,14 @@ def scene(rng: Rng, size: int = 256) -> Scene:
         Its side, in pixels.
     """
     shares = np.array([family.share for family in FAMILIES])
-    levels: Levels = ()
-    while not levels:
+    while True:
         family = FAMILIES[rng.choice(len(FAMILIES), p=shares / shares.sum())]
+        look = family.looks[rng.integers(len(family.looks))]
         levels = tuple(labels for labels in family.layout(size, rng) if labels.any())
-    look = family.looks[rng.integers(len(family.looks))]
-    return Scene(taken(look(levels, rng), rng), levels, f"{family.kind}, {look.__name__.replace('_', ' ')}")
+        for _ in range(TRIES if levels else 0):
+            image = taken(look(levels, rng), rng)
+            if visible(image, levels):
+                return Scene(image, levels, f"{family.kind}, {look.__name__.replace('_', ' ')}")
 
 
 def _cells(size: int, rng: Rng) -> Levels:
@@ -115,7 +121,7 @@ LIGHT = (
 FAMILIES = (
     Family("cells", 0.15, _cells, (*LIGHT, looks.stained)),
     Family("cells with nuclei", 0.1, _cells_with_nuclei, LIGHT),
-    Family("colonies with nuclei", 0.28, _colonies_with_nuclei, LIGHT),
+    Family("colonies with nuclei", 0.36, _colonies_with_nuclei, LIGHT),
     Family("colonies", 0.1, _colonies, LIGHT),
     Family("spread cells", 0.1, _spread_cells, (looks.phase_contrast, looks.phase_contrast, *LIGHT)),
     Family("rods", 0.06, layouts.rods, (looks.phase_contrast, looks.bright_field, looks.fluorescence)),
