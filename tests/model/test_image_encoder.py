@@ -6,14 +6,14 @@ from transformers.models.sam.modeling_sam import SamVisionAttention
 
 from napari_sam.model import CELL_TINY, SamConfig, ViTConfig
 from napari_sam.model.image_encoder import ImageEncoderViT, partition, relative_positions, unpartition
-from napari_sam.model.relative_attention import attend, attend_folded, attend_in_blocks
+from napari_sam.model.relative_attention import attend, attend_by_products, attend_folded, attend_in_blocks
 
 
 def numbers(*shape: int, seed: int = 0) -> torch.Tensor:
     return torch.randn(*shape, generator=torch.Generator().manual_seed(seed))
 
 
-@pytest.mark.parametrize("attention", [attend_in_blocks, attend_folded])
+@pytest.mark.parametrize("attention", [attend_in_blocks, attend_folded, attend_by_products])
 @pytest.mark.parametrize(("h", "w", "channels"), [(5, 7, 12), (14, 14, 64)])
 def test_attention_when_biased_by_row_and_column_then_equals_the_plain_formula(
     attention: type[attend_folded], h: int, w: int, channels: int
@@ -25,12 +25,29 @@ def test_attention_when_biased_by_row_and_column_then_equals_the_plain_formula(
     torch.testing.assert_close(attention(q, k, v, by_row, by_col), scores.softmax(-1) @ v)
 
 
-def test_attention_when_the_bias_is_too_large_then_blocks_equal_folding() -> None:
+def test_attention_when_the_scores_are_too_many_then_blocks_equal_folding() -> None:
     side, heads = 48, 4  # 21 million numbers of bias, in blocks that do not divide the queries
     q, k, v = numbers(3, 1, heads, side * side, 8)
     by_row, by_col = numbers(2, 1, heads, side * side, side, seed=1)
     blocks = attend_in_blocks(q, k, v, by_row, by_col)
-    torch.testing.assert_close(blocks, attend_folded(q, k, v, by_row, by_col), atol=2e-5, rtol=0)
+    whole = attend_folded(q, k, v, by_row, by_col)
+    torch.testing.assert_close(blocks, whole, atol=2e-5, rtol=0)
+    torch.testing.assert_close(attend_by_products(q, k, v, by_row, by_col), whole, atol=2e-5, rtol=0)
+
+
+def test_attend_in_bfloat16_without_gradients_is_as_near_the_exact_answer_as_the_fused_kernel() -> None:
+    q, k, v = numbers(3, 1, 2, 256, 64)
+    rel = numbers(2, 16, 16, 64, seed=1) / 8
+    exact = attend(q, k, v, *rel)
+    half = [x.bfloat16() for x in (q, k, v)]
+    fused = attend(*half, *rel)  # gradients might be wanted, so the fused kernel
+    with torch.inference_mode():
+        products = attend(*half, *rel)
+    assert products.dtype == torch.bfloat16
+    assert not torch.equal(products, fused)
+    errors = [(answer.float() - exact).abs().mean() / exact.abs().mean() for answer in (products, fused)]
+    assert errors[0] < 2 * errors[1]
+    assert errors[1] < 0.02
 
 
 def test_attend_when_positions_are_relative_then_biases_by_the_query_alone() -> None:

@@ -14,7 +14,7 @@ from .config import SamConfig
 from .features import PreparedImage
 from .layers import MLP, LayerNorm2d
 from .mask_quality import MaskQuality
-from .two_way_transformer import TwoWayTransformer
+from .two_way_transformer import TwoWayTransformer, products
 
 
 class MaskDecoder(nn.Module):
@@ -133,7 +133,7 @@ class MaskDecoder(nn.Module):
         norm = cast(LayerNorm2d, self.output_upscaling[1])
         x = F.gelu(norm.over_last(four_pixels(source, up1)))
         x = F.gelu(four_pixels(x, up2))
-        logits = weights @ x.flatten(1, -2).transpose(1, 2)
+        logits = products(weights, x.flatten(1, -2))
         blocks = logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2)  # rows, columns: coarse, middle, fine
         ordered = blocks.permute(0, 1, 4, 6, 5, 7, 2, 3).reshape(len(source), -1, h, w)
         return F.pixel_shuffle(ordered, 4)

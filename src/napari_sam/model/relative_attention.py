@@ -2,7 +2,8 @@
 
 The bias of a query at a key is the sum of one number for the key's row and one for its column. On
 a CPU the bias of a block of queries is made where it is needed and stays in the cache; elsewhere
-both numbers become part of the dot product, and the fused kernel needs no bias at all.
+both numbers become part of the dot product, and the fused kernel needs no bias at all. In bfloat16 a
+CPU multiplies so fast that they do there too, with plain products instead of the fused kernel.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from torch.nn import functional as F
 
 MAX_BIAS = 1 << 24  # numbers of bias at once, when the whole of it would not fit a cache anyway
 BLOCK = 1024  # queries of one head, whose bias (16 MB at 64 x 64 tokens) does fit
+SCORES = 1 << 20  # scores at once, 2 MB in bfloat16
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Tensor:
@@ -36,6 +38,8 @@ def attend(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Ten
     by_col = torch.einsum("bnhwc,wkc->bnhwk", grid, rel_w.to(q.dtype)).flatten(2, 3)
     if q.device.type != "cpu":
         return attend_folded(q, k, v, by_row, by_col)
+    if q.dtype == torch.bfloat16 and not torch.is_grad_enabled():
+        return attend_by_products(q, k, v, by_row, by_col)
     return attend_in_blocks(q, k, v, by_row, by_col)
 
 
@@ -73,17 +77,37 @@ def attend_biased(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tenso
 
 
 def attend_folded(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
-    """Attend with the bias folded into the head dimension; parameters as `attend_in_blocks`.
+    """Attend with the bias folded into the head dimension; parameters as `attend_in_blocks`."""
+    queries, keys = folded(q, k, by_row, by_col)
+    values = F.pad(v, (0, keys.shape[-1] - v.shape[-1]))  # fused kernels want one size for all three
+    return F.scaled_dot_product_attention(queries, keys, values, scale=1.0)[..., : v.shape[-1]]
+
+
+def attend_by_products(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
+    """Attend by plain products, as many heads or queries at once as fit a cache; as `attend_in_blocks`."""
+    queries, keys = (x.flatten(0, 1) for x in folded(q, k, by_row, by_col))
+    values = v.flatten(0, 1)
+    out, (heads, tokens) = torch.empty_like(values), values.shape[:2]
+    group, rows = max(SCORES // tokens**2, 1), max(SCORES // tokens, 1)
+    for first in range(0, heads, group):
+        some = slice(first, first + group)
+        turned = keys[some].transpose(1, 2).contiguous()  # once, else every product copies it
+        for start in range(0, tokens, rows):
+            block = slice(start, start + rows)
+            out[some, block] = (queries[some, block] @ turned).softmax(-1) @ values[some]
+    return out.view_as(v)
+
+
+def folded(q: Tensor, k: Tensor, by_row: Tensor, by_col: Tensor) -> tuple[Tensor, Tensor]:
+    """Return queries and keys whose dot products are the scaled and biased scores.
 
     Queries get their bias at each row and column appended, keys a one-hot code of their row and
-    column, so that the bias is part of the dot product.
+    column; the size of both is a multiple of 8.
     """
     h, w, channels = by_row.shape[-1], by_col.shape[-1], q.shape[-1]
     eye_h, eye_w = (torch.eye(n, dtype=q.dtype, device=q.device) for n in (h, w))
     codes = torch.cat([eye_h.repeat_interleave(w, 0), eye_w.repeat(h, 1)], dim=1)
     pad = -(channels + h + w) % 8
-    scale = channels**-0.5
-    queries = torch.cat([q, by_row / scale, by_col / scale, q.new_zeros(*q.shape[:3], pad)], dim=-1)
+    queries = torch.cat([q * channels**-0.5, by_row, by_col, q.new_zeros(*q.shape[:3], pad)], dim=-1)
     keys = torch.cat([k, F.pad(codes, (0, pad)).expand(*k.shape[:2], -1, -1)], dim=-1)
-    values = F.pad(v, (0, h + w + pad))  # fused kernels want one size for all three
-    return F.scaled_dot_product_attention(queries, keys, values, scale=scale)[..., :channels]
+    return queries, keys

@@ -68,7 +68,8 @@ class Sam(nn.Module):
         """Do once what every prompt without a mask on these whole frames would do again."""
         positions = self.prompt_encoder.dense_positions().to(features.embedding.dtype)
         no_mask = self.prompt_encoder.no_mask_embed.weight[:, :, None, None]
-        return features._replace(prepared=self.mask_decoder.prepare(features.embedding + no_mask, positions))
+        image = features.embedding + no_mask.to(features.embedding.dtype)
+        return features._replace(prepared=self.mask_decoder.prepare(image, positions))
 
     def predict_dense(self, features: Features) -> Tensor:
         """Return the dense head's (B, 3, H / 2, W / 2) logits: foreground, distance, boundary.

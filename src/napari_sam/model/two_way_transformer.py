@@ -48,7 +48,7 @@ class Attention(nn.Module):
         scaled = query / math.sqrt(query.shape[-1])
         wide = (scaled @ self.by_head(self.k_proj.weight)).flatten(1, 2)
         # a bias of the keys moves all scores of a query alike and has no effect
-        seen = (wide @ keys.transpose(1, 2)).softmax(-1) @ values
+        seen = products(wide, keys).softmax(-1) @ values
         seen = seen.view(*query.shape[:3], values.shape[-1])
         # weights sum to one: the bias of the values is added once
         return self.merge(seen @ self.by_head(self.v_proj.weight).transpose(1, 2), self.v_proj.bias)
@@ -67,7 +67,7 @@ class Attention(nn.Module):
         key = self._scaled_key(keys)
         wide = (key @ self.by_head(self.q_proj.weight)).flatten(1, 2)
         bias = (key @ self.q_proj.bias.view(self.heads, -1, 1)).flatten(1, 2)
-        scores = wide @ queries.transpose(1, 2) + bias
+        scores = products(wide, queries) + bias
         return self._spread(scores.view(*key.shape[:3], -1), values, image)
 
     def write_prepared(self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
@@ -102,6 +102,17 @@ class Attention(nn.Module):
     def by_head(self, weight: Tensor) -> Tensor:
         """Separate the heads of a weight: (inner, width) to (heads, inner / heads, width)."""
         return weight.reshape(self.heads, -1, weight.shape[-1])
+
+
+def products(few: Tensor, many: Tensor) -> Tensor:
+    """Multiply (B, N, C) vectors with (B, K, C), where K is large; (B, N, K).
+
+    In less than float32, a CPU's matrix product first copies a transposed second factor, so there it is the
+    small one that is transposed, and then the small result.
+    """
+    if many.device.type != "cpu" or many.dtype == torch.float32:
+        return few @ many.transpose(1, 2)
+    return (many @ few.transpose(1, 2)).transpose(1, 2).contiguous()
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
@@ -171,9 +182,9 @@ class TwoWayLayer(nn.Module):
         return PreparedImage(
             image,
             image_pe,
-            read.split(read.k_proj(keys)),
-            read.split(read.v_proj(image)),
-            write.split(write.q_proj(keys)),
+            read.split(read.k_proj(keys)).contiguous(),
+            read.split(read.v_proj(image)).contiguous(),
+            write.split(write.q_proj(keys)).contiguous(),
         )
 
     def forward_prepared(
