@@ -3,7 +3,7 @@
 The bias of a query at a key is the sum of one number for the key's row and one for its column. On
 a CPU the bias of a block of queries is made where it is needed and stays in the cache; elsewhere
 both numbers become part of the dot product, and the fused kernel needs no bias at all. In bfloat16 a
-CPU multiplies so fast that they do there too, with plain products instead of the fused kernel.
+CPU multiplies so fast that plain products take half the time of its fused kernel.
 """
 
 from __future__ import annotations
@@ -77,37 +77,38 @@ def attend_biased(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tenso
 
 
 def attend_folded(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
-    """Attend with the bias folded into the head dimension; parameters as `attend_in_blocks`."""
-    queries, keys = folded(q, k, by_row, by_col)
-    values = F.pad(v, (0, keys.shape[-1] - v.shape[-1]))  # fused kernels want one size for all three
-    return F.scaled_dot_product_attention(queries, keys, values, scale=1.0)[..., : v.shape[-1]]
-
-
-def attend_by_products(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
-    """Attend by plain products, as many heads or queries at once as fit a cache; as `attend_in_blocks`."""
-    queries, keys = (x.flatten(0, 1) for x in folded(q, k, by_row, by_col))
-    values = v.flatten(0, 1)
-    out, (heads, tokens) = torch.empty_like(values), values.shape[:2]
-    group, rows = max(SCORES // tokens**2, 1), max(SCORES // tokens, 1)
-    for first in range(0, heads, group):
-        some = slice(first, first + group)
-        turned = keys[some].transpose(1, 2).contiguous()  # once, else every product copies it
-        for start in range(0, tokens, rows):
-            block = slice(start, start + rows)
-            out[some, block] = (queries[some, block] @ turned).softmax(-1) @ values[some]
-    return out.view_as(v)
-
-
-def folded(q: Tensor, k: Tensor, by_row: Tensor, by_col: Tensor) -> tuple[Tensor, Tensor]:
-    """Return queries and keys whose dot products are the scaled and biased scores.
+    """Attend with the bias folded into the head dimension; parameters as `attend_in_blocks`.
 
     Queries get their bias at each row and column appended, keys a one-hot code of their row and
-    column; the size of both is a multiple of 8.
+    column, so that the bias is part of the dot product.
     """
     h, w, channels = by_row.shape[-1], by_col.shape[-1], q.shape[-1]
     eye_h, eye_w = (torch.eye(n, dtype=q.dtype, device=q.device) for n in (h, w))
     codes = torch.cat([eye_h.repeat_interleave(w, 0), eye_w.repeat(h, 1)], dim=1)
     pad = -(channels + h + w) % 8
-    queries = torch.cat([q * channels**-0.5, by_row, by_col, q.new_zeros(*q.shape[:3], pad)], dim=-1)
+    scale = channels**-0.5
+    queries = torch.cat([q, by_row / scale, by_col / scale, q.new_zeros(*q.shape[:3], pad)], dim=-1)
     keys = torch.cat([k, F.pad(codes, (0, pad)).expand(*k.shape[:2], -1, -1)], dim=-1)
-    return queries, keys
+    values = F.pad(v, (0, h + w + pad))  # fused kernels want one size for all three
+    return F.scaled_dot_product_attention(queries, keys, values, scale=scale)[..., :channels]
+
+
+def attend_by_products(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
+    """Attend by plain products, as many heads or queries at once as fit a cache, and without gradients.
+
+    Parameters as `attend_in_blocks`.
+    """
+    queries, keys, values, rows, cols = (
+        x.flatten(0, 1) for x in (q * q.shape[-1] ** -0.5, k, v, by_row, by_col)
+    )
+    out, (heads, tokens) = torch.empty_like(values), values.shape[:2]
+    group, count = max(SCORES // tokens**2, 1), max(SCORES // tokens, 1)
+    for first in range(0, heads, group):
+        some = slice(first, first + group)
+        turned = keys[some].transpose(1, 2).contiguous()  # once, else every product copies it
+        for start in range(0, tokens, count):
+            block = slice(start, start + count)
+            scores = (rows[some, block, :, None] + cols[some, block, None, :]).flatten(-2)
+            torch.baddbmm(scores, queries[some, block], turned, out=scores)
+            out[some, block] = scores.softmax(-1) @ values[some]
+    return out.view_as(v)
