@@ -118,9 +118,15 @@ def products(few: Tensor, many: Tensor) -> Tensor:
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attend from (B, heads, N, C) queries to (B, heads, K, C) keys and values, one of N and K small.
 
-    On a CPU the plain products train faster than the fused kernel, which is made for long sequences.
+    On a CPU many queries are scored by few keys the other way round, so that a softmax runs over long
+    rows; and plain products train faster than the fused kernel, which is made for long sequences.
     """
-    if q.device.type != "cpu" or not torch.is_grad_enabled():
+    if q.device.type != "cpu":
+        return F.scaled_dot_product_attention(q, k, v)
+    if q.shape[2] > k.shape[2]:
+        scores = (k / math.sqrt(k.shape[-1])) @ q.transpose(-2, -1)
+        return scores.softmax(2).transpose(-2, -1) @ v
+    if not torch.is_grad_enabled():
         return F.scaled_dot_product_attention(q, k, v)
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
     return scores.softmax(-1) @ v
