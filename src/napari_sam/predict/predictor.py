@@ -19,8 +19,9 @@ from .drawing import draw, pointed_at, whole_weights, window_weights
 from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode_whole
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
-from .prompts import MaskPrompt, Prompts
+from .prompts import Prompts
 from .rating import FEATURES, choose, describe, likeness, rate
+from .sequence import key_of, steps, subset
 from .window import PlaneWindow, read_part
 
 Multimask = bool | Literal["auto"]
@@ -220,9 +221,9 @@ class Predictor:
         known = {} if memo is None else dict(memo)
         taken: dict[Hashable, Candidates] = {}
         mask = prompts.mask
-        for chosen in _steps(prompts):
-            key = _key(prompts, chosen)
-            step = _subset(prompts, chosen, mask)
+        for chosen in steps(prompts):
+            key = key_of(prompts, chosen)
+            step = subset(prompts, chosen, mask)
             answer = known[key] if key in known else self.predict(embedding, step)
             taken[key] = answer
             mask = answer.mask_prompt(answer.best)
@@ -287,31 +288,6 @@ class Predictor:
         extent = embedding.levels[0].extent
         weights = whole_weights(extent, embedding.shape, config.image_size, size)
         return draw(decoded, (0, 0), weights)
-
-
-def _steps(prompts: Prompts) -> list[list[int]]:
-    """Return which points take part in each step of a sequence; at least one step."""
-    order = list(range(len(prompts.positions)))
-    if prompts.box is not None or not order:
-        return [order[:count] for count in range(len(order) + 1)]
-    first = int(np.argmax(prompts.labels))
-    order = [first, *[i for i in order if i != first]]
-    return [order[: count + 1] for count in range(len(order))]
-
-
-def _subset(prompts: Prompts, chosen: list[int], mask: MaskPrompt | NDArray[np.floating] | None) -> Prompts:
-    """Return prompts with some of the points and another mask."""
-    points, labels = prompts.positions[chosen], prompts.labels[chosen]
-    return replace(prompts, points=points, point_labels=labels, mask=mask)
-
-
-def _key(prompts: Prompts, chosen: list[int]) -> Hashable:
-    """Return what a step of a sequence depends on, besides the embedding."""
-    mask = prompts.mask
-    given = mask.logits.tobytes() if isinstance(mask, MaskPrompt) else mask is not None and mask.tobytes()
-    frame = mask.frame if isinstance(mask, MaskPrompt) else None
-    box = None if prompts.box is None else tuple(prompts.box)
-    return prompts.positions[chosen].tobytes(), prompts.labels[chosen].tobytes(), box, given, frame
 
 
 def _silent(done: int, total: int) -> None:
