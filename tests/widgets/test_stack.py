@@ -168,6 +168,29 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     assert np.array_equal(layer.data, given)
 
 
+def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_has_its_own_numbers(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    given = np.zeros((2, 3, 60, 80), np.int32)
+    for time, plane in np.ndindex(2, 3):
+        given[time, plane, 10:20, 10 + plane : 20 + plane] = 5 + plane
+        given[time, plane, 40:50, 60:70] = 9 - plane
+    widget = make_annotator(np.zeros(given.shape, np.uint8), start=False)
+    widget._viewer.add_labels(given.copy(), name="given")
+    widget.panel.labels.setCurrentText("given")
+    widget.start()
+    settle(qtbot, widget)
+    widget.panel.stack.link.click()
+    settle(qtbot, widget)
+    linked = widget._viewer.layers["given linked"].data
+    assert np.array_equal(linked > 0, given > 0)
+    for time in (0, 1):
+        assert len(np.unique(linked[time])) == 3
+        assert len(np.unique(linked[time][:, 40:50])) == 2
+    assert not np.intersect1d(linked[0][linked[0] > 0], linked[1]).size
+    assert "4 objects go through the planes of 2 volumes, each linked by itself" in widget.panel.status.text()
+
+
 def test_link_and_track_when_nothing_is_labelled_then_say_so_and_add_no_layer(
     stack: AnnotatorWidget, qtbot: Any
 ) -> None:

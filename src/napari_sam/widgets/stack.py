@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_sam.automatic.link import link_planes
 from napari_sam.automatic.tracks import Tracks, track_objects
 from napari_sam.automatic.volume_walk import EmbeddingOf
 from napari_sam.errors import NapariSamError, PromptError
@@ -18,6 +17,7 @@ from napari_sam.session.following import Following, join, put
 from napari_sam.session.objects import FOLLOWED
 
 from .jobs import Jobs
+from .linking import NO_LABELS, Placed, link_volumes
 from .mixed import Mixed
 from .planes import ALIGNED, image_shape, plane_or_told, read_window, sliders
 from .pyramid import new_labels
@@ -36,7 +36,6 @@ if TYPE_CHECKING:
     from .stack_panel import StackPanel
 
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
-NO_LABELS = "These planes have no labels yet; commit objects, or press Everything and accept what is found."
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
 
 
@@ -192,24 +191,22 @@ class Stack:
         self.said.emit(f"Label {last.id} is label {other.id} now; follow it to fill the planes between.")
 
     def link(self) -> None:
-        """Link the labels of the planes of a volume, in a new layer."""
+        """Link the labels of the planes of every volume, in a new layer."""
         labels, axis = self._annotation.writer.labels, self._panel.chosen_axis
-        here = self._seen_plane()
-        if here is None or axis is None:
+        if self._seen_plane() is None or axis is None:
             return
-        place = tuple(slice(None) if each == axis else index for each, index in enumerate(here))
 
-        def work(_: Job) -> NDArray[np.int32]:
-            return link_planes(_labelled(labels.data[place]))
+        def work(job: Job) -> list[Placed]:
+            return link_volumes(labels.data, axis, job.progress)
 
-        def done(linked: NDArray[np.int32]) -> None:
-            planes, *found = np.nonzero(linked)
-            leading = [planes if each == axis else np.full_like(planes, at) for each, at in enumerate(here)]
+        def done(volumes: list[Placed]) -> None:
             layer = new_labels(labels.data.shape, **self._over_labels("linked"))
-            layer.data[(*leading, *found)] = linked[planes, *found]
+            for places, numbers in volumes:
+                layer.data[places] = numbers
             self._viewer.add_layer(layer)
-            count = len(np.unique(linked[linked > 0]))
-            self.said.emit(f"{count} objects go through the planes; they are in a new layer.")
+            count = sum(len(np.unique(numbers)) for _, numbers in volumes)
+            apart = f" of {len(volumes)} volumes, each linked by itself" if len(volumes) > 1 else ""
+            self.said.emit(f"{count} objects go through the planes{apart}; they are in a new layer.")
 
         self.jobs.run("Linking planes", work, done)
 
