@@ -14,6 +14,7 @@ import numpy as np
 import pooch
 
 from napari_sam.errors import Cancelled, DataError, DiskFullError
+from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
@@ -222,8 +223,9 @@ def _segment(
     progress: Progress | None,
     cancelled: Cancel | None,
 ) -> Segmented:
+    size = pixel_size_of(job.image)
     if job.image.is_dir() or is_large(array, settings.channel_axis):
-        return segment_windows(
+        found = segment_windows(
             array,
             job.labels.with_name(f"{job.labels.name}.zarr"),
             model,
@@ -235,6 +237,9 @@ def _segment(
             progress=progress,
             cancelled=cancelled,
         )
+        if size is not None:
+            size.note(found.path)
+        return found
     records, shape = propose(
         Predictor(model),
         np.asarray(array),
@@ -246,7 +251,7 @@ def _segment(
     )
     labels, kept = painted(records, shape, settings.automatic)
     path = job.labels.with_name(f"{job.labels.name}.tif")
-    write_tiff(path, labels)
+    write_tiff(path, labels, size)
     return Segmented(path, len(kept), float(np.mean([worth(each) for each in kept])) if kept else 0.0)
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
+from napari_sam.pixel_size import PixelSize
 
 from .windows_output import disk_errors
 
@@ -106,8 +107,8 @@ def is_large(array: Any, channel_axis: int | None) -> bool:
     return max(shape, default=0) > LARGE
 
 
-def write_tiff(path: Path, labels: NDArray[np.int32]) -> None:
-    """Write labels at once or not at all, in 16 bits where these suffice.
+def write_tiff(path: Path, labels: NDArray[np.int32], size: PixelSize | None = None) -> None:
+    """Write labels and the size of their pixels at once or not at all, in 16 bits where these suffice.
 
     Raises
     ------
@@ -120,7 +121,8 @@ def write_tiff(path: Path, labels: NDArray[np.int32]) -> None:
     part = path.with_name(f".{path.name}.part")
     with disk_errors(path):
         try:
-            tifffile.imwrite(part, labels.astype(np.uint16 if small else np.uint32), compression="zlib")
+            values = labels.astype(np.uint16 if small else np.uint32)
+            tifffile.imwrite(part, values, compression="zlib", **(size.to_tiff() if size else {}))
             part.replace(path)
         finally:
             part.unlink(missing_ok=True)

@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("--scheduler runs batches; give several images, or a folder")
     with opened_plane(images[0], arguments.channel_axis) as image:
         if out.suffix == ".zarr":
-            _large(image, arguments)
+            _large(images[0], image, arguments)
             return
         if is_large(image, arguments.channel_axis):
             raise DataError(f"{images[0]} is too large to be segmented as a whole; give an output in .zarr.")
@@ -116,9 +116,10 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
         raise DataError(f"{len(failed)} of {len(rows)} images failed; {out / SUMMARY} says why.")
 
 
-def _large(image: object, arguments: argparse.Namespace) -> None:
+def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
     """Segment an image window by window."""
     from ..automatic import segment_windows
+    from ..pixel_size import pixel_size_of
     from ..weights import load_model
     from .progress import progress_bar
 
@@ -136,6 +137,8 @@ def _large(image: object, arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             progress=progress,
         )
+    if size := pixel_size_of(path):
+        size.note(found.path)
     print(f"{found.path}: {_counted(found.objects, 'label')}")
 
 
@@ -145,6 +148,7 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
 
     from ..automatic import AutomaticSettings, nothing_found, paint, propose
     from ..errors import DataError
+    from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
     from .files import check_label_path, write_labels
@@ -162,7 +166,7 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     if count > np.iinfo(np.uint16).max:
         raise DataError(f"{count} objects are more than 16-bit labels can count; give an output in .zarr.")
     labels = found.astype(np.uint16)
-    write_labels(arguments.output, labels)
+    write_labels(arguments.output, labels, pixel_size_of(path))
     if arguments.masks:
         content = {
             "image": {"file_name": path.name, "height": shape[0], "width": shape[1]},

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..pixel_size import PixelSize
 
 LABEL_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
 STACK_SUFFIXES = (".tif", ".tiff", ".npy")
@@ -44,8 +45,8 @@ def check_label_path(path: Path) -> None:
         raise DataError(f"The folder of {path} does not exist; make it first.")
 
 
-def write_labels(path: Path, labels: NDArray[np.uint16]) -> None:
-    """Write (Y, X) labels as .tif, .png (16-bit) or .npy, by the ending of `path`."""
+def write_labels(path: Path, labels: NDArray[np.uint16], size: PixelSize | None = None) -> None:
+    """Write (Y, X) labels as .tif, .png (16-bit) or .npy, by its ending; TIFF tells a pixel's size."""
     if path.suffix.lower() == ".npy":
         np.save(path, labels)
     elif path.suffix.lower() == ".png":
@@ -55,7 +56,7 @@ def write_labels(path: Path, labels: NDArray[np.uint16]) -> None:
     else:
         import tifffile
 
-        tifffile.imwrite(path, labels, compression="zlib")
+        tifffile.imwrite(path, labels, compression="zlib", **(size.to_tiff() if size else {}))
 
 
 def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:

@@ -62,6 +62,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     _check(arguments)
+    from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
     from .files import check_label_path, read_image, write_labels
@@ -75,7 +76,7 @@ def run(arguments: argparse.Namespace) -> None:
         embedding = predictor.embed(image, channel_axis=arguments.channel_axis, progress=progress)
     prompts = _prompts(arguments)
     labels, scores = segment(predictor, embedding, prompts, arguments.choice, arguments.multimask)
-    write_labels(arguments.output, labels)
+    write_labels(arguments.output, labels, pixel_size_of(arguments.image))
     if arguments.picture:
         from .picture import draw
 

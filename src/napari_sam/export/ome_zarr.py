@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
+from napari_sam.pixel_size import ATTRIBUTE
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import USUAL, Space, plain_space
@@ -157,10 +158,24 @@ def find_labels(path: Path) -> Found:
     try:
         opened = zarr.open(path, mode="r")
         if isinstance(opened, zarr.Array):
-            return Found(opened, plain_space(opened.ndim), {}, named=False)
+            return Found(opened, _space_of(opened), {}, named=False)
         return _of_group(path, opened)
     except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
         raise DataError(f"{path.name} holds no OME-Zarr labels ({error}); export them again.") from error
+
+
+def _space_of(array: zarr.Array[Any]) -> Space:
+    """Return the space of a bare array, of which `napari-sam auto` notes how large a pixel is."""
+    space = plain_space(array.ndim)
+    size: Any = array.attrs.get(ATTRIBUTE)
+    if size is None:
+        return space
+    apart = array.ndim - 2
+    return replace(
+        space,
+        scale=(*space.scale[:apart], *(float(side) for side in size)),
+        units=(*space.units[:apart], "micrometer", "micrometer"),
+    )
 
 
 def _of_group(path: Path, group: Any) -> Found:

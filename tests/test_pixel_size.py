@@ -1,0 +1,88 @@
+"""The size of a pixel, read from each kind of file, and kept in labels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+
+from napari_sam.automatic.batch import BatchSettings, run_batch
+from napari_sam.automatic.batch_files import write_tiff
+from napari_sam.cli import main
+from napari_sam.export import space_in
+from napari_sam.pixel_size import PixelSize, pixel_size_of
+
+PLANE = np.zeros((40, 50), np.uint16)
+OME = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 250.0, "PhysicalSizeYUnit": "nm"}
+WAYS: dict[str, dict[str, Any]] = {
+    "a.ome.tif": {"metadata": OME},
+    "imagej.tif": {"imagej": True, "resolution": (2, 4), "metadata": {"unit": "micron"}},
+    "utf8.tif": {"imagej": True, "resolution": (2, 4), "metadata": {"unit": "\\u00B5m"}},
+    "centimetres.tif": {"resolution": (20_000, 40_000), "resolutionunit": "CENTIMETER"},
+}
+
+
+@pytest.mark.parametrize("name", WAYS)
+def test_pixel_size_when_a_tiff_says_it_in_any_way_then_it_is_in_micrometers(
+    name: str, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / name, PLANE, **WAYS[name])
+    size = pixel_size_of(tmp_path / name)
+    assert size is not None
+    assert (size.rows, size.cols) == pytest.approx((0.25, 0.5))
+    write_tiff(tmp_path / "labels.tif", PLANE.astype(np.int32), size)
+    again = pixel_size_of(tmp_path / "labels.tif")
+    assert again is not None
+    assert (again.rows, again.cols) == pytest.approx((0.25, 0.5))
+
+
+def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tmp_path: Path) -> None:
+    tifffile.imwrite(tmp_path / "plain.tif", PLANE)
+    tifffile.imwrite(tmp_path / "zero.tif", PLANE, resolution=(0, 0), resolutionunit="CENTIMETER")
+    tifffile.imwrite(tmp_path / "a.ome.tif", PLANE, metadata={**OME, "PhysicalSizeYUnit": "pixel"})
+    zarr.create_array(tmp_path / "bare.zarr", data=PLANE)
+    for path in (*tmp_path.iterdir(), Path("cells.png")):
+        assert pixel_size_of(path) is None, path
+
+
+def ome_zarr(path: Path) -> Path:
+    """Write a picture of a disc whose pixels are 0.25 by 0.5 micrometers."""
+    rows, cols = np.mgrid[:96, :96]
+    axes = [{"name": name, "type": "space", "unit": "micrometer"} for name in "yx"]
+    steps = [{"type": "scale", "scale": [0.5, 1.0]}]
+    datasets = [{"path": "0", "coordinateTransformations": steps}]
+    half = [{"type": "scale", "scale": [0.5, 0.5]}]
+    about = {"version": "0.5", "multiscales": [{"axes": axes, "datasets": datasets}]}
+    about["multiscales"][0]["coordinateTransformations"] = half  # type: ignore[index]
+    group = zarr.create_group(path, attributes={"ome": about})
+    disc = np.where((rows - 40) ** 2 + (cols - 50) ** 2 < 400, 200, 20).astype(np.uint8)
+    group.create_array("0", data=disc)
+    return path
+
+
+def test_batch_when_an_ome_zarr_image_says_its_scale_then_its_labels_and_their_reader_do(
+    tmp_path: Path,
+) -> None:
+    image = ome_zarr(tmp_path / "disc.zarr")
+    (row,) = run_batch([image], tmp_path / "out", BatchSettings(device="cpu"))
+    assert row.objects == 1
+    labels = tmp_path / "out" / "disc.zarr"
+    assert pixel_size_of(labels) == PixelSize(0.25, 0.5)
+    space = space_in(labels)
+    assert space is not None
+    assert (space.scale, space.units) == ((0.25, 0.5), ("micrometer", "micrometer"))
+
+
+def test_auto_when_a_tiff_says_how_large_its_pixels_are_then_the_labels_say_it(tmp_path: Path) -> None:
+    disc = np.asarray(zarr.open_group(ome_zarr(tmp_path / "disc.zarr"), mode="r")["0"])
+    tifffile.imwrite(tmp_path / "disc.tif", disc, **WAYS["imagej.tif"])
+    for out in ("labels.tif", "labels.zarr"):
+        given = ["auto", str(tmp_path / "disc.tif"), "-o", str(tmp_path / out), "--device", "cpu"]
+        assert main(given) == 0
+        size = pixel_size_of(tmp_path / out)
+        assert size is not None
+        assert (size.rows, size.cols) == pytest.approx((0.25, 0.5))
