@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 import pytest
@@ -77,6 +78,29 @@ def test_split_when_two_discs_touch_then_cut_at_the_neck() -> None:
     assert session.next_id == 6
     with pytest.raises(PromptError, match="two different points"):
         session.edit("split", [(4, ())], points=[[60, 66], [60, 90]])
+
+
+@pytest.mark.parametrize("points", [((60, 51), (60, 85)), ((53, 55), (67, 80)), ((60, 56), (68, 72))])
+def test_split_when_points_are_at_the_rim_then_still_cut_at_the_neck(points: tuple[Any, Any]) -> None:
+    rows, cols = np.mgrid[:21, :37]
+    left, right = ((rows - 10) ** 2 + (cols - col) ** 2 <= 100 for col in (10, 26))
+    session = session_of(Object(4, (), (50, 50), left | right))
+    session.edit("split", [(4, ())], points=points)
+    one, two = session.store[4, ()], session.store[5, ()]
+    assert one.area + two.area == (left | right).sum()
+    assert abs(one.area - two.area) <= 21
+
+
+def test_split_when_there_is_no_neck_then_each_point_has_what_is_nearer_and_no_pixel_is_lost() -> None:
+    mask = np.zeros((21, 41), bool)
+    mask[:, :36] = np.hypot(*np.ogrid[-10:11, -18:18][::-1]) <= 18
+    mask[3:6, 39:41] = True  # a piece apart
+    session = session_of(Object(4, (), (50, 60), mask))
+    session.edit("split", [(4, ())], points=[[60, 64], [60, 92]])
+    one, two = session.store[4, ()], session.store[5, ()]
+    assert one.area + two.area == mask.sum()
+    assert abs(one.area - two.area) <= 0.1 * mask.sum()
+    assert two.covers(54, 100)
 
 
 def test_shaping_when_an_object_has_holes_specks_and_teeth_then_each_goes() -> None:

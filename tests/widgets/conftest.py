@@ -6,11 +6,16 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
+from napari.layers import Image, Labels
 from qtpy.compat import isalive
 
 from napari_sam import weights
 from napari_sam.weights import LoadedModel
+from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.earlier import Earlier, free_name
+from napari_sam.widgets.planes import plane_under_sliders
 
 IMAGE = np.zeros((120, 160), np.uint8)
 
@@ -49,6 +54,20 @@ def make_annotator(
     for widget in filter(isalive, opened):
         widget.stop()
         widget.jobs.close()
+
+
+def earlier(viewer: ViewerModel, image: Image, labels: Labels | None = None) -> Earlier:
+    """Return what there is of an image's labels, as Start looks it up."""
+    name = free_name(f"{image.name} cells", viewer.layers) if labels is None else labels.name
+    return Earlier.of(image, labels, name, plane_under_sliders(image, viewer.dims))
+
+
+def begin(qtbot: Any, widget: AnnotatorWidget) -> Annotation:
+    """Press Start, and return what is begun as soon as there are layers, before the image is read."""
+    widget.start()
+    qtbot.waitUntil(lambda: widget.annotation is not None, timeout=20_000)
+    assert widget.annotation is not None
+    return widget.annotation
 
 
 def settle(qtbot: Any, widget: AnnotatorWidget) -> None:

@@ -18,8 +18,10 @@ from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.annotator import check_labels
+from napari_sam.widgets.fitting import check_labels
 from napari_sam.widgets.jobs import Job, Jobs
+
+from .conftest import earlier
 
 SHAPE = (60, 80)
 
@@ -38,7 +40,7 @@ def make(jobs: Jobs, qtbot: Any, discs: LoadedModel) -> Callable[..., Annotation
     def make(image: np.ndarray, **options: Any) -> Annotation:
         viewer = ViewerModel()
         layer = viewer.add_image(image, **options)
-        annotation = Annotation(viewer, layer, None, lambda _: Predictor(discs), jobs)
+        annotation = Annotation(viewer, layer, earlier(viewer, layer), lambda _: Predictor(discs), jobs)
         settle(qtbot, jobs)
         return annotation
 
@@ -164,7 +166,7 @@ def test_a_model_that_cannot_be_loaded_then_stops_the_annotation(jobs: Jobs, qtb
     def load(_: Job) -> Predictor:
         raise WeightsError("There is no such model; choose another.")
 
-    annotation = Annotation(viewer, layer, None, load, jobs)
+    annotation = Annotation(viewer, layer, earlier(viewer, layer), load, jobs)
     stopped: list[int] = []
     annotation.stopped.connect(lambda: stopped.append(1))
     with qtbot.waitSignal(jobs.failed) as told:

@@ -236,12 +236,13 @@ def test_the_dock_is_remembered_narrow_and_named(make_annotator: Make, qtbot: An
     again.jobs.close()
 
 
-def test_after_stop_the_viewer_has_its_own_mouse_callbacks_only(make_annotator: Make) -> None:
+def test_after_stop_the_viewer_has_its_own_mouse_callbacks_only(make_annotator: Make, qtbot: Any) -> None:
     widget = make_annotator(start=False)
     viewer = widget._viewer
     lists = (viewer.mouse_move_callbacks, viewer.mouse_wheel_callbacks, viewer.mouse_drag_callbacks)
     before = [len(each) for each in lists]
     widget.start()
+    settle(qtbot, widget)
     assert [len(each) for each in lists] != before
     widget.stop()
     assert [len(each) for each in lists] == before

@@ -17,6 +17,8 @@ from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.jobs import Jobs
 
+from .conftest import earlier
+
 Start = Callable[..., Annotation]
 
 
@@ -30,7 +32,9 @@ def start(qapp: Any, qtbot: Any, discs: LoadedModel) -> Iterator[Start]:  # noqa
         with layer_source(path=None if path is None else str(path)):
             layer = viewer.add_image(image, name="cells")
         given = None if labels is None else viewer.add_labels(labels, name="cells cells")
-        annotation = Annotation(viewer, layer, given, lambda _: Predictor(discs), jobs)
+        annotation = Annotation(
+            viewer, layer, earlier(viewer, layer, given), lambda _: Predictor(discs), jobs
+        )
         qtbot.waitUntil(lambda: not jobs.busy, timeout=20_000)
         return annotation
 

@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.label_stack import LabelStack
-from napari_sam.widgets.pyramid import new_labels
+from napari_sam.widgets.pyramid import labels_layer, new_pixels
 
 HUGE = (500, 50, 2048, 2048)
 Make = Callable[..., AnnotatorWidget]
@@ -19,7 +19,7 @@ Make = Callable[..., AnnotatorWidget]
 
 def test_a_huge_stack_then_is_painted_by_napari_undone_and_redone() -> None:
     viewer = ViewerModel()
-    layer = viewer.add_layer(new_labels(HUGE, name="cells"))
+    layer = viewer.add_layer(labels_layer(new_pixels(HUGE), name="cells"))
     assert isinstance(layer.data, LabelStack)
     viewer.dims.set_current_step((0, 1), (499, 49))
     layer.data_setitem((np.array([499, 499]), np.array([49, 49]), np.array([7, 8]), np.array([9, 9])), 3)

@@ -92,6 +92,7 @@ def test_labels_that_are_there_when_a_session_takes_them_over_then_keep_pixels_a
     old = np.zeros(SHAPE, np.uint8)
     old[25:35, 25:30] = 41
     labels = Labels(old.copy())
+    session.reserve(41)
     _writer = LabelWriter(session, labels)
     commit(session, (30, 30))
     assert session.objects[0].id == 42

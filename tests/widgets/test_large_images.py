@@ -23,6 +23,8 @@ from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.jobs import Jobs
 from napari_sam.widgets.planes import camera_of
 
+from .conftest import earlier
+
 SIDE, CHUNK = 50_000, 1000
 Start = Callable[..., Annotation]
 
@@ -41,7 +43,7 @@ def start(jobs: Jobs, qtbot: Any, discs: LoadedModel) -> Start:
     def start(image: Any, model: LoadedModel = discs, **options: Any) -> Annotation:
         viewer = ViewerModel()
         layer = viewer.add_image(image, contrast_limits=(0, 255), **options)
-        annotation = Annotation(viewer, layer, None, lambda _: Predictor(model), jobs)
+        annotation = Annotation(viewer, layer, earlier(viewer, layer), lambda _: Predictor(model), jobs)
         settle(qtbot, jobs)
         return annotation
 
@@ -244,7 +246,7 @@ def test_short_memory_then_is_said_once_and_prompts_are_answered_everywhere(
     viewer = ViewerModel()
     layer: Image = viewer.add_image(np.zeros((1500, 1800), np.uint8))
     model = starved(discs)
-    annotation = Annotation(viewer, layer, None, lambda _: Predictor(model), jobs)
+    annotation = Annotation(viewer, layer, earlier(viewer, layer), lambda _: Predictor(model), jobs)
     said: list[str] = []
     annotation.said.connect(said.append)
     settle(qtbot, jobs)

@@ -213,6 +213,8 @@ def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
     qtbot.mouseClick(widget.object_panel.buttons["split"], Qt.MouseButton.LeftButton)
     assert sorted(areas(widget)) == [1, 2]
     assert sum(areas(widget).values()) == 400
+    assert min(areas(widget).values()) >= 190
+    assert widget.panel.status.text() == "split: 2 labels. Ctrl+Z takes it back."
     assert widget.object_panel.model.rowCount() == 2
     assert len(widget.annotation.prompts.points.data) == 0
 

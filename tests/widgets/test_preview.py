@@ -19,6 +19,8 @@ from napari_sam.weights import load_model
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.jobs import Jobs
 
+from .conftest import earlier
+
 IMAGE = np.kron(np.random.default_rng(0).integers(0, 2, (6, 8)), np.full((12, 12), 200)).astype(np.uint8)
 
 
@@ -58,7 +60,8 @@ def start(jobs: Jobs, slow: Slow, qtbot: Any) -> Iterator[Callable[[], tuple[Ann
 
     def start(image: np.ndarray = IMAGE) -> tuple[Annotation, list[str]]:
         viewer = ViewerModel()
-        annotation = Annotation(viewer, viewer.add_image(image), None, lambda _: slow, jobs)
+        layer = viewer.add_image(image)
+        annotation = Annotation(viewer, layer, earlier(viewer, layer), lambda _: slow, jobs)
         begun.append(annotation)
         said: list[str] = []
         annotation.said.connect(said.append)

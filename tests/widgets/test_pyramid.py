@@ -9,8 +9,8 @@ from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_sam.widgets import pyramid
-from napari_sam.widgets.annotator import check_labels
-from napari_sam.widgets.pyramid import LabelPyramid, PyramidLabels, new_labels
+from napari_sam.widgets.fitting import check_labels
+from napari_sam.widgets.pyramid import LabelPyramid, PyramidLabels, labels_layer, new_pixels
 
 HUGE = (50_000, 50_000)
 
@@ -55,7 +55,7 @@ def test_every_level_after_any_writes_then_shows_the_finest_one(data: st.DataObj
 
 def test_a_huge_layer_then_is_written_undone_and_redone_where_it_is_touched() -> None:
     viewer = ViewerModel()
-    layer = viewer.add_layer(new_labels(HUGE, name="cells"))
+    layer = viewer.add_layer(labels_layer(new_pixels(HUGE), name="cells"))
     assert isinstance(layer, PyramidLabels)
     assert layer.data.shape == HUGE
     first, second = disc(40_000, 9_000), disc(40_000, 9_010)
@@ -91,14 +91,14 @@ def test_a_huge_layer_then_is_of_the_kind_that_napari_and_the_annotator_take() -
     image = viewer.add_image(
         [np.zeros((9000, 9)), np.zeros((90, 9))], multiscale=True, contrast_limits=(0, 1)
     )
-    layer = viewer.add_layer(new_labels((9000, 9)))
+    layer = viewer.add_layer(labels_layer(new_pixels((9000, 9))))
     assert isinstance(layer, Labels)
     assert layer.as_layer_data_tuple()[2] == "labels"
     check_labels(image, layer)
 
 
 def test_labels_that_can_be_drawn_at_once_then_are_a_plain_array() -> None:
-    layer = new_labels((2, 300, 400), name="cells")
+    layer = labels_layer(new_pixels((2, 300, 400)), name="cells")
     assert type(layer) is Labels
     assert isinstance(layer.data, np.ndarray)
     assert layer.data.dtype == np.int32

@@ -18,6 +18,8 @@ from napari_sam.session.following import Following
 from napari_sam.weights import load_model
 from napari_sam.widgets.annotator import AnnotatorWidget
 
+from .conftest import begin
+
 Make = Callable[..., AnnotatorWidget]
 DEPTH = 7
 
@@ -46,6 +48,7 @@ def stack(
 
 
 def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
+    qtbot.waitUntil(lambda: widget.stack is not None, timeout=20_000)
     annotation, stack = widget.annotation, widget.stack
     assert annotation is not None
     assert stack is not None
@@ -232,23 +235,23 @@ def offered(widget: AnnotatorWidget) -> list[str]:
 
 
 def test_axes_then_are_named_as_their_sliders_and_channels_are_not_the_first_choice(
-    make_annotator: Make,
+    make_annotator: Make, qtbot: Any
 ) -> None:
     image = np.zeros((6, 1, 2, 40, 50), np.uint8)
     widget = make_annotator(image, start=False, axis_labels=("z", "t", "c", "y", "x"))
     assert [each.title for each in widget.panel.channels._choices] == ["slider z (6)", "slider c (2)"]
     widget.panel.channels.how.setCurrentIndex(0)  # as it is
-    widget.start()
+    begin(qtbot, widget)
     assert offered(widget) == ["slider z (6)", "slider c (2)"]
     assert widget.panel.stack.chosen_axis == 0
 
 
 def test_channels_in_the_middle_when_mixed_then_objects_go_along_the_other_axis_alone(
-    make_annotator: Make,
+    make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator(np.zeros((6, 2, 40, 50), np.uint8), start=False)
     widget.panel.channels.how.setCurrentText("slider -3 (2)")
-    widget.start()
+    begin(qtbot, widget)
     assert offered(widget) == ["slider -4 (6)"]
     assert widget.panel.stack.chosen_axis == 0
 

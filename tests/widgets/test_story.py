@@ -18,6 +18,8 @@ from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.planes import camera_of
 
+from .conftest import begin
+
 Make = Callable[..., AnnotatorWidget]
 
 
@@ -247,9 +249,7 @@ def test_prompts_of_another_layer_are_copied_through_the_world(make_annotator: M
     squares = [[(5, 5), (5, 15), (15, 15), (15, 5)], [(30, 40), (30, 50), (40, 50), (40, 40)]]
     widget._viewer.add_shapes(np.array(squares), shape_type="polygon", name="detections")
     widget.panel.prompts.setCurrentText("detections")
-    widget.start()
-    annotation = widget.annotation
-    assert annotation is not None
+    annotation = begin(qtbot, widget)
     qtbot.waitUntil(lambda: len(annotation.session.proposals) == 2, timeout=20_000)
     boxes = [proposal.prompts.box for proposal in annotation.session.proposals]
     assert boxes == [(10, 10, 30, 30), (60, 80, 80, 100)]
@@ -257,9 +257,7 @@ def test_prompts_of_another_layer_are_copied_through_the_world(make_annotator: M
     kinds = {"label": np.array(["inside", "outside"], dtype=object)}
     widget._viewer.add_points([(20, 25), (22, 30)], features=kinds, name="seeds")
     widget.panel.prompts.setCurrentText("seeds")
-    widget.start()
-    annotation = widget.annotation
-    assert annotation is not None
+    annotation = begin(qtbot, widget)
     qtbot.waitUntil(lambda: len(annotation.session.proposals) == 1, timeout=20_000)
     prompts = annotation.session.proposals[0].prompts
     assert prompts.positions.tolist() == [[40, 50], [44, 60]]
@@ -269,6 +267,7 @@ def test_prompts_of_another_layer_are_copied_through_the_world(make_annotator: M
     widget._viewer.add_points([(1, 2, 3)], name="of a stack")
     widget.panel.prompts.setCurrentText("of a stack")
     widget.start()
+    wait(qtbot, widget)
     assert widget.annotation is None
     assert "has other axes" in widget.panel.status.text()
     assert "Candidates" not in widget._viewer.layers
@@ -325,11 +324,9 @@ def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
 def test_prompts_placed_while_the_image_is_read_are_answered_when_it_is(
     make_annotator: Make, qtbot: Any
 ) -> None:
-    widget = make_annotator(start=False)
-    widget.start()
-    assert widget.annotation is not None
-    widget.annotation.prompts.points.add(np.array([[40, 50]]))
-    qtbot.waitUntil(lambda: len(widget.annotation.session.proposals) == 1, timeout=20_000)  # type: ignore[union-attr]
+    annotation = begin(qtbot, make_annotator(start=False))
+    annotation.prompts.points.add(np.array([[40, 50]]))
+    qtbot.waitUntil(lambda: len(annotation.session.proposals) == 1, timeout=20_000)
 
 
 def test_running_out_of_memory_is_told_in_one_sentence(

@@ -47,7 +47,7 @@ def show(sample: Sample, model: str, device: str, screenshot: Path | None = None
     viewer.add_image(sample.image, **layer_settings(sample))
     _, widget = viewer.window.add_plugin_dock_widget(PLUGIN, WIDGET)
     failures: list[str] = []
-    steps = [lambda: _start(viewer, widget, sample, model, device)]
+    steps = [lambda: _start(viewer, widget, model, device), lambda: _click(widget, sample)]
     if screenshot is not None:
         steps.append(lambda: _shoot_and_close(viewer, screenshot))
         _give_up(viewer, widget, failures)
@@ -99,10 +99,13 @@ def _run_one_by_one(widget: AnnotatorWidget, steps: list[Callable[[], None]]) ->
     widget.jobs.idle.connect(advance)
 
 
-def _start(viewer: napari.Viewer, widget: AnnotatorWidget, sample: Sample, model: str, device: str) -> None:
+def _start(viewer: napari.Viewer, widget: AnnotatorWidget, model: str, device: str) -> None:
     viewer.reset_view()  # the dock has taken its place by now
     _choose(widget.panel, model, device)
     widget.start()
+
+
+def _click(widget: AnnotatorWidget, sample: Sample) -> None:
     if widget.annotation is not None:
         widget.annotation.prompts.points.add(sample.open_point)
 

@@ -68,7 +68,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.trouble = self.notice = ""
-        self._lock = FileLock(f"{path}.lock", blocking=False)
+        self._lock = FileLock(f"{path}.lock", blocking=False, thread_local=False)  # opened in a worker
         self._waiting: list[bytes] = []
         self._opened()
         self._looking = bool(self.trouble)

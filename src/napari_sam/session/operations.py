@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy import ndimage
 from skimage.segmentation import watershed
 
@@ -73,7 +74,7 @@ def join(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all ope
 
 
 def split(objects: Objects, next_id: int, points: Sequence[Sequence[float]]) -> Objects:
-    """Cut an object in two where it is narrowest between two of its points.
+    """Cut an object in two where it is narrowest between two of its points, or else half-way.
 
     Parameters
     ----------
@@ -90,14 +91,29 @@ def split(objects: Objects, next_id: int, points: Sequence[Sequence[float]]) -> 
     pixels = [(int(np.rint(row)), int(np.rint(col))) for row, col in points]
     if pixels[0] == pixels[1] or not all(whole.covers(*pixel) for pixel in pixels):
         raise PromptError("Splitting takes two different points on one object; put them on its two parts.")
-    seeds = np.zeros(whole.mask.shape, np.int32)
-    for number, (row, col) in enumerate(pixels, 1):
-        seeds[row - whole.origin[0], col - whole.origin[1]] = number
-    depth = ndimage.distance_transform_edt(np.pad(whole.mask, 1))[1:-1, 1:-1]
-    parts = watershed(-depth, seeds, mask=whole.mask)
+    parts = _halves(whole.mask, np.subtract(pixels, whole.origin))
     first, second = (cropped(whole.origin, parts == number) for number in (1, 2))
     one = _by_hand(replace(whole, origin=first[0], mask=first[1]))
     return one, replace(one, id=next_id, origin=second[0], mask=second[1])
+
+
+def _halves(mask: Mask, points: NDArray[np.intp]) -> NDArray[np.int32]:
+    """Return 1 and 2 where a mask belongs to one or the other of two of its pixels, (2, 2); 0 elsewhere.
+
+    What is deep around each point is its own, and both grow until they meet: at the neck between them,
+    wherever in their parts the points are. A mask without a neck is cut half-way.
+    """
+    depth = ndimage.distance_transform_edt(np.pad(mask, 1))[1:-1, 1:-1]
+    height = -ndimage.gaussian_filter(depth, 1)  # without the ripples of a jagged edge
+    basins = watershed(height, mask=mask)
+    one, other = basins[tuple(points.T)]
+    grown = np.zeros(mask.shape, np.int32)
+    if one != other:
+        grown = watershed(height, (basins == one) + 2 * (basins == other), mask=mask)
+    places = np.indices(mask.shape)
+    away = [((places - point[:, None, None]) ** 2).sum(axis=0) for point in points]
+    nearer = 1 + (away[1] < away[0])  # also of pieces that neither can grow into
+    return np.where(mask & (grown == 0), nearer, grown)
 
 
 def fill_holes(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)

@@ -11,7 +11,7 @@ from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
-from napari_sam.session import AnnotationSession, Object, Plane
+from napari_sam.session import Object, Plane
 from napari_sam.session.opening import Opened
 
 from .asking import Asking, inside
@@ -19,20 +19,21 @@ from .candidate_view import CandidateView
 from .choosing import Chooser
 from .editing import Editing
 from .guard import Guard
-from .keeping import Keeping, user_name
+from .keeping import Keeping
 from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .parts import Load, Parts
 from .planes import alignment, camera_of, image_shape, plane_or_told, plane_under_sliders
 from .prompt_layers import PromptLayers
-from .pyramid import new_labels
+from .pyramid import labels_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Points, Shapes
+    from napari.layers import Image, Points, Shapes
     from numpy.typing import NDArray
 
+    from .earlier import Earlier
     from .jobs import Jobs
     from .mixed import Mixed
 
@@ -56,8 +57,8 @@ class Annotation:
     ----------
     viewer : napari.Viewer
     image : napari.layers.Image or Mixed
-    labels : napari.layers.Labels or None
-        Where commits go; None for a new layer.
+    earlier : Earlier
+        The session to go on with, and the labels where its commits go.
     given : napari.layers.Points or napari.layers.Shapes or None
         A layer of prompts to begin with; it stays as it is.
     load : callable
@@ -76,19 +77,19 @@ class Annotation:
         self,
         viewer: ViewerModel,
         image: Image | Mixed,
-        labels: Labels | None,
+        earlier: Earlier,
         load: Load,
         jobs: Jobs,
         given: Points | Shapes | None = None,
         keymap: Keymap | None = None,
     ) -> None:
         self.keyboard = Keyboard(keymap or Keymap())
-        self.session = AnnotationSession(author=user_name())
+        self.session = earlier.session
         self._viewer, self._image, self._jobs = viewer, image, jobs
         self._plane = plane_under_sliders(image, viewer.dims)
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
-        self._keep(labels)
+        self._keep(earlier)
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
@@ -125,20 +126,14 @@ class Annotation:
         self.prompts.use_points()
         self._begin(given)
 
-    def _keep(self, labels: Labels | None) -> None:
-        """Find or make the Labels layer, and go on with what was committed there last time.
-
-        Only a new layer is drawn in: in one that is there, a person may have painted since.
-        """
-        image, viewer = self._image, self._viewer
+    def _keep(self, earlier: Earlier) -> None:
+        """Show the labels, and write down what is done to them."""
+        labels = earlier.labels
         if labels is None:
-            options = {"name": f"{image.name} cells", "opacity": 0.5, **alignment(image, viewer.dims)}
-            labels = viewer.add_layer(new_labels(image_shape(image), **options))
-            self.writer = LabelWriter(self.session, labels)
-            self.keeping = Keeping(self.session, image, labels, self._jobs)
-        else:
-            self.keeping = Keeping(self.session, image, labels, self._jobs)
-            self.writer = LabelWriter(self.session, labels)
+            options = {"name": earlier.name, "opacity": 0.5, **alignment(self._image, self._viewer.dims)}
+            labels = self._viewer.add_layer(labels_layer(earlier.pixels, **options))
+        self.writer = LabelWriter(self.session, labels, (earlier.plane,))
+        self.keeping = Keeping(earlier, self._jobs)
         self._greeting = self.keeping.greeting
         self.keeping.said.connect(self.said.emit)
         self.keeping.failed.connect(self.failed.emit)

@@ -33,6 +33,7 @@ if TYPE_CHECKING:
     from napari_sam.session.preference import Preference
 
     from .annotation import Annotation
+    from .earlier import Earlier
     from .objects import Objects
     from .reviewing import Reviewing
     from .stack import Stack
@@ -172,11 +173,11 @@ class AnnotatorWidget(QWidget):
         return [layer.name for layer in self._viewer.layers if isinstance(layer, kind)]
 
     def start(self) -> None:
-        """Start annotating what is chosen."""
-        from .annotation import Annotation
-        from .fitting import grow
+        """Start annotating what is chosen, once a worker has found what there is of it."""
+        from .earlier import Earlier, free_name
+        from .fitting import check_labels, grow
         from .mixed import mixed
-        from .planes import image_shape
+        from .planes import image_shape, plane_under_sliders
 
         if not self.panel.image.currentText():
             self._fail("There is no image; open one, or try File > Open Sample.")
@@ -186,15 +187,40 @@ class AnnotatorWidget(QWidget):
         image = self._viewer.layers[self.panel.image.currentText()]
         labels = self._chosen(self.panel.labels, NEW_LABELS)
         given = self._chosen(self.panel.prompts, NEW_PROMPTS)
-        chosen = self.panel.computing.settings
         try:
             image = mixed(image, self.panel.channels.mix(), self._viewer.layers)
             grow(labels, image_shape(image))
             check_labels(image, labels)
-            load = partial(self._predictor, model=chosen["model"], device=chosen["device"])
-            keymap = self.key_page.keymap
-            annotation = Annotation(self._viewer, image, labels, load, self.jobs, given, keymap)
+            plane = plane_under_sliders(image, self._viewer.dims)
         except NapariSamError as error:
+            self._fail(str(error))
+            return
+        name = free_name(f"{image.name} cells", self._viewer.layers) if labels is None else labels.name
+        self.panel.start.setEnabled(False)
+
+        def look(job: Job) -> Earlier:
+            earlier = Earlier.of(image, labels, name, plane)
+            if job.cancelled():
+                earlier.close()
+            return earlier
+
+        title = "Looking for earlier work"
+        self.jobs.run(title, look, lambda earlier: self._go_on(image, earlier, given))
+
+    def _go_on(self, image: Any, earlier: Earlier, given: Any) -> None:
+        """Annotate, going on with earlier work."""
+        from .annotation import Annotation
+        from .fitting import check_there
+
+        self.panel.start.setEnabled(True)
+        chosen = self.panel.computing.settings
+        load = partial(self._predictor, model=chosen["model"], device=chosen["device"])
+        try:
+            check_there(self._viewer.layers, image, earlier)
+            keymap = self.key_page.keymap
+            annotation = Annotation(self._viewer, image, earlier, load, self.jobs, given, keymap)
+        except NapariSamError as error:
+            earlier.close()
             self._fail(str(error))
             return
         self._remember(**chosen)
@@ -322,33 +348,6 @@ class AnnotatorWidget(QWidget):
     def _fail(self, text: str) -> None:
         self.panel.say(text, error=True)
         self.object_panel.say(text, error=True)
-
-
-def check_labels(image: Any, labels: Any) -> None:
-    """Make sure that a Labels layer fits an image and can be written.
-
-    Raises
-    ------
-    ImageError
-        If the shapes differ, or its data cannot be changed in place.
-    """
-    from napari_sam.errors import ImageError
-
-    from .planes import image_shape
-
-    if labels is None:
-        return
-    if tuple(labels.data.shape) != image_shape(image):
-        raise ImageError(
-            f"The Labels layer {labels.name!r} has the shape {tuple(labels.data.shape)} and the image"
-            f" {image_shape(image)}; choose one of the image's shape, or a new one."
-        )
-    lazy = hasattr(labels.data, "__dask_graph__") or not hasattr(labels.data, "__setitem__")
-    if lazy or not getattr(getattr(labels.data, "flags", None), "writeable", True):
-        raise ImageError(
-            f"The Labels layer {labels.name!r} is lazy, multiscale or read-only and cannot be written;"
-            " choose a new one, or load its data into memory."
-        )
 
 
 def _scrolled(panel: QWidget) -> QScrollArea:

@@ -115,9 +115,8 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
-        self.said.emit(
-            f"{title(edit)}: {counted(len(edit.before))}. {self._keyboard.text('undo')} takes it back."
-        )
+        changed = counted(max(len(edit.before), len(edit.after)))
+        self.said.emit(f"{title(edit)}: {changed}. {self._keyboard.text('undo')} takes it back.")
 
     def split(self) -> None:
         """Cut the object under the two points inside, in two."""

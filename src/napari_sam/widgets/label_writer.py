@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam.errors import ImageError
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
 from napari_sam.session.store import window_of
+
+from .adopting import labels_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -19,12 +21,13 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam.session import AnnotationSession, Plane
+    from napari_sam.session.store import ObjectStore
 
     Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
     """Indices, one row an axis, and labels."""
 
-LARGEST = 4096 * 4096
-"""Labels of larger planes are not taken for objects, which would take the window's thread too long."""
+SQUARE = 1024
+"""Side of the squares in which thousands of objects are drawn together, in pixels."""
 
 
 class LabelWriter:
@@ -39,16 +42,19 @@ class LabelWriter:
     session : AnnotationSession
     labels : napari.layers.Labels
         Of the image's shape.
+    adopted : tuple of Plane
+        Planes whose labels the session knows already.
     """
 
-    def __init__(self, session: AnnotationSession, labels: Labels) -> None:
+    def __init__(self, session: AnnotationSession, labels: Labels, adopted: tuple[Plane, ...] = ()) -> None:
         self._session = session
         self.labels = labels
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
-        session.reserve(int(np.max(labels.data)) if labels.data.size else 0)
+        self._adopted = set(adopted)
         session.edited.connect(self._draw)
         labels.events.paint.connect(self._painted)
+        labels.events.data.connect(self._replaced)
         self._steps = {"undo": session.undo, "redo": session.redo}
         for name, step in self._steps.items():
             setattr(labels, name, step)
@@ -59,6 +65,7 @@ class LabelWriter:
             delattr(self.labels, name)
         self._session.edited.disconnect(self._draw)
         self.labels.events.paint.disconnect(self._painted)
+        self.labels.events.data.disconnect(self._replaced)
 
     def check_room(self, label: int) -> None:
         """Make sure that the layer can hold a label.
@@ -77,17 +84,20 @@ class LabelWriter:
 
     def adopt(self, plane: Plane) -> None:
         """Let the session know the labels of a plane that it has not made, so that they can be edited."""
-        if np.prod(self.labels.data.shape[-2:]) > LARGEST:
+        if plane in self._adopted:
             return
-        pixels = np.asarray(self.labels.data[plane])
-        if not pixels.any():
-            return
-        found = [
-            Object(label, plane, (rows.start, cols.start), pixels[rows, cols] == label)
-            for label, rows, cols in _places(pixels)
-            if (label, plane) not in self._session.store
-        ]
-        self._session.adopt(found)
+        self._adopted.add(plane)
+        store = self._session.store
+        self._drawing = not any(
+            each.plane == plane for each in store
+        )  # they are shown, and nothing over them
+        try:
+            self._session.adopt(labels_in(self.labels.data, plane, store))
+        finally:
+            self._drawing = False
+
+    def _replaced(self) -> None:
+        self._adopted.clear()
 
     def redraw(self) -> None:
         """Show the objects that are on top now, where some overlap; no other pixel changes."""
@@ -163,22 +173,30 @@ class LabelWriter:
             self._drawing = False
 
 
+def draw_all(store: ObjectStore, labels: Any) -> None:
+    """Write all objects of a store into labels that no layer shows yet.
+
+    Parameters
+    ----------
+    store : ObjectStore
+    labels : (..., Y, X) int
+        Empty; assigned to by an array of indices an axis.
+    """
+
+    def square(each: Object) -> tuple[Plane, int, int]:
+        return each.plane, each.origin[0] // SQUARE, each.origin[1] // SQUARE
+
+    for _, near in groupby(sorted(store, key=square), square):
+        parts = [_pixels(each, each.mask, store.render(each.plane, window_of(each))) for each in near]
+        places, drawn = (np.concatenate(side, axis=-1) for side in zip(*parts, strict=True))
+        labels[tuple(places)] = drawn
+
+
 def _pixels(each: Object, chosen: NDArray[np.bool_], drawn: NDArray[np.int64]) -> Pixels:
     """Return where the chosen pixels of an object's bounding box are in the layer, and what they show."""
     down, along = np.nonzero(chosen)
     leading = [np.full(len(down), index) for index in each.plane]
     return np.stack([*leading, down + each.origin[0], along + each.origin[1]]), drawn[down, along]
-
-
-def _places(pixels: NDArray[Any]) -> list[tuple[int, slice, slice]]:
-    """Return every label of a plane, and the rows and columns that it is found in."""
-    names, dense = np.unique(pixels, return_inverse=True)
-    spans = ndimage.find_objects(dense.reshape(pixels.shape) + 1)
-    return [
-        (int(name), *span)
-        for name, span in zip(names.tolist(), spans, strict=True)
-        if name > 0 and span is not None
-    ]
 
 
 def _place(atom: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:

@@ -110,20 +110,24 @@ class PyramidLabels(Labels):
             self.refresh(extent=False)
 
 
-def new_labels(shape: tuple[int, ...], **options: Any) -> Labels:
-    """Return an empty Labels layer of a shape, whatever its size.
+def new_pixels(shape: tuple[int, ...]) -> Any:
+    """Return empty labels of a shape, whatever its size, for `labels_layer`.
 
     Parameters
     ----------
     shape : (..., Y, X)
-    **options
-        As `napari.layers.Labels` takes them.
     """
     if max(shape[-2:]) > LARGE:
-        return PyramidLabels(LabelPyramid(shape), **options)
+        return LabelPyramid(shape)
     if np.dtype(np.int32).itemsize * math.prod(shape) > MOST:
-        return Labels(LabelStack(shape), **options)
-    return Labels(np.zeros(shape, np.int32), **options)
+        return LabelStack(shape)
+    return np.zeros(shape, np.int32)
+
+
+def labels_layer(pixels: Any, **options: Any) -> Labels:
+    """Return a Labels layer of such pixels; options as `napari.layers.Labels` takes them."""
+    kind = PyramidLabels if isinstance(pixels, LabelPyramid) else Labels
+    return kind(pixels, **options)
 
 
 def _above(box: Box) -> Box:

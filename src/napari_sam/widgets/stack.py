@@ -20,7 +20,7 @@ from .jobs import Jobs
 from .linking import NO_LABELS, Placed, link_volumes
 from .mixed import Mixed
 from .planes import ALIGNED, image_shape, plane_or_told, read_window, sliders
-from .pyramid import new_labels
+from .pyramid import labels_layer, new_pixels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -200,7 +200,7 @@ class Stack:
             return link_volumes(labels.data, axis, job.progress)
 
         def done(volumes: list[Placed]) -> None:
-            layer = new_labels(labels.data.shape, **self._over_labels("linked"))
+            layer = labels_layer(new_pixels(labels.data.shape), **self._over_labels("linked"))
             for places, numbers in volumes:
                 layer.data[places] = numbers
             self._viewer.add_layer(layer)

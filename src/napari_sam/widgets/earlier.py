@@ -1,0 +1,131 @@
+"""What there is of an image's labels before annotation begins, looked up in a worker."""
+
+from __future__ import annotations
+
+import getpass
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from napari_sam.errors import JournalError
+from napari_sam.session import AnnotationSession
+from napari_sam.session.fingerprint import fingerprint
+from napari_sam.session.journal import Journal, journal_path
+from napari_sam.settings import config_folder
+
+from .adopting import labels_in
+from .label_writer import draw_all
+from .planes import image_shape
+from .pyramid import new_pixels
+
+if TYPE_CHECKING:
+    from napari.components import LayerList
+    from napari.layers import Image, Labels
+
+    from napari_sam.session import Plane
+
+    from .mixed import Mixed
+
+
+@dataclass(frozen=True, eq=False)
+class Earlier:
+    """A session with what was committed last time, and where its commits go on being shown and kept.
+
+    Nobody listens to the session yet, so it may be made in any thread.
+
+    Attributes
+    ----------
+    session : AnnotationSession
+    journal : Journal or None
+        Open; None if there can be none.
+    trouble : str
+        Why there is none, in one sentence.
+    returned : int
+        How many objects are back from the last time.
+    plane : tuple of int
+        Where the labels that are there are objects already.
+    name : str
+        Of the Labels layer.
+    labels : napari.layers.Labels or None
+        One that is there; it shows what it did, since a person may have painted there.
+    pixels : array or None
+        Of a layer that is to be made: all objects are drawn in it.
+    """
+
+    session: AnnotationSession
+    journal: Journal | None
+    trouble: str
+    returned: int
+    plane: Plane
+    name: str
+    labels: Labels | None
+    pixels: Any
+
+    @classmethod
+    def of(cls, image: Image | Mixed, labels: Labels | None, name: str, plane: Plane) -> Earlier:
+        """Look for earlier work on an image and its labels.
+
+        Parameters
+        ----------
+        image : napari.layers.Image or Mixed
+        labels : napari.layers.Labels or None
+            None for a new layer.
+        name : str
+            Of the labels, which tells several label images of one image apart.
+        plane : tuple of int
+            Which is seen: labels that are there become objects at once.
+        """
+        session = AnnotationSession(author=user_name())
+        journal, trouble = _opened(image, name)
+        if journal is not None:
+            journal.follow(session)
+        returned, pixels = len(session.objects), None
+        if labels is None:
+            pixels = new_pixels(image_shape(image))
+            draw_all(session.store, pixels)
+        else:
+            session.reserve(int(np.max(labels.data)) if labels.data.size else 0)
+            session.adopt(labels_in(labels.data, plane, session.store))
+        return cls(session, journal, trouble, returned, plane, name, labels, pixels)
+
+    def close(self) -> None:
+        """Let others open the journal, where nobody goes on with this."""
+        if self.journal is not None:
+            self.journal.close()
+
+
+def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
+    """Return the journal of an image and its labels, or why there is none."""
+    path, pixels = _file_of(image), fingerprint(image.data)
+    key = str(path) if path else f"{image.name} {pixels}"
+    try:
+        where = journal_path(path, key, name, config_folder() / "journals")
+        return Journal(where, image_shape(image), path, pixels), ""
+    except JournalError as error:
+        return None, str(error)
+
+
+def _file_of(image: Image | Mixed) -> Path | None:
+    """Return the file that an image was read from, if it is one on this machine."""
+    source = image.source.path
+    return Path(os.fspath(source)) if source and Path(os.fspath(source)).exists() else None
+
+
+def user_name() -> str:
+    """Return the name of who is logged in; empty where nobody is."""
+    try:
+        return getpass.getuser()
+    except (OSError, KeyError, ImportError):
+        return ""
+
+
+def free_name(name: str, layers: LayerList) -> str:
+    """Return the name that napari will give a new layer, since no two have the same."""
+    from napari.utils.naming import inc_name_count
+
+    while name in layers:
+        name = inc_name_count(name)
+    return name
