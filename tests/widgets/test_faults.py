@@ -85,6 +85,7 @@ def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back
     before = shown(widget)
     for name in ("Points", "cells", "cells cells"):
         widget._viewer.layers.remove(name)
+        qtbot.wait(300)  # what is left is drawn
         assert widget.annotation is None
         assert f"{name!r} was removed" in told(widget)
         assert "Press Start to go on, with all that was committed" in told(widget)
@@ -94,6 +95,23 @@ def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back
         assert np.array_equal(shown(widget), before)
     commit(widget, qtbot, 80, 100)
     assert shown(widget)[80, 100] == 2
+
+
+def test_the_image_when_removed_after_stop_then_napari_draws_its_labels_and_the_next_image(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    viewer = widget._viewer
+    commit(widget, qtbot, 30, 40)
+    widget.stop()
+    qtbot.wait(200)
+    viewer.layers.remove("cells")
+    qtbot.wait(200)
+    alone = viewer.screenshot(canvas_only=True, flash=False)
+    viewer.add_image(IMAGE, name="the next")
+    qtbot.wait(200)
+    assert alone[..., :3].std() > 1
+    assert viewer.screenshot(canvas_only=True, flash=False)[..., :3].std() > alone[..., :3].std()
 
 
 def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotator: Make, qtbot: Any) -> None:
@@ -280,7 +298,7 @@ def wait(what):
 
 wait(lambda: not widget.jobs.busy)
 widget.start()
-wait(lambda: widget.annotation.session.ready)
+wait(lambda: widget.annotation is not None and widget.annotation.session.ready)
 for place in ((30, 40), (80, 100)):
     widget.annotation.prompts.points.add(place)
     wait(lambda: widget.annotation.session.proposals)

@@ -15,6 +15,7 @@ from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Job, Jobs
+from .kept_programs import keep_programs
 from .key_page import KeyPage
 from .keymap import Keymap
 from .model_choice import known_models
@@ -52,6 +53,7 @@ class AnnotatorWidget(QWidget):
 
     def __init__(self, napari_viewer: napari.Viewer) -> None:
         super().__init__()
+        keep_programs()
         self._viewer = napari_viewer
         self._file = config_folder() / "annotator.json"
         self._settings = read_settings(self._file)
