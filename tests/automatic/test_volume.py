@@ -137,6 +137,20 @@ def test_propagate_when_the_decoder_disagrees_between_planes_then_the_interpolat
         assert np.array_equal(found.planes[index].mask, region[1])
 
 
+def test_propagate_when_a_mask_is_given_then_it_stands_and_both_sides_are_asked_from_it(stack: Stack) -> None:
+    rows, cols = np.nonzero(stack.truth[7] == 1)
+    inner = np.hypot(rows - 36, cols - 36) < 13  # smaller than what the decoder answers
+    mask = np.zeros((25, 25), bool)
+    mask[rows[inner] - 24, cols[inner] - 24] = True
+    region = ((24, 24), mask)
+    found = propagate(stack.predictor, stack.embedding_of, {7: point(36, 36)}, SHAPE[0], given={7: region})
+    assert found.planes[7].region == region
+    for index in (6, 8):
+        assert found.planes[index].overlap == region_iou(found.planes[index].region, region)
+    again = correct(stack.predictor, stack.embedding_of, found, 7, point(36, 36), given={7: region})
+    assert again.planes[7].region == region
+
+
 def test_correct_when_a_plane_is_corrected_then_only_planes_up_to_prompted_ones_change(stack: Stack) -> None:
     prompts = {4: point(78, 80), 8: point(78, 80), 12: point(78, 80)}
     before = propagate(stack.predictor, stack.embedding_of, prompts, SHAPE[0])

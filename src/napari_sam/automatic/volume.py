@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from itertools import pairwise
 
 from napari_sam.errors import PromptError
+from napari_sam.masks import Region
 from napari_sam.predict import Predictor, Prompts
 
 from .grid import Cancel, Progress
@@ -19,6 +20,7 @@ def propagate(
     prompts: Mapping[int, Prompts],
     depth: int,
     *,
+    given: Mapping[int, Region] | None = None,
     settings: PropagateSettings | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
@@ -39,6 +41,8 @@ def propagate(
         The object's prompts in each prompted plane.
     depth : int
         Number of planes.
+    given : mapping of int to Region, optional
+        Masks of prompted planes that stand whatever the decoder answers, such as a person's choices.
     settings : PropagateSettings, optional
     progress : callable, optional
         Called with the number of planes done and of all planes.
@@ -58,7 +62,8 @@ def propagate(
     Cancelled
         If `cancelled` said so.
     """
-    walk = Walk(predictor, embedding_of, depth, settings or PropagateSettings(), progress, cancelled)
+    settings = settings or PropagateSettings()
+    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {})
     if not prompts:
         raise PromptError("There are no prompts; point at the object in one plane at least.")
     indices = sorted(prompts)
@@ -80,6 +85,7 @@ def correct(
     plane: int,
     prompts: Prompts,
     *,
+    given: Mapping[int, Region] | None = None,
     settings: PropagateSettings | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
@@ -88,7 +94,7 @@ def correct(
 
     Parameters
     ----------
-    predictor, embedding_of, settings, progress, cancelled
+    predictor, embedding_of, given, settings, progress, cancelled
         As in `propagate`.
     volume : VolumeObject
         Stays as it is.
@@ -109,7 +115,8 @@ def correct(
     """
     depth = volume.shape[0]
     _check_plane(plane, depth)
-    walk = Walk(predictor, embedding_of, depth, settings or PropagateSettings(), progress, cancelled)
+    settings = settings or PropagateSettings()
+    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {})
     asked = walk.prompted(plane, prompts)
     here = plane_mask(asked, 1.0, "prompted")
     before = max((index for index in volume.prompts if index < plane), default=None)

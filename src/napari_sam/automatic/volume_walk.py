@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 
@@ -67,11 +67,12 @@ class Walk:
     settings: PropagateSettings
     progress: Progress | None
     cancelled: Cancel | None
+    given: Mapping[int, Region] = field(default_factory=dict)
     _seen: int = 0
     _plane: tuple[int, int] = (0, 0)
 
     def prompted(self, index: int, prompts: Prompts) -> Candidate:
-        """Answer a person's prompts.
+        """Answer a person's prompts; where a mask is given, it stands in place of the answer's.
 
         Raises
         ------
@@ -81,6 +82,8 @@ class Walk:
         answer = self.predictor.predict_sequence(self._embedding(index), prompts)
         self._plane = answer.shape
         item = answer.items[answer.best]
+        if index in self.given:
+            item = _with_region(item, self.given[index])
         if not item.area:
             raise PromptError(f"The prompts in plane {index} give no mask; add a point on the object.")
         self._report()
@@ -178,6 +181,12 @@ def expecting(region: Region) -> Prompts:
     return Prompts(
         points=[deepest_point(region)], point_labels=[1], box=box_around(region), mask=drawn_prompt(region)
     )
+
+
+def _with_region(item: Candidate, region: Region) -> Candidate:
+    """Return an answer with another mask, to be asked with."""
+    drawn = drawn_prompt(region)
+    return replace(item, origin=region[0], mask=region[1], logits=drawn.logits, frame=drawn.frame)
 
 
 def _region(item: Candidate) -> Region:

@@ -107,9 +107,10 @@ class Following:
         PromptError, ImageError, Cancelled
             As `propagate` does.
         """
-        prompts = {index: expecting((each.origin, each.mask)) for index, each in self.given.items()}
+        given = {index: (each.origin, each.mask) for index, each in self.given.items()}
+        prompts = {index: expecting(region) for index, region in given.items()}
         here = self.key[1][self.axis]
-        options = {"settings": settings, "progress": progress, "cancelled": cancelled}
+        options = {"given": given, "settings": settings, "progress": progress, "cancelled": cancelled}
         if here in prompts and len(prompts) > 1 and self.followed:
             asked = prompts.pop(here)
             volume = VolumeObject(self._planes(), prompts, (self.depth, 0, 0))
