@@ -64,6 +64,7 @@ def test_a_layer_with_a_session_when_saved_then_the_table_has_class_note_iou_and
     write_labels_layer(str(path), drawn(), {"metadata": {OBJECTS: store()}})
     with path.open(newline="") as file:
         rows = {row["label"]: row for row in csv.DictReader(file)}
+    assert list(rows) == sorted(rows, key=int)
     assert sorted(rows) == ["1", "2", "7"]
     row = rows["1"]
     assert (row["class"], row["note"], row["predicted_iou"], row["model"]) == (

@@ -21,7 +21,7 @@ def write_table(path: Path, regions: Sequence[Region], _shape: Shape) -> None:
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(COLUMNS)
-        writer.writerows(_row(region) for region in regions)
+        writer.writerows(map(_row, sorted(regions, key=lambda region: (region.plane, region.id))))
 
 
 def _row(region: Region) -> list[object]:
