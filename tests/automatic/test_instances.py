@@ -162,6 +162,22 @@ def test_dense_instances_when_large_objects_are_in_pieces_then_two_scales_are_se
     assert dense_instances(predictor, embedding, fused, dict(maps)).max() == 4
 
 
+def test_dense_instances_when_a_coarse_scale_shows_what_holds_the_objects_then_they_are_found_enlarged(
+    predictor: Predictor,
+) -> None:
+    embedding = predictor.embed(np.zeros((400, 400), np.uint8))
+    maps = {}
+    for scale in (2.0, 1.0, 0.5, 0.25, 0.125):
+        rows, cols = np.mgrid[: round(400 * scale), : round(400 * scale)] / scale
+        tissue = np.hypot(rows - 200, cols - 200) / 160
+        radius = np.hypot(rows % 40 - 20, cols % 40 - 20) / 12  # of 100 nuclei
+        seen, deep = (tissue < 1, 1 - tissue) if scale < 1 else (radius < 1, 1 - radius)
+        block = (rows < 240) & (rows % 80 < 76) & (cols % 80 < 76) & (scale == 1)  # four taken for one
+        deep = np.where(block, 0.5, deep.clip(0))
+        maps[scale] = np.stack([seen | block, deep, 0 * rows]).astype(np.float32)
+    assert dense_instances(predictor, embedding, maps=maps).max() == 100
+
+
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(
     predictor: Predictor, data_folder: Path
 ) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -21,6 +22,8 @@ Labels = NDArray[np.int32]
 
 LEAST_SMOOTHING = 1.5
 """Input pixels by which the distance is smoothed however small the objects are."""
+OTHER = 2.0
+"""Times by which what is seen at a coarser scale is larger, or else it is the same objects."""
 EIGHT = np.ones((3, 3), bool)
 """Neighbours of a pixel, corners included."""
 
@@ -51,7 +54,7 @@ class DenseSettings:
 
     foreground: float = 0.5
     seed: float = 0.3
-    prominence: float = 0.15
+    prominence: float = 0.1
     smoothing: float = 0.1
     smallest: float = 4.0
     smallest_diameter: float = 36.0
@@ -155,28 +158,44 @@ def dense_instances(
             known[scale] = dense_maps(predictor, embedding, scale)
         return known[scale]
 
-    scales = [level.scale for level in embedding.levels]
-    scale, coarser = scales[0], scales[1:]
-    median, diameter = _looked_at(seen(scale), settings)
-    while coarser and diameter * scale > settings.largest_diameter:
-        scale, *coarser = coarser
-        median, diameter = (each / scale for each in _looked_at(seen(scale), settings))
-    if embedding.fine and 0 < diameter < settings.smallest_diameter:
+    scale, diameter, pieces = _suited(embedding, seen, settings)
+    fine = bool(embedding.fine) and 0 < diameter < settings.smallest_diameter
+    if fine:
         scale = embedding.fine[0].scale
-        chosen = seen(scale)
-    elif coarser and median < settings.uneven * diameter:
-        chosen = together(seen(scale), seen(coarser[0]))
-    else:
-        chosen = seen(scale)
+    chosen = together(seen(scale), seen(pieces)) if pieces and not fine else seen(scale)
     labels = watershed_instances(chosen, settings, diameter * scale)
     return to_image(labels, embedding.shape, scale)
 
 
-def _looked_at(maps: Maps, settings: DenseSettings) -> tuple[float, float]:
-    """Return what `sizes` says of a first cut, made of every second pixel: what the head gave by itself."""
+def _suited(
+    embedding: Embedding, seen: Callable[[float], Maps], settings: DenseSettings
+) -> tuple[float, float, float]:
+    """Return the scale that suits the objects, their diameter, and a coarser one if they are in pieces, or 0.
+
+    Where a coarser scale shows things of another size, they are what holds the objects, such as a tissue,
+    and not the objects; then most objects tell the size, and not most pixels.
+    """
+    scale, *coarser = [level.scale for level in embedding.levels]
+    median, diameter = _looked_at(seen(scale), scale, settings)
+    while coarser:
+        large = diameter * scale > settings.largest_diameter
+        small = bool(embedding.fine) and diameter < settings.smallest_diameter
+        if not large and (small or median >= settings.uneven * diameter):
+            break
+        wider = _looked_at(seen(coarser[0]), coarser[0], settings)
+        if wider[1] > OTHER * diameter:
+            return scale, median, 0.0
+        if not large:
+            return scale, diameter, coarser[0]
+        (scale, *coarser), (median, diameter) = coarser, wider
+    return scale, diameter, 0.0
+
+
+def _looked_at(maps: Maps, scale: float, settings: DenseSettings) -> tuple[float, float]:
+    """Return what `sizes` says of a first cut, made of every second pixel, in data pixels."""
     half = replace(settings, smallest=settings.smallest / 2)
     median, middle = sizes(_cut(maps[:, ::2, ::2], half, LEAST_SMOOTHING / 2))
-    return 2 * median, 2 * middle
+    return 2 * median / scale, 2 * middle / scale
 
 
 def sizes(labels: Labels) -> tuple[float, float]:
