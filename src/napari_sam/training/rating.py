@@ -211,15 +211,11 @@ def _fit(sam: Sam, rated: Sequence[Rated], steps: int, seed: int) -> None:
 
 
 def rating_loss(ratings: Tensor, ious: Tensor, known: Tensor) -> Tensor:
-    """Compare (B, N, 3) ratings with (B, N, 2) IoUs: squared error, order, and absolute error of the last.
-
-    The last is told of masks that are shown, so those that are likely to be suggested count.
-    """
+    """Compare (B, N, 3) ratings with (B, N, 2) IoUs: squared error, order, and absolute error of the last."""
     expected, median = ratings[..., :2], ratings[..., 2]
     error = ((expected - ious).square().sum(-1) * known).sum() / known.sum()
+    off = ((median - ious[..., 0]).abs() * known).sum() / known.sum()
     empty = known[..., None] == 0
-    shown = (SHARPNESS * expected[..., 1].detach()).masked_fill(known == 0, -1e9).softmax(1)
-    off = ((median - ious[..., 0]).abs() * shown).sum() / len(ious)
     wanted = (SHARPNESS * ious).masked_fill(empty, -1e9).softmax(1)
     given = (SHARPNESS * expected).masked_fill(empty, -1e9).log_softmax(1)
     return error + 0.3 * off + 0.1 * F.kl_div(given, wanted, reduction="batchmean")
