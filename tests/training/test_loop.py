@@ -9,7 +9,7 @@ from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.loop import learning_rate, train
+from napari_sam.training.loop import append_row, learning_rate, train
 from napari_sam.training.simulate import corrective_points
 
 
@@ -93,3 +93,11 @@ def test_corrective_points_when_missed_or_spilled_then_the_label_says_which() ->
         assert 60 <= points[1, 0, 0] < 80
         assert (points[:2, 0, 1] >= 20).all()
         assert (points[:2, 0, 1] < 60).all()
+
+
+def test_append_row_when_a_run_is_long_then_its_steps_stay_whole_numbers(tmp_path: Path) -> None:
+    for step in (9999, 10_010):
+        append_row(tmp_path / "curve.csv", {"step": step, "dense": 0.123456, "seconds": 1.0, "left": 0.5})
+    assert (tmp_path / "curve.csv").read_text().splitlines() == [
+        "step,dense,first,corrected,seconds", "9999,0.1235,,,1", "10010,0.1235,,,1",
+    ]  # fmt: skip

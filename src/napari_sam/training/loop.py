@@ -292,4 +292,5 @@ def append_row(path: Path, row: dict[str, float]) -> None:
         writer = csv.DictWriter(file, columns)
         if new:
             writer.writeheader()
-        writer.writerow({name: f"{row[name]:.4g}" for name in columns if name in row})
+        values = {name: f"{row[name]:.4g}" for name in columns if name in row}
+        writer.writerow(values | {"step": int(row["step"])})
