@@ -72,8 +72,12 @@ def attend_head_in_blocks(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_co
 
 def attend_biased(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
     """Attend with the whole bias in memory; parameters as `attend_in_blocks`."""
-    bias = (by_row[..., None] + by_col[..., None, :]).flatten(-2)
-    return F.scaled_dot_product_attention(q, k, v, bias)
+    return F.scaled_dot_product_attention(q, k, v, bias_of(by_row, by_col))
+
+
+def bias_of(by_row: Tensor, by_col: Tensor) -> Tensor:
+    """Add (..., h) and (..., w) biases at the keys of each row and each column to (..., h * w)."""
+    return (by_row[..., None] + by_col[..., None, :]).flatten(-2)
 
 
 def attend_folded(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
@@ -108,7 +112,7 @@ def attend_by_products(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: 
         turned = keys[some].transpose(1, 2).contiguous()  # once, else every product copies it
         for start in range(0, tokens, count):
             block = slice(start, start + count)
-            scores = (rows[some, block, :, None] + cols[some, block, None, :]).flatten(-2)
+            scores = bias_of(rows[some, block], cols[some, block])
             torch.baddbmm(scores, queries[some, block], turned, out=scores)
             out[some, block] = scores.softmax(-1) @ values[some]
     return out.view_as(v)

@@ -63,9 +63,8 @@ def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
         part = torch.from_numpy(np.ascontiguousarray(inside)).float()
         before, after = (max(-left, 0), max(-top, 0)), part.shape[:0:-1]
         right, below = (side - b - a for side, b, a in zip(sides[::-1], before, after, strict=True))
-        part = F.pad(part, (before[0], right, before[1], below))[None]
-        out = (config.crop_size, config.crop_size)
-        part = F.interpolate(part, out, mode=mode, antialias=mode == "bilinear")[0].rot90(turns, (1, 2))
+        part = F.pad(part, (before[0], right, before[1], below))
+        part = _resized(part, config.crop_size, mode).rot90(turns, (1, 2))
         return (part.flip(2) if flip else part).contiguous()
 
     image = cut(sample.image, "bilinear").clamp(0, 255)
@@ -82,12 +81,14 @@ def generated(rng: Rng, config: TrainConfig) -> Crop:
     scale = log_uniform(rng, SMALLEST_SCENE, 1) if rng.random() < 0.5 else 1.0
     made = scene(rng, int(min(config.crop_size / scale, LARGEST_SCENE)))
     image = torch.from_numpy(made.image).float()
-    image, levels = shrunk(augment(image, rng) if rng.random() < 0.5 else image, made.levels, scale, config)
+    image, levels = _from_farther(
+        augment(image, rng) if rng.random() < 0.5 else image, made.levels, scale, config
+    )
     dense = None if len(levels) == 2 else levels[len(levels) // 2]
     return Crop(image, levels, dense)
 
 
-def shrunk(
+def _from_farther(
     image: Tensor, levels: Sequence[Labels], scale: float, config: TrainConfig
 ) -> tuple[Tensor, Levels]:
     """Show a scene smaller, in the crop's corner, as small images are seen at coarse scales."""
@@ -95,11 +96,15 @@ def shrunk(
     rest = config.crop_size - side
 
     def small(array: Tensor, mode: str) -> Tensor:
-        part = F.interpolate(array[None].float(), (side, side), mode=mode, antialias=mode == "bilinear")[0]
-        return F.pad(part, (0, rest, 0, rest))
+        return F.pad(_resized(array.float(), side, mode), (0, rest, 0, rest))
 
     found = (small(torch.from_numpy(labels[None]), "nearest-exact")[0].int().numpy() for labels in levels)
     return small(image, "bilinear").clamp(0, 255), tuple(found)
+
+
+def _resized(array: Tensor, side: int, mode: str) -> Tensor:
+    """Bring (C, Y, X) pixels or labels to a square of a side, in one of torch's modes of interpolation."""
+    return F.interpolate(array[None], (side, side), mode=mode, antialias=mode == "bilinear")[0]
 
 
 def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng) -> tuple[int, int]:
