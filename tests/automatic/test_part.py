@@ -6,10 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam.automatic import AutomaticSettings, DenseSettings, GridSettings, MaskRecord
+from napari_sam.automatic import AutomaticSettings, DenseSettings, GridSettings, MaskRecord, instance_masks
 from napari_sam.automatic.grid import grid_masks
+from napari_sam.automatic.painting import painted
 from napari_sam.automatic.part import PartSearch
-from napari_sam.automatic.segment import instance_masks, painted
 from napari_sam.errors import Cancelled
 from napari_sam.predict import Embedding, PlaneWindow, Predictor
 from napari_sam.training.samples import read_image

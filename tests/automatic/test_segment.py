@@ -6,8 +6,7 @@ import numpy as np
 import pytest
 
 import napari_sam as ns
-from napari_sam.automatic import AutomaticSettings, GridSettings, MaskRecord, instance_masks, paint, propose
-from napari_sam.automatic.records import run_lengths
+from napari_sam.automatic import AutomaticSettings, GridSettings, instance_masks, propose
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Predictor
 from napari_sam.training.samples import read_image, read_sample
@@ -20,13 +19,6 @@ STEM = "4327d2759187"
 @pytest.fixture(scope="module")
 def tiny() -> LoadedModel:
     return load_model("cell-tiny", device="cpu", precision="float32")
-
-
-def record(origin: tuple[int, int], side: tuple[int, int], worth: float) -> MaskRecord:
-    mask = np.ones(side, bool)
-    return MaskRecord(
-        origin, side, run_lengths(mask), int(mask.sum()), worth, 1.0, (0.0, 0.0), (0, 0, 40, 40)
-    )
 
 
 def test_segment_automatically_when_nuclei_are_bright_then_most_are_found(
@@ -87,24 +79,6 @@ def test_propose_when_asked_for_a_grid_then_the_thresholds_of_the_settings_hold(
 ) -> None:
     settings = AutomaticSettings(grid=GridSettings(points_per_side=2, predicted_iou=0.95))
     assert propose(Predictor(discs_model), np.zeros((40, 50)), settings=settings) == ([], (40, 50))
-
-
-def test_paint_when_masks_overlap_then_the_best_keeps_the_pixels() -> None:
-    labels = paint([record((0, 0), (10, 10), 0.5), record((0, 6), (10, 10), 0.9)], (40, 40))
-    assert np.bincount(labels.ravel()).tolist() == [1600 - 160, 100, 60]
-    assert labels[0, 6] == 1
-
-
-def test_paint_when_most_of_a_mask_is_taken_or_it_is_everything_then_left_out() -> None:
-    covered = [record((0, 0), (10, 10), 0.9), record((0, 5), (10, 10), 0.8), record((0, 0), (40, 40), 1.0)]
-    assert paint(covered, (40, 40)).max() == 2
-    assert paint(covered, (40, 40), AutomaticSettings(shared=0.3)).max() == 1
-    assert paint([], (4, 5)).shape == (4, 5)
-
-
-def test_paint_when_a_mask_surrounds_a_better_one_then_no_ring_is_left() -> None:
-    nested = [record((10, 10), (6, 6), 0.9), record((5, 5), (20, 20), 0.8)]
-    assert np.bincount(paint(nested, (40, 40)).ravel()).tolist() == [1600 - 36, 36]
 
 
 def test_settings_when_a_share_is_none_then_refused() -> None:

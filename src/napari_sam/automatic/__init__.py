@@ -1,10 +1,13 @@
 """Masks without prompts, and objects through volumes and time."""
 
+from .asking import instance_masks
 from .grid import GridSettings, grid_masks
 from .instances import DenseSettings, Labels, dense_instances, watershed_instances
 from .link import LinkSettings, label_planes, link_planes, stack_normalization
+from .painting import paint
 from .records import MaskRecord
-from .segment import AutomaticSettings, instance_masks, nothing_found, paint, propose, segment_automatically
+from .segment import nothing_found, propose, segment_automatically
+from .settings import AutomaticSettings
 from .stitch import WindowSettings
 from .tracks import Tracks, TrackSettings, track_objects
 from .volume import correct, propagate

@@ -23,7 +23,9 @@ from .batch_axes import opened_plane
 from .batch_files import is_large, label_names, write_tiff
 from .batch_summary import Row, read_summary, write_summary
 from .grid import Cancel, Progress
-from .segment import AutomaticSettings, Method, painted, propose, worth
+from .painting import painted
+from .segment import Method, propose
+from .settings import AutomaticSettings
 from .stitch import WindowSettings
 from .windows import Segmented, segment_windows
 from .windows_output import disk_errors, write_text
@@ -252,7 +254,7 @@ def _segment(
     labels, kept = painted(records, shape, settings.automatic)
     path = job.labels.with_name(f"{job.labels.name}.tif")
     write_tiff(path, labels, size)
-    return Segmented(path, len(kept), float(np.mean([worth(each) for each in kept])) if kept else 0.0)
+    return Segmented(path, len(kept), float(np.mean([each.worth for each in kept])) if kept else 0.0)
 
 
 def _begin(out: Path, images: Sequence[Path], settings: BatchSettings, overwrite: bool) -> None:

@@ -19,8 +19,10 @@ from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 
 from .grid import Cancel, Progress
 from .instances import Labels
+from .painting import paint
 from .regions import blend, within
-from .segment import AutomaticSettings, Method, paint, propose
+from .segment import Method, propose
+from .settings import AutomaticSettings
 
 Planes = Sequence[ArrayLike] | NDArray[Any]
 Node = tuple[int, int]

@@ -10,11 +10,14 @@ from numpy.typing import NDArray
 from napari_sam.masks import Region, Window, meets
 from napari_sam.predict import Embedding, Predictor
 
+from .asking import Answers, agreed, ask, regions_of
 from .dense import Maps
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
 from .instances import dense_instances
+from .painting import painted
 from .records import MaskRecord
-from .segment import Answers, AutomaticSettings, Method, agreed, ask, method_for, painted, regions_of
+from .segment import Method, method_for
+from .settings import AutomaticSettings
 
 FLOOR = 0.5
 """A grid's masks are kept from this predicted IoU and stability on, so that thresholds can be moved."""

@@ -53,6 +53,11 @@ class MaskRecord:
         return row, col, row + height - 1, col + width - 1
 
     @property
+    def worth(self) -> float:
+        """How far it is to be trusted, of 0 to 1; predicted IoU alone is blind to vague masks."""
+        return self.predicted_iou * self.stability_score
+
+    @property
     def mask(self) -> Mask:
         """What it covers, from `origin` on; (h, w) bool."""
         return np.asarray(rle.decode({"size": list(self.size), "counts": self.counts}), bool)

@@ -15,8 +15,10 @@ from napari_sam.weights import LoadedModel
 
 from .grid import Cancel, Progress
 from .instances import Labels
+from .painting import painted
 from .reading import LargeImage, Pixels, shows_nothing
-from .segment import AutomaticSettings, Method, method_for, painted, propose, worth
+from .segment import Method, method_for, propose
+from .settings import AutomaticSettings
 from .stitch import Tile, WindowSettings, stitch, tiles_of
 from .windows_output import MadeWith, WindowedLabels
 
@@ -99,7 +101,7 @@ def segment_windows(
             predictor, pixels, method=chosen, settings=settings, normalization=None, cancelled=cancelled
         )
         labels, kept = painted(records, shape, settings)
-        return labels, np.array([worth(record) for record in kept])
+        return labels, np.array([record.worth for record in kept])
 
     made_with = {"model": sam.weights_hash, "method": chosen, "settings": asdict(settings)}
     return label_windows(source, output, find, made_with, windows, overwrite, progress, cancelled)

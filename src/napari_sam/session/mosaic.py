@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.automatic import AutomaticSettings, MaskRecord
-from napari_sam.automatic.segment import painted, worth
+from napari_sam.automatic.painting import painted
 from napari_sam.automatic.stitch import Stitched, Tile, resolved, stitch
 from napari_sam.predict import Embedding, PlaneWindow, Prompts
 
@@ -51,7 +51,7 @@ def _described(record: MaskRecord, embedding: Embedding, plane: Plane, number: i
         mask=record.mask,
         prompts=prompts,
         iou_prediction=record.predicted_iou,
-        score=worth(record),
+        score=record.worth,
         model=embedding.model,
         weights_hash=embedding.weights_hash,
         normalization=embedding.normalization.to_dict(),

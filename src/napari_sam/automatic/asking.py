@@ -1,0 +1,160 @@
+"""What the dense head sees, drawn by the mask decoder: regions in, masks out, those that both agree on."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import replace
+
+import numpy as np
+from scipy import ndimage
+
+from napari_sam.errors import Cancelled
+from napari_sam.masks import Region
+from napari_sam.predict import Embedding, Predictor, Prompts
+from napari_sam.predict.candidates import Candidate, stability_at
+from napari_sam.predict.drawn import box_around, deepest_point
+from napari_sam.predict.prompts import Box
+
+from .dense import Maps
+from .filter import suppress
+from .grid import Cancel, GridSettings, Progress
+from .instances import Labels, dense_instances
+from .records import MaskRecord, run_lengths
+from .regions import region_iou
+from .settings import AutomaticSettings
+
+Answers = dict[Box, MaskRecord]
+"""What the mask decoder draws for boxes; an empty mask where it draws nothing."""
+BATCH = 32
+"""Objects drawn between two reports of progress."""
+
+
+def instance_masks(
+    predictor: Predictor,
+    embedding: Embedding,
+    settings: AutomaticSettings | None = None,
+    *,
+    maps: dict[float, Maps] | None = None,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> list[MaskRecord]:
+    """Ask the mask decoder for every instance of the dense head, and keep what both agree on.
+
+    Parameters
+    ----------
+    predictor : Predictor
+        Of a model with a dense head.
+    embedding : Embedding
+    settings : AutomaticSettings, optional
+    maps : dict, optional
+        As `dense_instances` takes it.
+    progress, cancelled
+        As in `segment_automatically`.
+
+    Returns
+    -------
+    list of MaskRecord
+        The one that promises most first. Its point is the instance's innermost one.
+
+    Raises
+    ------
+    ImageError
+        If the model has no dense head.
+    Cancelled
+        If `cancelled` said so.
+    """
+    settings = settings or AutomaticSettings()
+    regions = regions_of(dense_instances(predictor, embedding, settings.dense, maps))
+    answers: Answers = {}
+    ask(predictor, embedding, regions, answers, progress=progress, cancelled=cancelled)
+    return agreed(regions, answers, settings)
+
+
+def regions_of(labels: Labels) -> list[Region]:
+    """Return the region of every label, 1 to N."""
+    return [
+        ((rows.start, cols.start), labels[rows, cols] == label)
+        for label, (rows, cols) in enumerate(ndimage.find_objects(labels), 1)
+    ]
+
+
+def ask(
+    predictor: Predictor,
+    embedding: Embedding,
+    regions: Sequence[Region],
+    answers: Answers,
+    *,
+    progress: Progress | None = None,
+    cancelled: Cancel | None = None,
+) -> None:
+    """Ask the mask decoder for the boxes around regions, and add what it draws to the answers.
+
+    Parameters
+    ----------
+    predictor : Predictor
+    embedding : Embedding
+        Of the whole image that the regions are in.
+    regions : sequence of Region
+    answers : dict
+        Boxes in it are not asked for again.
+    progress, cancelled
+        As in `segment_automatically`.
+
+    Raises
+    ------
+    Cancelled
+        If `cancelled` said so; what was answered before stays.
+    """
+    boxes = [box for box in dict.fromkeys(map(box_around, regions)) if box not in answers]
+    for start in range(0, len(boxes), BATCH):
+        if cancelled is not None and cancelled():
+            raise Cancelled("The search for objects was cancelled; start it again when you want it.")
+        batch = boxes[start : start + BATCH]
+        found = predictor.predict_many(embedding, [Prompts(box=box) for box in batch])
+        for box, answer in zip(batch, found, strict=True):
+            answers[box] = _record(answer.items[answer.best], box, embedding.shape)
+        if progress is not None:
+            progress(start + len(batch), len(boxes))
+
+
+def agreed(
+    regions: Sequence[Region], answers: Answers, settings: AutomaticSettings | None = None
+) -> list[MaskRecord]:
+    """Keep the masks that look like the region that they were asked for, each object once.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+    answers : dict
+        What `ask` was answered for the boxes around these regions, and maybe others.
+    settings : AutomaticSettings, optional
+
+    Returns
+    -------
+    list of MaskRecord
+        As `instance_masks` does.
+    """
+    settings = settings or AutomaticSettings()
+    records = []
+    for region in regions:
+        record = answers[box_around(region)]
+        if record.area and region_iou((record.origin, record.mask), region) >= settings.agreement:
+            records.append(replace(record, point=deepest_point(region)))
+    boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
+    scores = np.array([record.worth for record in records])
+    return [records[index] for index in suppress(boxes, scores, settings.overlap)]
+
+
+def _record(item: Candidate, box: Box, shape: tuple[int, int]) -> MaskRecord:
+    """Describe a candidate drawn for a box."""
+    return MaskRecord(
+        item.origin,
+        (item.mask.shape[0], item.mask.shape[1]),
+        run_lengths(item.mask),
+        item.area,
+        item.iou_prediction,
+        stability_at(item.logits, GridSettings.stability_offset),
+        ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
+        (0, 0, *shape),
+        box,
+    )

@@ -1,0 +1,55 @@
+"""What becomes an object of an automatic search; the same for every way to search."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+from napari_sam.errors import ImageError
+from napari_sam.weights import LoadedModel
+
+from .grid import GridSettings
+from .instances import DenseSettings
+
+
+@dataclass(frozen=True)
+class AutomaticSettings:
+    """What becomes an object; the defaults need no touching.
+
+    Attributes
+    ----------
+    dense : DenseSettings
+        How the dense head's maps become instances.
+    grid : GridSettings, optional
+        By default Meta's for a ViT, and lower thresholds for a windowed model, which promises less.
+    agreement : float
+        IoU that the decoder's mask of an instance has with it, or else the instance is dropped.
+    overlap : float
+        IoU of boxes above which two instances' masks count as one.
+    shared : float
+        Share of a mask that better ones have taken, or that it would take of one of these, above which
+        it is left out of the labels; so a label neither lies in another nor surrounds one.
+    largest : float
+        Masks over a larger share of the image are left out of the labels (paper, appendix B).
+
+    Raises
+    ------
+    ImageError
+        If a share is not within 0 to 1.
+    """
+
+    dense: DenseSettings = field(default_factory=DenseSettings)
+    grid: GridSettings | None = None
+    agreement: float = 0.5
+    overlap: float = 0.7
+    shared: float = 0.5
+    largest: float = 0.95
+
+    def __post_init__(self) -> None:
+        if not all(0 <= share <= 1 for share in (self.agreement, self.overlap, self.shared, self.largest)):
+            raise ImageError("Agreement, overlap, shared and largest are shares; give numbers of 0 to 1.")
+
+    def grid_for(self, model: LoadedModel) -> GridSettings:
+        """Return the grid that a model is asked with."""
+        if self.grid is not None:
+            return self.grid
+        return GridSettings(predicted_iou=0.6, stability=0.6) if model.sam.config.windowed else GridSettings()
