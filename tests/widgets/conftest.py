@@ -63,7 +63,7 @@ def earlier(viewer: ViewerModel, image: Image, labels: Labels | None = None) -> 
 
 
 def begin(qtbot: Any, widget: AnnotatorWidget) -> Annotation:
-    """Press Start, and return what is begun as soon as there are layers, before the image is read."""
+    """Press Start, and return what is begun at once, before its layers are shown and the image is read."""
     widget.start()
     qtbot.waitUntil(lambda: widget.annotation is not None, timeout=20_000)
     assert widget.annotation is not None

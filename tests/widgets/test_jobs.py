@@ -1,11 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Iterator
 from threading import Event
 from typing import Any
 
 import pytest
 from qtpy.compat import isalive
-from qtpy.QtCore import QObject
+from qtpy.QtCore import QObject, QTimer
 
 from napari_sam.errors import ImageError
 from napari_sam.widgets.jobs import Job, Jobs
@@ -129,6 +130,61 @@ def test_a_job_when_it_fails_then_one_sentence_says_so(
     assert len(said) == 1
     assert said[0].startswith(start)
     assert "\n" not in said[0]
+
+
+def test_a_job_in_turns_when_it_runs_then_the_window_answers_between_its_steps(
+    jobs: Jobs, qtbot: Any
+) -> None:
+    heard: list[Any] = []
+    jobs.started.connect(heard.append)
+    jobs.idle.connect(lambda: heard.append("idle"))
+
+    def steps() -> Iterator[None]:
+        for step in range(3):
+            heard.append(step)
+            QTimer.singleShot(0, lambda: heard.append("answered"))
+            yield
+
+    with qtbot.waitSignal(jobs.idle):
+        jobs.run_in_turns("Showing", steps(), lambda: heard.append("done"))
+        assert (jobs.busy, heard) == (True, ["Showing"])
+    assert heard == ["Showing", 0, "answered", 1, "answered", 2, "answered", "done", "idle"]
+
+
+@pytest.mark.parametrize("how", ["cancelled", "outdated", "closed"])
+def test_a_job_in_turns_when_it_is_not_wanted_any_more_then_no_further_step_is_taken(
+    jobs: Jobs, qtbot: Any, how: str
+) -> None:
+    taken, answers = [], []
+    outdate = {
+        "cancelled": jobs.cancel,
+        "outdated": lambda: jobs.run("Next", lambda _: "next", answers.append),
+        "closed": jobs.close,
+    }[how]
+
+    def steps() -> Iterator[None]:
+        for step in range(3):
+            taken.append(step)
+            if step == 1:
+                outdate()
+            yield
+
+    jobs.run_in_turns("Showing", steps(), lambda: answers.append("done"))
+    qtbot.waitUntil(lambda: not jobs.busy)
+    qtbot.wait(50)
+    assert taken == [0, 1]
+    assert answers == (["next"] if how == "outdated" else [])
+
+
+def test_a_job_in_turns_when_a_step_fails_then_one_sentence_says_so(jobs: Jobs, qtbot: Any) -> None:
+    def steps() -> Iterator[None]:
+        yield
+        raise ImageError("The layer is gone; press Start again.")
+
+    with qtbot.waitSignal(jobs.failed) as told:
+        jobs.run_in_turns("Showing", steps(), lambda: pytest.fail("it did not end"))
+    assert told.args == ["The layer is gone; press Start again."]
+    qtbot.waitUntil(lambda: not jobs.busy)
 
 
 def test_a_job_when_the_window_goes_without_closing_it_then_it_is_cancelled_and_may_still_end(

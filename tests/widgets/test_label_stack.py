@@ -42,7 +42,7 @@ def test_a_lazy_movie_of_volumes_larger_than_memory_then_is_annotated_painted_an
     widget = make_annotator(movie, contrast_limits=(0, 20))
     annotation = widget.annotation
     assert annotation is not None
-    plane = annotation._plane
+    plane = annotation.seeing.plane
     annotation.prompts.points.add([(*plane, 1000, 1000)])
     qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
     annotation.commit()

@@ -184,7 +184,7 @@ def test_the_planes_beside_when_nobody_waits_then_are_opened(
     monkeypatch.setattr(look_ahead, "IDLE", 1)
     annotation = start(np.random.default_rng(0).integers(0, 255, (4, 60, 80), np.uint8))
     parts = annotation._parts
-    assert annotation._plane == (1,)
+    assert annotation.seeing.plane == (1,)
     qtbot.waitUntil(lambda: {plane for plane, _ in parts._held.keys} == {(0,), (1,), (2,)}, timeout=20_000)
     annotation._viewer.dims.set_current_step(0, 2)
     qtbot.waitUntil(lambda: len(parts._held) == 4, timeout=20_000)

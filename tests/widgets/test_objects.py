@@ -99,7 +99,6 @@ def test_a_row_when_clicked_then_the_view_goes_there_and_the_object_is_outlined(
     widget = make_annotator(np.zeros((4, 120, 160), np.uint8), scale=(3, 2, 2))
     adopt(widget, (0, 10, 10), (2, 80, 100))
     assert widget.objects is not None
-    highlight = widget.objects.highlight.layer
     camera = camera_of(widget._viewer)
     camera.center, camera.zoom = (40, 40), 4 * camera.zoom
     qtbot.waitUntil(lambda: widget._viewer.layers["cells"].corner_pixels[1, 1] < 100, timeout=5000)
@@ -107,6 +106,9 @@ def test_a_row_when_clicked_then_the_view_goes_there_and_the_object_is_outlined(
     assert widget._viewer.dims.current_step[0] == 2
     assert camera_of(widget._viewer).center[-2:] == (2 * 84.5, 2 * 104.5)
     assert keys_selected(widget) == {(2, (2,))}
+    highlight = widget.objects.highlight.layer
+    assert highlight is not None
+    assert widget._viewer.layers.selection.active is not highlight
     ends = highlight.data[:, 0]
     assert (ends[:, 0] == 2).all()
     assert ends[:, 1:].min(axis=0).tolist() == [79.5, 99.5]
@@ -367,7 +369,9 @@ def test_many_objects_then_the_selected_ones_are_boxed_and_all_can_be_selected(m
     adopt(widget, *places)
     widget.object_panel.table.selectAll()
     assert len(keys_selected(widget)) == len(places)
-    assert 0 < len(widget.objects.highlight.layer.data) <= 1600
+    highlight = widget.objects.highlight.layer
+    assert highlight is not None
+    assert 0 < len(highlight.data) <= 1600
     widget.annotation.session._do(Edit("delete", widget.annotation.session.objects, ()))
     assert keys_selected(widget) == set()
-    assert len(widget.objects.highlight.layer.data) == 0
+    assert len(highlight.data) == 0

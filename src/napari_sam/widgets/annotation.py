@@ -24,13 +24,16 @@ from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .parts import Load, Parts
-from .planes import alignment, camera_of, image_shape, plane_or_told, plane_under_sliders
+from .planes import alignment, image_shape
 from .prompt_layers import PromptLayers
 from .pyramid import labels_layer
+from .seeing import Seeing
 
 if TYPE_CHECKING:
+    from collections.abc import Iterator
+
     from napari.components import ViewerModel
-    from napari.layers import Image, Points, Shapes
+    from napari.layers import Image, Labels, Layer, Points, Shapes
     from numpy.typing import NDArray
 
     from .earlier import Earlier
@@ -42,7 +45,7 @@ PATIENCE = 150
 
 
 class Annotation:
-    """Ties a session to the layers of a viewer.
+    """Ties a session to layers, which come into the viewer one after another, and then opens the image.
 
     Signals
     -------
@@ -86,20 +89,31 @@ class Annotation:
         self.keyboard = Keyboard(keymap or Keymap())
         self.session = earlier.session
         self._viewer, self._image, self._jobs = viewer, image, jobs
-        self._plane = plane_under_sliders(image, viewer.dims)
+        self.seeing = Seeing(viewer, image)
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
-        self._keep(earlier)
+        self.writer = LabelWriter(self.session, self._labels_of(earlier), (earlier.plane,))
+        self.keeping = Keeping(earlier, jobs)
+        self._greeting = self.keeping.greeting
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
         self.chooser = Chooser(viewer, self.view)
         self.editing = Editing(
-            viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self._plane
+            viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane
         )
-        made = (self.prompts.points, self.prompts.boxes, *self.view.layers)
+        made = (*self.prompts.layers, *self.view.layers)
         self._guard = Guard(viewer, image, self.writer.labels, made)
         self._asking = Asking(self.session, self.prompts, self.chooser, self._parts, jobs)
+        # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
+        self._rest = QTimer(jobs)
+        self._rest.setSingleShot(True)
+        self._rest.setInterval(PATIENCE)
         self._bind_keys()
+        self._connect()
+        self._take(given)
+        jobs.run_in_turns("Showing the layers", self._shown(), self._begin)
+
+    def _connect(self) -> None:
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self._commit)
         self.editing.said.connect(self._tell)
@@ -110,42 +124,43 @@ class Annotation:
         self._asking.failed.connect(self.failed.emit)
         self._parts.opened.connect(self._embedded)
         self._parts.failed.connect(self.failed.emit)
-        viewer.dims.events.point.connect(self._moved)
-        camera_of(viewer).events.center.connect(self._panned)
-        viewer.dims.events.order.connect(self._moved)
-        viewer.dims.events.ndisplay.connect(self._moved)
-        self._guard.said.connect(self.said.emit)
-        self._guard.lost.connect(self._lost)
-        image.events.data.connect(self._image_changed)
-        jobs.failed.connect(self._job_failed)
-        # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
-        self._rest = QTimer(jobs)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(PATIENCE)
-        self._rest.timeout.connect(self._open)
-        self.prompts.use_points()
-        self._begin(given)
-
-    def _keep(self, earlier: Earlier) -> None:
-        """Show the labels, and write down what is done to them."""
-        labels = earlier.labels
-        if labels is None:
-            options = {"name": earlier.name, "opacity": 0.5, **alignment(self._image, self._viewer.dims)}
-            labels = self._viewer.add_layer(labels_layer(earlier.pixels, **options))
-        self.writer = LabelWriter(self.session, labels, (earlier.plane,))
-        self.keeping = Keeping(earlier, self._jobs)
-        self._greeting = self.keeping.greeting
+        self.seeing.moved.connect(self._moved)
+        self.seeing.panned.connect(self._panned)
+        self.seeing.replaced.connect(self._replaced)
+        self.seeing.failed.connect(self.failed.emit)
         self.keeping.said.connect(self.said.emit)
         self.keeping.failed.connect(self.failed.emit)
+        self._guard.said.connect(self.said.emit)
+        self._guard.lost.connect(self._lost)
+        self._jobs.failed.connect(self._job_failed)
+        self._rest.timeout.connect(self._open)
 
-    def _begin(self, given: Points | Shapes | None) -> None:
+    def _labels_of(self, earlier: Earlier) -> Labels:
+        """Return the layer that shows the labels; a new one is not in the viewer yet."""
+        if earlier.labels is not None:
+            return earlier.labels
+        options = {"name": earlier.name, "opacity": 0.5, **alignment(self._image, self._viewer.dims)}
+        return labels_layer(earlier.pixels, **options)
+
+    def _take(self, given: Points | Shapes | None) -> None:
         try:
             if given is not None:
                 self.prompts.take(given)
         except NapariSamError:
             self.close()
             raise
-        self._open()
+
+    def _shown(self) -> Iterator[Layer]:
+        """Bring the layers into the viewer one by one: with each, the window stands still for a moment."""
+        for layer in (self.writer.labels, *self.view.layers, *self.prompts.layers):
+            if layer not in self._viewer.layers:
+                yield self._viewer.add_layer(layer)
+
+    def _begin(self) -> None:
+        """Open what is seen now, which may have changed since Start."""
+        self.prompts.use_points()
+        self.seeing.begin()
+        self._replaced()
 
     def close(self) -> None:
         """Stop: prompts and candidates go, labels stay."""
@@ -153,12 +168,8 @@ class Annotation:
         self._rest.deleteLater()
         self._jobs.cancel()
         self._parts.opened.disconnect(self._embedded)
-        self._viewer.dims.events.point.disconnect(self._moved)
-        camera_of(self._viewer).events.center.disconnect(self._panned)
-        self._viewer.dims.events.order.disconnect(self._moved)
-        self._viewer.dims.events.ndisplay.disconnect(self._moved)
+        self.seeing.close()
         self._guard.close()
-        self._image.events.data.disconnect(self._image_changed)
         self._jobs.failed.disconnect(self._job_failed)
         self.prompts.changed.disconnect(self._prompted)
         self.session.proposed.disconnect(self.chooser.show)
@@ -233,8 +244,8 @@ class Annotation:
         self._put(prompts)
 
     def _put(self, prompts: Prompts, choice: int | None = None) -> None:
-        self._asking.put(prompts, self._plane, choice)
-        self._asking.ask(self._plane, self.part)
+        self._asking.put(prompts, self.seeing.plane, choice)
+        self._asking.ask(self.seeing.plane, self.part)
 
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
@@ -249,18 +260,18 @@ class Annotation:
             self._rest.start()
             return
         try:
-            held = self._parts.place(inside(self.prompts.read(self._plane)))
+            held = self._parts.place(inside(self.prompts.read(self.seeing.plane)))
         except NapariSamError:  # which is told when the prompts are asked
             held = self._parts.place(inside(()))
         if not self._open_there(held):
-            self._parts.open(self._plane, held)
+            self._parts.open(self.seeing.plane, held)
 
     def _open_there(self, held: NDArray[np.float64]) -> bool:
         """Say whether the part that is open now holds some positions."""
         return self.session.ready and self.part is not None and self.part.window.holds(held)
 
     def _embedded(self, plane: Plane, opened: Opened) -> None:
-        if plane != self._plane:
+        if plane != self.seeing.plane:
             return
         first = not self.session.ready
         self.part = opened
@@ -275,8 +286,8 @@ class Annotation:
 
     def _prompted(self) -> None:
         self._asking.renew()
-        if self._seen_plane() is not None:
-            self._asking.ask(self._plane, self.part)
+        if self.seeing.possible():
+            self._asking.ask(self.seeing.plane, self.part)
 
     def _job_failed(self, _: str) -> None:
         """Drop what is not true any more; without an embedding there is nothing to annotate on."""
@@ -284,24 +295,17 @@ class Annotation:
         if not self.session.ready:
             self.stopped.emit()
 
-    def _seen_plane(self) -> Plane | None:
-        """Return the plane that is seen; None, and say why, where none can be annotated."""
-        return plane_or_told(self._image, self._viewer.dims, self.failed.emit)
-
     def _moved(self) -> None:
-        plane = self._seen_plane()
-        if plane is not None and plane != self._plane:
-            self._plane = plane
-            self.session.close()
-            self._jobs.cancel()
-            self._rest.start()
+        self.session.close()
+        self._jobs.cancel()
+        self._rest.start()
 
     def _panned(self) -> None:
         """Open what is seen of a large plane, ahead of the next prompt."""
         if self.part is not None and not self.part.window.whole:
             self._rest.start()
 
-    def _image_changed(self) -> None:
+    def _replaced(self) -> None:
         self._parts.clear()
         self.session.close()
         if image_shape(self._image) != tuple(self.writer.labels.data.shape):

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
+from napari.layers import Points, Vectors
 from napari.layers.utils.color_encoding import DirectColorEncoding
 from napari.utils.colormaps.standardize_color import transform_color
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer, Points, Vectors
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_sam.predict import Candidate
@@ -59,6 +60,7 @@ def caption(offer: Offer, number: int, marked: int, keymap: Keymap) -> str:
 class CandidateView:
     """Two Vectors layers with the filling and the outlines of what is offered, and a Points layer with names.
 
+    Somebody else shows them.
     Segments of a Vectors layer are drawn ten times as fast as paths of a Shapes layer.
 
     Parameters
@@ -80,14 +82,12 @@ class CandidateView:
         self._filled: int | None = None
         aligned = alignment(image, viewer.dims)
         self.filling, self.outlines = (
-            viewer.add_vectors(
-                np.zeros((0, 2, image.ndim)), ndim=image.ndim, name=name, vector_style="line", **aligned
-            )
+            Vectors(np.zeros((0, 2, image.ndim)), ndim=image.ndim, name=name, vector_style="line", **aligned)
             for name in ("Candidate filling", "Candidates")
         )
         self.filling.opacity = FILLED
         colours = DirectColorEncoding(feature="colour", fallback="white")
-        self.captions: Points = viewer.add_points(
+        self.captions = Points(
             np.zeros((0, image.ndim)),
             ndim=image.ndim,
             name="Candidate names",

@@ -27,7 +27,7 @@ OUTLINED, BOXED = 10, 400
 
 
 class Highlight:
-    """A Vectors layer around the selected objects, of one width on the screen.
+    """A Vectors layer around the selected objects, of one width on the screen, made for the first of them.
 
     Parameters
     ----------
@@ -40,17 +40,7 @@ class Highlight:
         self._viewer, self._over, self._camera = viewer, over, camera_of(viewer)
         self._shown: list[tuple[Key, tuple[int, int], int]] = []
         self._held: Sequence[Object] = ()
-        active = viewer.layers.selection.active
-        self.layer: Vectors = viewer.add_vectors(
-            np.zeros((0, 2, over.ndim)),
-            ndim=over.ndim,
-            name="Selected objects",
-            vector_style="line",
-            edge_color=COLOUR,
-            **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
-        )
-        viewer.layers.selection.active = active
-        self._zoomed()
+        self.layer: Vectors | None = None
         self._camera.events.zoom.connect(self._zoomed)
         for name in TRANSFORMS:
             getattr(over.events, name).connect(self._follow)
@@ -60,7 +50,7 @@ class Highlight:
         self._camera.events.zoom.disconnect(self._zoomed)
         for name in TRANSFORMS:
             getattr(self._over.events, name).disconnect(self._follow)
-        if self.layer in self._viewer.layers:
+        if self.layer is not None and self.layer in self._viewer.layers:
             self._viewer.layers.remove(self.layer)
 
     def show(self, objects: Sequence[Object]) -> None:
@@ -69,24 +59,46 @@ class Highlight:
         if shown == self._shown:  # only what is said of them has changed
             return
         self._shown, self._held = shown, objects  # held, so that no other mask gets the id of one of them
+        layer = self._made() if objects else self.layer
+        if layer is None:
+            return
         around = _outlined if len(objects) <= OUTLINED else _boxed
-        parts = [np.zeros((0, 2, self.layer.ndim))]
+        parts = [np.zeros((0, 2, layer.ndim))]
         for each in objects[:BOXED]:
             for lines in around(each):
-                vectors = np.zeros((len(lines), 2, self.layer.ndim))
+                vectors = np.zeros((len(lines), 2, layer.ndim))
                 vectors[:, 0, :-2] = each.plane
                 vectors[:, 0, -2:] = lines[:, 0]
                 vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
                 parts.append(vectors)
-        with self.layer.events.data.blocker():  # the viewer's axes stay the image's
-            self.layer.data = np.concatenate(parts)
+        with layer.events.data.blocker():  # the viewer's axes stay the image's
+            layer.data = np.concatenate(parts)
+
+    def _made(self) -> Vectors:
+        """Return the layer, made above all others if there is none; the active layer stays active."""
+        layers, over = self._viewer.layers, self._over
+        if self.layer is None or self.layer not in layers:
+            active = layers.selection.active
+            self.layer = self._viewer.add_vectors(
+                np.zeros((0, 2, over.ndim)),
+                ndim=over.ndim,
+                name="Selected objects",
+                vector_style="line",
+                edge_color=COLOUR,
+                **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
+            )
+            layers.selection.active = active
+            self._zoomed()
+        return self.layer
 
     def _follow(self) -> None:
-        for name in TRANSFORMS:
-            setattr(self.layer, name, getattr(self._over, name))
+        if self.layer is not None:
+            for name in TRANSFORMS:
+                setattr(self.layer, name, getattr(self._over, name))
 
     def _zoomed(self) -> None:
-        self.layer.edge_width = WIDTH / max(float(self._camera.zoom), 1e-6) / float(self.layer.scale[-1])
+        if self.layer is not None:
+            self.layer.edge_width = WIDTH / max(float(self._camera.zoom), 1e-6) / float(self.layer.scale[-1])
 
 
 def _outlined(each: Object) -> list[NDArray[np.float64]]:

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from threading import Event
 from typing import Any
 from weakref import finalize
 
-from qtpy.QtCore import QObject, Qt, Signal
+from qtpy.QtCore import QObject, Qt, QTimer, Signal
 
 from napari_sam.errors import Cancelled, NapariSamError
+
+TURN = 5
+"""Milliseconds between steps in the window's thread, so that what waits there goes first."""
 
 
 class Post(QObject):
@@ -110,6 +113,11 @@ class Jobs(QObject):
         self._pool = ThreadPoolExecutor(max_workers=1, thread_name_prefix="napari-sam")
         self._current: Job | None = None
         self._going: list[Job] = []
+        self._steps: Iterator[object] = iter(())
+        self._turn = QTimer(self)
+        self._turn.setSingleShot(True)
+        self._turn.setInterval(TURN)
+        self._turn.timeout.connect(self._step)
         # which outlives this object: garbage collection may have emptied any other callable by then
         self.destroyed.connect(finalize(self, _shut, self._pool, self._going))
         self._post = Post()
@@ -125,12 +133,30 @@ class Jobs(QObject):
 
     def run(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], None]) -> Job:
         """Run a job as soon as the one before it has noticed that it is outdated."""
-        self._drop()
-        job = Job(title, work, done, self._post)
-        self._current = job
+        job = self._begin(title, work, done)
         self._going[:] = [job]
-        self.started.emit(title)
         self._pool.submit(_work, job)
+        return job
+
+    def run_in_turns(self, title: str, steps: Iterator[object], done: Callable[[], None]) -> None:
+        """Run a job in the window's thread, a step in each turn of its loop: the window answers in between.
+
+        Parameters
+        ----------
+        title : str
+        steps : iterator
+            What it yields does not matter. Once the job is outdated, no further step is taken.
+        done : callable
+            Called after the last step.
+        """
+        self._begin(title, lambda _: None, lambda _: done())
+        self._steps = steps
+        self._turn.start()
+
+    def _begin(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], None]) -> Job:
+        self._drop()
+        self._current = job = Job(title, work, done, self._post)
+        self.started.emit(title)
         return job
 
     def run_here(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
@@ -158,6 +184,20 @@ class Jobs(QObject):
         if self._current is not None:
             self._current.stopped.set()
             self._current = None
+        self._turn.stop()
+
+    def _step(self) -> None:
+        """Take the next step of the job, in the window's thread."""
+        job = self._current
+        try:
+            next(self._steps)
+        except StopIteration:
+            self._end(job, None, None)
+        except Exception as error:  # noqa: BLE001 (as in the worker's thread)
+            self._end(job, None, error)
+        else:
+            if job is self._current:
+                self._turn.start()
 
     def _report(self, job: Job, done: int, total: int) -> None:
         if job is self._current:
@@ -167,8 +207,8 @@ class Jobs(QObject):
         if job is self._current:
             self.told.emit(news)
 
-    def _end(self, job: Job, answer: Any, error: Exception | None) -> None:
-        if job is not self._current:
+    def _end(self, job: Job | None, answer: Any, error: Exception | None) -> None:
+        if job is None or job is not self._current:
             return
         self._current = None
         if error is None:

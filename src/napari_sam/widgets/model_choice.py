@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from importlib import import_module
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QComboBox, QFileDialog, QWidget
 
@@ -85,14 +86,27 @@ class ModelAndDevice:
 
 
 def known_models(_: Job) -> tuple[ModelEntry, ...]:
-    """Run in the worker, where all that Start needs is imported too: with torch, it takes seconds."""
+    """Run in the worker, where all that Start needs is made ready too: with torch, it takes seconds."""
     from napari_sam.weights import list_models
 
     from . import annotation, fitting, objects, reviewing, stack  # noqa: F401
 
-    import_module("pandas")  # for napari, which otherwise does so with the first Labels layer
-
+    _first_labels()
     return list_models()
+
+
+def _first_labels() -> None:
+    """Compute what napari keeps for all Labels layers with the first one: a tenth of a second of its window.
+
+    That is pandas and colours; and the dashes of its polygon, whose patterns vispy keeps.
+    """
+    from napari.layers import Labels
+
+    Labels(np.zeros((1, 1), np.int32))
+    with suppress(ImportError):  # it is vispy's own matter where it has them
+        from vispy.visuals.line.dash_atlas import DashAtlas
+
+        DashAtlas()
 
 
 def _note(entry: ModelEntry) -> str:

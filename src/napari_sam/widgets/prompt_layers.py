@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from napari.layers import Points, Shapes
 from psygnal import Signal
 
 from napari_sam.errors import ImageError
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer, Points, Shapes
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_sam.session import Plane
@@ -32,7 +33,7 @@ POINT_SIZE = 12
 
 
 class PromptLayers:
-    """A Points and a Shapes layer over an image, read together.
+    """A Points and a Shapes layer to lie over an image, read together; somebody else shows them.
 
     Signals
     -------
@@ -58,7 +59,7 @@ class PromptLayers:
         rows, cols = image_shape(image)[-2:]
         self._shape = (rows, cols)
         aligned = alignment(image, viewer.dims)
-        self.boxes: Shapes = viewer.add_shapes(
+        self.boxes = Shapes(
             ndim=image.ndim,
             name="Boxes",
             features={"label": np.array([], dtype=object)},
@@ -66,7 +67,7 @@ class PromptLayers:
             edge_color=BOX_COLOUR,
             **aligned,
         )
-        self.points: Points = viewer.add_points(
+        self.points = Points(
             np.zeros((0, image.ndim)),
             ndim=image.ndim,
             name="Points",
@@ -84,6 +85,11 @@ class PromptLayers:
         self.points.events.data.connect(self._points_changed)
         self.points.events.features.connect(self._points_added)
         self.boxes.events.data.connect(self._boxes_changed)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The two layers, the lower one first."""
+        return self.boxes, self.points
 
     @property
     def positive(self) -> bool:
@@ -108,7 +114,7 @@ class PromptLayers:
         self.points.events.data.disconnect(self._points_changed)
         self.points.events.features.disconnect(self._points_added)
         self.boxes.events.data.disconnect(self._boxes_changed)
-        for layer in (self.points, self.boxes):
+        for layer in self.layers:
             if layer in self._viewer.layers:
                 self._viewer.layers.remove(layer)
 
@@ -144,7 +150,7 @@ class PromptLayers:
 
     def clear(self) -> None:
         """Take all prompts away, silently."""
-        for layer in (self.points, self.boxes):
+        for layer in self.layers:
             with layer.events.data.blocker():
                 layer.selected_data = set()
                 layer.data = np.zeros((0, layer.ndim)) if layer is self.points else []

@@ -1,0 +1,160 @@
+"""What may happen while Start brings one layer after another: nothing breaks, and nothing is lost."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from napari.components import ViewerModel
+from qtpy.compat import isalive
+from qtpy.QtCore import QTimer
+
+from napari_sam.widgets.annotator import AnnotatorWidget
+
+from .conftest import IMAGE, settle
+
+Make = Callable[..., AnnotatorWidget]
+NAMES = ["cells", "cells cells", "Candidate filling", "Candidates", "Candidate names", "Boxes", "Points"]
+
+
+def names(viewer: ViewerModel) -> list[str]:
+    return [layer.name for layer in viewer.layers]
+
+
+def start_and(widget: AnnotatorWidget, act: Callable[[], object], layers: int) -> list[list[str]]:
+    """Press Start, and do something once so many layers are there; return which they are then."""
+    found: list[list[str]] = []
+    viewer = widget._viewer
+
+    def inserted() -> None:
+        if len(viewer.layers) == layers and not found:
+            found.append(names(viewer))
+            QTimer.singleShot(0, act)
+
+    viewer.layers.events.inserted.connect(inserted)
+    widget.start()
+    return found
+
+
+def annotates(widget: AnnotatorWidget, qtbot: Any, *place: float) -> bool:
+    """Say whether a click and a commit make a label there."""
+    annotation = widget.annotation
+    assert annotation is not None
+    annotation.prompts.points.add(list(place))
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    annotation.commit()
+    drawn = annotation.writer.labels.data[tuple(map(int, place))]
+    return bool(drawn == annotation.session.objects[-1].id)
+
+
+def test_start_then_layers_come_one_a_turn_and_the_widget_is_busy_all_through(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    idle: list[int] = []
+    widget.start()
+    widget.jobs.idle.connect(lambda: idle.append(len(widget._viewer.layers)))
+    seen: list[int] = []
+
+    def look() -> None:
+        if not idle:
+            seen.append(len(widget._viewer.layers))
+            QTimer.singleShot(0, look)
+
+    look()
+    settle(qtbot, widget)
+    assert set(seen) == set(range(1, len(NAMES) + 1))
+    assert idle == [len(NAMES)]
+    assert names(widget._viewer) == NAMES
+    assert widget.annotation is not None
+    assert widget._viewer.layers.selection.active == widget.annotation.prompts.points
+    assert annotates(widget, qtbot, 40, 50)
+
+
+@pytest.mark.parametrize("layers", [2, 4, 7])
+@pytest.mark.parametrize("how", ["Stop", "Cancel"])
+def test_start_when_stopped_between_its_layers_then_leaves_image_and_labels_and_starts_again(
+    make_annotator: Make, qtbot: Any, how: str, layers: int
+) -> None:
+    widget = make_annotator(start=False)
+    act = widget._start_or_stop if how == "Stop" else widget._cancel
+    assert start_and(widget, act, layers) == []
+    qtbot.waitUntil(lambda: len(widget._viewer.layers) == layers, timeout=20_000)
+    qtbot.waitUntil(lambda: widget.annotation is None)
+    qtbot.wait(50)
+    assert names(widget._viewer) == NAMES[:2]
+    assert not widget.jobs.busy
+    assert widget.panel.start.text() == "Start"
+    widget.start()
+    settle(qtbot, widget)
+    assert names(widget._viewer) == NAMES
+    assert annotates(widget, qtbot, 40, 50)
+
+
+@pytest.mark.parametrize("name", ["cells", "cells cells", "Candidates"])
+def test_start_when_a_layer_goes_between_then_one_sentence_and_the_rest_goes_too(
+    make_annotator: Make, qtbot: Any, name: str
+) -> None:
+    widget = make_annotator(start=False)
+    layers = widget._viewer.layers
+    start_and(widget, lambda: layers.remove(name), 5)
+    qtbot.waitUntil(lambda: "was removed" in widget.panel.status.text(), timeout=20_000)
+    assert f"{name!r} was removed, so annotation stopped" in widget.panel.status.text()
+    qtbot.wait(50)
+    assert widget.annotation is None
+    assert names(widget._viewer) == [each for each in NAMES[:2] if each != name]
+
+
+def test_start_when_sliders_and_image_move_between_then_all_is_over_the_image_and_that_plane_is_open(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(np.zeros((3, *IMAGE.shape), np.uint8), start=False)
+    viewer = widget._viewer
+
+    def move() -> None:
+        viewer.dims.set_current_step(0, 2)
+        viewer.layers["cells"].translate = (0, 7, 9)
+
+    start_and(widget, move, 4)
+    settle(qtbot, widget)
+    annotation = widget.annotation
+    assert annotation is not None
+    qtbot.waitUntil(lambda: annotation.session.ready)
+    assert annotation.seeing.plane == (2,)
+    assert {tuple(layer.translate) for layer in viewer.layers} == {(0, 7, 9)}
+    assert annotates(widget, qtbot, 2, 40, 50)
+
+
+def test_start_when_the_image_is_replaced_between_then_stops_in_one_sentence(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    viewer = widget._viewer
+    start_and(widget, lambda: setattr(viewer.layers["cells"], "data", IMAGE[:50]), 4)
+    qtbot.waitUntil(lambda: "another shape" in widget.panel.status.text(), timeout=20_000)
+    assert widget.annotation is None
+    assert names(viewer) == NAMES[:2]
+
+
+def test_start_when_the_dock_goes_between_then_no_layer_comes_after_it(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    viewer = widget._viewer
+    start_and(widget, lambda: viewer.window.remove_dock_widget(widget), 4)
+    qtbot.waitUntil(lambda: not isalive(widget), timeout=20_000)
+    qtbot.wait(50)
+    assert names(viewer) == NAMES[:2]
+
+
+def test_start_when_the_window_is_closed_between_then_nothing_goes_on(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    viewer = widget._viewer
+    start_and(widget, viewer.close, 4)
+    qtbot.waitUntil(lambda: not isalive(widget) or not widget.isVisible(), timeout=20_000)
+    qtbot.wait(100)
+    assert len(viewer.layers) <= 4
