@@ -7,7 +7,7 @@ import torch
 from PIL import Image
 
 from napari_sam.errors import DataError
-from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, generated
+from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, crop, generated
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
 from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder
@@ -42,6 +42,24 @@ def test_read_folder_when_files_match_then_every_image_is_normalised(folder: Dat
     assert samples[0].image.max() == 255
     assert samples[0].image.min() == 0
     assert samples[0].diameter == pytest.approx(np.sqrt((20 * 24 + 30 * 40) / 2 * 4 / np.pi))
+
+
+@pytest.mark.parametrize("seed", range(8))
+def test_crop_when_turned_and_stretched_then_labels_lie_on_what_is_seen(
+    folder: DataConfig, seed: int
+) -> None:
+    y, x = np.mgrid[:400, :400]
+    labels = np.where(
+        np.hypot((y + 40) % 80 - 40, (x + 40) % 80 - 40) < 20, y // 80 * 6 + x // 80 + 1, 0
+    ).astype(np.int32)
+    image = np.repeat(np.where(labels > 0, 200, 50)[None], 3, axis=0).astype(np.uint8)
+    config = small(folder, diameters=(16.0, 16.0), any_scale_share=0.0, aspect=0.1)
+    cut = crop(Sample("discs", image, (labels,), 40.0), np.random.default_rng(seed), config)
+    assert cut.image.shape == (3, 64, 64)
+    seen = np.corrcoef(cut.image.mean(0).ravel(), cut.levels[0].ravel() > 0)[0, 1]
+    assert abs(seen) > 0.6  # it may be inverted, blurred and noisy
+    areas = np.bincount(cut.levels[0].ravel())[1:]
+    assert areas.max() == pytest.approx(np.pi * 8**2, rel=0.15)
 
 
 def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig, tmp_path: Path) -> None:

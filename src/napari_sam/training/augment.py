@@ -16,6 +16,7 @@ from .config import TrainConfig
 from .samples import Sample
 from .synthetic import scene
 from .synthetic.layouts import Labels, Levels, log_uniform
+from .synthetic.optics import uneven_light
 
 SMALLEST_SCENE = 0.25
 """Smallest scale at which a generated scene is shown."""
@@ -52,9 +53,11 @@ def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
     scale = float(np.exp(rng.uniform(np.log(low), np.log(high)))) / sample.diameter
     scale = float(np.clip(scale, config.scale_limits[0], config.scale_limits[1]))
     stretch = np.exp(rng.normal(0, config.aspect / 2)) ** np.array([1, -1])
-    sides = np.maximum(np.rint(config.crop_size / scale * stretch), 8).astype(int).tolist()
+    angle = float(rng.uniform(-np.pi / 4, np.pi / 4)) if rng.random() < 0.5 else 0.0
+    room = np.cos(angle) + abs(np.sin(angle))  # what is cut holds the square that is turned in it
+    sides = np.maximum(np.rint(config.crop_size * room / scale * stretch), 8).astype(int).tolist()
     level = int(rng.integers(len(sample.levels)))
-    top, left = _crop_origin(sample.levels[level], sides, rng)
+    top, left = _crop_origin(sample.levels[level], sides, rng, 0.35 / room)
     turns, flip = int(rng.integers(4)), bool(rng.integers(2))
 
     def cut(array: NDArray[np.generic], mode: str) -> Tensor:
@@ -64,7 +67,8 @@ def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
         before, after = (max(-left, 0), max(-top, 0)), part.shape[:0:-1]
         right, below = (side - b - a for side, b, a in zip(sides[::-1], before, after, strict=True))
         part = F.pad(part, (before[0], right, before[1], below))
-        part = _resized(part, config.crop_size, mode).rot90(turns, (1, 2))
+        part = _resized(part, round(config.crop_size * room), mode)
+        part = _turned(part, angle, config.crop_size, mode).rot90(turns, (1, 2))
         return (part.flip(2) if flip else part).contiguous()
 
     image = cut(sample.image, "bilinear").clamp(0, 255)
@@ -107,20 +111,31 @@ def _resized(array: Tensor, side: int, mode: str) -> Tensor:
     return F.interpolate(array[None], (side, side), mode=mode, antialias=mode == "bilinear")[0]
 
 
-def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng) -> tuple[int, int]:
-    """Choose a crop's corner so that a random foreground pixel lies in it."""
+def _turned(array: Tensor, angle: float, side: int, mode: str) -> Tensor:
+    """Cut a square, turned by an angle in radians, out of the middle of (C, Y, X) pixels or labels."""
+    if not angle:
+        return array
+    cos, sin = np.cos(angle), np.sin(angle)
+    share = side / array.shape[-1]
+    turn = torch.tensor([[cos, -sin, 0.0], [sin, cos, 0.0]], dtype=torch.float32) * share
+    grid = F.affine_grid(turn[None], [1, len(array), side, side], align_corners=False)
+    return F.grid_sample(array[None], grid, mode.removesuffix("-exact"), align_corners=False)[0]
+
+
+def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng, reach: float) -> tuple[int, int]:
+    """Choose a crop's corner so that a random foreground pixel lies in it, `reach` sides from its middle."""
     inside = np.flatnonzero(labels)
     centre = divmod(int(rng.choice(inside)) if len(inside) else labels.size // 2, labels.shape[1])
     corner = []
     for position, length, side in zip(centre, labels.shape, sides, strict=True):
-        start = position - int(rng.uniform(0.15, 0.85) * side)
+        start = position - int(rng.uniform(0.5 - reach, 0.5 + reach) * side)
         low, high = sorted((0, length - side))
         corner.append(int(np.clip(start, low, high)))
     return corner[0], corner[1]
 
 
 def augment(image: Tensor, rng: Rng) -> Tensor:
-    """Vary colour, contrast, sharpness and noise of (3, S, S) pixels of 0 to 255."""
+    """Vary colour, contrast, light, sharpness and noise of (3, S, S) pixels of 0 to 255."""
     x = image / 255
     if rng.random() < 0.5:
         x = x[torch.from_numpy(rng.permutation(3))]
@@ -134,7 +149,9 @@ def augment(image: Tensor, rng: Rng) -> Tensor:
     if rng.random() < 0.6:
         x = x.clamp(0, 1) ** float(np.exp(rng.normal(0, 0.4)))
     if rng.random() < 0.5:
-        x = (x - x.mean()) * rng.uniform(0.5, 1.3) + x.mean() + rng.normal(0, 0.08)
+        x = (x - x.mean()) * log_uniform(rng, 0.5, 2.0) + x.mean() + rng.normal(0, 0.08)
+    if rng.random() < 0.3:
+        x = x * torch.from_numpy(uneven_light(x.shape[-1], rng))
     if rng.random() < 0.3:
         x = torch.from_numpy(ndimage.gaussian_filter(x.numpy(), (0, *[rng.uniform(0.3, 1.8)] * 2)))
     if rng.random() < 0.4:
