@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import resource
 import time
 from functools import cache
 from pathlib import Path
@@ -26,16 +27,18 @@ def draw(depth: int, side: int, count: int) -> tuple[NDArray[np.uint16], NDArray
     """Return a stack of ellipsoids that do not touch within a plane's grid, and their labels."""
     rng = np.random.default_rng(0)
     light, truth = np.zeros((depth, side, side)), np.zeros((depth, side, side), np.int32)
-    z, y, x = np.ogrid[:depth, :side, :side]
     across = int(np.ceil(np.sqrt(count)))
     step = side / across
     for label in range(1, count + 1):
         row, col = (np.array(divmod(label - 1, across)) + 0.5) * step + rng.uniform(-0.1, 0.1, 2) * step
         high, wide = rng.uniform(0.25, 0.4) * depth, rng.uniform(0.25, 0.35) * step
         middle = rng.uniform(0.4, 0.6) * depth
+        spans = zip((middle, row, col), (high, wide, wide), light.shape, strict=True)
+        box = tuple(slice(max(int(at - r), 0), min(int(at + r) + 2, end)) for at, r, end in spans)
+        z, y, x = np.ogrid[box]
         distance = ((z - middle) / high) ** 2 + ((y - row) ** 2 + (x - col) ** 2) / wide**2
-        truth[distance <= 1] = label
-        light = np.maximum(light, np.where(distance <= 1, 1 - distance / 2, 0))
+        truth[box][distance <= 1] = label
+        light[box] = np.maximum(light[box], np.where(distance <= 1, 1 - distance / 2, 0))
     seen = ndimage.gaussian_filter(light, (0, 1, 1)) * 1000 + rng.normal(200, 30, light.shape)
     return np.clip(seen, 0, None).astype(np.uint16), truth
 
@@ -92,6 +95,7 @@ def automatic(predictor: Predictor, image: NDArray[np.uint16], truth: NDArray[np
         whole += iou(mine, linked == most) > 0.5
     return {
         "labelling, a plane": labelling,
+        "labelling, a megapixel": labelling / image[0].size * 1e6,
         "linking, a plane": linking,
         "tracking, a plane": tracking,
         "true objects": int(truth.max()),
@@ -112,6 +116,7 @@ def main() -> None:
     predictor = Predictor(load_model("cell-tiny", device="cpu"))
     predictor.embed(image[0])  # the first run is slower
     figures = follow(predictor, image, truth) | automatic(predictor, image, truth)
+    figures["peak MiB"] = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
     for name, value in figures.items():
         print(name, f"{value:.4g}", sep="\t")
     if arguments.json:

@@ -227,7 +227,7 @@ def _segment(
 ) -> Segmented:
     size = pixel_size_of(job.image)
     if job.image.is_dir() or is_large(array, settings.channel_axis):
-        found = segment_windows(
+        return segment_windows(
             array,
             job.labels.with_name(f"{job.labels.name}.zarr"),
             model,
@@ -235,13 +235,11 @@ def _segment(
             settings=settings.automatic,
             windows=settings.windows,
             channel_axis=settings.channel_axis,
+            pixel_size=size,
             overwrite=job.overwrite,
             progress=progress,
             cancelled=cancelled,
         )
-        if size is not None:
-            size.note(found.path)
-        return found
     records, shape = propose(
         Predictor(model),
         np.asarray(array),

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError
 from napari_sam.pixel_size import PixelSize
 
-from .windows_output import disk_errors
+from .windows_output import at_once, disk_errors
 
 LARGE = 4096
 """Sides of a plane beyond which it is segmented window by window."""
@@ -107,7 +107,7 @@ def is_large(array: Any, channel_axis: int | None) -> bool:
     return max(shape, default=0) > LARGE
 
 
-def write_tiff(path: Path, labels: NDArray[np.int32], size: PixelSize | None = None) -> None:
+def write_tiff(path: Path, labels: NDArray[np.integer], size: PixelSize | None = None) -> None:
     """Write labels and the size of their pixels at once or not at all, in 16 bits where these suffice.
 
     Raises
@@ -118,14 +118,9 @@ def write_tiff(path: Path, labels: NDArray[np.int32], size: PixelSize | None = N
     import tifffile
 
     small = labels.max(initial=0) <= np.iinfo(np.uint16).max
-    part = path.with_name(f".{path.name}.part")
-    with disk_errors(path):
-        try:
-            values = labels.astype(np.uint16 if small else np.uint32)
-            tifffile.imwrite(part, values, compression="zlib", **(size.to_tiff() if size else {}))
-            part.replace(path)
-        finally:
-            part.unlink(missing_ok=True)
+    with disk_errors(path), at_once(path) as part:
+        values = labels.astype(np.uint16 if small else np.uint32)
+        tifffile.imwrite(part, values, compression="zlib", **(size.to_tiff() if size else {}))
 
 
 def _images_in(name: str) -> list[Path]:

@@ -62,20 +62,13 @@ def propagate(
     Cancelled
         If `cancelled` said so.
     """
-    settings = settings or PropagateSettings()
-    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {})
     if not prompts:
         raise PromptError("There are no prompts; point at the object in one plane at least.")
-    indices = sorted(prompts)
-    for index in indices:
+    for index in prompts:
         _check_plane(index, depth)
-    asked = {index: walk.prompted(index, prompts[index]) for index in indices}
-    planes = {index: plane_mask(item, 1.0, "prompted") for index, item in asked.items()}
-    for first, last in pairwise(indices):
-        planes |= walk.between(first, planes[first], last, planes[last])
-    planes |= walk.outwards(asked[indices[0]], range(indices[0] - 1, -1, -1))
-    planes |= walk.outwards(asked[indices[-1]], range(indices[-1] + 1, depth))
-    return walk.finished(planes, {index: prompts[index] for index in indices})
+    settings = settings or PropagateSettings()
+    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {})
+    return _walked(walk, dict(sorted(prompts.items())), depth)
 
 
 def correct(
@@ -133,6 +126,18 @@ def correct(
     else:
         planes |= walk.between(plane, here, after, volume.planes[after])
     return walk.finished(planes, dict(sorted({**volume.prompts, plane: prompts}.items())))
+
+
+def _walked(walk: Walk, prompts: Mapping[int, Prompts], depth: int) -> VolumeObject:
+    """Ask in the prompted planes, which come in order, then between them, then outwards from the ends."""
+    asked = {index: walk.prompted(index, each) for index, each in prompts.items()}
+    planes = {index: plane_mask(item, 1.0, "prompted") for index, item in asked.items()}
+    for first, last in pairwise(prompts):
+        planes |= walk.between(first, planes[first], last, planes[last])
+    lowest, highest = min(prompts), max(prompts)
+    planes |= walk.outwards(asked[lowest], range(lowest - 1, -1, -1))
+    planes |= walk.outwards(asked[highest], range(highest + 1, depth))
+    return walk.finished(planes, dict(prompts))
 
 
 def _check_plane(index: int, depth: int) -> None:

@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import Cancelled
+from napari_sam.pixel_size import PixelSize
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
 
@@ -54,6 +55,7 @@ def segment_windows(
     settings: AutomaticSettings | None = None,
     windows: WindowSettings | None = None,
     channel_axis: int | None = None,
+    pixel_size: PixelSize | None = None,
     overwrite: bool = False,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
@@ -74,6 +76,8 @@ def segment_windows(
     method, settings, channel_axis
         As `segment_automatically` takes them.
     windows : WindowSettings, optional
+    pixel_size : PixelSize, optional
+        Noted with the labels.
     overwrite : bool
         Begin anew whatever is there.
     progress : callable, optional
@@ -104,7 +108,10 @@ def segment_windows(
         return labels, np.array([record.worth for record in kept])
 
     made_with = {"model": sam.weights_hash, "method": chosen, "settings": asdict(settings)}
-    return label_windows(source, output, find, made_with, windows, overwrite, progress, cancelled)
+    segmented = label_windows(source, output, find, made_with, windows, overwrite, progress, cancelled)
+    if pixel_size is not None:
+        pixel_size.note(segmented.path)
+    return segmented
 
 
 def label_windows(

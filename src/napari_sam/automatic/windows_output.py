@@ -214,9 +214,16 @@ def state_path(path: Path) -> Path:
 
 def write_text(path: Path, text: str) -> None:
     """Write a small file at once or not at all."""
-    part = path.with_name(f"{path.name}.part")
-    try:
+    with at_once(path) as part:
         part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def at_once(path: Path) -> Iterator[Path]:
+    """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
         part.replace(path)
     finally:
         part.unlink(missing_ok=True)
@@ -236,7 +243,7 @@ def disk_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         if error.errno in FULL:
             raise DiskFullError(
-                f"The disk of {path} is full; make room and start the same again, which goes on from here."
+                f"The disk of {path} is full; make room and start the same again: what is finished stays."
             ) from error
         if isinstance(error, PermissionError):
             raise DataError(f"{path} may not be written to ({error}); choose another output.") from error

@@ -134,11 +134,10 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
             model,
             method=arguments.method,
             channel_axis=arguments.channel_axis,
+            pixel_size=pixel_size_of(path),
             overwrite=arguments.overwrite,
             progress=progress,
         )
-    if size := pixel_size_of(path):
-        size.note(found.path)
     print(f"{found.path}: {_counted(found.objects, 'label')}")
 
 

@@ -46,17 +46,27 @@ def check_label_path(path: Path) -> None:
 
 
 def write_labels(path: Path, labels: NDArray[np.uint16], size: PixelSize | None = None) -> None:
-    """Write (Y, X) labels as .tif, .png (16-bit) or .npy, by its ending; TIFF tells a pixel's size."""
-    if path.suffix.lower() == ".npy":
-        np.save(path, labels)
-    elif path.suffix.lower() == ".png":
-        from PIL import Image
+    """Write (Y, X) labels as .tif, .png or .npy, at once or not at all; TIFF tells a pixel's size.
 
-        Image.fromarray(labels).save(path)
-    else:
-        import tifffile
+    Raises
+    ------
+    DataError
+        If the disk is full, or the file may not be written to.
+    """
+    from ..automatic.batch_files import write_tiff
+    from ..automatic.windows_output import at_once, disk_errors
 
-        tifffile.imwrite(path, labels, compression="zlib", **(size.to_tiff() if size else {}))
+    suffix = path.suffix.lower()
+    if suffix not in (".npy", ".png"):
+        write_tiff(path, labels, size)
+        return
+    with disk_errors(path), at_once(path) as part, part.open("wb") as file:
+        if suffix == ".npy":
+            np.save(file, labels)
+        else:
+            from PIL import Image
+
+            Image.fromarray(labels).save(file, "PNG")
 
 
 def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
