@@ -19,7 +19,7 @@ from napari_sam.automatic import AutomaticSettings, WindowSettings, segment_wind
 from napari_sam.automatic.reading import LargeImage, shows_nothing
 from napari_sam.automatic.stitch import tiles_of
 from napari_sam.automatic.windows import label_windows
-from napari_sam.automatic.windows_output import disk_errors, state_path
+from napari_sam.automatic.windows_output import at_once, disk_errors, state_path
 from napari_sam.errors import Cancelled, DataError, DiskFullError, ImageError
 from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
@@ -280,3 +280,20 @@ def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:
 def test_window_settings_when_no_such_windows_can_be_then_refused() -> None:
     with pytest.raises(ImageError, match="does not suit"):
         WindowSettings(100, 60)
+
+
+def test_at_once_when_writing_fails_then_the_old_file_stays_and_nothing_is_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "labels.npy"
+    path.write_bytes(b"old")
+
+    def stop_halfway() -> None:
+        with at_once(path) as part:
+            part.write_bytes(b"half")
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        stop_halfway()
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+    with at_once(path) as part:
+        part.write_bytes(b"new")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"new"]
