@@ -14,7 +14,6 @@ from napari_sam.predict import Embedding, Predictor
 from napari_sam.predict.embedding import COARSEST_STRIDE, encode_tile, tiles
 from napari_sam.predict.fine import FineLevel
 from napari_sam.predict.image import resize
-from napari_sam.predict.running import running
 from napari_sam.weights import LoadedModel
 
 Maps = NDArray[np.float32]
@@ -49,7 +48,7 @@ def dense_maps(predictor: Predictor, embedding: Embedding, scale: float = 1.0) -
             return _fine_maps(model, fine)
     level = embedding.levels[[each.scale for each in embedding.levels].index(scale)]
     rows, cols = level.extent
-    return _maps(model, level.features)[:, :rows, :cols].cpu().numpy()
+    return _maps(level.features)[:, :rows, :cols]
 
 
 def _fine_maps(model: LoadedModel, fine: FineLevel) -> Maps:
@@ -61,17 +60,15 @@ def _fine_maps(model: LoadedModel, fine: FineLevel) -> Maps:
     out = np.empty((3, *image.shape[1:]), np.float32)
     for core, halo in tiles((image.shape[1], image.shape[2])):
         (top, bottom), (left, right) = core
-        seen = _maps(model, encode_tile(model, image, core, halo))
-        out[:, top:bottom, left:right] = seen.cpu().numpy()
+        out[:, top:bottom, left:right] = _maps(encode_tile(model, image, core, halo))
     return out[:, : extent[0], : extent[1]]
 
 
-def _maps(model: LoadedModel, features: Features) -> Tensor:
-    """Ask the dense head, and bring its answer to input pixels."""
-    with running(model):
-        skips = tuple(skip.to(model.dtype) for skip in features.skips)
-        logits = model.sam.predict_dense(Features(features.embedding, skips)).float()
-        return doubled(logits).sigmoid()[0]
+def _maps(features: Features) -> Maps:
+    """Bring what the dense head sees to input pixels."""
+    if features.dense is None:
+        raise ImageError("This embedding was made without a dense head; embed the image again.")
+    return doubled(features.dense.float()).sigmoid()[0].cpu().numpy()
 
 
 def doubled(logits: Tensor) -> Tensor:

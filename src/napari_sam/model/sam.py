@@ -62,7 +62,9 @@ class Sam(nn.Module):
     def encode_image(self, image: Tensor) -> Features:
         """Encode (B, 3, H, W) normalised images."""
         features: Features = self.image_encoder(image)
-        return features if self.config.windowed else self.prepare(features)
+        if not self.config.windowed:
+            return self.prepare(features)
+        return features if self.dense_head is None else features._replace(dense=self.predict_dense(features))
 
     def prepare(self, features: Features) -> Features:
         """Do once what every prompt without a mask on these whole frames would do again."""

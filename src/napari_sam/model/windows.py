@@ -26,11 +26,9 @@ def cut_windows(features: Features, index: Tensor, origin: Tensor, size: int) ->
     Returns
     -------
     Features
-        Of P windows: (P, C, size, size) and skips 2 and 4 times as large; zeros outside the image.
+        Of P windows: (P, C, size, size), and the others 2 and 4 times as large; zeros outside the image.
     """
-    planes = (features.embedding, *features.skips)
-    cut = [_cut(plane, index, origin * 2**level, size * 2**level) for level, plane in enumerate(planes)]
-    return Features(cut[0], tuple(cut[1:]))
+    return features.each(lambda plane, finer: _cut(plane, index, origin << finer, size << finer))
 
 
 def _cut(plane: Tensor, index: Tensor, origin: Tensor, size: int) -> Tensor:

@@ -147,7 +147,7 @@ def decode(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -
             features = _features(embedding, chosen, model)
             logits, iou = _decode_batch(model, features, chosen)
             all_logits, all_iou = logits.float().cpu().numpy(), iou.float().cpu().numpy()
-            dense = _dense(model, features, len(chosen))
+            dense = _seen(features, len(chosen))
         for i, query, masks, scores, seen in zip(indices, chosen, all_logits, all_iou, dense, strict=True):
             answers[i] = [
                 Decoded(mask, query.window.frame, float(score), token, seen)
@@ -156,11 +156,11 @@ def decode(model: LoadedModel, embedding: Embedding, queries: Sequence[Query]) -
     return answers
 
 
-def _dense(model: LoadedModel, features: Features, count: int) -> Sequence[NDArray[np.float32] | None]:
+def _seen(features: Features, count: int) -> Sequence[NDArray[np.float32] | None]:
     """Return what the dense head sees in each window, by which masks are rated."""
-    if model.sam.dense_head is None:
+    if features.dense is None:
         return [None] * count
-    seen: NDArray[np.float32] = model.sam.predict_dense(features).float().sigmoid().cpu().numpy()
+    seen: NDArray[np.float32] = features.dense.float().sigmoid().cpu().numpy()
     return list(seen)
 
 
@@ -196,11 +196,8 @@ def _features(embedding: Embedding, queries: Sequence[Query], model: LoadedModel
     config = model.sam.config
     if not config.windowed:
         return embedding.levels[0].features
-    cut = [_window_features(embedding, query.window, model) for query in queries]
-    stacked = [torch.cat(planes) for planes in zip(*[(c.embedding, *c.skips) for c in cut], strict=True)]
-    if model.dtype == torch.float32:
-        stacked = [plane.float() for plane in stacked]
-    return Features(stacked[0], tuple(stacked[1:]))
+    windows = Features.joined([_window_features(embedding, query.window, model) for query in queries])
+    return windows.each(lambda plane, _: plane.to(model.dtype))
 
 
 def _window_features(embedding: Embedding, window: Window, model: LoadedModel) -> Features:

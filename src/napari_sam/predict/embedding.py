@@ -101,7 +101,7 @@ class Embedding:
     def nbytes(self) -> int:
         """Bytes that the features take, and the pixels that finer ones would be made from."""
         every = [level.features for level in self.levels]
-        held: int = sum(t.nbytes for f in every for t in (f.embedding, *f.skips, *(f.prepared or ())))
+        held: int = sum(t.nbytes for f in every for t in (*f.planes, *(f.prepared or ())))
         return held + sum(level.nbytes for level in self.fine)
 
 
@@ -184,29 +184,29 @@ def tiles(shape: tuple[int, int]) -> Iterator[tuple[Square, Square]]:
 
 def _part(features: Features, square: Square, stride: int) -> Features:
     """Return the features of some rows and columns of input pixels, as views."""
-    planes = []
-    for index, plane in enumerate((features.embedding, *features.skips)):
-        step = stride >> index
+
+    def part(plane: Tensor, finer: int) -> Tensor:
+        step = stride >> finer
         (top, bottom), (left, right) = ((start // step, end // step) for start, end in square)
-        planes.append(plane[:, :, top:bottom, left:right])
-    return Features(planes[0], tuple(planes[1:]))
+        return plane[:, :, top:bottom, left:right]
+
+    return features.each(part)
 
 
 def _allocate(tile: Features, shape: tuple[int, int], stride: int) -> Features:
     """Return room for the features of (H, W) input pixels, half as precise as float32."""
-    planes = []
-    for index, plane in enumerate((tile.embedding, *tile.skips)):
+
+    def room(plane: Tensor, finer: int) -> Tensor:
         dtype = torch.float16 if plane.dtype == torch.float32 else plane.dtype
-        size = (1, plane.shape[1], *(side // (stride >> index) for side in shape))
-        planes.append(torch.empty(size, dtype=dtype, device=plane.device))
-    return Features(planes[0], tuple(planes[1:]))
+        size = (1, plane.shape[1], *(side // (stride >> finer) for side in shape))
+        return torch.empty(size, dtype=dtype, device=plane.device)
+
+    return tile.each(room)
 
 
 def _store(features: Features, tile: Features, core: Square, stride: int) -> None:
     """Write a tile's features to their place."""
-    place = _part(features, core, stride)
-    place.embedding.copy_(tile.embedding)
-    for plane, part in zip(place.skips, tile.skips, strict=True):
+    for plane, part in zip(_part(features, core, stride).planes, tile.planes, strict=True):
         plane.copy_(part)
 
 

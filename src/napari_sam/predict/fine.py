@@ -12,6 +12,7 @@ from threading import Lock
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from torch import Tensor
 
 from napari_sam.model import Features, SamConfig
 from napari_sam.weights import LoadedModel
@@ -76,8 +77,7 @@ class FineLevel:
     def nbytes(self) -> int:
         """Bytes that the pixels and the features take."""
         tiles = tuple(self.tiles.values())  # at once, since another thread may add some
-        planes = [plane for f in tiles for plane in (f.embedding, *f.skips)]
-        return self.pixels.nbytes + sum(plane.nbytes for plane in planes)
+        return self.pixels.nbytes + sum(plane.nbytes for tile in tiles for plane in tile.planes)
 
     def _encode(self, model: LoadedModel, place: Origin, step: int) -> Features:
         """Encode the tile whose windows start in `step` tokens from a place on; black outside the image."""
@@ -97,8 +97,9 @@ class FineLevel:
 
 def _cut(features: Features, first: list[int], config: SamConfig) -> Features:
     """Return one window's part of a tile, as views."""
-    planes = []
-    for level, plane in enumerate((features.embedding, *features.skips)):
-        (top, left), side = (start << level for start in first), config.embedding_size << level
-        planes.append(plane[:, :, top : top + side, left : left + side])
-    return Features(planes[0], tuple(planes[1:]))
+
+    def cut(plane: Tensor, finer: int) -> Tensor:
+        (top, left), side = (start << finer for start in first), config.embedding_size << finer
+        return plane[:, :, top : top + side, left : left + side]
+
+    return features.each(cut)

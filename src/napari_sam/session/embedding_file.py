@@ -22,14 +22,9 @@ CHUNK = 4 << 20
 """Bytes of a chunk, about: zarr copies one at a time, and nothing else runs in Python meanwhile."""
 
 
-def planes(level: Level) -> tuple[Tensor, ...]:
-    """Return a level's features, coarse to fine."""
-    return (level.features.embedding, *level.features.skips)
-
-
 def size(levels: tuple[Level, ...]) -> int:
     """Return the bytes of an entry's features."""
-    return sum(plane.nbytes for level in levels for plane in planes(level))
+    return sum(plane.nbytes for level in levels for plane in level.features.planes)
 
 
 def save(path: Path, levels: tuple[Level, ...]) -> None:
@@ -43,10 +38,15 @@ def save(path: Path, levels: tuple[Level, ...]) -> None:
     with closing(ZipStore(path, mode="w")) as store:
         group = zarr.create_group(store, attributes={"levels": len(levels)})
         for index, level in enumerate(levels):
-            features = planes(level)
-            about: dict[str, Any] = {"scale": level.scale, "extent": level.extent, "planes": len(features)}
+            planes = level.features.planes
+            about: dict[str, Any] = {
+                "scale": level.scale,
+                "extent": level.extent,
+                "planes": len(planes),
+                "dense": level.features.dense is not None,
+            }
             part = group.create_group(str(index), attributes=about)
-            for number, plane in enumerate(features):
+            for number, plane in enumerate(planes):
                 _save_plane(part, str(number), plane)
 
 
@@ -81,8 +81,9 @@ def load(path: Path) -> tuple[Level, ...]:
 
 def _load_level(group: Any) -> Level:
     rows, cols = group.attrs["extent"]
-    first, *skips = (_load_plane(group[str(number)]) for number in range(group.attrs["planes"]))
-    return Level(float(group.attrs["scale"]), (int(rows), int(cols)), Features(first, tuple(skips)))
+    planes = [_load_plane(group[str(number)]) for number in range(group.attrs["planes"])]
+    features = Features.of_planes(planes, dense=bool(group.attrs["dense"]))
+    return Level(float(group.attrs["scale"]), (int(rows), int(cols)), features)
 
 
 def _load_plane(array: Any) -> Tensor:

@@ -14,7 +14,6 @@ import numpy as np
 import xxhash
 from numpy.typing import ArrayLike, NDArray
 
-from napari_sam.model import Features
 from napari_sam.predict import Embedding, Normalization, PlaneWindow, Predictor
 from napari_sam.predict.embedding import Cancel, Level, Progress
 from napari_sam.predict.image import Method, to_rgb
@@ -25,9 +24,9 @@ from napari_sam.weights import LoadedModel
 from napari_sam.weights.registry import cache_folder
 
 from .channels import Mix
-from .embedding_file import load, planes, save, size
+from .embedding_file import load, save, size
 
-FORMAT = 1
+FORMAT = 2
 """Counts up whenever entries change their meaning, which makes older ones unknown."""
 MEMORY, DISK = 2 << 30, 10 << 30
 """Bytes that embeddings may take in memory and on disk, unless the person says otherwise."""
@@ -183,8 +182,7 @@ def _key(model: LoadedModel, pixels: NDArray[np.float32], record: Normalization)
 
 def _ready(level: Level, model: LoadedModel) -> Level:
     """Return a level on the model's device, with what `Sam.encode_image` prepares for the decoder."""
-    first, *skips = (plane.to(model.device) for plane in planes(level))
-    features = Features(first, tuple(skips))
+    features = level.features.each(lambda plane, _: plane.to(model.device))
     if not model.sam.config.windowed:
         with running(model):
             features = model.sam.prepare(features)
