@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,12 +15,71 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam.session import Plane
+    from napari_sam.session.painting import Painted
     from napari_sam.session.store import ObjectStore
+
+    from .jobs import Jobs
+    from .label_writer import LabelWriter
 
 LARGEST = 4096 * 4096
 """Labels of larger planes are not taken for objects, which would take too long."""
 DENSE = 1 << 20
 """Up to this label, places are found without sorting all pixels."""
+
+
+class Adopting:
+    """Lets a session know the labels of one plane after another, read in the worker.
+
+    Parameters
+    ----------
+    writer : LabelWriter
+        Whose layer has the labels.
+    jobs : Jobs
+        Runs what takes long.
+    known : tuple of Plane
+        Planes whose labels the session knows already.
+    """
+
+    def __init__(self, writer: LabelWriter, jobs: Jobs, known: tuple[Plane, ...]) -> None:
+        self._writer, self._jobs = writer, jobs
+        self._known = set(known)
+        writer.replaced.connect(self._forget)
+        writer.touched.connect(self._touched)
+
+    def close(self) -> None:
+        """Stop listening."""
+        self._writer.replaced.disconnect(self._forget)
+        self._writer.touched.disconnect(self._touched)
+
+    def know(self, plane: Plane, then: Callable[[], None]) -> None:
+        """Let the session know the labels of a plane that it has not made, and go on."""
+        if plane in self._known:
+            then()
+            return
+        changes, labels, store = self._writer.changes, self._writer.labels, self._writer.store
+
+        def done(found: list[Object]) -> None:
+            if changes == self._writer.changes:
+                self._known.add(plane)
+                self._writer.adopt(found)
+                then()
+            else:  # somebody painted meanwhile
+                self.know(plane, then)
+
+        self._jobs.run("Reading the labels", lambda _: labels_in(labels.data, plane, store), done)
+
+    def _forget(self) -> None:
+        self._known.clear()
+
+    def _touched(self, before: Sequence[Painted]) -> None:
+        """Know the labels of planes as they were before a stroke, which else is all that is known of them."""
+        store = self._writer.store
+        for plane, window, pixels in before:
+            if plane not in self._known and _few_pixels(self._writer.labels.data):
+                self._known.add(plane)
+                shown = np.array(self._writer.labels.data[plane])
+                shown[window] = pixels
+                self._writer.adopt(_objects(shown, plane, store))
 
 
 def labels_in(labels: Any, plane: Plane, store: ObjectStore) -> list[Object]:
@@ -30,9 +91,14 @@ def labels_in(labels: Any, plane: Plane, store: ObjectStore) -> list[Object]:
     plane : tuple of int
     store : ObjectStore
     """
-    if np.prod(labels.shape[-2:]) > LARGEST:
-        return []
-    pixels = np.asarray(labels[plane])
+    return _objects(np.asarray(labels[plane]), plane, store) if _few_pixels(labels) else []
+
+
+def _few_pixels(labels: Any) -> bool:
+    return math.prod(labels.shape[-2:]) <= LARGEST
+
+
+def _objects(pixels: NDArray[Any], plane: Plane, store: ObjectStore) -> list[Object]:
     return [
         Object(label, plane, (rows.start, cols.start), pixels[rows, cols] == label)
         for label, rows, cols in _places(pixels)

@@ -14,6 +14,7 @@ from napari_sam.predict import Prompts
 from napari_sam.session import Object, Plane
 from napari_sam.session.opening import Opened
 
+from .adopting import Adopting
 from .asking import Asking, inside
 from .candidate_view import CandidateView
 from .choosing import Chooser
@@ -92,7 +93,8 @@ class Annotation:
         self.seeing = Seeing(viewer, image)
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
-        self.writer = LabelWriter(self.session, self._labels_of(earlier), (earlier.plane,))
+        self.writer = LabelWriter(self.session, self._labels_of(earlier))
+        self._adopting = Adopting(self.writer, jobs, (earlier.plane,))
         self.keeping = Keeping(earlier, jobs)
         self._greeting = self.keeping.greeting
         self.view = CandidateView(viewer, image, self.keyboard)
@@ -178,6 +180,7 @@ class Annotation:
         self.session.close()
         self.editing.close()
         self.keyboard.close()
+        self._adopting.close()
         self.writer.close()
         self.keeping.close()
         self.prompts.close()
@@ -271,12 +274,13 @@ class Annotation:
         return self.session.ready and self.part is not None and self.part.window.holds(held)
 
     def _embedded(self, plane: Plane, opened: Opened) -> None:
-        if plane != self.seeing.plane:
-            return
+        if plane == self.seeing.plane:
+            self._adopting.know(plane, partial(self._ready, plane, opened))
+
+    def _ready(self, plane: Plane, opened: Opened) -> None:
         first = not self.session.ready
         self.part = opened
         self.session.open(opened.predictor, opened.embedding, plane)
-        self.writer.adopt(plane)
         self._asking.reset_pace()
         greeting, self._greeting = self._greeting, ""
         if first or opened.note:

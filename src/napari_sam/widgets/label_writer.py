@@ -6,13 +6,12 @@ from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+from psygnal import Signal
 
 from napari_sam.errors import ImageError
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
 from napari_sam.session.store import window_of
-
-from .adopting import labels_in
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -21,6 +20,7 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam.session import AnnotationSession, Plane
+    from napari_sam.session.painting import Painted
     from napari_sam.session.store import ObjectStore
 
     Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
@@ -37,21 +37,36 @@ class LabelWriter:
     the session's, whoever calls them: a step that is taken back in the layer alone would change pixels
     and no object.
 
+    Signals
+    -------
+    replaced
+        The layer has other data, by no edit of the session.
+    touched : list of Painted
+        Somebody painted, which the session will hear next; what the windows of planes showed before.
+
     Parameters
     ----------
     session : AnnotationSession
     labels : napari.layers.Labels
         Of the image's shape.
-    adopted : tuple of Plane
-        Planes whose labels the session knows already.
+
+    Attributes
+    ----------
+    store : ObjectStore
+        The session's objects.
+    changes : int
+        How often the layer has changed, by whomever.
     """
 
-    def __init__(self, session: AnnotationSession, labels: Labels, adopted: tuple[Plane, ...] = ()) -> None:
-        self._session = session
+    replaced = Signal()
+    touched = Signal(list)
+
+    def __init__(self, session: AnnotationSession, labels: Labels) -> None:
+        self._session, self.store = session, session.store
         self.labels = labels
+        self.changes = 0
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
-        self._adopted = set(adopted)
         session.edited.connect(self._draw)
         labels.events.paint.connect(self._painted)
         labels.events.data.connect(self._replaced)
@@ -82,26 +97,22 @@ class LabelWriter:
                 " choose a new Labels layer."
             )
 
-    def adopt(self, plane: Plane) -> None:
-        """Let the session know the labels of a plane that it has not made, so that they can be edited."""
-        if plane in self._adopted:
-            return
-        self._adopted.add(plane)
-        store = self._session.store
-        self._drawing = not any(
-            each.plane == plane for each in store
-        )  # they are shown, and nothing over them
+    def adopt(self, found: Sequence[Object]) -> None:
+        """Let the session know labels of a plane that it has not made, so that they can be edited."""
+        # they are shown, and nothing over them, unless an object of the plane is
+        self._drawing = not any(each.plane == found[0].plane for each in self.store) if found else False
         try:
-            self._session.adopt(labels_in(self.labels.data, plane, store))
+            self._session.adopt(found)
         finally:
             self._drawing = False
 
     def _replaced(self) -> None:
-        self._adopted.clear()
+        self.changes += 1
+        self.replaced.emit()
 
     def redraw(self) -> None:
         """Show the objects that are on top now, where some overlap; no other pixel changes."""
-        store = self._session.store
+        store = self.store
         self._write(
             [self._given_up(each) for each in store if len(store.within(each.plane, window_of(each))) > 1]
         )
@@ -122,6 +133,7 @@ class LabelWriter:
         if not labels.size:
             return
         self._drawing = True
+        self.changes += 1
         try:
             self.labels.data_setitem(tuple(places), labels)
         finally:
@@ -129,7 +141,7 @@ class LabelWriter:
 
     def _wanted(self, each: Object, gone: set[int]) -> Pixels:
         """Return the pixels of an object that show something else than they should, and what they should."""
-        store = self._session.store
+        store = self.store
         shown, drawn = self._shown(each), store.render(each.plane, window_of(each))
         other = each.mask & (shown != drawn)
         foreign = [
@@ -141,7 +153,7 @@ class LabelWriter:
 
     def _given_up(self, each: Object) -> Pixels:
         """Return the pixels that show an object and should show another, and what they should."""
-        shown, drawn = self._shown(each), self._session.store.render(each.plane, window_of(each))
+        shown, drawn = self._shown(each), self.store.render(each.plane, window_of(each))
         return _pixels(each, each.mask & (shown == each.id) & (drawn != each.id), drawn)
 
     def _shown(self, each: Object) -> NDArray[np.int64]:
@@ -152,23 +164,16 @@ class LabelWriter:
         """Make what was painted by hand part of the objects."""
         if self._drawing:
             return
+        self.changes += 1
         shape = self.labels.data.shape
         bounds = _around([_place(atom, shape) for atom in event.value])
         there = np.asarray(self.labels.data[bounds])
         painted = _painted_over(there, event.value, bounds)
-        window = (bounds[-2], bounds[-1])
-        planes = [
-            (
-                tuple(low.start + step for low, step in zip(bounds[:-2], plane, strict=True)),
-                window,
-                painted[plane],
-            )
-            for plane in np.ndindex(painted.shape[:-2])
-        ]
+        self.touched.emit(_planes(_painted_over(there, event.value[::-1], bounds, back=True), bounds))
         # napari tells of some strokes before it writes them, and does so by itself then
         self._drawing = not np.array_equal(there, painted)
         try:
-            self._session.paint_planes(planes)
+            self._session.paint_planes(_planes(painted, bounds))
         finally:
             self._drawing = False
 
@@ -218,19 +223,30 @@ def _around(places: list[tuple[slice, ...]]) -> tuple[slice, ...]:
     )
 
 
-def _painted_over(there: NDArray[Any], atoms: Any, bounds: tuple[slice, ...]) -> NDArray[Any]:
-    """Return what a part of the layer shows after some touches, whether they are written already or not."""
+def _planes(pixels: NDArray[Any], bounds: tuple[slice, ...]) -> list[Painted]:
+    """Return the pixels of a part of the layer plane by plane."""
+    window = (bounds[-2], bounds[-1])
+    return [
+        (tuple(low.start + step for low, step in zip(bounds[:-2], plane, strict=True)), window, pixels[plane])
+        for plane in np.ndindex(pixels.shape[:-2])
+    ]
+
+
+def _painted_over(
+    there: NDArray[Any], atoms: Any, bounds: tuple[slice, ...], *, back: bool = False
+) -> NDArray[Any]:
+    """Return what a part of the layer shows after some touches, or did before; written already or not."""
     painted = np.array(there)
     starts = [each.start for each in bounds]
     shape = tuple(each.stop for each in bounds)
     for atom in atoms:
         if not hasattr(atom, "slice_key"):
-            indices, _, value = atom
-            painted[tuple(np.subtract(each, start) for each, start in zip(indices, starts, strict=True))] = (
-                value
-            )
+            indices, old, new = atom
+            places = tuple(np.subtract(each, start) for each, start in zip(indices, starts, strict=True))
+            painted[places] = old if back else new
             continue
         place = _place(atom, shape)
         part = painted[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, starts, strict=True))]
-        part[... if atom.mask is None else np.reshape(atom.mask, part.shape)] = atom.new_value
+        mask = np.ones(part.shape, bool) if atom.mask is None else np.reshape(atom.mask, part.shape)
+        part[mask] = np.ravel(atom.old_values) if back else atom.new_value
     return painted
