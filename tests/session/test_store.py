@@ -176,3 +176,20 @@ def test_objects_when_described_then_are_found_where_they_were_and_come_last() -
     assert store.at((), 304, 4) is None
     assert store.at((), 301, 4) is smaller
     assert store.at((), 604, 4) is other
+
+
+def test_a_class_or_note_that_objects_have_already_then_is_no_step() -> None:
+    session = session_of(square(1, 0, 0), square(2, 50, 50))
+    with pytest.raises(PromptError, match="this class and note already"):
+        session.edit("describe", [(1, ())], category="")
+    session.edit("describe", [(1, ())], category="round", note="odd")
+    with pytest.raises(PromptError, match="this class and note already"):
+        session.edit("describe", [(1, ())], category="round")
+    session.edit("describe", [(1, ()), (2, ())], category="round")
+    session.undo()
+    assert {each.id: (each.category, each.note) for each in session.objects} == {
+        1: ("round", "odd"),
+        2: ("", ""),
+    }
+    session.undo()
+    assert not session.can_undo

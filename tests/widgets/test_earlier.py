@@ -130,6 +130,43 @@ def test_start_when_cancelled_while_it_looks_then_the_journal_is_free_for_the_ne
     assert [layer.name for layer in widget._viewer.layers].count("cells cells") == 1
 
 
+def test_labels_that_cannot_be_taken_over_when_started_on_then_one_sentence_and_the_journal_is_free(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    class Broken(LabelStack):
+        broken = True
+
+        def max(self, axis: None = None, out: None = None) -> int:
+            if self.broken:
+                raise OSError("the disk is gone")
+            return super().max(axis, out)
+
+    widget = make_annotator(start=False)
+    high = widget._viewer.add_labels(np.full(IMAGE.shape, 2**63, np.uint64), name="high")
+    widget.panel.labels.setCurrentText("high")
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is None
+    assert "goes up to 9223372036854775808" in widget.panel.status.text()
+    high.data = np.zeros(IMAGE.shape, np.uint64)
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None
+    assert widget.annotation.keeping.trouble == ""
+    widget.stop()
+    pixels = Broken(IMAGE.shape)
+    widget._viewer.add_labels(pixels, name="broken")
+    widget.panel.labels.setCurrentText("broken")
+    widget.start()
+    settle(qtbot, widget)
+    assert "the disk is gone" in widget.panel.status.text()
+    pixels.broken = False
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None
+    assert widget.annotation.keeping.trouble == ""
+
+
 def test_start_when_a_layer_goes_while_it_looks_then_one_sentence_and_the_journal_is_free(
     make_annotator: Make, qtbot: Any
 ) -> None:

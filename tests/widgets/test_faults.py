@@ -77,6 +77,27 @@ def test_layers_when_renamed_reordered_rescaled_and_moved_then_commits_go_on(
     assert (drawn[30, 40], drawn[80, 100], drawn[100, 20]) == (1, 2, 3)
 
 
+def test_labels_when_renamed_and_started_again_then_their_prompts_are_back_and_new_ones_are_apart(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    commit(widget, qtbot, 30, 40)
+    assert widget.annotation is not None
+    (before,) = widget.annotation.session.objects
+    widget._viewer.layers["cells cells"].name = "mine"
+    widget.stop()
+    restart(widget, qtbot)
+    assert widget.annotation.writer.labels.name == "mine"
+    (after,) = widget.annotation.session.objects
+    assert after.prompts is not None
+    assert after.prompts.positions.tolist() == before.prompts.positions.tolist()
+    widget.stop()
+    widget.panel.labels.setCurrentIndex(0)
+    restart(widget, qtbot)
+    assert widget.annotation.session.objects == ()
+    assert widget.annotation.writer.labels.name == "cells cells [1]"
+
+
 def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back(
     make_annotator: Make, qtbot: Any
 ) -> None:

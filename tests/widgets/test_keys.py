@@ -114,7 +114,7 @@ def test_a_key_when_changed_then_is_named_wherever_it_was(make_annotator: Make, 
     press(qtbot, widget, Qt.Key.Key_J)
     choose(qtbot, opened(widget), "undo", Qt.Key.Key_BracketLeft)
     annotation.editing.edit("delete", [annotation.session.objects[0].key])
-    assert panel.status.text() == "delete: 1 label. [ takes it back."
+    assert panel.status.text() == "Delete: 1 label. [ takes it back."
 
 
 def test_a_key_that_is_taken_when_pressed_then_one_sentence_and_nothing_changes(

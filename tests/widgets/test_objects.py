@@ -201,7 +201,7 @@ def test_buttons_and_keys_of_the_table_then_edit_what_is_selected_and_are_undone
     qtbot.keyClick(panel.table, Qt.Key.Key_Delete)
     assert areas(widget) == {2: 100, 3: 100}
     assert panel.model.rowCount() == 2
-    assert "delete: 1 label" in panel.status.text()
+    assert "Delete: 1 label" in panel.status.text()
 
 
 def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
@@ -216,7 +216,7 @@ def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
     assert sorted(areas(widget)) == [1, 2]
     assert sum(areas(widget).values()) == 400
     assert min(areas(widget).values()) >= 190
-    assert widget.panel.status.text() == "split: 2 labels. Ctrl+Z takes it back."
+    assert widget.panel.status.text() == "Split: 2 labels. Ctrl+Z takes it back."
     assert widget.object_panel.model.rowCount() == 2
     assert len(widget.annotation.prompts.points.data) == 0
 

@@ -14,7 +14,7 @@ from skimage.segmentation import watershed
 from napari_sam.errors import PromptError
 from napari_sam.masks import Mask, cropped
 
-from .objects import Object
+from .objects import Edit, Object
 
 Objects = tuple[Object, ...]
 SPECK = 0.1
@@ -167,6 +167,12 @@ OPERATIONS: dict[str, Callable[..., Objects]] = {
 
 DESCRIBE = describe.__name__
 """The operation that changes no mask."""
+
+
+def changes(edit: Edit) -> bool:
+    """Say whether an edit is not only a class and a note that objects have already."""
+    told = [[(each.category, each.note) for each in side] for side in (edit.before, edit.after)]
+    return edit.what != DESCRIBE or told[0] != told[1]
 
 
 def _reshaped(objects: Objects, reshape: Callable[[Mask], Mask], otherwise: str, margin: int = 0) -> Objects:

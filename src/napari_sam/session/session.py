@@ -19,7 +19,7 @@ from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from .answering import answers_to
 from .objects import Edit, Key, Object, Plane, Proposal
 from .offer import Offer
-from .operations import Objects, operate
+from .operations import Objects, changes, operate
 from .painting import Painted, stroke
 from .store import ObjectStore
 
@@ -323,6 +323,8 @@ class AnnotationSession:
         """
         before = tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
         edit = Edit(what, before, operate(what, before, self._next_id, **arguments), arguments)
+        if not changes(edit):
+            raise PromptError("They have this class and note already; choose a class, or write another note.")
         for each in edit.after:
             self.reserve(each.id)
         self._do(edit)

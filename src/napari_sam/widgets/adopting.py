@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -95,7 +94,8 @@ def labels_in(labels: Any, plane: Plane, store: ObjectStore) -> list[Object]:
 
 
 def _few_pixels(labels: Any) -> bool:
-    return math.prod(labels.shape[-2:]) <= LARGEST
+    rows, cols = labels.shape[-2:]
+    return int(rows) * int(cols) <= LARGEST
 
 
 def _objects(pixels: NDArray[Any], plane: Plane, store: ObjectStore) -> list[Object]:

@@ -58,6 +58,7 @@ class AnnotatorWidget(QWidget):
         self._file = config_folder() / "annotator.json"
         self._settings = read_settings(self._file)
         self._predictors: dict[tuple[str, str], Predictor] = {}
+        self._known_as: dict[Any, str] = {}  # of annotated Labels layers by id, before somebody renamed them
         self.annotation: Annotation | None = None
         self.stack: Stack | None = None
         self.reviewing: Reviewing | None = None
@@ -176,7 +177,7 @@ class AnnotatorWidget(QWidget):
 
     def start(self) -> None:
         """Start annotating what is chosen, once a worker has found what there is of it."""
-        from .earlier import Earlier, free_name
+        from .earlier import Earlier
         from .fitting import check_labels, grow
         from .mixed import mixed
         from .planes import image_shape, plane_under_sliders
@@ -197,7 +198,7 @@ class AnnotatorWidget(QWidget):
         except NapariSamError as error:
             self._fail(str(error))
             return
-        name = free_name(f"{image.name} cells", self._viewer.layers) if labels is None else labels.name
+        name = self._name_of(labels, image)
         self.panel.start.setEnabled(False)
 
         def look(job: Job) -> Earlier:
@@ -208,6 +209,16 @@ class AnnotatorWidget(QWidget):
 
         title = "Looking for earlier work"
         self.jobs.run(title, look, lambda earlier: self._go_on(image, earlier, given))
+
+    def _name_of(self, labels: Any, image: Any) -> str:
+        """Return the name that the journal of labels goes by, or a new one for labels of an image."""
+        from .earlier import free_name
+
+        layers = self._viewer.layers
+        if labels is not None:
+            return str(self._known_as.get(labels.unique_id, labels.name))
+        known = (self._known_as.get(layer.unique_id) for layer in layers)
+        return free_name(f"{image.name} cells", {*(layer.name for layer in layers), *filter(None, known)})
 
     def _go_on(self, image: Any, earlier: Earlier, given: Any) -> None:
         """Annotate, going on with earlier work."""
@@ -226,6 +237,7 @@ class AnnotatorWidget(QWidget):
             self._fail(str(error))
             return
         self._remember(**chosen)
+        self._known_as[annotation.writer.labels.unique_id] = earlier.name
         self._attach(annotation, image)
 
     def _chosen(self, combo: QComboBox, nothing: str) -> Any:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import getpass
 import os
+from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam.errors import JournalError
+from napari_sam.errors import ImageError, JournalError
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal import Journal, journal_path
@@ -22,7 +23,6 @@ from .planes import image_shape
 from .pyramid import new_pixels
 
 if TYPE_CHECKING:
-    from napari.components import LayerList
     from napari.layers import Image, Labels
 
     from napari_sam.session import Plane
@@ -48,7 +48,7 @@ class Earlier:
     plane : tuple of int
         Where the labels that are there are objects already.
     name : str
-        Of the Labels layer.
+        Of the labels: what their journal goes by, and a new Labels layer.
     labels : napari.layers.Labels or None
         One that is there; it shows what it did, since a person may have painted there.
     pixels : array or None
@@ -77,24 +77,51 @@ class Earlier:
             Of the labels, which tells several label images of one image apart.
         plane : tuple of int
             Which is seen: labels that are there become objects at once.
+
+        Raises
+        ------
+        ImageError
+            If there are labels that are too high to be counted on from.
         """
         session = AnnotationSession(author=user_name())
         journal, trouble = _opened(image, name)
         if journal is not None:
             journal.follow(session)
         returned, pixels = len(session.objects), None
-        if labels is None:
-            pixels = new_pixels(image_shape(image))
-            draw_all(session.store, pixels)
-        else:
-            session.reserve(int(np.max(labels.data)) if labels.data.size else 0)
-            session.adopt(labels_in(labels.data, plane, session.store))
+        try:
+            if labels is None:
+                pixels = _drawn(session, image)
+            else:
+                _take_over(session, labels, plane)
+        except Exception:
+            if journal is not None:
+                journal.close()
+            raise
         return cls(session, journal, trouble, returned, plane, name, labels, pixels)
 
     def close(self) -> None:
         """Let others open the journal, where nobody goes on with this."""
         if self.journal is not None:
             self.journal.close()
+
+
+def _drawn(session: AnnotationSession, image: Image | Mixed) -> Any:
+    """Return new labels of an image, with all objects of a session."""
+    pixels = new_pixels(image_shape(image))
+    draw_all(session.store, pixels)
+    return pixels
+
+
+def _take_over(session: AnnotationSession, labels: Labels, plane: Plane) -> None:
+    """Let a session go on with labels that are there."""
+    highest = int(np.max(labels.data)) if labels.data.size else 0
+    if highest >= np.iinfo(np.int64).max:
+        raise ImageError(
+            f"The Labels layer {labels.name!r} goes up to {highest}, and no label can follow; number its"
+            " labels anew, or choose a new Labels layer."
+        )
+    session.reserve(highest)
+    session.adopt(labels_in(labels.data, plane, session.store))
 
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
@@ -122,10 +149,10 @@ def user_name() -> str:
         return ""
 
 
-def free_name(name: str, layers: LayerList) -> str:
-    """Return the name that napari will give a new layer, since no two have the same."""
+def free_name(name: str, taken: Container[str]) -> str:
+    """Return a name as napari gives it to a new layer: no two have the same."""
     from napari.utils.naming import inc_name_count
 
-    while name in layers:
+    while name in taken:
         name = inc_name_count(name)
     return name

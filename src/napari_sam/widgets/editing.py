@@ -116,7 +116,7 @@ class Editing:
             self.failed.emit(str(error))
             return
         changed = counted(max(len(edit.before), len(edit.after)))
-        self.said.emit(f"{title(edit)}: {changed}. {self._keyboard.text('undo')} takes it back.")
+        self.said.emit(f"{title(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
 
     def split(self) -> None:
         """Cut the object under the two points inside, in two."""
