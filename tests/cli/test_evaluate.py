@@ -48,3 +48,17 @@ def test_evaluate_when_automatic_on_one_image_then_three_methods_are_compared(
     with pytest.raises(SystemExit, match="2"):
         main([*typed, "--limit-images", "0"])
     assert "--limit-images" in capsys.readouterr().err
+
+
+def test_evaluate_when_images_are_enlarged_then_the_same_objects_are_larger(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed, diameters = [*measuring(data_folder / "dsb2018", 2), "--limit-images", "1"], []
+    for zoom in ("1", "2"):
+        out = tmp_path / f"{zoom}.json"
+        assert main([*typed, "--zoom", zoom, "--json", str(out)]) == 0
+        diameters.append([score["diameter"] for score in json.loads(out.read_text())["scores"]])
+    assert diameters[1] == pytest.approx([2 * diameter for diameter in diameters[0]])
+    with pytest.raises(SystemExit, match="2"):
+        main([*typed, "--zoom", "0"])
+    assert "--zoom" in capsys.readouterr().err

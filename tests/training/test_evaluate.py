@@ -17,7 +17,7 @@ from napari_sam.training.evaluate import (
     spread,
 )
 from napari_sam.training.report import MEASURES, AutomaticScore, ImageScore, ObjectScore, Report
-from napari_sam.training.samples import Sample
+from napari_sam.training.samples import Sample, zoomed
 
 
 def candidates(mask: np.ndarray, origin: tuple[int, int], shape: tuple[int, int]) -> Candidates:
@@ -156,3 +156,17 @@ def test_spread_when_limited_then_even_and_without_repeats() -> None:
     assert spread(10, None) == spread(10, 12) == list(range(10))
     assert spread(10, 5) == [0, 2, 4, 6, 8]
     assert spread(7, 3) == [0, 2, 4]
+
+
+@pytest.mark.parametrize("factor", [0.5, 3])
+def test_zoomed_when_larger_or_smaller_then_image_and_labels_still_match(factor: float) -> None:
+    y, x = np.mgrid[:80, :60]
+    disc = np.hypot(y - 40, x - 30) < 20
+    labels = np.where(disc, 7, 0).astype(np.int32)
+    image = np.where(disc, 200, 20).astype(np.uint8)[None].repeat(3, axis=0)
+    seen = zoomed(Sample("disc", image, (labels, labels), 40.0), factor)
+    assert seen.labels.shape == seen.image.shape[1:] == (80 * factor, 60 * factor)
+    assert seen.diameter == pytest.approx(40 * factor, rel=0.03)
+    assert len(seen.levels) == 2
+    bright = seen.image[0] > 110
+    assert (bright & (seen.labels == 7)).sum() / (bright | (seen.labels == 7)).sum() > 0.9

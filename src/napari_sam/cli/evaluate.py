@@ -14,8 +14,11 @@ example:
   napari-sam evaluate --images val/images --labels val/labels --model cell-tiny --json scores.json
   napari-sam evaluate --images val/images --labels val/axons val/fibres --failures failures.png
   napari-sam evaluate --images val/images --labels val/labels --automatic --limit-images 20
+  napari-sam evaluate --images val/images --labels val/labels --zoom 8 --limit-images 10
   napari-sam evaluate --scenes 60
 """
+LARGEST_ZOOM = 32
+"""Times that images may be enlarged: more than any microscope's picture of a cell needs."""
 
 
 def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
@@ -52,6 +55,13 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "--limit-images", type=int, metavar="N", help="images, spread over all (default: all)"
     )
     parser.add_argument(
+        "--zoom",
+        type=float,
+        default=1.0,
+        metavar="F",
+        help="show the images F times as large, to measure objects of other sizes (default: %(default)g)",
+    )
+    parser.add_argument(
         "--automatic",
         action="store_true",
         help="also measure what is found without prompts: by auto, a plain watershed, and the grid",
@@ -73,8 +83,12 @@ def run(arguments: argparse.Namespace) -> None:
         raise DataError("There are images but no labels to compare with; give their folder with --labels.")
     if arguments.limit_images is not None and arguments.limit_images < 1:
         raise arg.UsageError("--limit-images is a number of images; give 1 or more")
+    if not 0 < arguments.zoom <= LARGEST_ZOOM:
+        raise arg.UsageError(f"--zoom is a factor; give a number above 0, up to {LARGEST_ZOOM}")
     annotated = (
-        Folder(arguments.images, tuple(arguments.labels)) if arguments.images else Scenes(arguments.scenes)
+        Folder(arguments.images, tuple(arguments.labels), zoom=arguments.zoom)
+        if arguments.images
+        else Scenes(arguments.scenes)
     )
     with progress_bar("loading the model", "B") as progress:
         model = load_model(arguments.model, arguments.device, progress=progress)

@@ -20,7 +20,7 @@ from napari_sam.predict.drawing import filled
 
 from .automatic_scores import score_automatic
 from .report import AutomaticScore, ImageScore, ObjectScore, Report
-from .samples import Sample, median_diameter, paired_levels, read_image, read_sample
+from .samples import Sample, median_diameter, paired_levels, read_image, read_sample, zoomed
 from .scores import average_precision
 from .synthetic import scene
 
@@ -48,11 +48,14 @@ class Folder:
         0 for background, one value an object; several folders, the finest first, where objects are nested.
     stems : tuple of str
         Names of the images to take, without their endings; none for all.
+    zoom : float
+        How many times as large they are shown, to measure objects of other sizes.
     """
 
     images: Path
     labels: tuple[Path, ...]
     stems: tuple[str, ...] = ()
+    zoom: float = 1.0
 
     @cached_property
     def pairs(self) -> list[tuple[Path, tuple[Path, ...]]]:
@@ -69,7 +72,11 @@ class Folder:
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.generic], Sample]:
         image, labels = self.pairs[index]
-        return read_image(image), read_sample(image, *labels)
+        sample = read_sample(image, *labels)
+        if self.zoom == 1:
+            return read_image(image), sample
+        sample = zoomed(sample, self.zoom)
+        return sample.image.transpose(1, 2, 0), sample
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import numpy as np
@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
-from napari_sam.predict.image import to_rgb
+from napari_sam.predict.image import resize, to_rgb
 
 from .config import DataConfig
 
@@ -116,6 +116,18 @@ def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> 
     return Sample(
         image_path.stem, np.rint(pixels).astype(np.uint8), levels, median_diameter(levels[0]), partial
     )
+
+
+def zoomed(sample: Sample, factor: float) -> Sample:
+    """Show a sample so many times as large, to measure what the size of its objects does."""
+    height, width = (max(round(side * factor), 1) for side in sample.labels.shape)
+    image = np.rint(resize(sample.image.astype(np.float32), (height, width))).astype(np.uint8)
+    nearest = [
+        ((np.arange(length) + 0.5) * side / length).astype(int)
+        for length, side in zip((height, width), sample.labels.shape, strict=True)
+    ]
+    levels = tuple(labels[np.ix_(*nearest)] for labels in sample.levels)
+    return replace(sample, image=image, levels=levels, diameter=median_diameter(levels[0]))
 
 
 def median_diameter(labels: NDArray[np.int32]) -> float:
