@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
@@ -64,8 +65,11 @@ class SmallEncoder(nn.Module):
         self.smooth16 = conv_norm(config.width, config.width)
 
     def forward(self, image: Tensor) -> Features:
-        """Encode (B, 3, H, W) normalised images; H and W are multiples of 32."""
-        x, levels = image, []
+        """Encode (B, 3, H, W) normalised images; H and W are multiples of 32.
+
+        Channels are last in memory from here to the decoder.
+        """
+        x, levels = image.contiguous(memory_format=torch.channels_last), []
         for stage in self.stages:
             x = stage(x)
             levels.append(x)

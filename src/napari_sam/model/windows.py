@@ -32,11 +32,12 @@ def cut_windows(features: Features, index: Tensor, origin: Tensor, size: int) ->
 
 
 def _cut(plane: Tensor, index: Tensor, origin: Tensor, size: int) -> Tensor:
-    windows = []
+    """Cut with the channels last in memory: the decoder adds and multiplies them pixel by pixel."""
+    windows, images = [], plane.permute(0, 2, 3, 1)
     for image, (top, left) in zip(index.tolist(), origin.tolist(), strict=True):
-        inside = plane[image, :, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
+        inside = images[image, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
         before_row, before_col = min(max(-top, 0), size), min(max(-left, 0), size)
-        after_row = size - before_row - inside.shape[1]
-        after_col = size - before_col - inside.shape[2]
-        windows.append(F.pad(inside, (before_col, after_col, before_row, after_row)))
-    return torch.stack(windows)
+        after_row = size - before_row - inside.shape[0]
+        after_col = size - before_col - inside.shape[1]
+        windows.append(F.pad(inside, (0, 0, before_col, after_col, before_row, after_row)))
+    return torch.stack(windows).permute(0, 3, 1, 2)

@@ -199,7 +199,7 @@ def _allocate(tile: Features, shape: tuple[int, int], stride: int) -> Features:
     def room(plane: Tensor, finer: int) -> Tensor:
         dtype = torch.float16 if plane.dtype == torch.float32 else plane.dtype
         size = (1, plane.shape[1], *(side // (stride >> finer) for side in shape))
-        return torch.empty(size, dtype=dtype, device=plane.device)
+        return torch.empty(size, dtype=dtype, device=plane.device, memory_format=torch.channels_last)
 
     return tile.each(room)
 

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 
 from napari_sam.model import CandidateRating
 
@@ -18,6 +17,7 @@ from .frames import Positions, covered_extent, whole_frame
 from .prompts import MaskPrompt, Prompts, Shape
 
 Numbers = NDArray[np.float32]
+Places = tuple[NDArray[np.intp], NDArray[np.bool_]]
 OFFSETS = (0.5, 1.0, 2.0, 4.0)
 """Logits by which the threshold is moved to see how stable a mask is."""
 OCTAVES = (-3, 2)
@@ -26,8 +26,6 @@ TOKENS = 4
 """Masks that a decoder gives."""
 REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
 """Rings of positions around a prompt, in data pixels, on which masks are compared."""
-CROSS = ndimage.generate_binary_structure(2, 1)[None]
-"""Neighbours within one of several masks."""
 AREA = 9
 """Which of a mask's own numbers is its area."""
 
@@ -129,7 +127,9 @@ def overlaps_around(pool: Sequence[Decoded | MaskPrompt], centre: Positions) -> 
     angles = np.arange(SPOKES) * 2 * np.pi / SPOKES
     offsets = np.stack([np.outer(radii, np.sin(angles)), np.outer(radii, np.cos(angles))], axis=-1)
     positions = centre + offsets.reshape(-1, 2)
-    inside = np.stack([_read(each, positions) for each in pool]).astype(np.float64)
+    places = {(each.frame, each.logits.shape): each for each in pool}  # the masks of a window share theirs
+    known = {key: _places(each, positions) for key, each in places.items()}
+    inside = np.stack([_at(each, known[each.frame, each.logits.shape]) for each in pool]).astype(np.float64)
     weights = np.repeat(radii**2, SPOKES)
     both = (inside * weights) @ inside.T
     area = np.diag(both)
@@ -151,12 +151,23 @@ def _told(pool: Sequence[Decoded], prompts: Prompts, fed: NDArray[np.float64] | 
 
 def _read(decoded: Decoded | MaskPrompt, positions: Positions) -> NDArray[np.bool_]:
     """Say which data positions lie in a mask; (P,) bool."""
-    size = np.array(decoded.logits.shape)
-    inputs = decoded.frame.to_input(positions)
-    index = np.floor((inputs + 0.5) * size / decoded.frame.size).astype(int)
+    return _at(decoded, _places(decoded, positions))
+
+
+def _places(decoded: Decoded | MaskPrompt, positions: Positions) -> Places:
+    """Return the pixel of a mask's logits at each data position, and whether there is one."""
+    height, width = decoded.logits.shape
+    size = np.array((height, width))
+    index = np.floor((decoded.frame.to_input(positions) + 0.5) * size / decoded.frame.size).astype(int)
     known = ((index >= 0) & (index < size)).all(axis=1)
     rows, cols = np.clip(index, 0, size - 1).T
-    return np.asarray((decoded.logits[rows, cols] > 0) & known)
+    return rows * width + cols, known
+
+
+def _at(decoded: Decoded | MaskPrompt, places: Places) -> NDArray[np.bool_]:
+    """Say which of the places lie in a mask; (P,) bool."""
+    pixels, known = places
+    return np.asarray((decoded.logits.take(pixels) > 0) & known)
 
 
 def _alone(decoded: Decoded, shape: Shape) -> NDArray[np.float64]:
@@ -188,8 +199,7 @@ def _seen(pool: Sequence[Decoded]) -> NDArray[np.float64]:
     inside = np.stack([each.logits > 0 for each in pool])
     dense = np.stack([each.dense for each in pool if each.dense is not None])
     foreground, distance, boundary = dense.transpose(1, 0, 2, 3)
-    core = ndimage.binary_erosion(inside, CROSS, iterations=2, border_value=1)
-    near = ndimage.binary_dilation(inside, CROSS, iterations=2)
+    core, near = ~_grown(_grown(~inside)), _grown(_grown(inside))
     edge, ring = near & ~core, near & ~inside
     return np.column_stack(
         [
@@ -202,6 +212,13 @@ def _seen(pool: Sequence[Decoded]) -> NDArray[np.float64]:
             _means(distance, ring),
         ]
     )
+
+
+def _grown(masks: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """Add to each of (N, h, w) masks the pixels beside it."""
+    wide = np.pad(masks, ((0, 0), (1, 1), (1, 1)))
+    rows, cols = wide[:, :, 1:-1], wide[:, 1:-1]
+    return np.asarray(rows[:, :-2] | rows[:, 1:-1] | rows[:, 2:] | cols[:, :, :-2] | cols[:, :, 2:])
 
 
 def _means(values: NDArray[np.float32], where: NDArray[np.bool_]) -> NDArray[np.float64]:

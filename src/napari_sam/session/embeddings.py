@@ -11,6 +11,7 @@ from tempfile import mkstemp
 from time import perf_counter
 
 import numpy as np
+import torch
 import xxhash
 from numpy.typing import ArrayLike, NDArray
 
@@ -182,8 +183,10 @@ def _key(model: LoadedModel, pixels: NDArray[np.float32], record: Normalization)
 
 def _ready(level: Level, model: LoadedModel) -> Level:
     """Return a level on the model's device, with what `Sam.encode_image` prepares for the decoder."""
-    features = level.features.each(lambda plane, _: plane.to(model.device))
-    if not model.sam.config.windowed:
+    windowed = model.sam.config.windowed
+    layout = torch.channels_last if windowed else torch.preserve_format
+    features = level.features.each(lambda plane, _: plane.to(model.device, memory_format=layout))
+    if not windowed:
         with running(model):
             features = model.sam.prepare(features)
     return Level(level.scale, level.extent, features)

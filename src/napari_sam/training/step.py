@@ -51,7 +51,7 @@ def encode(sam: Sam, batch: Batch, kept: dict[int, Features]) -> Features:
     if batch.key is not None and batch.key in kept:
         return kept[batch.key]
     images = sam.normalize(batch.images.to(sam.pixel_mean.device))
-    features: Features = sam.image_encoder(images.contiguous(memory_format=torch.channels_last))
+    features: Features = sam.image_encoder(images)
     if batch.key is not None:
         kept[batch.key] = features
     return features

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
+from statistics import median
 from time import perf_counter
 from typing import TYPE_CHECKING
 
@@ -30,6 +31,8 @@ if TYPE_CHECKING:
 
 BLINK = 0.03
 """Seconds: prompts that were answered faster are answered at once, without a thread."""
+RECENT = 3
+"""Answers whose median counts: one that had to look enlarged at another place says nothing of the next."""
 
 
 class Asking:
@@ -59,7 +62,7 @@ class Asking:
     ) -> None:
         self._session, self._layers, self._chooser = session, layers, chooser
         self._parts, self._jobs = parts, jobs
-        self._seconds = math.inf
+        self._seconds: deque[float] = deque(maxlen=RECENT)
         self._refined: MaskPrompt | None = None
         self._reopened: int | None = None
         self._widened = False
@@ -70,7 +73,7 @@ class Asking:
 
     def reset_pace(self) -> None:
         """Forget how long an answer takes, because another model may answer."""
-        self._seconds = math.inf
+        self._seconds.clear()
 
     def drop(self) -> None:
         """Take all prompts away, and forget what they refine."""
@@ -104,7 +107,7 @@ class Asking:
         elif not part.window.holds(held):
             self._session.propose(())
             self._parts.open(plane, held)
-        elif self._seconds * len(prompts) < BLINK:
+        elif self._seconds and median(self._seconds) * len(prompts) < BLINK:
             self._jobs.run_here(lambda: self._answer(prompts), propose)
         else:
             self._jobs.run("Segmenting", lambda _: self._answer(prompts), propose)
@@ -120,7 +123,7 @@ class Asking:
         """Answer prompts, and note how long one object takes on this machine; runs in the worker too."""
         began = perf_counter()
         proposals = self._session.answer(prompts)
-        self._seconds = (perf_counter() - began) / len(prompts)
+        self._seconds.append((perf_counter() - began) / len(prompts))
         if len(proposals) == 1:
             return proposals
         return tuple(self._preferred(each) for each in proposals)
