@@ -70,7 +70,7 @@ def test_labels_that_are_there_when_adopted_then_each_is_an_object_but_for_those
     labels[1, 2:5, 3:9], labels[1, 20:25, 30:40], labels[1, 10, 10], labels[0] = 4, highest, -1, 5
     store = Earlier.of(ViewerModel().add_image(labels), None, "cells", (0,)).session.store
     store._put(disc(4, 0, 0, (1,)))
-    (found,) = labels_in(labels, (1,), store)
+    (found,) = labels_in(labels, (1,), store, None).objects
     assert (found.id, found.plane, found.origin, found.area) == (highest, (1,), (20, 30), 50)
     assert found.mask.all()
 
@@ -128,6 +128,33 @@ def test_start_when_cancelled_while_it_looks_then_the_journal_is_free_for_the_ne
     assert widget.annotation is not None
     assert widget.annotation.keeping.trouble == ""
     assert [layer.name for layer in widget._viewer.layers].count("cells cells") == 1
+
+
+def test_labels_when_painted_after_stop_then_the_next_start_knows_it_and_it_can_be_taken_back(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(np.zeros((3, *IMAGE.shape), np.uint8))
+    viewer = widget._viewer
+    assert widget.annotation is not None
+    widget.annotation.session.accept([disc(1, 30, 40, (1,)), disc(2, 30, 50, (1,)), disc(3, 60, 90, (2,))])
+    layer = widget.annotation.writer.labels
+    widget.stop()
+    drawn = layer.data.copy()
+    layer.data_setitem((np.array([1]), np.array([38]), np.array([44])), [0])
+    layer.data_setitem((np.array([2, 2]), np.array([68, 2]), np.array([98, 2])), [0, 7])
+    painted = layer.data.copy()
+    widget.start()
+    settle(qtbot, widget)
+    viewer.dims.set_current_step(0, 2)
+    qtbot.waitUntil(lambda: widget.annotation.session.ready, timeout=20_000)
+    session = widget.annotation.session
+    assert np.array_equal(layer.data, painted)
+    shown = {each.key: session.store.area_shown(each) for each in session.objects}
+    wanted = [(1, 1), (2, 1), (3, 2), (7, 2)]
+    assert shown == {(label, (plane,)): (painted[plane] == label).sum() for label, plane in wanted}
+    session.undo()
+    session.undo()
+    assert np.array_equal(np.where(layer.data == 7, 0, layer.data), drawn)
 
 
 def test_labels_that_cannot_be_taken_over_when_started_on_then_one_sentence_and_the_journal_is_free(

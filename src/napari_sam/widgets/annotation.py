@@ -94,7 +94,7 @@ class Annotation:
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
         self.writer = LabelWriter(self.session, self._labels_of(earlier))
-        self._adopting = Adopting(self.writer, jobs, (earlier.plane,))
+        self._adopting = Adopting(self.writer, jobs, earlier)
         self.keeping = Keeping(earlier, jobs)
         self._greeting = self.keeping.greeting
         self.view = CandidateView(viewer, image, self.keyboard)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.errors import ImageError, JournalError
+from napari_sam.export.layers import OBJECTS
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal import Journal, journal_path
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from napari_sam.session import Plane
+    from napari_sam.session.store import ObjectStore
 
     from .mixed import Mixed
 
@@ -53,6 +55,8 @@ class Earlier:
         One that is there; it shows what it did, since a person may have painted there.
     pixels : array or None
         Of a layer that is to be made: all objects are drawn in it.
+    drawn : ObjectStore or None
+        What the last session of this window drew into the layer, if it did.
     """
 
     session: AnnotationSession
@@ -63,6 +67,7 @@ class Earlier:
     name: str
     labels: Labels | None
     pixels: Any
+    drawn: ObjectStore | None
 
     @classmethod
     def of(cls, image: Image | Mixed, labels: Labels | None, name: str, plane: Plane) -> Earlier:
@@ -87,17 +92,18 @@ class Earlier:
         journal, trouble = _opened(image, name)
         if journal is not None:
             journal.follow(session)
-        returned, pixels = len(session.objects), None
+        returned, pixels, drawn = len(session.objects), None, None
         try:
             if labels is None:
                 pixels = _drawn(session, image)
             else:
-                _take_over(session, labels, plane)
+                drawn = labels.metadata.get(OBJECTS)
+                _take_over(session, labels, plane, drawn)
         except Exception:
             if journal is not None:
                 journal.close()
             raise
-        return cls(session, journal, trouble, returned, plane, name, labels, pixels)
+        return cls(session, journal, trouble, returned, plane, name, labels, pixels, drawn)
 
     def close(self) -> None:
         """Let others open the journal, where nobody goes on with this."""
@@ -112,8 +118,8 @@ def _drawn(session: AnnotationSession, image: Image | Mixed) -> Any:
     return pixels
 
 
-def _take_over(session: AnnotationSession, labels: Labels, plane: Plane) -> None:
-    """Let a session go on with labels that are there."""
+def _take_over(session: AnnotationSession, labels: Labels, plane: Plane, drawn: ObjectStore | None) -> None:
+    """Let a session go on with labels that are there, and with what was painted into them after Stop."""
     highest = int(np.max(labels.data)) if labels.data.size else 0
     if highest >= np.iinfo(np.int64).max:
         raise ImageError(
@@ -121,7 +127,11 @@ def _take_over(session: AnnotationSession, labels: Labels, plane: Plane) -> None
             " labels anew, or choose a new Labels layer."
         )
     session.reserve(highest)
-    session.adopt(labels_in(labels.data, plane, session.store))
+    if drawn is not None:
+        session.store.newest_on_top = drawn.newest_on_top
+    found = labels_in(labels.data, plane, session.store, drawn)
+    session.adopt(found.objects)
+    session.paint_planes(found.painted)
 
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:

@@ -23,6 +23,8 @@ if TYPE_CHECKING:
     from napari_sam.session.painting import Painted
     from napari_sam.session.store import ObjectStore
 
+    from .adopting import Found
+
     Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
     """Indices, one row an axis, and labels."""
 
@@ -97,12 +99,15 @@ class LabelWriter:
                 " choose a new Labels layer."
             )
 
-    def adopt(self, found: Sequence[Object]) -> None:
-        """Let the session know labels of a plane that it has not made, so that they can be edited."""
+    def adopt(self, found: Found) -> None:
+        """Let the session know what a plane shows and it has not made, so that it can be edited."""
+        planes = {each.plane for each in found.objects}
         # they are shown, and nothing over them, unless an object of the plane is
-        self._drawing = not any(each.plane == found[0].plane for each in self.store) if found else False
+        self._drawing = not any(each.plane in planes for each in self.store)
         try:
-            self._session.adopt(found)
+            self._session.adopt(found.objects)
+            self._drawing = True  # what was painted is shown
+            self._session.paint_planes(found.painted)
         finally:
             self._drawing = False
 
