@@ -8,9 +8,10 @@ from scipy import ndimage
 
 from napari_sam.automatic import DenseSettings, dense_instances, watershed_instances
 from napari_sam.automatic.dense import dense_maps, doubled
-from napari_sam.automatic.instances import sizes, to_image, together
+from napari_sam.automatic.instances import faint_instances, sizes, to_image, together, two_looks
 from napari_sam.errors import ImageError
 from napari_sam.predict import Predictor
+from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
 from napari_sam.training.targets import dense_targets
 from napari_sam.weights import LoadedModel, load_model
@@ -42,6 +43,32 @@ def test_watershed_instances_when_objects_are_smaller_than_asked_then_left_out_a
     found = watershed_instances(maps, DenseSettings(smallest=25))
     assert np.unique(found).tolist() == [0, 1, 2, 3]
     assert watershed_instances(np.zeros_like(maps)).max() == 0
+
+
+def test_faint_instances_when_a_thing_is_too_faint_for_the_first_look_then_it_alone_is_found() -> None:
+    truth = discs()
+    maps = dense_targets(truth, 0)[:3].numpy().repeat(2, 1).repeat(2, 2)
+    faint = truth == 4
+    maps[:2, ndimage.binary_dilation(faint, iterations=3)] *= 0.28  # too dark and too flat for the first
+    found = watershed_instances(maps)
+    assert found.max() == 3
+    assert not found[faint].any()
+    second = faint_instances(maps, found)
+    assert second.max() == 1
+    assert average_precision(faint.astype(np.int32), second, [0.5, 0.75]).tolist() == [1.0, 1.0]
+    assert not faint_instances(maps, found + second).any()
+    assert not faint_instances(maps, found, DenseSettings(foreground=0.95)).any()
+
+
+def test_two_looks_when_an_image_is_seen_then_the_first_is_that_of_dense_instances(
+    predictor: Predictor, data_folder: Path
+) -> None:
+    image = read_image(data_folder / "dsb2018" / "images" / "29dd28df98ee.png")
+    embedding, maps = predictor.embed(image), dict[float, np.ndarray]()
+    found, faint = two_looks(predictor, embedding, maps=maps)
+    np.testing.assert_array_equal(found, dense_instances(predictor, embedding, maps=maps))
+    assert faint.shape == found.shape
+    assert not (found.astype(bool) & faint.astype(bool)).any()
 
 
 def test_dense_maps_when_asked_at_a_level_then_they_cover_the_image_there(predictor: Predictor) -> None:

@@ -18,7 +18,7 @@ from napari_sam.predict.prompts import Box
 from .dense import Maps
 from .filter import suppress
 from .grid import Cancel, GridSettings, Progress
-from .instances import Labels, dense_instances
+from .instances import Labels, two_looks
 from .records import MaskRecord, run_lengths
 from .regions import region_iou
 from .settings import AutomaticSettings
@@ -39,6 +39,8 @@ def instance_masks(
     cancelled: Cancel | None = None,
 ) -> list[MaskRecord]:
     """Ask the mask decoder for every instance of the dense head, and keep what both agree on.
+
+    What the dense head sees faintly is asked for, too, and kept where the decoder is sure of it.
 
     Parameters
     ----------
@@ -64,17 +66,18 @@ def instance_masks(
         If `cancelled` said so.
     """
     settings = settings or AutomaticSettings()
-    regions = regions_of(dense_instances(predictor, embedding, settings.dense, maps))
+    found, faint = map(regions_of, two_looks(predictor, embedding, settings.dense, maps))
     answers: Answers = {}
-    ask(predictor, embedding, regions, answers, progress=progress, cancelled=cancelled)
-    return agreed(regions, answers, settings)
+    ask(predictor, embedding, [*found, *faint], answers, progress=progress, cancelled=cancelled)
+    return agreed(found, answers, settings, faint)
 
 
 def regions_of(labels: Labels) -> list[Region]:
-    """Return the region of every label, 1 to N."""
+    """Return the region of every label, 1 to N, that has pixels; thin ones may lose theirs when reduced."""
     return [
-        ((rows.start, cols.start), labels[rows, cols] == label)
-        for label, (rows, cols) in enumerate(ndimage.find_objects(labels), 1)
+        ((box[0].start, box[1].start), labels[box] == label)
+        for label, box in enumerate(ndimage.find_objects(labels), 1)
+        if box is not None
     ]
 
 
@@ -118,7 +121,10 @@ def ask(
 
 
 def agreed(
-    regions: Sequence[Region], answers: Answers, settings: AutomaticSettings | None = None
+    regions: Sequence[Region],
+    answers: Answers,
+    settings: AutomaticSettings | None = None,
+    faint: Sequence[Region] = (),
 ) -> list[MaskRecord]:
     """Keep the masks that look like the region that they were asked for, each object once.
 
@@ -128,6 +134,8 @@ def agreed(
     answers : dict
         What `ask` was answered for the boxes around these regions, and maybe others.
     settings : AutomaticSettings, optional
+    faint : sequence of Region
+        Of a second look, whose masks have to promise more.
 
     Returns
     -------
@@ -135,14 +143,22 @@ def agreed(
         As `instance_masks` does.
     """
     settings = settings or AutomaticSettings()
-    records = []
-    for region in regions:
-        record = answers[box_around(region)]
-        if record.area and region_iou((record.origin, record.mask), region) >= settings.agreement:
-            records.append(replace(record, point=deepest_point(region)))
+    records = _alike(regions, answers, settings.agreement)
+    seconds = _alike(faint, answers, settings.agreement)
+    records += [record for record in seconds if record.worth >= settings.second_look]
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
     scores = np.array([record.worth for record in records])
     return [records[index] for index in suppress(boxes, scores, settings.overlap)]
+
+
+def _alike(regions: Sequence[Region], answers: Answers, agreement: float) -> list[MaskRecord]:
+    """Return the masks that have enough IoU with the regions that they were asked for."""
+    records = []
+    for region in regions:
+        record = answers[box_around(region)]
+        if record.area and region_iou((record.origin, record.mask), region) >= agreement:
+            records.append(replace(record, point=deepest_point(region)))
+    return records
 
 
 def _record(item: Candidate, box: Box, shape: tuple[int, int]) -> MaskRecord:

@@ -24,6 +24,10 @@ LEAST_SMOOTHING = 1.5
 """Input pixels by which the distance is smoothed however small the objects are."""
 OTHER = 2.0
 """Times by which what is seen at a coarser scale is larger, or else it is the same objects."""
+FAINT = 0.3
+"""Share of the foreground's threshold from which a second look takes what the first left."""
+SLIGHT = 0.5
+"""Share of the depth of objects, and of its smoothing, that a second look asks for."""
 EIGHT = np.ones((3, 3), bool)
 """Neighbours of a pixel, corners included."""
 
@@ -80,6 +84,34 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None, diame
     """
     settings = settings or DenseSettings()
     return _cut(maps, settings, max(LEAST_SMOOTHING, settings.smoothing * diameter))
+
+
+def faint_instances(
+    maps: Maps, found: Labels, settings: DenseSettings | None = None, diameter: float = 0.0
+) -> Labels:
+    """Cut fainter and flatter things out of what a first look left; many of them are no objects.
+
+    Parameters
+    ----------
+    maps, settings, diameter
+        As `watershed_instances` takes them.
+    found : (h, w) int32
+        What it found.
+
+    Returns
+    -------
+    (h, w) int32
+        0 background and all that was found before, 1 to N.
+    """
+    settings = settings or DenseSettings()
+    lower = replace(
+        settings,
+        foreground=FAINT * settings.foreground,
+        seed=SLIGHT * settings.seed,
+        prominence=SLIGHT * settings.prominence,
+    )
+    left = np.stack([np.where(found > 0, 0, maps[0]), *maps[1:]])
+    return _cut(left, lower, max(LEAST_SMOOTHING, SLIGHT * settings.smoothing * diameter))
 
 
 def _cut(maps: Maps, settings: DenseSettings, smoothing: float) -> Labels:
@@ -151,7 +183,45 @@ def dense_instances(
     ImageError
         If the model has no dense head.
     """
-    settings, known = settings or DenseSettings(), {} if maps is None else maps
+    settings = settings or DenseSettings()
+    chosen, scale, diameter = _looked(predictor, embedding, settings, {} if maps is None else maps)
+    return to_image(watershed_instances(chosen, settings, diameter), embedding.shape, scale)
+
+
+def two_looks(
+    predictor: Predictor,
+    embedding: Embedding,
+    settings: DenseSettings | None = None,
+    maps: dict[float, Maps] | None = None,
+) -> tuple[Labels, Labels]:
+    """Find every object as `dense_instances` does, and, where none was found, what might be one.
+
+    Parameters
+    ----------
+    predictor, embedding, settings, maps
+        As `dense_instances` takes them.
+
+    Returns
+    -------
+    found, faint : (Y, X) int32
+        0 background, 1 to N; no pixel is in both.
+
+    Raises
+    ------
+    ImageError
+        If the model has no dense head.
+    """
+    settings = settings or DenseSettings()
+    chosen, scale, diameter = _looked(predictor, embedding, settings, {} if maps is None else maps)
+    found = watershed_instances(chosen, settings, diameter)
+    faint = faint_instances(chosen, found, settings, diameter)
+    return to_image(found, embedding.shape, scale), to_image(faint, embedding.shape, scale)
+
+
+def _looked(
+    predictor: Predictor, embedding: Embedding, settings: DenseSettings, known: dict[float, Maps]
+) -> tuple[Maps, float, float]:
+    """Return the maps that suit the objects, their scale, and the objects' diameter in their pixels."""
 
     def seen(scale: float) -> Maps:
         if scale not in known:
@@ -163,8 +233,7 @@ def dense_instances(
     if fine:
         scale = embedding.fine[0].scale
     chosen = together(seen(scale), seen(pieces)) if pieces and not fine else seen(scale)
-    labels = watershed_instances(chosen, settings, diameter * scale)
-    return to_image(labels, embedding.shape, scale)
+    return chosen, scale, diameter * scale
 
 
 def _suited(

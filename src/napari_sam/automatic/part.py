@@ -13,7 +13,7 @@ from napari_sam.predict import Embedding, Predictor
 from .asking import Answers, agreed, ask, regions_of
 from .dense import Maps
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
-from .instances import dense_instances
+from .instances import Labels, dense_instances, two_looks
 from .painting import painted
 from .records import MaskRecord
 from .segment import Method, method_for
@@ -64,8 +64,8 @@ class PartSearch:
         """Return what the dense head sees in a window, before the mask decoder is asked; none for a grid."""
         if self.method == "grid":
             return []
-        found = regions_of(dense_instances(self._predictor, self._alone, settings.dense, self._maps))
-        return [each for each in found if meets(each[0], each[1].shape, window or self.whole)]
+        found = dense_instances(self._predictor, self._alone, settings.dense, self._maps)
+        return self._within(found, window or self.whole)
 
     def records(
         self,
@@ -102,10 +102,16 @@ class PartSearch:
             grid = settings.grid_for(self._predictor.model)
             found = sifted(self._pool(grid, window, progress, cancelled), grid)
         else:
-            regions = self.regions(settings, window)
-            ask(self._predictor, self._alone, regions, self._answers, progress=progress, cancelled=cancelled)
-            found = agreed(regions, self._answers, settings)
+            looks = two_looks(self._predictor, self._alone, settings.dense, self._maps)
+            regions, faint = (self._within(look, window) for look in looks)
+            asked = [*regions, *faint]
+            ask(self._predictor, self._alone, asked, self._answers, progress=progress, cancelled=cancelled)
+            found = agreed(regions, self._answers, settings, faint)
         return painted(found, self.embedding.shape, settings)[1]
+
+    def _within(self, labels: Labels, window: Window) -> list[Region]:
+        """Return the regions of labels that reach into a window."""
+        return [each for each in regions_of(labels) if meets(each[0], each[1].shape, window)]
 
     def _pool(
         self, grid: GridSettings, window: Window, progress: Progress | None, cancelled: Cancel | None

@@ -23,6 +23,9 @@ class AutomaticSettings:
         By default Meta's for a ViT, and lower thresholds for a windowed model, which promises less.
     agreement : float
         IoU that the decoder's mask of an instance has with it, or else the instance is dropped.
+    second_look : float
+        Predicted IoU times stability of a mask, from which what the dense head sees faintly becomes an
+        object, too, where it saw none; with 1 none does.
     overlap : float
         IoU of boxes above which two instances' masks count as one.
     shared : float
@@ -40,13 +43,17 @@ class AutomaticSettings:
     dense: DenseSettings = field(default_factory=DenseSettings)
     grid: GridSettings | None = None
     agreement: float = 0.5
+    second_look: float = 0.6
     overlap: float = 0.7
     shared: float = 0.5
     largest: float = 0.95
 
     def __post_init__(self) -> None:
-        if not all(0 <= share <= 1 for share in (self.agreement, self.overlap, self.shared, self.largest)):
-            raise ImageError("Agreement, overlap, shared and largest are shares; give numbers of 0 to 1.")
+        shares = (self.agreement, self.second_look, self.overlap, self.shared, self.largest)
+        if not all(0 <= share <= 1 for share in shares):
+            raise ImageError(
+                "Agreement, second look, overlap, shared and largest are shares; give numbers of 0 to 1."
+            )
 
     def grid_for(self, model: LoadedModel) -> GridSettings:
         """Return the grid that a model is asked with."""
