@@ -60,6 +60,23 @@ def test_auto_when_the_output_cannot_hold_labels_then_fails_before_any_work(
     assert "cannot hold labels" in capsys.readouterr().err
 
 
+def test_auto_when_the_labels_are_there_or_the_output_is_the_image_then_nothing_is_lost(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, labels = tmp_path / "dark.npy", tmp_path / "labels.npy"
+    np.save(image, np.zeros((50, 60), np.uint8))
+    np.save(labels, np.ones((50, 60), np.uint16))
+    assert main(["auto", str(image), "-o", str(labels)]) == 1
+    assert "labels.npy exists; choose another output, or give --overwrite." in capsys.readouterr().err
+    assert np.load(labels).all()
+    for command in (["auto", "--overwrite"], ["segment", "--point", "20,30"], ["stack", "--axis", "z"]):
+        assert main([*command, str(image), "-o", str(tmp_path / "." / image.name)]) == 1
+        assert "is the image itself" in capsys.readouterr().err
+    assert np.load(image).shape == (50, 60)
+    assert main(["auto", str(image), "-o", str(labels), "--overwrite"]) == 0
+    assert not np.load(labels).any()
+
+
 def test_auto_when_a_folder_has_a_bad_file_then_the_others_are_written_and_it_fails(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -51,7 +51,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", type=Path, metavar="JSON", help="also write each mask, as SA-1B does")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the labels on the image")
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the images' axis of channels")
-    parser.add_argument("--overwrite", action="store_true", help="begin anew what is there in OUT")
+    parser.add_argument("--overwrite", action="store_true", help="write anew what is there in OUT")
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run a batch on that cluster of dask workers")
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
@@ -64,6 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..automatic.batch_axes import opened_plane
     from ..automatic.batch_files import images_of, is_large, is_one
     from ..errors import DataError
+    from .files import check_not_the_image
 
     out: Path = arguments.output
     images = images_of(arguments.images)
@@ -72,6 +73,7 @@ def run(arguments: argparse.Namespace) -> None:
         return
     if arguments.scheduler:
         raise arg.UsageError("--scheduler runs batches; give several images, or a folder")
+    check_not_the_image(images[0], out, arguments.masks, arguments.picture)
     with opened_plane(images[0], arguments.channel_axis) as image:
         if out.suffix == ".zarr":
             _large(images[0], image, arguments)
@@ -154,6 +156,8 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     from .progress import progress_bar
 
     check_label_path(arguments.output)
+    if arguments.output.exists() and not arguments.overwrite:
+        raise DataError(f"{arguments.output} exists; choose another output, or give --overwrite.")
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("segmenting") as progress:

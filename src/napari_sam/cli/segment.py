@@ -65,10 +65,11 @@ def run(arguments: argparse.Namespace) -> None:
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_label_path, read_image, write_labels
+    from .files import check_label_path, check_not_the_image, read_image, write_labels
     from .progress import progress_bar
 
     check_label_path(arguments.output)
+    check_not_the_image(arguments.image, arguments.output, arguments.picture)
     image = read_image(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
