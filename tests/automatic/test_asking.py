@@ -5,10 +5,9 @@ from dataclasses import replace
 import numpy as np
 
 from napari_sam.automatic import AutomaticSettings, MaskRecord
-from napari_sam.automatic.asking import Answers, agreed, regions_of
+from napari_sam.automatic.asking import Answers, agreed, question, regions_of
 from napari_sam.automatic.records import run_lengths
 from napari_sam.masks import Region
-from napari_sam.predict.drawn import box_around
 
 
 def square(corner: int) -> Region:
@@ -20,13 +19,14 @@ def answered(region: Region, predicted_iou: float, stability: float = 0.9) -> Ma
     origin, mask = region
     shape = (mask.shape[0], mask.shape[1])
     counts, area = run_lengths(mask), int(mask.sum())
-    return MaskRecord(origin, shape, counts, area, predicted_iou, stability, (0.0, 0.0), (0, 0, 90, 90))
+    _, point = question(region)
+    return MaskRecord(origin, shape, counts, area, predicted_iou, stability, point, (0, 0, 90, 90))
 
 
 def test_agreed_when_things_are_faint_then_the_decoder_has_to_be_sure_of_them() -> None:
     sure, faint, doubtful = square(0), square(20), square(40)
     promised = [(sure, 0.4), (faint, 0.7), (doubtful, 0.6)]  # times 0.9
-    answers: Answers = {box_around(region): answered(region, iou) for region, iou in promised}
+    answers: Answers = {question(region): answered(region, iou) for region, iou in promised}
     kept = agreed([sure], answers, faint=[faint, doubtful])
     assert [record.origin for record in kept] == [(20, 20), (0, 0)]
     assert [record.point for record in kept] == [(24.0, 24.0), (4.0, 4.0)]
@@ -38,7 +38,7 @@ def test_agreed_when_things_are_faint_then_the_decoder_has_to_be_sure_of_them() 
 def test_agreed_when_the_mask_of_a_faint_thing_is_another_things_then_left_out() -> None:
     sure, faint = square(0), square(20)
     elsewhere = replace(answered(sure, 0.95), origin=(2, 2))
-    answers: Answers = {box_around(sure): answered(sure, 0.9), box_around(faint): elsewhere}
+    answers: Answers = {question(sure): answered(sure, 0.9), question(faint): elsewhere}
     assert [record.origin for record in agreed([sure], answers, faint=[faint])] == [(0, 0)]
 
 

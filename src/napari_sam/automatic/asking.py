@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 import numpy as np
 from scipy import ndimage
@@ -23,8 +22,10 @@ from .records import MaskRecord, run_lengths
 from .regions import region_iou
 from .settings import AutomaticSettings
 
-Answers = dict[Box, MaskRecord]
-"""What the mask decoder draws for boxes; an empty mask where it draws nothing."""
+Question = tuple[Box, tuple[float, float]]
+"""The box around a region, and its innermost point (row, col)."""
+Answers = dict[Question, MaskRecord]
+"""What the mask decoder draws; an empty mask where it draws nothing."""
 BATCH = 32
 """Objects drawn between two reports of progress."""
 
@@ -77,7 +78,7 @@ def regions_of(labels: Labels) -> list[Region]:
     return [
         ((box[0].start, box[1].start), labels[box] == label)
         for label, box in enumerate(ndimage.find_objects(labels), 1)
-        if box is not None
+        if box is not None  # type: ignore[redundant-expr]  # scipy gives None for a number without pixels
     ]
 
 
@@ -90,7 +91,7 @@ def ask(
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> None:
-    """Ask the mask decoder for the boxes around regions, and add what it draws to the answers.
+    """Ask the mask decoder for the boxes and middles of regions, and add what it draws to the answers.
 
     Parameters
     ----------
@@ -99,7 +100,7 @@ def ask(
         Of the whole image that the regions are in.
     regions : sequence of Region
     answers : dict
-        Boxes in it are not asked for again.
+        Questions in it are not asked again.
     progress, cancelled
         As in `segment_automatically`.
 
@@ -108,16 +109,21 @@ def ask(
     Cancelled
         If `cancelled` said so; what was answered before stays.
     """
-    boxes = [box for box in dict.fromkeys(map(box_around, regions)) if box not in answers]
-    for start in range(0, len(boxes), BATCH):
+    questions = [each for each in dict.fromkeys(map(question, regions)) if each not in answers]
+    for start in range(0, len(questions), BATCH):
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
-        batch = boxes[start : start + BATCH]
-        found = predictor.predict_many(embedding, [Prompts(box=box) for box in batch])
-        for box, answer in zip(batch, found, strict=True):
-            answers[box] = _record(answer.items[answer.best], box, embedding.shape)
+        batch = questions[start : start + BATCH]
+        prompts = [Prompts(points=[point], point_labels=[1], box=box) for box, point in batch]
+        for each, answer in zip(batch, predictor.predict_many(embedding, prompts), strict=True):
+            answers[each] = _record(answer.items[answer.best], each, embedding.shape)
         if progress is not None:
-            progress(start + len(batch), len(boxes))
+            progress(start + len(batch), len(questions))
+
+
+def question(region: Region) -> Question:
+    """Return what the mask decoder is asked for a region."""
+    return box_around(region), deepest_point(region)
 
 
 def agreed(
@@ -132,7 +138,7 @@ def agreed(
     ----------
     regions : sequence of Region
     answers : dict
-        What `ask` was answered for the boxes around these regions, and maybe others.
+        What `ask` was answered for these regions, and maybe others.
     settings : AutomaticSettings, optional
     faint : sequence of Region
         Of a second look, whose masks have to promise more.
@@ -153,16 +159,17 @@ def agreed(
 
 def _alike(regions: Sequence[Region], answers: Answers, agreement: float) -> list[MaskRecord]:
     """Return the masks that have enough IoU with the regions that they were asked for."""
-    records = []
-    for region in regions:
-        record = answers[box_around(region)]
-        if record.area and region_iou((record.origin, record.mask), region) >= agreement:
-            records.append(replace(record, point=deepest_point(region)))
-    return records
+    records = [(answers[question(region)], region) for region in regions]
+    return [
+        record
+        for record, region in records
+        if record.area and region_iou((record.origin, record.mask), region) >= agreement
+    ]
 
 
-def _record(item: Candidate, box: Box, shape: tuple[int, int]) -> MaskRecord:
-    """Describe a candidate drawn for a box."""
+def _record(item: Candidate, asked: Question, shape: tuple[int, int]) -> MaskRecord:
+    """Describe the candidate that answers a question."""
+    box, point = asked
     return MaskRecord(
         item.origin,
         (item.mask.shape[0], item.mask.shape[1]),
@@ -170,7 +177,7 @@ def _record(item: Candidate, box: Box, shape: tuple[int, int]) -> MaskRecord:
         item.area,
         item.iou_prediction,
         stability_at(item.logits, GridSettings.stability_offset),
-        ((box[0] + box[2]) / 2, (box[1] + box[3]) / 2),
+        point,
         (0, 0, *shape),
         box,
     )
