@@ -5,7 +5,9 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 
 from napari_sam.cli import main
 from napari_sam.cli.main import helps
@@ -90,6 +92,27 @@ def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
     assert shown.err.count("\n") == 1
     assert shown.err.startswith("napari-sam: ")
     assert says in shown.err
+
+
+def test_a_damaged_tiff_when_read_then_the_library_that_reads_it_says_nothing_beside_our_line(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], caplog: pytest.LogCaptureFixture
+) -> None:
+    path = tmp_path / "cut.tif"
+    tifffile.imwrite(path, np.zeros((40, 50), np.uint8))
+    path.write_bytes(path.read_bytes()[:200])
+    assert main(["auto", str(path), "-o", str(tmp_path / "labels.tif")]) == 1
+    assert capsys.readouterr().err.count("\n") == 1
+    assert caplog.messages == []
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_when_met_then_says_to_make_room(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    np.save(tmp_path / "dark.npy", np.zeros((50, 60), np.uint8))
+    typed = ["auto", str(tmp_path / "dark.npy"), "-o", str(tmp_path / "labels.npy"), "--masks", "/dev/full"]
+    assert main(typed) == 1
+    assert capsys.readouterr().err.endswith("The disk is full; make room and start the same again.\n")
 
 
 def test_an_error_when_debugging_then_is_raised(tmp_path: Path) -> None:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import argparse
+import errno
+import logging
 import sys
 from collections.abc import Sequence
 
@@ -28,6 +30,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     """
     parser = build_parser()
     arguments = parser.parse_args(argv)
+    if not arguments.debug:
+        logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what we say in a sentence
     try:
         arguments.run(arguments)
     except UsageError as error:
@@ -37,7 +41,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (NapariSamError, OSError) as error:
         if arguments.debug:
             raise
-        return _fail(str(error))
+        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
+        return _fail("The disk is full; make room and start the same again." if full else str(error))
     except Exception as error:  # the last resort: whatever went wrong, the person gets one line
         if arguments.debug:
             raise
