@@ -35,6 +35,13 @@ def test_agreed_when_things_are_faint_then_the_decoder_has_to_be_sure_of_them() 
     assert len(agreed([sure], answers, AutomaticSettings(second_look=1.0), [faint, doubtful])) == 1
 
 
+def test_agreed_when_a_faint_thing_is_far_smaller_than_the_objects_then_it_is_debris() -> None:
+    answers: Answers = {question(square(0)): answered(square(0), 0.9)}  # 11.3 pixels across
+    assert len(agreed([], answers, faint=[square(0)], diameter=28.0)) == 1
+    assert agreed([], answers, faint=[square(0)], diameter=29.0) == []
+    assert len(agreed([square(0)], answers, diameter=29.0)) == 1
+
+
 def test_agreed_when_the_mask_of_a_faint_thing_is_another_things_then_left_out() -> None:
     sure, faint = square(0), square(20)
     elsewhere = replace(answered(sure, 0.95), origin=(2, 2))

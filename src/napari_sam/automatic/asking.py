@@ -17,7 +17,7 @@ from napari_sam.predict.prompts import Box
 from .dense import Maps
 from .filter import suppress
 from .grid import Cancel, GridSettings, Progress
-from .instances import Labels, two_looks
+from .instances import Labels, sizes, two_looks
 from .records import MaskRecord, run_lengths
 from .regions import region_iou
 from .settings import AutomaticSettings
@@ -26,6 +26,8 @@ Question = tuple[Box, tuple[float, float]]
 """The box around a region, and its innermost point (row, col)."""
 Answers = dict[Question, MaskRecord]
 """What the mask decoder draws; an empty mask where it draws nothing."""
+DEBRIS = 0.4
+"""A mask of a second look has at least this share of the found objects' diameter."""
 BATCH = 32
 """Objects drawn between two reports of progress."""
 
@@ -67,10 +69,11 @@ def instance_masks(
         If `cancelled` said so.
     """
     settings = settings or AutomaticSettings()
-    found, faint = map(regions_of, two_looks(predictor, embedding, settings.dense, maps))
+    looks = two_looks(predictor, embedding, settings.dense, maps)
+    found, faint = map(regions_of, looks)
     answers: Answers = {}
     ask(predictor, embedding, [*found, *faint], answers, progress=progress, cancelled=cancelled)
-    return agreed(found, answers, settings, faint)
+    return agreed(found, answers, settings, faint, sizes(looks[0])[0])
 
 
 def regions_of(labels: Labels) -> list[Region]:
@@ -131,6 +134,7 @@ def agreed(
     answers: Answers,
     settings: AutomaticSettings | None = None,
     faint: Sequence[Region] = (),
+    diameter: float = 0.0,
 ) -> list[MaskRecord]:
     """Keep the masks that look like the region that they were asked for, each object once.
 
@@ -142,6 +146,9 @@ def agreed(
     settings : AutomaticSettings, optional
     faint : sequence of Region
         Of a second look, whose masks have to promise more.
+    diameter : float
+        Of the median object of the first look, in data pixels; things of a second look that are much
+        smaller are debris.
 
     Returns
     -------
@@ -150,8 +157,9 @@ def agreed(
     """
     settings = settings or AutomaticSettings()
     records = _alike(regions, answers, settings.agreement)
+    least = np.pi / 4 * (DEBRIS * diameter) ** 2
     seconds = _alike(faint, answers, settings.agreement)
-    records += [record for record in seconds if record.worth >= settings.second_look]
+    records += [each for each in seconds if each.worth >= settings.second_look and each.area >= least]
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
     scores = np.array([record.worth for record in records])
     return [records[index] for index in suppress(boxes, scores, settings.overlap)]

@@ -28,8 +28,6 @@ FAINT = 0.3
 """Share of the foreground's threshold from which a second look takes what the first left."""
 SLIGHT = 0.5
 """Share of the depth of objects, and of its smoothing, that a second look asks for."""
-FITTING = 0.4
-"""Share of the found objects' diameter that a second look's have: debris has less."""
 EIGHT = np.ones((3, 3), bool)
 """Neighbours of a pixel, corners included."""
 
@@ -91,9 +89,7 @@ def watershed_instances(maps: Maps, settings: DenseSettings | None = None, diame
 def faint_instances(
     maps: Maps, found: Labels, settings: DenseSettings | None = None, diameter: float = 0.0
 ) -> Labels:
-    """Cut fainter and flatter things out of what a first look left, if they are not much smaller.
-
-    Many of them are no objects.
+    """Cut fainter and flatter things out of what a first look left; many of them are no objects.
 
     Parameters
     ----------
@@ -113,7 +109,6 @@ def faint_instances(
         foreground=FAINT * settings.foreground,
         seed=SLIGHT * settings.seed,
         prominence=SLIGHT * settings.prominence,
-        smallest=max(settings.smallest, FITTING * sizes(found)[0]),
     )
     left = np.stack([np.where(found > 0, 0, maps[0]), *maps[1:]])
     return _cut(left, lower, max(LEAST_SMOOTHING, SLIGHT * settings.smoothing * diameter))

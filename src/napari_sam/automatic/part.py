@@ -13,7 +13,7 @@ from napari_sam.predict import Embedding, Predictor
 from .asking import Answers, agreed, ask, regions_of
 from .dense import Maps
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
-from .instances import Labels, dense_instances, two_looks
+from .instances import Labels, dense_instances, sizes, two_looks
 from .painting import painted
 from .records import MaskRecord
 from .segment import Method, method_for
@@ -106,7 +106,7 @@ class PartSearch:
             regions, faint = (self._within(look, window) for look in looks)
             asked = [*regions, *faint]
             ask(self._predictor, self._alone, asked, self._answers, progress=progress, cancelled=cancelled)
-            found = agreed(regions, self._answers, settings, faint)
+            found = agreed(regions, self._answers, settings, faint, sizes(looks[0])[0])
         return painted(found, self.embedding.shape, settings)[1]
 
     def _within(self, labels: Labels, window: Window) -> list[Region]:
