@@ -109,7 +109,7 @@ def embedding() -> dict[str, dict[str, int]]:
     widget = dock(viewer)
     wait_until(lambda: not widget.jobs.busy)
     widget.start()
-    wait_until(lambda: False, 1.0)
+    wait_until(lambda: viewer.layers[-1].name == "Points")  # the last layer that Start brings
     report["the first plane is embedded"] = watched(nothing, lambda: ready(widget))
     held = widget.annotation._parts._held
     report["its neighbours are embedded"] = watched(nothing, lambda: len(held) == 3)
