@@ -135,7 +135,7 @@ def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng, reac
 
 
 def augment(image: Tensor, rng: Rng) -> Tensor:
-    """Vary colour, contrast, light, sharpness and noise of (3, S, S) pixels of 0 to 255."""
+    """Vary colour, contrast, light, sharpness and noise of (3, Y, X) pixels of 0 to 255."""
     x = image / 255
     if rng.random() < 0.5:
         x = x[torch.from_numpy(rng.permutation(3))]
@@ -151,7 +151,7 @@ def augment(image: Tensor, rng: Rng) -> Tensor:
     if rng.random() < 0.5:
         x = (x - x.mean()) * log_uniform(rng, 0.5, 2.0) + x.mean() + rng.normal(0, 0.08)
     if rng.random() < 0.3:
-        x = x * torch.from_numpy(uneven_light(x.shape[-1], rng))
+        x = x * torch.from_numpy(uneven_light((x.shape[1], x.shape[2]), rng))
     if rng.random() < 0.3:
         x = torch.from_numpy(ndimage.gaussian_filter(x.numpy(), (0, *[rng.uniform(0.3, 1.8)] * 2)))
     if rng.random() < 0.4:

@@ -19,7 +19,7 @@ def taken(picture: Picture, rng: Rng) -> NDArray[np.uint8]:
     if rng.random() < 0.12:
         picture = 1 - picture
     if rng.random() < 0.4:
-        picture = picture * uneven_light(picture.shape[1], rng)
+        picture = picture * uneven_light((picture.shape[1], picture.shape[2]), rng)
     picture = out_of_focus(picture, rng)
     if rng.random() < 0.3:
         picture = np.clip(picture, 0, 1) ** log_uniform(rng, 0.6, 1.7)
@@ -31,9 +31,9 @@ def taken(picture: Picture, rng: Rng) -> NDArray[np.uint8]:
     return compressed(eight_bit, rng) if rng.random() < 0.2 else eight_bit
 
 
-def uneven_light(size: int, rng: Rng) -> Picture:
-    """Return a slope, and darker corners."""
-    y, x = np.mgrid[-1 : 1 : size * 1j, -1 : 1 : size * 1j]
+def uneven_light(shape: tuple[int, int], rng: Rng) -> Picture:
+    """Return a slope, and darker corners, over (Y, X) pixels."""
+    y, x = np.mgrid[-1 : 1 : shape[0] * 1j, -1 : 1 : shape[1] * 1j]
     slope = rng.normal(0, 0.15) * y + rng.normal(0, 0.15) * x
     return np.asarray(np.clip(1 + slope - rng.uniform(0, 0.3) * (y**2 + x**2), 0.2, 1.6), np.float32)
 
