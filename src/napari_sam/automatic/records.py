@@ -33,7 +33,7 @@ class MaskRecord:
     crop : (row_start, col_start, row_stop, col_stop)
         The part of the image in which it was found.
     box : (row_min, col_min, row_max, col_max), optional
-        The box that it was asked for, in place of the point.
+        The box that it was asked for together with the point.
     """
 
     origin: tuple[int, int]

@@ -39,11 +39,11 @@ def described(records: Iterable[MaskRecord], embedding: Embedding, plane: Plane,
 
 def _described(record: MaskRecord, embedding: Embedding, plane: Plane, number: int) -> Object:
     row, col = embedding.window.origin
-    if record.box is None:
-        prompts = Prompts([(record.point[0] + row, record.point[1] + col)], [1])
-    else:
+    box = None
+    if record.box is not None:
         top, left, bottom, right = record.box
-        prompts = Prompts(box=(top + row, left + col, bottom + row, right + col))
+        box = (top + row, left + col, bottom + row, right + col)
+    prompts = Prompts([(record.point[0] + row, record.point[1] + col)], [1], box)
     return Object(
         id=number,
         plane=plane,
