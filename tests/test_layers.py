@@ -48,7 +48,17 @@ FLOORS = {
     "model": {"model", "errors"},
     "weights": {"weights", "model", "errors"},
     "predict": {"predict", "weights", "model", "masks", "errors"},
-    "session": {"session", "automatic", "settings", "predict", "weights", "model", "masks", "errors"},
+    "session": {
+        "session",
+        "automatic",
+        "settings",
+        "predict",
+        "weights",
+        "model",
+        "masks",
+        "pixel_size",
+        "errors",
+    },
 }
 
 
