@@ -15,6 +15,7 @@ from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.earlier import Earlier, free_name
+from napari_sam.widgets.jobs import Jobs
 from napari_sam.widgets.planes import plane_under_sliders
 
 IMAGE = np.zeros((120, 160), np.uint8)
@@ -54,6 +55,14 @@ def make_annotator(
     for widget in filter(isalive, opened):
         widget.stop()
         widget.jobs.close()
+
+
+@pytest.fixture
+def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
+    """Return what runs work outside of the window's thread."""
+    jobs = Jobs()
+    yield jobs
+    jobs.close()
 
 
 def earlier(viewer: ViewerModel, image: Image, labels: Labels | None = None) -> Earlier:

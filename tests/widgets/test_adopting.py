@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -20,13 +20,6 @@ from .conftest import earlier
 
 SHAPE = (3, 60, 80)
 Make = Callable[[], Annotation]
-
-
-@pytest.fixture
-def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
 
 
 @pytest.fixture

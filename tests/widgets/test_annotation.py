@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from pathlib import Path
 from threading import Event
 from typing import Any
@@ -24,13 +24,6 @@ from napari_sam.widgets.jobs import Job, Jobs
 from .conftest import earlier
 
 SHAPE = (60, 80)
-
-
-@pytest.fixture
-def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
 
 
 @pytest.fixture

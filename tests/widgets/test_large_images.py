@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -27,13 +27,6 @@ from .conftest import earlier
 
 SIDE, CHUNK = 50_000, 1000
 Start = Callable[..., Annotation]
-
-
-@pytest.fixture
-def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
 
 
 @pytest.fixture

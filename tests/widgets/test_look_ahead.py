@@ -15,13 +15,6 @@ from napari_sam.widgets.look_ahead import LookAhead, Piece, Stopped
 
 
 @pytest.fixture
-def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
-
-
-@pytest.fixture
 def ahead(jobs: Jobs, monkeypatch: pytest.MonkeyPatch) -> Iterator[LookAhead]:
     monkeypatch.setattr(look_ahead, "IDLE", 5)
     ahead = LookAhead(jobs)

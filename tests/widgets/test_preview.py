@@ -38,13 +38,6 @@ class Slow(Predictor):
 
 
 @pytest.fixture
-def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
-    jobs = Jobs()
-    yield jobs
-    jobs.close()
-
-
-@pytest.fixture
 def slow(data_folder: Path) -> Iterator[Slow]:
     weights = data_folder.parent / "parity" / "sam_small.safetensors"
     predictor = Slow(load_model(weights, device="cpu", precision="float32"))
