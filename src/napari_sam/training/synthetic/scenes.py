@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from . import layouts, looks
+from . import layouts, looks, nerves
 from .layouts import Labels, Levels
 from .looks import Picture
 from .optics import taken
@@ -125,7 +125,8 @@ FAMILIES = (
     Family("colonies", 0.1, _colonies, LIGHT),
     Family("spread cells", 0.1, _spread_cells, (looks.phase_contrast, looks.phase_contrast, *LIGHT)),
     Family("rods", 0.06, layouts.rods, (looks.phase_contrast, looks.bright_field, looks.fluorescence)),
-    Family("fibres", 0.09, layouts.fibres, (looks.electron_microscopy, looks.anything)),
+    Family("fibres", 0.05, layouts.fibres, (looks.electron_microscopy, looks.anything)),
+    Family("nerves", 0.1, nerves.nerve, (nerves.sheaths,)),
     Family("cells with vesicles", 0.03, _vesicles, (looks.electron_microscopy, *LIGHT)),
     Family("mosaic", 0.06, _mosaic, (looks.electron_microscopy, *LIGHT)),
     Family("filaments", 0.03, _filaments, LIGHT),
