@@ -74,7 +74,9 @@ def test_a_journal_when_open_elsewhere_then_can_be_looked_at_until_that_is_close
     assert "open in another window" in second.trouble
     assert [each.id for each in session.objects] == [1]
     before = path.read_bytes()
-    session._do(added(2))
+    for change in (lambda: session._do(added(2)), session.undo, session.redo):
+        with pytest.raises(PromptError, match="only looks"):
+            change()
     assert path.read_bytes() == before
     second.close()
     journal.write("do", added(3))

@@ -12,10 +12,10 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_sam.session import Object
+from napari_sam.session import AnnotationSession, Object
 from napari_sam.session.journal import Journal
+from napari_sam.session.regions import DENSE, labels_in
 from napari_sam.widgets import earlier as module
-from napari_sam.widgets.adopting import DENSE, labels_in
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.earlier import Earlier, free_name
 from napari_sam.widgets.label_stack import LabelStack
@@ -70,7 +70,7 @@ def test_labels_that_are_there_when_adopted_then_each_is_an_object_but_for_those
     labels[1, 2:5, 3:9], labels[1, 20:25, 30:40], labels[1, 10, 10], labels[0] = 4, highest, -1, 5
     store = Earlier.of(ViewerModel().add_image(labels), None, "cells", (0,)).session.store
     store._put(disc(4, 0, 0, (1,)))
-    (found,) = labels_in(labels, (1,), store, None).objects
+    (found,) = labels_in(labels, (1,), store)
     assert (found.id, found.plane, found.origin, found.area) == (highest, (1,), (20, 30), 50)
     assert found.mask.all()
 
@@ -153,8 +153,33 @@ def test_labels_when_painted_after_stop_then_the_next_start_knows_it_and_it_can_
     wanted = [(1, 1), (2, 1), (3, 2), (7, 2)]
     assert shown == {(label, (plane,)): (painted[plane] == label).sum() for label, plane in wanted}
     session.undo()
-    session.undo()
     assert np.array_equal(np.where(layer.data == 7, 0, layer.data), drawn)
+
+
+def test_labels_when_another_window_went_on_after_stop_then_the_next_start_shows_its_objects_too(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    first = widget.annotation
+    assert first is not None
+    assert first.keeping.journal is not None
+    first.session.accept([disc(0, 30, 40)])
+    layer, path = first.writer.labels, first.keeping.journal.path
+    widget.stop()
+    other, journal = AnnotationSession(), Journal(path, IMAGE.shape)
+    journal.follow(other)
+    other.accept([disc(0, 60, 90)])
+    journal.close()
+    layer.data_setitem((np.array([100, 101]), np.array([10, 10])), [2, 2])
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None
+    session = widget.annotation.session
+    assert {each.id: each.origin for each in session.objects} == {1: (30, 40), 2: (60, 90), 3: (100, 10)}
+    assert (layer.data[[38, 68, 100], [48, 98, 10]] == [1, 2, 3]).all()
+    assert np.array_equal(layer.data, session.store.render((), (slice(0, 120), slice(0, 160))))
+    assert "Label 2 is 3 now, since the number was given twice." in widget.panel.status.text()
+    assert "2 labels are back" in widget.panel.status.text()
 
 
 def test_labels_that_cannot_be_taken_over_when_started_on_then_one_sentence_and_the_journal_is_free(

@@ -92,7 +92,8 @@ def test_labels_that_were_painted_since_when_given_again_then_stay_as_they_are(
     painted[50:, 70:] = 9
     again = start(image, painted.copy())
     assert np.array_equal(again.writer.labels.data, painted)
-    assert [each.id for each in again.session.objects] == [1, 9]
+    areas = {each.id: each.area for each in again.session.objects}
+    assert areas == {1: (painted == 1).sum(), 9: (painted == 9).sum()}
     assert again.session.next_id == 10
     again.editing.undo()
     assert np.array_equal(again.writer.labels.data[50:, 70:], painted[50:, 70:])
@@ -122,17 +123,29 @@ def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
     assert annotation.writer.labels.data[20, 20] == 1
 
 
-def test_a_second_window_on_the_same_image_then_is_told_that_its_commits_are_not_kept(
+def test_a_second_window_on_the_same_image_then_only_looks_until_the_first_is_closed(
     start: Start, qtbot: Any
 ) -> None:
     image = np.random.default_rng(0).integers(0, 255, (60, 80), np.uint8)
     first = start(image)
     commit(first, qtbot, 20, 20)
     second = start(image.copy())
-    assert second.keeping.journal is not None
-    assert "open in another window" in second.keeping.journal.trouble
-    assert np.array_equal(second.writer.labels.data, first.writer.labels.data)
+    failed: list[str] = []
+    second.failed.connect(failed.append)
+    assert second.keeping.greeting.endswith("to take over. Its 1 label is shown.")
+    shown = second.writer.labels.data.copy()
+    assert np.array_equal(shown, first.writer.labels.data)
     commit(second, qtbot, 40, 60)
-    end(second)
+    second.editing.undo()
+    second.editing.edit("delete", [(1, ())])
+    assert [("only looks" in each, each.count(".")) for each in failed] == [(True, 2)] * 3
+    assert not second.writer.labels.editable
+    second.writer.labels.data_setitem((np.array([50]), np.array([70])), [5])  # by a script
+    assert [each.id for each in second.session.objects] == [1]
+    assert (second.writer.labels.data != shown).sum() == 1
+    second.close()
+    assert second.writer.labels.editable
+    commit(first, qtbot, 40, 40)
     end(first)
-    assert [each.id for each in start(image.copy()).session.objects] == [1]
+    third = start(image.copy())
+    assert [each.id for each in third.session.objects] == [1, 2]

@@ -26,8 +26,8 @@ class Journal:
     """A journal that grows by a line whenever objects are edited, or an edit is taken back.
 
     It is locked while it is open: two windows would write over each other's labels. Where it is open
-    elsewhere or cannot be written, it can be looked at. What the disk refuses is written with the next
-    edit, or by `retry`, so that the journal never has a gap.
+    elsewhere, it can be looked at, and the session that follows it is read-only. What the disk refuses is
+    written with the next edit, or by `retry`, so that the journal never has a gap.
 
     Signals
     -------
@@ -68,6 +68,7 @@ class Journal:
     ) -> None:
         self.path = path
         self.trouble = self.notice = ""
+        self._elsewhere = False
         self._lock = FileLock(f"{path}.lock", blocking=False, thread_local=False)  # opened in a worker
         self._waiting: list[bytes] = []
         self._opened()
@@ -96,9 +97,10 @@ class Journal:
             _sync_folder(self.path.parent)
         except Timeout:
             self.trouble = (
-                f"{self.path} is open in another window, so this one only looks at it and commits made here"
-                " are not kept on disk; close the other window and start again."
+                f"{self.path} is open in another window, so this one only looks and nothing can be changed"
+                " here; press Stop there or close it, then Stop and Start here to take over."
             )
+            self._elsewhere = True
         except OSError as error:
             self.trouble = _unwritable(self.path, error)
 
@@ -162,6 +164,8 @@ class Journal:
         """Give a session what the journal holds, and write down what it does from now on."""
         session.restore(self.record.adopted, self.record.done, self.record.undone)
         session.reserve(self.record.last_id)
+        if self._elsewhere:
+            session.read_only = self.trouble
         if self._looking:
             return
 

@@ -63,6 +63,8 @@ class AnnotationSession:
     ----------
     store : ObjectStore
         All objects.
+    read_only : str
+        Why no object can be changed, in one sentence; empty where they can.
     """
 
     proposed = Signal(tuple)
@@ -72,6 +74,7 @@ class AnnotationSession:
 
     def __init__(self, first_id: int = 1, author: str = "", clock: Clock = utc_now) -> None:
         self.store = ObjectStore()
+        self.read_only = ""
         self._next_id = first_id
         self._author, self._clock = author, clock
         self._replaced: Key | None = None
@@ -212,8 +215,10 @@ class AnnotationSession:
         Raises
         ------
         PromptError
-            If there is nothing to commit: no candidates, none of this number, or only empty masks.
+            If there is nothing to commit: no candidates, none of this number, or only empty masks; or
+            nothing can be changed.
         """
+        self._check_open()
         if not self._proposals:
             raise PromptError("There are no candidates; click on a cell or draw a box around it.")
         for proposal in self._proposals:
@@ -363,7 +368,13 @@ class AnnotationSession:
     def _signed(self, each: Object) -> Object:
         return each if each.made else replace(each, made=self._clock(), author=self._author)
 
+    def _check_open(self) -> None:
+        if self.read_only:
+            raise PromptError(self.read_only)
+
     def _do(self, edit: Edit) -> None:
+        if edit.before or edit.after:
+            self._check_open()
         self.store.apply(edit)
         self._done.append(edit)
         self._undone.clear()
@@ -371,7 +382,14 @@ class AnnotationSession:
         self.recorded.emit("do", edit)
 
     def undo(self) -> Edit | None:
-        """Take back the last edit and return it; None if there was none."""
+        """Take back the last edit and return it; None if there was none.
+
+        Raises
+        ------
+        PromptError
+            If nothing can be changed.
+        """
+        self._check_open()
         if not self._done:
             return None
         edit = self._done.pop()
@@ -382,7 +400,8 @@ class AnnotationSession:
         return edit
 
     def redo(self) -> Edit | None:
-        """Bring back the last edit that was undone and return it; None if there was none."""
+        """Bring back the last edit that was undone and return it; None if there was none, as `undo` does."""
+        self._check_open()
         if not self._undone:
             return None
         edit = self._undone.pop()

@@ -37,6 +37,8 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels, Layer, Points, Shapes
     from numpy.typing import NDArray
 
+    from napari_sam.session.merging import Merged
+
     from .earlier import Earlier
     from .jobs import Jobs
     from .mixed import Mixed
@@ -94,7 +96,7 @@ class Annotation:
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
         self.writer = LabelWriter(self.session, self._labels_of(earlier))
-        self._adopting = Adopting(self.writer, jobs, earlier)
+        self._adopting = Adopting(self.writer, jobs, earlier.merged)
         self.keeping = Keeping(earlier, jobs)
         self._greeting = self.keeping.greeting
         self.view = CandidateView(viewer, image, self.keyboard)
@@ -113,7 +115,7 @@ class Annotation:
         self._bind_keys()
         self._connect()
         self._take(given)
-        jobs.run_in_turns("Showing the layers", self._shown(), self._begin)
+        jobs.run_in_turns("Showing the layers", self._shown(earlier.merged), self._begin)
 
     def _connect(self) -> None:
         self.session.proposed.connect(self.chooser.show)
@@ -152,8 +154,10 @@ class Annotation:
             self.close()
             raise
 
-    def _shown(self) -> Iterator[Layer]:
+    def _shown(self, merged: Merged) -> Iterator[Layer | None]:
         """Bring the layers into the viewer one by one: with each, the window stands still for a moment."""
+        for each in merged.redrawn:
+            yield self.writer.show(each)
         for layer in (self.writer.labels, *self.view.layers, *self.prompts.layers):
             if layer not in self._viewer.layers:
                 yield self._viewer.add_layer(layer)

@@ -16,9 +16,9 @@ from napari_sam.export.layers import OBJECTS
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal import Journal, journal_path
+from napari_sam.session.merging import Merged, merge
 from napari_sam.settings import config_folder
 
-from .adopting import labels_in
 from .label_writer import draw_all
 from .planes import image_shape
 from .pyramid import new_pixels
@@ -27,7 +27,6 @@ if TYPE_CHECKING:
     from napari.layers import Image, Labels
 
     from napari_sam.session import Plane
-    from napari_sam.session.store import ObjectStore
 
     from .mixed import Mixed
 
@@ -47,27 +46,24 @@ class Earlier:
         Why there is none, in one sentence.
     returned : int
         How many objects are back from the last time.
-    plane : tuple of int
-        Where the labels that are there are objects already.
+    merged : Merged
+        What became of the labels that are there.
     name : str
         Of the labels: what their journal goes by, and a new Labels layer.
     labels : napari.layers.Labels or None
-        One that is there; it shows what it did, since a person may have painted there.
+        One that is there; what it does not show yet is in `merged`.
     pixels : array or None
         Of a layer that is to be made: all objects are drawn in it.
-    drawn : ObjectStore or None
-        What the last session of this window drew into the layer, if it did.
     """
 
     session: AnnotationSession
     journal: Journal | None
     trouble: str
     returned: int
-    plane: Plane
+    merged: Merged
     name: str
     labels: Labels | None
     pixels: Any
-    drawn: ObjectStore | None
 
     @classmethod
     def of(cls, image: Image | Mixed, labels: Labels | None, name: str, plane: Plane) -> Earlier:
@@ -92,18 +88,17 @@ class Earlier:
         journal, trouble = _opened(image, name)
         if journal is not None:
             journal.follow(session)
-        returned, pixels, drawn = len(session.objects), None, None
+        returned, pixels, merged = len(session.objects), None, Merged([], {}, {plane})
         try:
             if labels is None:
                 pixels = _drawn(session, image)
             else:
-                drawn = labels.metadata.get(OBJECTS)
-                _take_over(session, labels, plane, drawn)
+                merged = _taken_over(session, labels, plane, journal)
         except Exception:
             if journal is not None:
                 journal.close()
             raise
-        return cls(session, journal, trouble, returned, plane, name, labels, pixels, drawn)
+        return cls(session, journal, trouble, returned, merged, name, labels, pixels)
 
     def close(self) -> None:
         """Let others open the journal, where nobody goes on with this."""
@@ -118,8 +113,8 @@ def _drawn(session: AnnotationSession, image: Image | Mixed) -> Any:
     return pixels
 
 
-def _take_over(session: AnnotationSession, labels: Labels, plane: Plane, drawn: ObjectStore | None) -> None:
-    """Let a session go on with labels that are there, and with what was painted into them after Stop."""
+def _taken_over(session: AnnotationSession, labels: Labels, plane: Plane, journal: Journal | None) -> Merged:
+    """Let a session go on with labels that are there, and with what was drawn and painted into them."""
     highest = int(np.max(labels.data)) if labels.data.size else 0
     if highest >= np.iinfo(np.int64).max:
         raise ImageError(
@@ -127,11 +122,8 @@ def _take_over(session: AnnotationSession, labels: Labels, plane: Plane, drawn: 
             " labels anew, or choose a new Labels layer."
         )
     session.reserve(highest)
-    if drawn is not None:
-        session.store.newest_on_top = drawn.newest_on_top
-    found = labels_in(labels.data, plane, session.store, drawn)
-    session.adopt(found.objects)
-    session.paint_planes(found.painted)
+    record = None if journal is None else journal.record
+    return merge(session, labels.data, plane, labels.metadata.get(OBJECTS), record)
 
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:

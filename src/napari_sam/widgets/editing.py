@@ -139,22 +139,22 @@ class Editing:
 
     def undo(self) -> None:
         """Take back the last edit."""
-        edit = self._session.undo()
-        if edit is None:
-            self.said.emit("There is nothing to take back.")
-        else:
-            self.said.emit(f"Took back: {_step(edit)}.")
+        self._step(self._session.undo, "There is nothing to take back.", "Took back")
 
     def redo(self) -> None:
         """Bring back the last edit that was taken back."""
-        edit = self._session.redo()
-        if edit is None:
-            self.said.emit("There is nothing to bring back.")
-        else:
-            self.said.emit(f"Brought back: {_step(edit)}.")
+        self._step(self._session.redo, "There is nothing to bring back.", "Brought back")
+
+    def _step(self, step: Callable[[], Edit | None], nothing: str, done: str) -> None:
+        try:
+            edit = step()
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        self.said.emit(nothing if edit is None else f"{done}: {_described(edit)}.")
 
 
-def _step(edit: Edit) -> str:
+def _described(edit: Edit) -> str:
     """Return a step's name and how many labels it changed, if it changed some."""
     changed = edit.after or edit.before
     return f"{title(edit)}, {counted(len(changed))}" if changed else title(edit)

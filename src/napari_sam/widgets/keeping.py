@@ -16,6 +16,10 @@ AGAIN = 5000
 """Milliseconds until a disk that refused is tried again."""
 
 
+NAMED = 3
+"""Labels whose new numbers are told."""
+
+
 class Keeping:
     """Looks after the journal that follows a session: what the disk refuses is tried again until it takes it.
 
@@ -52,8 +56,8 @@ class Keeping:
         if self.journal is None:
             return
         self.journal.failed.connect(self._refused)
-        restored = _restored(earlier.returned)
-        self.greeting = " ".join(filter(None, (self.journal.trouble, self.journal.notice, restored)))
+        told = (self.journal.trouble, self.journal.notice, _restored(earlier), _renamed(earlier))
+        self.greeting = " ".join(filter(None, told))
         if self.journal.waiting:
             self._timer.start()
 
@@ -80,6 +84,17 @@ class Keeping:
             self.said.emit("The disk has room again, and all commits are kept on it.")
 
 
-def _restored(count: int) -> str:
+def _restored(earlier: Earlier) -> str:
+    count = earlier.returned
     verb = "is" if count == 1 else "are"
+    if earlier.session.read_only:
+        return f"Its {counted(count)} {verb} shown." if count else ""
     return f"Your last session's {counted(count)} {verb} back." if count else ""
+
+
+def _renamed(earlier: Earlier) -> str:
+    """Tell which labels have another number, because what was committed elsewhere has theirs."""
+    pairs = sorted(earlier.merged.names.items())
+    told = ", ".join(f"{old} is {new}" for old, new in pairs[:NAMED])
+    more = f" and {len(pairs) - NAMED} more are others" if len(pairs) > NAMED else ""
+    return f"Label {told}{more} now, since the number was given twice." if pairs else ""

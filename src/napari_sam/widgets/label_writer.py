@@ -20,10 +20,9 @@ if TYPE_CHECKING:
     from numpy.typing import NDArray
 
     from napari_sam.session import AnnotationSession, Plane
+    from napari_sam.session.merging import Redrawn
     from napari_sam.session.painting import Painted
     from napari_sam.session.store import ObjectStore
-
-    from .adopting import Found
 
     Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
     """Indices, one row an axis, and labels."""
@@ -69,6 +68,9 @@ class LabelWriter:
         self.changes = 0
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
+        self._editable = labels.editable
+        if session.read_only:
+            labels.editable = False
         session.edited.connect(self._draw)
         labels.events.paint.connect(self._painted)
         labels.events.data.connect(self._replaced)
@@ -80,6 +82,7 @@ class LabelWriter:
         """Stop listening, and let the layer have its own undo and redo again."""
         for name in self._steps:
             delattr(self.labels, name)
+        self.labels.editable = self._editable
         self._session.edited.disconnect(self._draw)
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.data.disconnect(self._replaced)
@@ -99,15 +102,20 @@ class LabelWriter:
                 " choose a new Labels layer."
             )
 
-    def adopt(self, found: Found) -> None:
+    def show(self, redrawn: Redrawn) -> None:
+        """Let pixels show what they should, but for those that have changed meanwhile."""
+        here = np.asarray(self.labels.data[(*redrawn.plane, *redrawn.window)])
+        wrong = (redrawn.after != redrawn.before) & (here == redrawn.before)
+        origin = (redrawn.window[0].start, redrawn.window[1].start)
+        self._write([_pixels(redrawn.plane, origin, wrong, redrawn.after)])
+
+    def adopt(self, found: Sequence[Object]) -> None:
         """Let the session know what a plane shows and it has not made, so that it can be edited."""
-        planes = {each.plane for each in found.objects}
+        planes = {each.plane for each in found}
         # they are shown, and nothing over them, unless an object of the plane is
         self._drawing = not any(each.plane in planes for each in self.store)
         try:
-            self._session.adopt(found.objects)
-            self._drawing = True  # what was painted is shown
-            self._session.paint_planes(found.painted)
+            self._session.adopt(found)
         finally:
             self._drawing = False
 
@@ -154,12 +162,12 @@ class LabelWriter:
             for label in np.unique(shown[other]).tolist()
             if label and label not in gone and (label, each.plane) not in store
         ]
-        return _pixels(each, other & ~np.isin(shown, foreign), drawn)
+        return _pixels(each.plane, each.origin, other & ~np.isin(shown, foreign), drawn)
 
     def _given_up(self, each: Object) -> Pixels:
         """Return the pixels that show an object and should show another, and what they should."""
         shown, drawn = self._shown(each), self.store.render(each.plane, window_of(each))
-        return _pixels(each, each.mask & (shown == each.id) & (drawn != each.id), drawn)
+        return _pixels(each.plane, each.origin, each.mask & (shown == each.id) & (drawn != each.id), drawn)
 
     def _shown(self, each: Object) -> NDArray[np.int64]:
         """Return what the layer shows in an object's bounding box."""
@@ -170,6 +178,8 @@ class LabelWriter:
         if self._drawing:
             return
         self.changes += 1
+        if self._session.read_only:  # it is taken over with the rest
+            return
         shape = self.labels.data.shape
         bounds = _around([_place(atom, shape) for atom in event.value])
         there = np.asarray(self.labels.data[bounds])
@@ -197,16 +207,19 @@ def draw_all(store: ObjectStore, labels: Any) -> None:
         return each.plane, each.origin[0] // SQUARE, each.origin[1] // SQUARE
 
     for _, near in groupby(sorted(store, key=square), square):
-        parts = [_pixels(each, each.mask, store.render(each.plane, window_of(each))) for each in near]
+        parts = [
+            _pixels(each.plane, each.origin, each.mask, store.render(each.plane, window_of(each)))
+            for each in near
+        ]
         places, drawn = (np.concatenate(side, axis=-1) for side in zip(*parts, strict=True))
         labels[tuple(places)] = drawn
 
 
-def _pixels(each: Object, chosen: NDArray[np.bool_], drawn: NDArray[np.int64]) -> Pixels:
-    """Return where the chosen pixels of an object's bounding box are in the layer, and what they show."""
+def _pixels(plane: Plane, origin: tuple[int, int], chosen: NDArray[np.bool_], drawn: NDArray[Any]) -> Pixels:
+    """Return where the chosen pixels of a part of a plane are in the layer, and what they show."""
     down, along = np.nonzero(chosen)
-    leading = [np.full(len(down), index) for index in each.plane]
-    return np.stack([*leading, down + each.origin[0], along + each.origin[1]]), drawn[down, along]
+    leading = [np.full(len(down), index) for index in plane]
+    return np.stack([*leading, down + origin[0], along + origin[1]]), drawn[down, along]
 
 
 def _place(atom: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:

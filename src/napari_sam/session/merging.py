@@ -1,0 +1,226 @@
+"""What a journal holds, what was drawn into labels before, and what they show, as one session.
+
+They differ where another window went on with a journal, a disk took no more edits, or somebody painted. All
+objects of the three are kept, and no two get one label.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.masks import Window
+
+from .objects import Object, Plane, common
+from .painting import Painted
+from .record import Record
+from .regions import few_pixels, regions
+from .session import AnnotationSession
+from .store import Labels, ObjectStore, window_of
+from .unwritten import SAME, Names, alike, bring, fitting, renamed
+
+Pairs = list[tuple[Object, Object]]
+"""Labels of a plane, and the objects that they show."""
+
+
+@dataclass(frozen=True, eq=False)
+class Redrawn:
+    """Pixels that have to show something else.
+
+    Attributes
+    ----------
+    plane : tuple of int
+    window : (rows, columns)
+    before, after : (h, w) int
+        What they show, and what they should.
+    """
+
+    plane: Plane
+    window: Window
+    before: NDArray[Any]
+    after: NDArray[Any]
+
+
+@dataclass(frozen=True, eq=False)
+class Merged:
+    """What became of labels that a session goes on with.
+
+    Attributes
+    ----------
+    redrawn : list of Redrawn
+        What the labels do not show yet.
+    names : dict
+        The labels that got another number.
+    known : set of tuple of int
+        The planes whose labels are all objects.
+    """
+
+    redrawn: list[Redrawn]
+    names: Names
+    known: set[Plane]
+
+
+def merge(
+    session: AnnotationSession,
+    labels: Any,
+    plane: Plane,
+    drawn: ObjectStore | None = None,
+    record: Record | None = None,
+) -> Merged:
+    """Let a session, fresh from its journal, go on with labels that are there.
+
+    Parameters
+    ----------
+    session : AnnotationSession
+        It has given no label yet that is shown.
+    labels : (..., Y, X) int
+    plane : tuple of int
+        Whose labels become objects, besides those of all planes with objects.
+    drawn : ObjectStore, optional
+        What the last session in this window drew into the labels, if it is known; what they show besides
+        was painted.
+    record : Record, optional
+        What the journal held when it was opened.
+    """
+    names, drawn = {}, fitting(drawn, labels.shape)
+    if drawn is not None:
+        session.store.newest_on_top = drawn.newest_on_top
+        names = bring(session, drawn, record)
+    merging = _Merging(session, labels, None if drawn is None else renamed(drawn, names), names)
+    planes = {plane, *(each.plane for store in (session.store, drawn or ()) for each in store)}
+    for step in (merging.find_names, merging.add):
+        for each in sorted(planes):
+            step(each)
+    merging.paint()
+    if names:
+        merging.rename({*np.ndindex(labels.shape[:-2])} - planes)
+    return Merged(merging.redrawn, names, planes if few_pixels(labels) else set())
+
+
+class _Merging:
+    """Merges one plane after another."""
+
+    def __init__(
+        self, session: AnnotationSession, labels: Any, drawn: ObjectStore | None, names: Names
+    ) -> None:
+        self._session, self._labels = session, labels
+        self._drawn, self._names = drawn, names
+        known = {each.id for each in drawn or ()}
+        self._others = {each.id for each in session.store} - known if drawn is not None else set()
+        self._painted: list[Painted] = []
+        self.redrawn: list[Redrawn] = []
+
+    def find_names(self, plane: Plane) -> None:
+        """Give new numbers to labels of a plane whose numbers are those of other objects."""
+        if not few_pixels(self._labels):
+            return
+        session = self._session
+        for each in self._strange(np.asarray(self._labels[plane]), plane)[1]:
+            if each.key in session.store or each.id in self._others:
+                self._names[each.id] = session.next_id
+                session.reserve(session.next_id)
+
+    def add(self, plane: Plane) -> None:
+        """Merge a plane: its labels become objects, or only what it does not show is drawn."""
+        if few_pixels(self._labels):
+            self._whole(plane)
+            return
+        store, drawn = self._session.store, self._drawn
+        for each in (*store, *(drawn or ())):
+            if each.plane == plane:
+                window = window_of(each)
+                before = np.asarray(self._labels[each.window])
+                shown = _numbered(before, self._names)
+                was = np.zeros_like(shown) if drawn is None else drawn.render(plane, window)
+                self._redraw(
+                    plane, window, before, np.where(shown == was, store.render(plane, window), shown)
+                )
+
+    def _whole(self, plane: Plane) -> None:
+        store, pixels = self._session.store, np.asarray(self._labels[plane])
+        window = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
+        shown = np.maximum(_numbered(pixels, self._names), 0)
+        now, was = store.render(plane, window), self._was(plane, window)
+        pairs, strange = self._strange(pixels, plane)
+        for each, other in pairs:
+            _of(shown, each)[each.mask] = other.id
+        was = np.where(np.isin(now, [other.id for _, other in pairs]), now, was)
+        self._session.adopt(strange)
+        stands = store.render(plane, window)
+        wanted = np.where((shown != was) & (now == was), shown, stands)
+        if not np.array_equal(wanted, stands):
+            self._painted.append((plane, window, wanted))
+        self._redraw(plane, window, pixels, wanted)
+
+    def _was(self, plane: Plane, window: Window) -> Labels:
+        """Return what was drawn into a window, as far as it is known."""
+        drawn = ObjectStore() if self._drawn is None else self._drawn
+        return drawn.render(plane, window)
+
+    def _strange(self, pixels: NDArray[Any], plane: Plane) -> tuple[Pairs, list[Object]]:
+        """Return the labels of a plane that were not drawn: with the objects that they show, and without."""
+        shown = np.maximum(_numbered(pixels, self._names), 0)
+        if np.array_equal(shown, self._was(plane, (slice(0, shown.shape[0]), slice(0, shown.shape[1])))):
+            return [], []
+        drawn = self._drawn if self._drawn is not None else ()
+        strange = [each for each in regions(shown, plane) if each.key not in drawn]
+        pairs = _paired(strange, self._session.store)
+        paired = {each.id for each, _ in pairs}
+        return pairs, [each for each in strange if each.id not in paired]
+
+    def rename(self, planes: Iterable[Plane]) -> None:
+        """Let planes without objects show the labels that got another number by that."""
+        for plane in sorted(planes):
+            pixels = np.asarray(self._labels[plane])
+            window = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
+            self._redraw(plane, window, pixels, _numbered(pixels, self._names))
+
+    def _redraw(self, plane: Plane, window: Window, before: NDArray[Any], wanted: NDArray[Any]) -> None:
+        """Note what a window should show; numbers below zero are nobody's, and stay."""
+        after = np.where(before < 0, before, wanted)
+        (rows, cols), (top, left) = np.nonzero(after != before), (window[0].start, window[1].start)
+        if len(rows):
+            low, high = (int(rows.min()), int(cols.min())), (int(rows.max()) + 1, int(cols.max()) + 1)
+            part = (slice(low[0], high[0]), slice(low[1], high[1]))
+            place = (slice(top + low[0], top + high[0]), slice(left + low[1], left + high[1]))
+            self.redrawn.append(Redrawn(plane, place, before[part].copy(), after[part].copy()))
+
+    def paint(self) -> None:
+        """Take what was painted for edits of the objects, in one step."""
+        if not self._session.read_only:
+            self._session.paint_planes(self._painted)
+
+
+def _paired(strange: Sequence[Object], store: ObjectStore) -> Pairs:
+    """Return the labels of a plane that show objects of a store: by the same number, or in the same place."""
+    pairs: Pairs = []
+    for each in strange:
+        other = store.get(each.key)
+        if other is not None and common(each, other) >= SAME * min(each.area, other.area):
+            pairs.append((each, other))
+    named, taken = {each.id for each, _ in pairs}, {other.key for _, other in pairs}
+    for each in strange:
+        near = store.within(each.plane, window_of(each)) if each.id not in named else []
+        found = next((other for other in near if other.key not in taken and alike(each, other)), None)
+        if found is not None:
+            pairs.append((each, found))
+            taken.add(found.key)
+    return pairs
+
+
+def _numbered(pixels: NDArray[Any], names: Names) -> Labels:
+    """Return pixels with the numbers that a session knows labels by."""
+    numbered = pixels.astype(np.int64)
+    for label, number in names.items():
+        numbered[pixels == label] = number
+    return numbered
+
+
+def _of(pixels: Labels, each: Object) -> Labels:
+    """Return the bounding box of an object in its plane's pixels."""
+    part: Labels = pixels[window_of(each)]
+    return part

@@ -1,0 +1,193 @@
+"""A journal, labels that were drawn before, and what was painted into them, made one session."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from napari_sam.predict import Prompts
+from napari_sam.session import AnnotationSession, Object
+from napari_sam.session import merging as module
+from napari_sam.session import regions as regions_module
+from napari_sam.session.journal import Journal
+from napari_sam.session.merging import Merged, merge
+from napari_sam.session.record import Record, read_record
+from napari_sam.session.store import ObjectStore
+
+SHAPE = (3, 60, 80)
+WHOLE = (slice(0, 60), slice(0, 80))
+
+
+def square(label: int, row: int, col: int, plane: int = 0, **said: Any) -> Object:
+    return Object(label, (plane,), (row, col), np.ones((10, 10), bool), **{"made": "2026-01-01", **said})
+
+
+def drawn(store: ObjectStore) -> np.ndarray:
+    """Return what a window draws."""
+    return np.stack([store.render((plane,), WHOLE) for plane in range(SHAPE[0])])
+
+
+def session_of(objects: Sequence[Object], path: Path) -> tuple[AnnotationSession, Record]:
+    """Return a session fresh from a journal that another window has written, and what the journal held."""
+    writer = AnnotationSession()
+    journal = Journal(path, SHAPE)
+    journal.follow(writer)
+    writer.put("commit", (), tuple(objects))
+    journal.close()
+    session = AnnotationSession()
+    journal = Journal(path, SHAPE)
+    journal.follow(session)
+    return session, journal.record
+
+
+def store_of(*objects: Object) -> ObjectStore:
+    session = AnnotationSession()
+    session.adopt(objects)
+    return session.store
+
+
+def taken_over(
+    session: AnnotationSession, labels: np.ndarray, store: ObjectStore | None, record: Record | None
+) -> Merged:
+    """Merge as Start does, and let the labels show what they should."""
+    session.reserve(int(labels.max()))
+    merged = merge(session, labels, (0,), store, record)
+    for each in merged.redrawn:
+        part = labels[(*each.plane, *each.window)]
+        part[:] = np.where(part == each.before, each.after, part)
+    return merged
+
+
+def places(store: ObjectStore) -> dict[tuple[int, int], tuple[int, int]]:
+    return {(each.id, each.plane[0]): each.origin for each in store}
+
+
+def test_labels_when_another_window_went_on_then_show_all_of_its_objects_and_numbers_go_on(
+    tmp_path: Path,
+) -> None:
+    old = [square(1, 5, 5), square(2, 5, 30)]
+    now = [square(1, 5, 5), square(3, 30, 30), square(4, 10, 35, plane=2)]
+    session, record = session_of(now, tmp_path / "journal")
+    labels = drawn(store_of(*old))
+    merged = taken_over(session, labels, store_of(*old), _with(record, old))
+    assert np.array_equal(labels, drawn(session.store))
+    assert places(session.store) == places(store_of(*now))
+    assert session.next_id == 5
+    assert merged.names == {}
+
+
+def _with(record: Record, objects: Sequence[Object]) -> Record:
+    """Return a record of a journal that held these objects, too, before."""
+    return Record(record.begins, tuple(objects), record.done, (), record.last_id)
+
+
+def test_labels_of_two_windows_when_they_have_one_number_then_one_gets_another_and_both_are_kept(
+    tmp_path: Path,
+) -> None:
+    prompts = Prompts([(10, 10)], [1])
+    mine = [square(1, 5, 5), square(2, 40, 60, prompts=prompts), square(2, 40, 60, plane=1)]
+    theirs = [square(1, 5, 5), square(2, 5, 30)]
+    session, record = session_of(theirs, tmp_path / "journal")
+    labels = drawn(store_of(*mine))
+    labels[2, 50:55, 5:9] = 2  # painted after Stop, in a plane without objects
+    merged = taken_over(session, labels, store_of(*mine), record)
+    assert merged.names == {2: 3}
+    assert places(session.store) == {
+        (1, 0): (5, 5), (2, 0): (5, 30), (3, 0): (40, 60), (3, 1): (40, 60)
+    }  # fmt: skip
+    assert session.store[3, (0,)].prompts is prompts
+    assert (labels[2, 50:55, 5:9] == 3).all()
+    assert np.array_equal(labels[:2], drawn(session.store)[:2])
+    written = read_record(tmp_path / "journal")
+    assert sorted(each.key for each in written.objects) == sorted(each.key for each in session.store)
+
+
+def test_a_stroke_after_stop_when_another_window_went_on_then_both_are_there_and_it_can_be_taken_back(
+    tmp_path: Path,
+) -> None:
+    old = [square(1, 5, 5), square(2, 5, 30)]
+    session, record = session_of([*old, square(3, 30, 30)], tmp_path / "journal")
+    labels = drawn(store_of(*old))
+    labels[0, 5:8, 5:15] = 0  # erased
+    labels[0, 28:36, 36:50] = 3  # napari's next number, which the other window has given, too
+    taken_over(session, labels, store_of(*old), record)
+    areas = {each.id: each.area for each in session.store}
+    assert areas == {1: 70, 2: 100, 3: 100, 4: 8 * 14}
+    assert np.array_equal(labels, drawn(session.store))
+    assert (labels[0, 30:40, 30:40] == 3).all()
+    session.undo()
+    assert session.store[1, (0,)].area == 100
+
+
+def test_objects_that_the_disk_refused_when_started_again_then_are_back_and_a_corrected_one_is_corrected(
+    tmp_path: Path,
+) -> None:
+    session, record = session_of([square(1, 5, 5), square(2, 5, 30)], tmp_path / "journal")
+    better = Object(1, (0,), (5, 5), np.ones((12, 11), bool), made="2026-01-02")
+    mine = store_of(better, square(2, 5, 30), square(3, 30, 30))
+    labels = drawn(mine)
+    merged = taken_over(session, labels, mine, record)
+    assert merged.names == {}
+    assert {each.id: each.area for each in session.store} == {1: 132, 2: 100, 3: 100}
+    assert np.array_equal(labels, drawn(session.store))
+    session.undo()
+    assert session.store[1, (0,)].area == 100
+
+
+def test_labels_of_a_file_when_the_journal_has_others_by_their_numbers_then_all_are_kept(
+    tmp_path: Path,
+) -> None:
+    session, record = session_of([square(1, 5, 5), square(2, 5, 30), square(5, 30, 5)], tmp_path / "j")
+    labels = np.zeros(SHAPE, np.int32)
+    labels[0, 5:15, 5:15] = 7  # object 1, which another tool has numbered anew
+    labels[0, 40:50, 60:70] = 2  # another object
+    labels[1, 40:50, 60:70] = 2
+    labels[0, 20:22, 20:22] = -1
+    merged = taken_over(session, labels, None, record)
+    assert merged.names == {2: 8}
+    assert places(session.store) == {
+        (1, 0): (5, 5), (2, 0): (5, 30), (5, 0): (30, 5), (8, 0): (40, 60)
+    }  # fmt: skip
+    assert (labels[0, 20:22, 20:22] == -1).all()
+    assert (labels[1, 40:50, 60:70] == 8).all()
+    assert np.array_equal(np.maximum(labels[0], 0), session.store.render((0,), WHOLE))
+
+
+@pytest.mark.parametrize("large", [False, True])
+@pytest.mark.parametrize("seed", range(5))
+def test_any_objects_of_two_windows_then_none_is_lost_and_no_number_is_given_twice(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, seed: int, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(regions_module, "LARGEST", 10)
+    rng = np.random.default_rng(seed)
+    cells = [(row, col, plane) for row in range(0, 60, 10) for col in range(0, 80, 10) for plane in range(3)]
+    chosen = rng.permutation(len(cells))[:30]
+    common = [square(n, *cells[at]) for n, at in enumerate(chosen[:10], 1)]
+    mine = [square(n, *cells[at], made="mine") for n, at in enumerate(chosen[10:20], 11)]
+    theirs = [square(n, *cells[at], made="theirs") for n, at in enumerate(chosen[20:], 11)]
+    session, record = session_of([*common, *theirs], tmp_path / "journal")
+    store = store_of(*common, *mine)
+    labels = drawn(store)
+    taken_over(session, labels, store, record)
+    wanted = {(each.origin, each.plane) for each in (*common, *mine, *theirs)}
+    assert {(each.origin, each.plane) for each in session.store} == wanted
+    assert len({each.id for each in session.store}) == 30
+    assert np.array_equal(labels, drawn(session.store))
+    assert module.few_pixels(labels) is not large
+
+
+def test_labels_that_show_what_the_journal_holds_then_nothing_is_drawn_or_written(tmp_path: Path) -> None:
+    objects = [square(1, 5, 5), square(2, 8, 8), square(3, 5, 5, plane=1)]
+    session, record = session_of(objects, tmp_path / "journal")
+    before = (tmp_path / "journal").read_bytes()
+    for store in (store_of(*objects), None):
+        labels = drawn(store_of(*objects))
+        merged = merge(session, labels, (0,), store, record)
+        assert merged.redrawn == []
+        assert merged.known == {(0,), (1,)}
+    assert (tmp_path / "journal").read_bytes() == before
