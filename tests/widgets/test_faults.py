@@ -220,7 +220,7 @@ def test_another_model_and_new_embeddings_when_committed_objects_are_there_then_
     assert widget.panel.labels.currentText() == "cells cells"
     other = replace(discs, name="larger", weights_hash="larger")
     monkeypatch.setattr(weights, "load_model", lambda *_, **__: other)
-    widget._predictors.clear()
+    widget._starting._predictors.clear()
     restart(widget, qtbot)
     assert np.array_equal(shown(widget), before)
     commit(widget, qtbot, 100, 20)

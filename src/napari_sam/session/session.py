@@ -11,14 +11,13 @@ import numpy as np
 from numpy.typing import NDArray
 from psygnal import Signal
 
-from napari_sam import __version__
 from napari_sam.errors import PromptError
 from napari_sam.masks import Window
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 
 from .answering import answers_to
+from .making import object_of
 from .objects import Edit, Key, Object, Plane, Proposal
-from .offer import Offer
 from .operations import Objects, changes, operate
 from .painting import Painted, stroke
 from .store import ObjectStore
@@ -227,48 +226,22 @@ class AnnotationSession:
         filled = [proposal for proposal in self._proposals if proposal.chosen(choice).mask.any()]
         if not filled:
             raise PromptError("The mask is empty, so there is nothing to commit; add or move a point.")
-        return self.commit_proposals(filled, choice, suggested)
+        return self._commit(filled, choice, suggested)
 
-    def commit_proposals(
-        self, proposals: Sequence[Proposal], choice: int | None = None, suggested: int | None = None
-    ) -> Objects:
+    def _commit(self, proposals: Sequence[Proposal], choice: int | None, suggested: int | None) -> Objects:
         """Commit one candidate of each of some proposals in one step; those up for choice go."""
         old = self.reopened if len(proposals) == 1 else None
-        before = () if old is None else (old,)
-        after = tuple(self._object(proposal, choice, suggested, before) for proposal in proposals)
+        model = self._predictor.model if self._predictor else None
+        after = []
+        for proposal in proposals:
+            label = self._new_id() if old is None else old.id
+            made = object_of(proposal, label, choice, suggested, old, self._embedding, model)
+            after.append(self._signed(made))
         self._replaced = None
         self.propose(())
-        self._do(Edit(COMMIT, before, after))
-        return after
-
-    def _object(
-        self, proposal: Proposal, choice: int | None, suggested: int | None, before: Objects
-    ) -> Object:
-        candidates, candidate = proposal.candidates, proposal.chosen(choice)
-        index = candidates.best if choice is None else choice
-        offer, embedding = Offer(candidates, candidates.best), self._embedding
-        model = self._predictor.model if self._predictor else None
-        return Object(
-            id=before[0].id if before else self._new_id(),
-            plane=proposal.plane,
-            origin=candidate.origin,
-            mask=candidate.mask,
-            prompts=proposal.prompts,
-            choice=index,
-            suggested=candidates.best if suggested is None else suggested,
-            level=offer.name_of(index),
-            iou_prediction=candidate.iou_prediction,
-            model=candidates.model,
-            weights_hash=candidates.weights_hash,
-            device=model.device.type if model else "",
-            precision=str(model.dtype).removeprefix("torch.") if model else "",
-            software=__version__,
-            normalization=None if embedding is None else embedding.normalization.to_dict(),
-            made=self._clock(),
-            author=self._author,
-            category=before[0].category if before else "",
-            note=before[0].note if before else "",
-        )
+        edit = Edit(COMMIT, () if old is None else (old,), tuple(after))
+        self._do(edit)
+        return edit.after
 
     def accept(self, found: Sequence[Object]) -> Objects:
         """Commit objects that were found without a person's prompts, all in one step; each gets a label."""

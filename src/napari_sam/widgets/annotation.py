@@ -10,14 +10,14 @@ from psygnal import Signal
 from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
-from napari_sam.predict import Prompts
-from napari_sam.session import Object, Plane
+from napari_sam.session import Plane
 from napari_sam.session.opening import Opened
 
 from .adopting import Adopting
 from .asking import Asking, inside
 from .candidate_view import CandidateView
 from .choosing import Chooser
+from .committing import Committing
 from .editing import Editing
 from .guard import Guard
 from .keeping import Keeping
@@ -107,7 +107,10 @@ class Annotation:
         )
         made = (*self.prompts.layers, *self.view.layers)
         self._guard = Guard(viewer, image, self.writer.labels, made)
-        self._asking = Asking(self.session, self.prompts, self.chooser, self._parts, jobs)
+        asking = self._asking = Asking(self.session, self.prompts, self.chooser, self._parts, jobs)
+        self.committing = Committing(
+            self.session, self.writer, self.chooser, asking, self.seeing, lambda: self.part, jobs
+        )
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
         self._rest = QTimer(jobs)
         self._rest.setSingleShot(True)
@@ -119,10 +122,13 @@ class Annotation:
 
     def _connect(self) -> None:
         self.session.proposed.connect(self.chooser.show)
-        self.chooser.taken.connect(self._commit)
+        self.chooser.taken.connect(self.committing.take)
+        self.committing.done.connect(self._tell)
+        self.committing.said.connect(self.said.emit)
+        self.committing.failed.connect(self.failed.emit)
         self.editing.said.connect(self._tell)
         self.editing.failed.connect(self.failed.emit)
-        self.editing.reopen_asked.connect(self._reopen)
+        self.editing.reopen_asked.connect(self.committing.reopen)
         self.editing.prompts_used.connect(self.clear)
         self.prompts.changed.connect(self._prompted)
         self._asking.failed.connect(self.failed.emit)
@@ -179,7 +185,7 @@ class Annotation:
         self._jobs.failed.disconnect(self._job_failed)
         self.prompts.changed.disconnect(self._prompted)
         self.session.proposed.disconnect(self.chooser.show)
-        self.chooser.taken.disconnect(self._commit)
+        self.chooser.taken.disconnect(self.committing.take)
         self.chooser.close()
         self.session.close()
         self.editing.close()
@@ -206,60 +212,12 @@ class Annotation:
             keyboard.listen(layer)
 
     def commit(self, number: int | None = None) -> None:
-        """Commit the candidate with a number, from 0, or the marked one; of several objects, each."""
-        index = self.chooser.index if number is None else self.chooser.numbered(number)
-        if number is not None and index is None and self.session.proposals:
-            self.failed.emit(f"There is no candidate {number + 1}; choose one that is shown.")
-            return
-        self._commit(index)
-
-    def _commit(self, index: int | None) -> None:
-        """Commit the candidate of an index, or the suggested one of each object."""
-        offer = self.chooser.offer
-        try:
-            self.writer.check_room(self.session.next_id + len(self.session.proposals))
-            step = self.session.commit(index, None if offer is None else offer.suggested)
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            return
-        if offer is not None and index is not None:
-            self.chooser.learn(offer, index)
-        self._jobs.cancel()  # an answer to newer prompts, which go as well
-        self._asking.drop()
-        made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
-        self._tell(f"Committed {made}. {len(self.session.objects)} so far.")
-
-    def _reopen(self, each: Object) -> None:
-        """Offer the choice of an object again; points refine it.
-
-        It stays until another commit takes its place.
-        """
-        self.clear()
-        self.session.reopen(each.key)
-        self._put(each.prompts or Prompts(box=each.box), each.choice)
-        self.said.emit(self.task)
-
-    @property
-    def task(self) -> str:
-        """What the person may do with the candidates of a reopened object; empty for a new one."""
-        each = self.session.reopened
-        return f"Reopened label {each.id}: choose again, or refine with points." if each else ""
-
-    def refine(self, prompts: Prompts) -> None:
-        """Go on from some prompts of the plane, in place of those that are there."""
-        self.clear()
-        self._put(prompts)
-
-    def _put(self, prompts: Prompts, choice: int | None = None) -> None:
-        self._asking.put(prompts, self.seeing.plane, choice)
-        self._asking.ask(self.seeing.plane, self.part)
+        """Commit a candidate, as `Committing.commit` does."""
+        self.committing.commit(number)
 
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
-        if self.session.ready:
-            self._jobs.cancel()
-        self._asking.drop()
-        self.session.propose(())
+        self.committing.clear()
 
     def _open(self) -> None:
         """Open the part of the plane that the prompts are in, or else that is seen."""

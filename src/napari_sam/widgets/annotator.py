@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QComboBox, QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
 
-from napari_sam.errors import NapariSamError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
-from .jobs import Job, Jobs
+from .jobs import Jobs
 from .kept_programs import keep_programs
 from .key_page import KeyPage
 from .keymap import Keymap
@@ -24,17 +22,17 @@ from .object_panel import ObjectPanel
 from .panel import NEW_LABELS, NEW_PROMPTS, Panel
 from .sections import Sections
 from .set_aside import SetAside
+from .starting import Starting
 
 if TYPE_CHECKING:
     import napari
     from napari.layers import Image, Layer
     from psygnal import SignalInstance
 
-    from napari_sam.predict import Predictor
     from napari_sam.session.preference import Preference
 
     from .annotation import Annotation
-    from .earlier import Earlier
+    from .mixed import Mixed
     from .objects import Objects
     from .reviewing import Reviewing
     from .stack import Stack
@@ -42,8 +40,6 @@ if TYPE_CHECKING:
 
 class AnnotatorWidget(QWidget):
     """Choose an image and a model, start, and annotate.
-
-    Importing torch, loading the model and everything else that takes long happens in a thread.
 
     Parameters
     ----------
@@ -57,8 +53,6 @@ class AnnotatorWidget(QWidget):
         self._viewer = napari_viewer
         self._file = config_folder() / "annotator.json"
         self._settings = read_settings(self._file)
-        self._predictors: dict[tuple[str, str], Predictor] = {}
-        self._known_as: dict[Any, str] = {}  # of annotated Labels layers by id, before somebody renamed them
         self.annotation: Annotation | None = None
         self.stack: Stack | None = None
         self.reviewing: Reviewing | None = None
@@ -77,6 +71,9 @@ class AnnotatorWidget(QWidget):
         self.key_page = KeyPage(self)
         self.pages.addTab(self.key_page, "Keys")
         layout.addWidget(self.pages)
+        self._starting = Starting(
+            napari_viewer, self.panel, self.jobs, self._aside, lambda: self.key_page.keymap
+        )
         self._restore()
         self._connect()
         self.panel.set_pending(0)
@@ -98,6 +95,8 @@ class AnnotatorWidget(QWidget):
         panel.hint_closed.connect(self._close_hint)
         self.key_page.changed.connect(self._use_keys)
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
+        self._starting.begun.connect(self._attach)
+        self._starting.failed.connect(self._fail)
         jobs.started.connect(panel.job.begin)
         jobs.progressed.connect(panel.job.show_progress)
         jobs.idle.connect(panel.job.end)
@@ -176,80 +175,16 @@ class AnnotatorWidget(QWidget):
         return [layer.name for layer in self._viewer.layers if isinstance(layer, kind)]
 
     def start(self) -> None:
-        """Start annotating what is chosen, once a worker has found what there is of it."""
-        from .earlier import Earlier
-        from .fitting import check_labels, grow
-        from .mixed import mixed
-        from .planes import image_shape, plane_under_sliders
+        """Start annotating what is chosen."""
+        self._starting.start()
 
-        if not self.panel.image.currentText():
-            self._fail("There is no image; open one, or try File > Open Sample.")
-            return
-        self.panel.say("")
-        self._aside.set_aside()
-        image = self._viewer.layers[self.panel.image.currentText()]
-        labels = self._chosen(self.panel.labels, NEW_LABELS)
-        given = self._chosen(self.panel.prompts, NEW_PROMPTS)
-        try:
-            image = mixed(image, self.panel.channels.mix(), self._viewer.layers)
-            grow(labels, image_shape(image))
-            check_labels(image, labels)
-            plane = plane_under_sliders(image, self._viewer.dims)
-        except NapariSamError as error:
-            self._fail(str(error))
-            return
-        name = self._name_of(labels, image)
-        self.panel.start.setEnabled(False)
-
-        def look(job: Job) -> Earlier:
-            earlier = Earlier.of(image, labels, name, plane)
-            if job.cancelled():
-                earlier.close()
-            return earlier
-
-        title = "Looking for earlier work"
-        self.jobs.run(title, look, lambda earlier: self._go_on(image, earlier, given))
-
-    def _name_of(self, labels: Any, image: Any) -> str:
-        """Return the name that the journal of labels goes by, or a new one for labels of an image."""
-        from .earlier import free_name
-
-        layers = self._viewer.layers
-        if labels is not None:
-            return str(self._known_as.get(labels.unique_id, labels.name))
-        known = (self._known_as.get(layer.unique_id) for layer in layers)
-        return free_name(f"{image.name} cells", {*(layer.name for layer in layers), *filter(None, known)})
-
-    def _go_on(self, image: Any, earlier: Earlier, given: Any) -> None:
-        """Annotate, going on with earlier work."""
-        from .annotation import Annotation
-        from .fitting import check_there
-
-        self.panel.start.setEnabled(True)
-        chosen = self.panel.computing.settings
-        load = partial(self._predictor, model=chosen["model"], device=chosen["device"])
-        try:
-            check_there(self._viewer.layers, image, earlier)
-            keymap = self.key_page.keymap
-            annotation = Annotation(self._viewer, image, earlier, load, self.jobs, given, keymap)
-        except NapariSamError as error:
-            earlier.close()
-            self._fail(str(error))
-            return
-        self._remember(**chosen)
-        self._known_as[annotation.writer.labels.unique_id] = earlier.name
-        self._attach(annotation, image)
-
-    def _chosen(self, combo: QComboBox, nothing: str) -> Any:
-        name = combo.currentText()
-        return None if name == nothing else self._viewer.layers[name]
-
-    def _attach(self, annotation: Annotation, image: Image) -> None:
+    def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
         from .objects import Objects
         from .reviewing import Reviewing
         from .stack import Stack
 
         viewer, sections, panel = self._viewer, self._sections, self.panel
+        self._remember(**panel.computing.settings)
         self.annotation = sections.hear(annotation)
         self.stack = sections.hear(Stack(viewer, image, annotation, panel.stack))
         self.reviewing = sections.hear(Reviewing(viewer, image, annotation, panel.segment_all))
@@ -301,25 +236,13 @@ class AnnotatorWidget(QWidget):
             self.stop()
         self.panel.say("Cancelled.")
 
-    def _predictor(self, job: Job, model: str, device: str) -> Predictor:
-        """Return the predictor of a model, loading it if it is not at hand; runs in the worker."""
-        from napari_sam.predict import Predictor
-        from napari_sam.weights import load_model
-
-        key = (model, device)
-        if key not in self._predictors:
-            loaded = load_model(model, device, progress=job.progress)
-            self._predictors.clear()  # one model's memory is enough
-            self._predictors[key] = Predictor(loaded)
-        return self._predictors[key]
-
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
         self.panel.set_pending(len(proposals))
         annotation = self.annotation
         part = None if annotation is None else annotation.part
         if annotation is not None and part is not None and annotation.chooser.offer is not None:
             self.panel.thumbnails.show_offer(annotation.chooser.offer, part.picture, part.window.origin)
-            self.panel.say(annotation.task)
+            self.panel.say(annotation.committing.task)
             return
         self.panel.thumbnails.clear()
         if len(proposals) > 1:

@@ -201,7 +201,7 @@ class Reviewing:
                 f" press {self._keyboard.text('correct')} again when it is ready."
             )
             return
-        self._annotation.refine(current.prompts or Prompts(box=current.box))
+        self._annotation.committing.refine(current.prompts or Prompts(box=current.box))
         self.review.correct(current)
         self.said.emit(
             "Correct it with points or a box, or choose another candidate;"

@@ -1,0 +1,124 @@
+"""Candidates become objects, and objects candidates again."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+
+from napari_sam.errors import NapariSamError
+from napari_sam.predict import Prompts
+
+if TYPE_CHECKING:
+    from napari_sam.session import AnnotationSession, Object
+    from napari_sam.session.opening import Opened
+
+    from .asking import Asking
+    from .choosing import Chooser
+    from .jobs import Jobs
+    from .label_writer import LabelWriter
+    from .seeing import Seeing
+
+
+class Committing:
+    """Commits the candidates that are chosen, and offers those of an object again.
+
+    Signals
+    -------
+    done : str
+        What was committed, in a sentence.
+    said : str
+        One sentence for the person.
+    failed : str
+        One sentence about what went wrong.
+
+    Parameters
+    ----------
+    session : AnnotationSession
+    writer : LabelWriter
+        Knows how far its labels can count.
+    chooser : Chooser
+        Knows which candidate is marked, and learns from what is taken.
+    asking : Asking
+        Has the prompts.
+    seeing : Seeing
+        Knows the plane.
+    part : callable
+        Gives the part of the plane that is open.
+    jobs : Jobs
+        Whose answers to prompts that go are not wanted any more.
+    """
+
+    done = Signal(str)
+    said = Signal(str)
+    failed = Signal(str)
+
+    def __init__(
+        self,
+        session: AnnotationSession,
+        writer: LabelWriter,
+        chooser: Chooser,
+        asking: Asking,
+        seeing: Seeing,
+        part: Callable[[], Opened | None],
+        jobs: Jobs,
+    ) -> None:
+        self._session, self._writer, self._chooser = session, writer, chooser
+        self._asking, self._seeing, self._part, self._jobs = asking, seeing, part, jobs
+
+    def commit(self, number: int | None = None) -> None:
+        """Commit the candidate with a number, from 0, or the marked one; of several objects, each."""
+        index = self._chooser.index if number is None else self._chooser.numbered(number)
+        if number is not None and index is None and self._session.proposals:
+            self.failed.emit(f"There is no candidate {number + 1}; choose one that is shown.")
+            return
+        self.take(index)
+
+    def take(self, index: int | None) -> None:
+        """Commit the candidate of an index, or the suggested one of each object."""
+        session, offer = self._session, self._chooser.offer
+        try:
+            self._writer.check_room(session.next_id + len(session.proposals))
+            step = session.commit(index, None if offer is None else offer.suggested)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return
+        if offer is not None and index is not None:
+            self._chooser.learn(offer, index)
+        self._jobs.cancel()  # an answer to newer prompts, which go as well
+        self._asking.drop()
+        made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
+        self.done.emit(f"Committed {made}. {len(session.objects)} so far.")
+
+    def reopen(self, each: Object) -> None:
+        """Offer the choice of an object again; points refine it.
+
+        It stays until another commit takes its place.
+        """
+        self.clear()
+        self._session.reopen(each.key)
+        self._put(each.prompts or Prompts(box=each.box), each.choice)
+        self.said.emit(self.task)
+
+    @property
+    def task(self) -> str:
+        """What the person may do with the candidates of a reopened object; empty for a new one."""
+        each = self._session.reopened
+        return f"Reopened label {each.id}: choose again, or refine with points." if each else ""
+
+    def refine(self, prompts: Prompts) -> None:
+        """Go on from some prompts of the plane, in place of those that are there."""
+        self.clear()
+        self._put(prompts)
+
+    def _put(self, prompts: Prompts, choice: int | None = None) -> None:
+        self._asking.put(prompts, self._seeing.plane, choice)
+        self._asking.ask(self._seeing.plane, self._part())
+
+    def clear(self) -> None:
+        """Drop the prompts and their candidates."""
+        if self._session.ready:
+            self._jobs.cancel()
+        self._asking.drop()
+        self._session.propose(())
