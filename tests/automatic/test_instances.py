@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_sam.automatic import DenseSettings, dense_instances, watershed_instances
-from napari_sam.automatic.dense import dense_maps, doubled
+from napari_sam.automatic import DenseSettings, DenseView, dense_instances, watershed_instances
+from napari_sam.automatic.dense import Maps, doubled
 from napari_sam.automatic.instances import faint_instances, sizes, to_image, together, two_looks
 from napari_sam.errors import ImageError
-from napari_sam.predict import Predictor
+from napari_sam.predict import Predictor, Prompts
 from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
 from napari_sam.training.targets import dense_targets
@@ -20,6 +20,14 @@ from napari_sam.weights import LoadedModel, load_model
 @pytest.fixture(scope="module")
 def predictor() -> Predictor:
     return Predictor(load_model("cell-tiny", device="cpu", precision="float32"))
+
+
+class Drawn(DenseView):
+    """Sees what was drawn, at each scale, on an image without features of its own."""
+
+    def __init__(self, predictor: Predictor, shape: tuple[int, int], maps: dict[float, Maps]) -> None:
+        super().__init__(predictor, predictor.embed(np.zeros(shape, np.uint8)))
+        self._maps = maps
 
 
 def discs() -> np.ndarray:
@@ -64,20 +72,37 @@ def test_two_looks_when_an_image_is_seen_then_the_first_is_that_of_dense_instanc
     predictor: Predictor, data_folder: Path
 ) -> None:
     image = read_image(data_folder / "dsb2018" / "images" / "29dd28df98ee.png")
-    embedding, maps = predictor.embed(image), dict[float, np.ndarray]()
-    found, faint = two_looks(predictor, embedding, maps=maps)
-    np.testing.assert_array_equal(found, dense_instances(predictor, embedding, maps=maps))
+    view = DenseView(predictor, predictor.embed(image))
+    found, faint = two_looks(view)
+    np.testing.assert_array_equal(found, dense_instances(view))
     assert faint.shape == found.shape
     assert not (found.astype(bool) & faint.astype(bool)).any()
 
 
-def test_dense_maps_when_asked_at_a_level_then_they_cover_the_image_there(predictor: Predictor) -> None:
-    embedding = predictor.embed(np.zeros((150, 201), np.uint8))
-    assert dense_maps(predictor, embedding).shape == (3, 150, 201)
-    maps = dense_maps(predictor, embedding, 0.5)
+def test_maps_when_asked_at_a_scale_then_they_cover_the_image_there(predictor: Predictor) -> None:
+    view = DenseView(predictor, predictor.embed(np.zeros((150, 201), np.uint8)))
+    assert view.maps().shape == (3, 150, 201)
+    maps = view.maps(0.5)
     assert maps.shape == (3, 75, 101)
-    assert dense_maps(predictor, embedding, 2.0).shape == (3, 300, 402)
+    assert view.maps(2.0).shape == (3, 300, 402)
     assert 0 <= maps.min() <= maps.max() <= 1
+    assert view.maps(0.5) is maps
+
+
+def test_maps_when_all_was_seen_enlarged_then_prompts_are_answered_from_it(
+    predictor: Predictor, data_folder: Path
+) -> None:
+    embedding = predictor.embed(read_image(data_folder / "dsb2018" / "images" / "29dd28df98ee.png"))
+    view = DenseView(predictor, embedding)
+    row, col = np.argwhere(dense_instances(view) > 0)[0].tolist()
+    box = Prompts(box=(row - 6, col - 6, row + 6, col + 6))
+    assert view.embedding.fine[0].whole is not None
+    held = view.nbytes
+    predictor.predict(view.embedding, box)
+    assert view.nbytes == held  # nothing was encoded for it
+    assert embedding.fine[0].whole is None  # clicks of a person do not depend on what else was asked
+    predictor.predict(embedding, box)
+    assert len(embedding.fine[0].tiles) == 1
 
 
 def test_doubled_when_a_target_is_brought_to_input_pixels_then_it_lies_where_the_object_does() -> None:
@@ -107,13 +132,12 @@ def test_dense_instances_when_nuclei_are_tiny_then_they_are_looked_at_enlarged(p
         truth[(rows - centre[0]) ** 2 + (cols - centre[1]) ** 2 < 16] = number
     image = ndimage.gaussian_filter(np.where(truth > 0, 180.0, 20.0), 1) + rng.normal(0, 4, truth.shape)
     embedding = predictor.embed(image.clip(0, 255).astype(np.uint8))
-    maps: dict[float, np.ndarray] = {}
-    found = dense_instances(predictor, embedding, maps=maps)
-    assert 2.0 in maps
+    view, other = DenseView(predictor, embedding), DenseView(predictor, embedding)
+    found = dense_instances(view)
+    assert view.embedding.fine[0].whole is not None
     assert average_precision(truth, found, [0.5])[0] > 0.8
-    maps.clear()
-    dense_instances(predictor, embedding, DenseSettings(smallest_diameter=0), maps)
-    assert list(maps) == [1.0]
+    dense_instances(other, DenseSettings(smallest_diameter=0))
+    assert other.embedding.fine[0].whole is None
 
 
 def test_sizes_when_a_large_object_is_among_small_ones_then_its_own_is_where_most_pixels_lie() -> None:
@@ -183,16 +207,15 @@ def test_dense_instances_when_large_objects_are_in_pieces_then_two_scales_are_se
         each[0], each[1] = radius < 26, np.clip((26 - radius) / 8, 0, 0.8)
     crack = (np.arange(200) % 100 > 60) & (np.arange(200) % 100 < 69)
     maps[1.0][1, crack] *= 0.55
-    embedding = predictor.embed(np.zeros((200, 200), np.uint8))
+    view = Drawn(predictor, (200, 200), maps)
     apart, fused = DenseSettings(smoothing=0, uneven=0), DenseSettings(smoothing=0)
-    assert dense_instances(predictor, embedding, apart, dict(maps)).max() == 8
-    assert dense_instances(predictor, embedding, fused, dict(maps)).max() == 4
+    assert dense_instances(view, apart).max() == 8
+    assert dense_instances(view, fused).max() == 4
 
 
 def test_dense_instances_when_a_coarse_scale_shows_what_holds_the_objects_then_they_are_found_enlarged(
     predictor: Predictor,
 ) -> None:
-    embedding = predictor.embed(np.zeros((400, 400), np.uint8))
     maps = {}
     for scale in (2.0, 1.0, 0.5, 0.25, 0.125):
         rows, cols = np.mgrid[: round(400 * scale), : round(400 * scale)] / scale
@@ -202,7 +225,7 @@ def test_dense_instances_when_a_coarse_scale_shows_what_holds_the_objects_then_t
         block = (rows < 240) & (rows % 80 < 76) & (cols % 80 < 76) & (scale == 1)  # four taken for one
         deep = np.where(block, 0.5, deep.clip(0))
         maps[scale] = np.stack([seen | block, deep, 0 * rows]).astype(np.float32)
-    assert dense_instances(predictor, embedding, maps=maps).max() == 100
+    assert dense_instances(Drawn(predictor, (400, 400), maps)).max() == 100
 
 
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(
@@ -214,13 +237,13 @@ def test_dense_instances_when_nuclei_are_bright_then_most_are_found(
     precision = []
     for index in range(len(folder)):
         image, sample = folder[index]
-        found = dense_instances(predictor, predictor.embed(image))
+        found = dense_instances(DenseView(predictor, predictor.embed(image)))
         assert found.shape == sample.labels.shape
         precision.append(average_precision(sample.labels, found, [0.5])[0])
     assert max(precision) > 0.4
 
 
-def test_dense_instances_when_the_model_has_no_dense_head_then_says_so(discs_model: LoadedModel) -> None:
+def test_dense_view_when_the_model_has_no_dense_head_then_says_so(discs_model: LoadedModel) -> None:
     predictor = Predictor(discs_model)
     with pytest.raises(ImageError, match="dense head"):
-        dense_instances(predictor, predictor.embed(np.zeros((40, 40), np.uint8)))
+        DenseView(predictor, predictor.embed(np.zeros((40, 40), np.uint8)))

@@ -6,7 +6,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam.automatic import AutomaticSettings, DenseSettings, GridSettings, MaskRecord, instance_masks
+from napari_sam.automatic import (
+    AutomaticSettings,
+    DenseSettings,
+    DenseView,
+    GridSettings,
+    MaskRecord,
+    instance_masks,
+)
 from napari_sam.automatic.asking import regions_of
 from napari_sam.automatic.grid import grid_masks
 from napari_sam.automatic.instances import two_looks
@@ -56,7 +63,7 @@ def test_records_when_settings_move_and_come_back_then_equal_a_fresh_search_and_
     count = sum(asked)
     assert 0 < len(first) <= count
     moved = search.records(other)
-    looks = two_looks(predictor, embedding, other.dense)
+    looks = two_looks(DenseView(predictor, embedding), other.dense)
     assert sum(asked) < count + sum(map(len, map(regions_of, looks)))  # boxes that stayed are not asked again
     asked.clear()
     assert told(search.records(settings)) == told(first)
@@ -74,7 +81,7 @@ def test_records_when_a_window_is_given_then_only_its_objects_are_asked_for_and_
     window = (slice(0, embedding.shape[0] // 2), slice(0, embedding.shape[1] // 2))
     search = PartSearch(predictor, embedding)
     some = told(search.records(AutomaticSettings(), window))
-    looks = two_looks(predictor, embedding)
+    looks = two_looks(DenseView(predictor, embedding))
     seen = [region for look in looks for region in regions_of(look)]
     assert sum(asked) == len([region for region in seen if meets(region[0], region[1].shape, window)])
     assert 0 < len(some) < len(everything)

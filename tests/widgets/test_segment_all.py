@@ -212,7 +212,7 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
     sketched: list[int] = []
     reviewing.proposing.found.connect(lambda find: sketched.append(len(find.sketch)))
     monkeypatch.setattr(Predictor, "embed", None)  # nothing is embedded again
-    monkeypatch.setattr("napari_sam.automatic.instances.dense_maps", None)  # nor is the dense head asked
+    monkeypatch.setattr("napari_sam.automatic.dense.seen", None)  # nor is the dense head asked
     panel.sliders["smallest"].setValue(40.0)
     larger = searched(qtbot, widget)
     assert 0 < len(larger) < len(proposals)
@@ -321,7 +321,7 @@ def test_thresholds_when_moved_where_more_is_seen_than_is_open_then_all_of_it_fo
     assert annotation.part.window.shape[1] < 2400
     assert {each.origin[1] // 1000 for each in proposals} == {0, 1, 2}
     monkeypatch.setattr(Predictor, "encode", None)  # nothing is embedded again
-    monkeypatch.setattr("napari_sam.automatic.instances.dense_maps", None)  # nor is the dense head asked
+    monkeypatch.setattr("napari_sam.automatic.dense.seen", None)  # nor is the dense head asked
     panel.sliders["smallest"].setValue(30.0)
     assert panel.sliders["smallest"].isEnabled()
     fewer = searched(qtbot, widget)

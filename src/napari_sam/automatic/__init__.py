@@ -1,6 +1,7 @@
 """Masks without prompts, and objects through volumes and time."""
 
 from .asking import instance_masks
+from .dense import DenseView
 from .grid import GridSettings, grid_masks
 from .instances import DenseSettings, Labels, dense_instances, watershed_instances
 from .link import LinkSettings, label_planes, link_planes, stack_normalization
@@ -18,6 +19,7 @@ from .windows import Segmented, segment_windows
 __all__ = [
     "AutomaticSettings",
     "DenseSettings",
+    "DenseView",
     "GridSettings",
     "Labels",
     "LinkSettings",

@@ -14,7 +14,7 @@ from napari_sam.predict.candidates import Candidate, stability_at
 from napari_sam.predict.drawn import box_around, deepest_point
 from napari_sam.predict.prompts import Box
 
-from .dense import Maps
+from .dense import DenseView
 from .filter import suppress
 from .grid import Cancel, GridSettings, Progress
 from .instances import Labels, sizes, two_looks
@@ -37,7 +37,7 @@ def instance_masks(
     embedding: Embedding,
     settings: AutomaticSettings | None = None,
     *,
-    maps: dict[float, Maps] | None = None,
+    view: DenseView | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> list[MaskRecord]:
@@ -51,8 +51,8 @@ def instance_masks(
         Of a model with a dense head.
     embedding : Embedding
     settings : AutomaticSettings, optional
-    maps : dict, optional
-        As `dense_instances` takes it.
+    view : DenseView, optional
+        Of the embedding, where the dense head has been asked before.
     progress, cancelled
         As in `segment_automatically`.
 
@@ -69,10 +69,11 @@ def instance_masks(
         If `cancelled` said so.
     """
     settings = settings or AutomaticSettings()
-    looks = two_looks(predictor, embedding, settings.dense, maps)
+    view = view or DenseView(predictor, embedding)
+    looks = two_looks(view, settings.dense)
     found, faint = map(regions_of, looks)
     answers: Answers = {}
-    ask(predictor, embedding, [*found, *faint], answers, progress=progress, cancelled=cancelled)
+    ask(predictor, view.embedding, [*found, *faint], answers, progress=progress, cancelled=cancelled)
     return agreed(found, answers, settings, faint, sizes(looks[0])[0])
 
 

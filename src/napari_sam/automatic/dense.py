@@ -1,9 +1,10 @@
-"""What the dense head sees at one scale of an embedding: foreground, distance and boundary."""
+"""What the dense head sees of an embedding at each scale: foreground, distance and boundary."""
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
-import torch
 from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
@@ -11,64 +12,83 @@ from torch.nn import functional as F
 from napari_sam.errors import ImageError
 from napari_sam.model import Features
 from napari_sam.predict import Embedding, Predictor
-from napari_sam.predict.embedding import COARSEST_STRIDE, encode_tile, tiles
+from napari_sam.predict.embedding import Level, encode_scale
 from napari_sam.predict.fine import FineLevel
-from napari_sam.predict.image import resize
-from napari_sam.weights import LoadedModel
 
 Maps = NDArray[np.float32]
 
+LARGEST = 1 << 29
+"""Bytes of the features of an enlarged image that are kept: those of 2,100 x 2,100 pixels."""
 
-def dense_maps(predictor: Predictor, embedding: Embedding, scale: float = 1.0) -> Maps:
-    """Return the dense head's foreground, distance and boundary at one scale of an embedding.
+
+class DenseView:
+    """What the dense head sees of an image at each scale, each looked at once.
 
     Parameters
     ----------
     predictor : Predictor
         Of a model with a dense head.
     embedding : Embedding
-    scale : float
-        One of the embedding's scales; a fine one is encoded here, whole.
+        Of the image.
 
-    Returns
-    -------
-    (3, h, w) float32
-        Of 0 to 1, at every input pixel that shows the image.
+    Attributes
+    ----------
+    embedding : Embedding
+        The same, for questions about all of the image: once all of it was seen enlarged, these features
+        serve for prompts, too, where they would otherwise be made again around each.
 
     Raises
     ------
     ImageError
         If the model has no dense head.
     """
-    model = predictor.model
-    if model.sam.dense_head is None:
-        raise ImageError(f"{model.name} has no dense head; choose a grid of points, or cell-tiny.")
-    for fine in embedding.fine:
-        if fine.scale == scale:
-            return _fine_maps(model, fine)
-    level = embedding.levels[[each.scale for each in embedding.levels].index(scale)]
-    rows, cols = level.extent
-    return _maps(level.features)[:, :rows, :cols]
+
+    def __init__(self, predictor: Predictor, embedding: Embedding) -> None:
+        if predictor.model.sam.dense_head is None:
+            name = predictor.model.name
+            raise ImageError(f"{name} has no dense head; choose a grid of points, or cell-tiny.")
+        self.embedding = embedding
+        self._model = predictor.model
+        self._maps: dict[float, Maps] = {}
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes that the embedding takes and what was seen."""
+        return self.embedding.nbytes + sum(maps.nbytes for maps in self._maps.values())
+
+    def maps(self, scale: float = 1.0) -> Maps:
+        """Return foreground, distance and boundary at one of the embedding's scales.
+
+        Returns
+        -------
+        (3, h, w) float32
+            Of 0 to 1, at every input pixel that shows the image.
+        """
+        if scale not in self._maps:
+            level = self._level(scale)
+            rows, cols = level.extent
+            self._maps[scale] = seen(level.features)[:, :rows, :cols]
+        return self._maps[scale]
+
+    def _level(self, scale: float) -> Level:
+        """Return the image's features at a scale; fine ones are made, and kept if they are not too large."""
+        for level in self.embedding.levels:
+            if level.scale == scale:
+                return level
+        index = [fine.scale for fine in self.embedding.fine].index(scale)
+        enlarged = self.embedding.fine[index]
+        made = encode_scale(self._model, enlarged.pixels, scale)
+        if sum(plane.nbytes for plane in made.features.planes) <= LARGEST:
+            fine = list(self.embedding.fine)
+            fine[index] = FineLevel(scale, enlarged.pixels, whole=made.features)
+            self.embedding = replace(self.embedding, fine=tuple(fine))
+        return made
 
 
-def _fine_maps(model: LoadedModel, fine: FineLevel) -> Maps:
-    """Enlarge an image and see it tile by tile."""
-    extent = tuple(round(side * fine.scale) for side in fine.pixels.shape[1:])
-    enlarged = torch.from_numpy(resize(fine.pixels.astype(np.float32), (extent[0], extent[1])))
-    margins = [-side % COARSEST_STRIDE for side in extent]
-    image = F.pad(enlarged, (0, margins[1], 0, margins[0]))
-    out = np.empty((3, *image.shape[1:]), np.float32)
-    for core, halo in tiles((image.shape[1], image.shape[2])):
-        (top, bottom), (left, right) = core
-        out[:, top:bottom, left:right] = _maps(encode_tile(model, image, core, halo))
-    return out[:, : extent[0], : extent[1]]
-
-
-def _maps(features: Features) -> Maps:
-    """Bring what the dense head sees to input pixels."""
-    if features.dense is None:
-        raise ImageError("This embedding was made without a dense head; embed the image again.")
-    return doubled(features.dense.float()).sigmoid()[0].cpu().numpy()
+def seen(features: Features) -> Maps:
+    """Bring what the dense head sees, the last plane of one image's features, to input pixels."""
+    maps: Maps = doubled(features.planes[-1].float()).sigmoid()[0].cpu().numpy()
+    return maps
 
 
 def doubled(logits: Tensor) -> Tensor:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -13,9 +12,7 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 from torch.nn import functional as F
 
-from napari_sam.predict import Embedding, Predictor
-
-from .dense import Maps, dense_maps
+from .dense import DenseView, Maps
 
 Labels = NDArray[np.int32]
 
@@ -154,104 +151,65 @@ def _peaks(height: Maps, settings: DenseSettings) -> list[tuple[int, int]]:
     return [(row, col) for row, col in places if height[row, col] > settings.seed]
 
 
-def dense_instances(
-    predictor: Predictor,
-    embedding: Embedding,
-    settings: DenseSettings | None = None,
-    maps: dict[float, Maps] | None = None,
-) -> Labels:
+def dense_instances(view: DenseView, settings: DenseSettings | None = None) -> Labels:
     """Find every object by the dense head and a plain watershed, at the scale that suits their size.
 
     Parameters
     ----------
-    predictor : Predictor
-        Of a model with a dense head.
-    embedding : Embedding
+    view : DenseView
         Of the image.
     settings : DenseSettings, optional
-    maps : dict, optional
-        Holds what the dense head gave at each scale that was looked at, for the next call on the same
-        embedding.
 
     Returns
     -------
     (Y, X) int32
         0 background, 1 to N.
-
-    Raises
-    ------
-    ImageError
-        If the model has no dense head.
     """
     settings = settings or DenseSettings()
-    chosen, scale, diameter = _looked(predictor, embedding, settings, {} if maps is None else maps)
-    return to_image(watershed_instances(chosen, settings, diameter), embedding.shape, scale)
+    maps, scale, diameter = _looked(view, settings)
+    return to_image(watershed_instances(maps, settings, diameter), view.embedding.shape, scale)
 
 
-def two_looks(
-    predictor: Predictor,
-    embedding: Embedding,
-    settings: DenseSettings | None = None,
-    maps: dict[float, Maps] | None = None,
-) -> tuple[Labels, Labels]:
+def two_looks(view: DenseView, settings: DenseSettings | None = None) -> tuple[Labels, Labels]:
     """Find every object as `dense_instances` does, and, where none was found, what might be one.
-
-    Parameters
-    ----------
-    predictor, embedding, settings, maps
-        As `dense_instances` takes them.
 
     Returns
     -------
     found, faint : (Y, X) int32
         0 background, 1 to N; no pixel is in both.
-
-    Raises
-    ------
-    ImageError
-        If the model has no dense head.
     """
     settings = settings or DenseSettings()
-    chosen, scale, diameter = _looked(predictor, embedding, settings, {} if maps is None else maps)
-    found = watershed_instances(chosen, settings, diameter)
-    faint = faint_instances(chosen, found, settings, diameter)
-    return to_image(found, embedding.shape, scale), to_image(faint, embedding.shape, scale)
+    maps, scale, diameter = _looked(view, settings)
+    found = watershed_instances(maps, settings, diameter)
+    faint = faint_instances(maps, found, settings, diameter)
+    shape = view.embedding.shape
+    return to_image(found, shape, scale), to_image(faint, shape, scale)
 
 
-def _looked(
-    predictor: Predictor, embedding: Embedding, settings: DenseSettings, known: dict[float, Maps]
-) -> tuple[Maps, float, float]:
+def _looked(view: DenseView, settings: DenseSettings) -> tuple[Maps, float, float]:
     """Return the maps that suit the objects, their scale, and the objects' diameter in their pixels."""
-
-    def seen(scale: float) -> Maps:
-        if scale not in known:
-            known[scale] = dense_maps(predictor, embedding, scale)
-        return known[scale]
-
-    scale, diameter, pieces = _suited(embedding, seen, settings)
-    fine = bool(embedding.fine) and 0 < diameter < settings.smallest_diameter
+    scale, diameter, pieces = _suited(view, settings)
+    fine = bool(view.embedding.fine) and 0 < diameter < settings.smallest_diameter
     if fine:
-        scale = embedding.fine[0].scale
-    chosen = together(seen(scale), seen(pieces)) if pieces and not fine else seen(scale)
-    return chosen, scale, diameter * scale
+        scale = view.embedding.fine[0].scale
+    maps = together(view.maps(scale), view.maps(pieces)) if pieces and not fine else view.maps(scale)
+    return maps, scale, diameter * scale
 
 
-def _suited(
-    embedding: Embedding, seen: Callable[[float], Maps], settings: DenseSettings
-) -> tuple[float, float, float]:
+def _suited(view: DenseView, settings: DenseSettings) -> tuple[float, float, float]:
     """Return the scale that suits the objects, their diameter, and a coarser one if they are in pieces, or 0.
 
     Where a coarser scale shows things of another size, they are what holds the objects, such as a tissue,
     and not the objects; then most objects tell the size, and not most pixels.
     """
-    scale, *coarser = [level.scale for level in embedding.levels]
-    median, diameter = _looked_at(seen(scale), scale, settings)
+    scale, *coarser = [level.scale for level in view.embedding.levels]
+    median, diameter = _looked_at(view.maps(scale), scale, settings)
     while coarser:
         large = diameter * scale > settings.largest_diameter
-        small = bool(embedding.fine) and diameter < settings.smallest_diameter
+        small = bool(view.embedding.fine) and diameter < settings.smallest_diameter
         if not large and (small or median >= settings.uneven * diameter):
             break
-        wider = _looked_at(seen(coarser[0]), coarser[0], settings)
+        wider = _looked_at(view.maps(coarser[0]), coarser[0], settings)
         if wider[1] > OTHER * diameter:
             return scale, median, 0.0
         if not large:

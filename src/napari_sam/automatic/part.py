@@ -11,7 +11,7 @@ from napari_sam.masks import Region, Window, meets
 from napari_sam.predict import Embedding, Predictor
 
 from .asking import Answers, agreed, ask, regions_of
-from .dense import Maps
+from .dense import DenseView
 from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
 from .instances import Labels, dense_instances, sizes, two_looks
 from .painting import painted
@@ -45,14 +45,14 @@ class PartSearch:
         self.method = method_for(predictor.model, method)
         self._predictor = predictor
         self._alone = replace(embedding, part=None)
-        self._maps: dict[float, Maps] = {}
+        self._view = DenseView(predictor, self._alone) if self.method == "instances" else None
         self._answers: Answers = {}
         self._pools: dict[tuple[int, int, int, int, GridSettings], list[MaskRecord]] = {}
 
     @property
     def nbytes(self) -> int:
         """Bytes that the embedding and the dense head's maps take."""
-        return self.embedding.nbytes + sum(maps.nbytes for maps in self._maps.values())
+        return self.embedding.nbytes if self._view is None else self._view.nbytes
 
     @property
     def whole(self) -> Window:
@@ -62,9 +62,9 @@ class PartSearch:
 
     def regions(self, settings: AutomaticSettings, window: Window | None = None) -> list[Region]:
         """Return what the dense head sees in a window, before the mask decoder is asked; none for a grid."""
-        if self.method == "grid":
+        if self._view is None:
             return []
-        found = dense_instances(self._predictor, self._alone, settings.dense, self._maps)
+        found = dense_instances(self._view, settings.dense)
         return self._within(found, window or self.whole)
 
     def records(
@@ -98,14 +98,15 @@ class PartSearch:
             If the device has too little memory.
         """
         window = window or self.whole
-        if self.method == "grid":
+        if self._view is None:
             grid = settings.grid_for(self._predictor.model)
             found = sifted(self._pool(grid, window, progress, cancelled), grid)
         else:
-            looks = two_looks(self._predictor, self._alone, settings.dense, self._maps)
+            looks = two_looks(self._view, settings.dense)
             regions, faint = (self._within(look, window) for look in looks)
             asked = [*regions, *faint]
-            ask(self._predictor, self._alone, asked, self._answers, progress=progress, cancelled=cancelled)
+            seen = self._view.embedding
+            ask(self._predictor, seen, asked, self._answers, progress=progress, cancelled=cancelled)
             found = agreed(regions, self._answers, settings, faint, sizes(looks[0])[0])
         return painted(found, self.embedding.shape, settings)[1]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from itertools import count
 
 import numpy as np
 import torch
@@ -128,25 +129,42 @@ def encode_scales(
     """Encode (3, Y, X) pixels of 0 to 255 at every useful scale of a windowed model, in tiles when large."""
     shape = (pixels.shape[1], pixels.shape[2])
     scales = useful_scales(model.sam.config.scales, model.sam.config.image_size, shape)
-    padded = [_padded_shape(shape, scale) for scale in scales]
-    total = sum(len(list(tiles(inputs))) for _, inputs in padded)
-    done, levels = 0, []
+    total = sum(len(list(tiles(_padded_shape(shape, scale)[1]))) for scale in scales)
+    done = count(1)
     progress(0, total)
-    for scale, (data, inputs) in zip(scales, padded, strict=True):
-        margins = ((0, 0), (0, data[0] - shape[0]), (0, data[1] - shape[1]))
-        image = torch.from_numpy(resize(np.pad(pixels, margins), inputs))
-        features: Features | None = None
-        for core, halo in tiles(inputs):
+    return tuple(
+        encode_scale(model, pixels, scale, lambda: progress(next(done), total), cancelled) for scale in scales
+    )
+
+
+def encode_scale(
+    model: LoadedModel,
+    pixels: NDArray[np.generic],
+    scale: float,
+    tile_done: Callable[[], None] | None = None,
+    cancelled: Cancel | None = None,
+) -> Level:
+    """Encode (3, Y, X) pixels of 0 to 255 at one scale of a windowed model, in tiles when large."""
+    shape, stride = (pixels.shape[1], pixels.shape[2]), model.sam.config.stride
+    data, inputs = _padded_shape(shape, scale)
+    margins = ((0, 0), (0, data[0] - shape[0]), (0, data[1] - shape[1]))
+    image = torch.from_numpy(resize(np.pad(pixels.astype(np.float32), margins), inputs))
+
+    def encoded(core: Square, halo: Square) -> Features:
+        if cancelled is not None:
             _stop_if(cancelled)
-            tile = encode_tile(model, image, core, halo)
-            features = features or _allocate(tile, inputs, model.sam.config.stride)
-            _store(features, tile, core, model.sam.config.stride)
-            done += 1
-            progress(done, total)
-        if features is not None:
-            extent = (math.ceil(shape[0] * scale), math.ceil(shape[1] * scale))
-            levels.append(Level(scale, extent, features))
-    return tuple(levels)
+        tile = encode_tile(model, image, core, halo)
+        if tile_done is not None:
+            tile_done()
+        return tile
+
+    first, *others = tiles(inputs)
+    tile = encoded(*first)
+    features = _allocate(tile, inputs, stride)
+    _store(features, tile, first[0], stride)
+    for core, halo in others:
+        _store(features, encoded(core, halo), core, stride)
+    return Level(scale, (math.ceil(shape[0] * scale), math.ceil(shape[1] * scale)), features)
 
 
 def encode_tile(model: LoadedModel, image: Tensor, core: Square, halo: Square) -> Features:

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 
 from napari_sam.model import Features, SamConfig
+from napari_sam.model.windows import cut_windows
 from napari_sam.weights import LoadedModel
 
 from .image import resize
@@ -30,7 +31,7 @@ Origin = tuple[int, int]
 
 @dataclass(frozen=True, eq=False)
 class FineLevel:
-    """An image at a finer scale, tile by tile as it is looked at.
+    """An image at a finer scale, tile by tile as it is looked at, or at once.
 
     Attributes
     ----------
@@ -40,12 +41,15 @@ class FineLevel:
         The image as RGB.
     tiles : dict
         Features of tiles by their place; filled on the way.
+    whole : Features, optional
+        Features of the whole image, where they were made at once; then there are no tiles.
     """
 
     scale: float
     pixels: NDArray[np.uint8]
     tiles: OrderedDict[Origin, Features] = field(default_factory=OrderedDict)
     lock: Lock = field(default_factory=Lock)
+    whole: Features | None = None
 
     def window(self, model: LoadedModel, origin: Origin) -> Features:
         """Return features around a window that starts at a token, and know the rest of its tile.
@@ -62,6 +66,10 @@ class FineLevel:
             Of exactly the window.
         """
         config = model.sam.config
+        if self.whole is not None:
+            return cut_windows(
+                self.whole, torch.zeros(1, dtype=torch.long), torch.tensor([origin]), config.embedding_size
+            )
         step = config.embedding_size // 2
         place = (origin[0] // step, origin[1] // step)
         with self.lock:
@@ -76,7 +84,8 @@ class FineLevel:
     @property
     def nbytes(self) -> int:
         """Bytes that the pixels and the features take."""
-        tiles = tuple(self.tiles.values())  # at once, since another thread may add some
+        tiles = list(self.tiles.values())  # at once, since another thread may add some
+        tiles += [] if self.whole is None else [self.whole]
         return self.pixels.nbytes + sum(plane.nbytes for tile in tiles for plane in tile.planes)
 
     def _encode(self, model: LoadedModel, place: Origin, step: int) -> Features:

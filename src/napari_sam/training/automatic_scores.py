@@ -7,14 +7,14 @@ from numpy.typing import NDArray
 
 from napari_sam.automatic import (
     AutomaticSettings,
+    DenseView,
     Labels,
     dense_instances,
     grid_masks,
     instance_masks,
     paint,
 )
-from napari_sam.automatic.dense import Maps
-from napari_sam.predict import Embedding, Predictor
+from napari_sam.predict import Predictor
 
 from .report import AutomaticScore
 from .samples import Sample
@@ -24,9 +24,8 @@ from .scores import average_precision, f1
 def score_automatic(
     predictor: Predictor,
     image: NDArray[np.generic],
-    embedding: Embedding,
+    view: DenseView | None,
     sample: Sample,
-    maps: dict[float, Maps],
 ) -> list[AutomaticScore]:
     """Compare all objects that each method finds with those of the finest annotated level.
 
@@ -35,11 +34,9 @@ def score_automatic(
     predictor : Predictor
     image : (Y, X) or (Y, X, C)
         For the grid, which is laid at scales of its own.
-    embedding : Embedding
-        Of the image.
+    view : DenseView, optional
+        What the dense head sees of the image, if the model has one.
     sample : Sample
-    maps : dict
-        What the dense head gave at each scale that was looked at; added to.
 
     Returns
     -------
@@ -48,12 +45,12 @@ def score_automatic(
     """
     settings = AutomaticSettings()
     found: dict[str, Labels] = {}
-    if predictor.model.sam.dense_head is not None:
-        records = instance_masks(predictor, embedding, settings, maps=maps)
-        found["auto"] = paint(records, embedding.shape, settings)
-        found["watershed"] = dense_instances(predictor, embedding, settings.dense, maps)
+    if view is not None:
+        records = instance_masks(predictor, view.embedding, settings, view=view)
+        found["auto"] = paint(records, sample.labels.shape, settings)
+        found["watershed"] = dense_instances(view, settings.dense)
     records = grid_masks(predictor, image, settings.grid_for(predictor.model))
-    found["grid"] = paint(records, embedding.shape, settings)
+    found["grid"] = paint(records, sample.labels.shape, settings)
     return [
         AutomaticScore(
             sample.name,

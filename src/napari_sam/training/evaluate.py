@@ -13,8 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.automatic import dense_instances
-from napari_sam.automatic.dense import Maps
+from napari_sam.automatic import DenseView, dense_instances
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, drawn
 from napari_sam.predict.drawing import filled
 
@@ -150,11 +149,11 @@ def evaluate(
         rng = np.random.default_rng([seed, number])
         image, sample = annotated[number]
         embedding = predictor.embed(image)
-        maps: dict[float, Maps] = {}
-        if model.sam.dense_head is not None:
-            images.append(score_image(predictor, embedding, sample, maps))
+        view = None if model.sam.dense_head is None else DenseView(predictor, embedding)
+        if view is not None:
+            images.append(score_image(view, sample))
         if automatic:
-            unprompted.extend(score_automatic(predictor, image, embedding, sample, maps))
+            unprompted.extend(score_automatic(predictor, image, view, sample))
         scores.extend(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
@@ -171,11 +170,9 @@ def spread(count: int, limit: int | None) -> list[int]:
     return [index * count // limit for index in range(limit)]
 
 
-def score_image(
-    predictor: Predictor, embedding: Embedding, sample: Sample, maps: dict[float, Maps]
-) -> ImageScore:
+def score_image(view: DenseView, sample: Sample) -> ImageScore:
     """Compare what the dense head finds with all annotated objects of the finest level."""
-    found = dense_instances(predictor, embedding, maps=maps)
+    found = dense_instances(view)
     return ImageScore(sample.name, sample.kind, float(average_precision(sample.labels, found).mean()))
 
 
