@@ -8,7 +8,8 @@ import numpy as np
 import pytest
 from pycocotools import mask as rle
 
-from napari_sam.automatic.grid import GridSettings, crops_of, grid_masks
+from napari_sam.automatic.crops import GridSettings, crops_of
+from napari_sam.automatic.grid import grid_masks
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel, load_model

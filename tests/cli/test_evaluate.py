@@ -50,6 +50,21 @@ def test_evaluate_when_automatic_on_one_image_then_three_methods_are_compared(
     assert "--limit-images" in capsys.readouterr().err
 
 
+def test_evaluate_when_a_method_is_named_then_it_alone_is_measured_and_nothing_is_prompted(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    typed, out = [*measuring(data_folder / "dsb2018", 0), "--limit-images", "1"], tmp_path / "scores.json"
+    assert main([*typed, "--methods", "watershed", "--json", str(out)]) == 0
+    report = json.loads(out.read_text())
+    assert list(report["automatic"]["all"]) == ["watershed"]
+    assert report["objects"] == 0
+    assert f"{report['dense_precision']['all']:.3f}" in capsys.readouterr().out
+    for wrong in (["--methods", "watersheds"], ["--limit", "-1"], ["--failures", str(tmp_path / "a.png")]):
+        with pytest.raises(SystemExit, match="2"):
+            main([*typed, *wrong])
+        assert wrong[0].replace("failures", "limit") in capsys.readouterr().err
+
+
 def test_evaluate_when_images_are_enlarged_then_the_same_objects_are_larger(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

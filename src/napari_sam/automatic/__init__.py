@@ -1,8 +1,9 @@
 """Masks without prompts, and objects through volumes and time."""
 
 from .asking import instance_masks
+from .crops import GridSettings
 from .dense import DenseView
-from .grid import GridSettings, grid_masks
+from .grid import grid_masks
 from .instances import DenseSettings, Labels, dense_instances, watershed_instances
 from .link import LinkSettings, label_planes, link_planes, stack_normalization
 from .painting import paint

@@ -13,10 +13,11 @@ from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, stability_at
 from napari_sam.predict.drawn import box_around, deepest_point
 from napari_sam.predict.prompts import Box
+from napari_sam.progress import Cancel, Progress
 
+from .crops import GridSettings
 from .dense import DenseView
 from .filter import suppress
-from .grid import Cancel, GridSettings, Progress
 from .instances import Labels, sizes, two_looks
 from .records import MaskRecord, run_lengths
 from .regions import region_iou

@@ -16,13 +16,13 @@ import pooch
 from napari_sam.errors import Cancelled, DataError, DiskFullError
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
+from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
 
 from .batch_axes import opened_plane
 from .batch_files import is_large, label_names, write_tiff
 from .batch_summary import Row, read_summary, write_summary
-from .grid import Cancel, Progress
 from .painting import painted
 from .segment import Method, propose
 from .settings import AutomaticSettings

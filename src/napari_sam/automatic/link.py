@@ -16,8 +16,8 @@ from napari_sam.errors import Cancelled, ImageError
 from napari_sam.masks import Region
 from napari_sam.predict import Normalization, Predictor
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
+from napari_sam.progress import Cancel, Progress
 
-from .grid import Cancel, Progress
 from .instances import Labels
 from .painting import paint
 from .regions import blend, within

@@ -9,10 +9,12 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Region, Window, meets
 from napari_sam.predict import Embedding, Predictor
+from napari_sam.progress import Cancel, Progress
 
 from .asking import Answers, agreed, ask, regions_of
+from .crops import Crop, GridSettings
 from .dense import DenseView
-from .grid import Cancel, Crop, GridSettings, Progress, asked_at, sifted
+from .grid import asked_at, sifted
 from .instances import Labels, dense_instances, sizes, two_looks
 from .painting import painted
 from .records import MaskRecord

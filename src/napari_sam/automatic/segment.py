@@ -11,10 +11,11 @@ from numpy.typing import ArrayLike
 from napari_sam.errors import ImageError
 from napari_sam.predict import Predictor
 from napari_sam.predict.image import Method as Normalization
+from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
 from .asking import instance_masks
-from .grid import Cancel, Progress, grid_masks
+from .grid import grid_masks
 from .instances import Labels
 from .painting import paint
 from .records import MaskRecord

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
-from .grid import GridSettings
+from .crops import GridSettings
 from .instances import DenseSettings
 
 

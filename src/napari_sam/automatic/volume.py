@@ -8,8 +8,8 @@ from itertools import pairwise
 from napari_sam.errors import PromptError
 from napari_sam.masks import Region
 from napari_sam.predict import Predictor, Prompts
+from napari_sam.progress import Cancel, Progress
 
-from .grid import Cancel, Progress
 from .volume_object import VolumeObject
 from .volume_walk import EmbeddingOf, PropagateSettings, Walk, plane_mask
 

@@ -11,8 +11,8 @@ from napari_sam.errors import Cancelled, ImageError, PromptError
 from napari_sam.masks import Region
 from napari_sam.predict import Candidate, Embedding, MaskPrompt, Predictor, Prompts
 from napari_sam.predict.drawn import box_around, deepest_point, drawn_prompt
+from napari_sam.progress import Cancel, Progress
 
-from .grid import Cancel, Progress
 from .regions import blend, region_iou, within
 from .volume_object import PlaneMask, Source, VolumeObject
 

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 from napari_sam.errors import Cancelled
 from napari_sam.pixel_size import PixelSize
 from napari_sam.predict import Predictor
+from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
-from .grid import Cancel, Progress
 from .instances import Labels
 from .painting import painted
 from .reading import LargeImage, Pixels, shows_nothing
@@ -98,20 +98,27 @@ def segment_windows(
     windows = windows or WindowSettings()
     source = LargeImage(image, channel_axis)
     chosen = method_for(sam, method)
-    predictor = Predictor(sam)
-
-    def find(pixels: Pixels) -> tuple[Labels, Scores]:
-        records, shape = propose(
-            predictor, pixels, method=chosen, settings=settings, normalization=None, cancelled=cancelled
-        )
-        labels, kept = painted(records, shape, settings)
-        return labels, np.array([record.worth for record in kept])
-
+    find = _finding(Predictor(sam), chosen, settings, cancelled)
     made_with = {"model": sam.weights_hash, "method": chosen, "settings": asdict(settings)}
     segmented = label_windows(source, output, find, made_with, windows, overwrite, progress, cancelled)
     if pixel_size is not None:
         pixel_size.note(segmented.path)
     return segmented
+
+
+def _finding(
+    predictor: Predictor, method: Method, settings: AutomaticSettings, cancelled: Cancel | None
+) -> Find:
+    """Return what labels one window by a model."""
+
+    def find(pixels: Pixels) -> tuple[Labels, Scores]:
+        records, shape = propose(
+            predictor, pixels, method=method, settings=settings, normalization=None, cancelled=cancelled
+        )
+        labels, kept = painted(records, shape, settings)
+        return labels, np.array([record.worth for record in kept])
+
+    return find
 
 
 def label_windows(

@@ -14,6 +14,7 @@ example:
   napari-sam evaluate --images val/images --labels val/labels --model cell-tiny --json scores.json
   napari-sam evaluate --images val/images --labels val/axons val/fibres --failures failures.png
   napari-sam evaluate --images val/images --labels val/labels --automatic --limit-images 20
+  napari-sam evaluate --images val/images --labels val/labels --methods auto grid --limit 0
   napari-sam evaluate --images val/images --labels val/labels --zoom 8 --limit-images 10
   napari-sam evaluate --scenes 60
 """
@@ -49,7 +50,10 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="also draw the objects that one click does worst on: truth white, candidates coloured",
     )
     parser.add_argument(
-        "--limit", type=int, metavar="N", help="objects an image, drawn at random (default: all)"
+        "--limit",
+        type=int,
+        metavar="N",
+        help="objects to prompt for in an image, drawn at random; 0 for none (default: all)",
     )
     parser.add_argument(
         "--limit-images", type=int, metavar="N", help="images, spread over all (default: all)"
@@ -67,6 +71,13 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="also measure what is found without prompts: by auto, a plain watershed, and the grid",
     )
     parser.add_argument(
+        "--methods",
+        nargs="+",
+        default=(),
+        metavar="METHOD",
+        help="measure only these without prompts: auto, watershed, grid (which takes longest)",
+    )
+    parser.add_argument(
         "--seed", type=int, default=0, metavar="N", help="of the drawing (default: %(default)s)"
     )
     arg.add_model_options(parser)
@@ -75,12 +86,17 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from ..training.automatic_scores import METHODS
     from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
     from .progress import progress_bar
 
     if arguments.images and not arguments.labels:
         raise DataError("There are images but no labels to compare with; give their folder with --labels.")
+    if unknown := set(arguments.methods) - set(METHODS):
+        raise arg.UsageError(f"--methods takes {', '.join(METHODS)}, and not {', '.join(sorted(unknown))}")
+    if arguments.limit is not None and arguments.limit < bool(arguments.failures):
+        raise arg.UsageError("--limit is a number of objects; give 0 or more, and 1 or more with --failures")
     if arguments.limit_images is not None and arguments.limit_images < 1:
         raise arg.UsageError("--limit-images is a number of images; give 1 or more")
     if not 0 < arguments.zoom <= LARGEST_ZOOM:
@@ -98,7 +114,7 @@ def run(arguments: argparse.Namespace) -> None:
             annotated,
             limit=arguments.limit,
             seed=arguments.seed,
-            automatic=arguments.automatic,
+            automatic=arguments.methods or (METHODS if arguments.automatic else ()),
             limit_images=arguments.limit_images,
             progress=progress,
         )

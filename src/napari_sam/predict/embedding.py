@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from napari_sam.errors import Cancelled
 from napari_sam.model import Features
+from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
 from .fine import FineLevel
@@ -24,8 +25,6 @@ from .running import running
 from .window import PlaneWindow, whole_plane
 
 Square = tuple[tuple[int, int], tuple[int, int]]
-Progress = Callable[[int, int], None]
-Cancel = Callable[[], bool]
 Pixels = NDArray[np.float32]
 
 COARSEST_STRIDE = 32

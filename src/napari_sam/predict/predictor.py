@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import ImageError
+from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
 from .candidates import Candidate, Candidates, Decoded, least_extent, rank
 from .consensus import AGREEING, SAME_LEVEL, consensus
 from .decoding import Query, decode, finer_queries, queries_for
 from .drawing import draw, pointed_at, whole_weights, window_weights
-from .embedding import Cancel, Embedding, Level, Progress, encode_scales, encode_whole
+from .embedding import Embedding, Level, encode_scales, encode_whole
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
 from .prompts import Prompts

@@ -16,10 +16,11 @@ import xxhash
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.predict import Embedding, Normalization, PlaneWindow, Predictor
-from napari_sam.predict.embedding import Cancel, Level, Progress
+from napari_sam.predict.embedding import Level
 from napari_sam.predict.image import Method, to_rgb
 from napari_sam.predict.running import running
 from napari_sam.predict.window import read_part
+from napari_sam.progress import Cancel, Progress
 from napari_sam.settings import config_folder, read_settings
 from napari_sam.weights import LoadedModel
 from napari_sam.weights.registry import cache_folder

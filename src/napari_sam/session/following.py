@@ -6,12 +6,12 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import get_args
 
-from napari_sam.automatic.grid import Cancel, Progress
 from napari_sam.automatic.volume import correct, propagate
 from napari_sam.automatic.volume_object import PlaneMask, Source, VolumeObject
 from napari_sam.automatic.volume_walk import EmbeddingOf, PropagateSettings, expecting
 from napari_sam.errors import PromptError
 from napari_sam.predict import Predictor
+from napari_sam.progress import Cancel, Progress
 
 from .objects import FOLLOWED, Edit, Key, Object, Plane
 from .session import AnnotationSession

@@ -11,9 +11,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import OutOfMemoryError
 from napari_sam.predict import Embedding, PlaneWindow, Predictor, window_around
-from napari_sam.predict.embedding import Cancel, Progress
 from napari_sam.predict.image import to_rgb
 from napari_sam.predict.window import SIDE, whole_plane
+from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import on_cpu
 
 from .channels import Mix

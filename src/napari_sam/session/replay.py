@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import ImageError, JournalError, NapariSamError, PromptError
 from napari_sam.predict import Embedding, Normalization, PlaneWindow, Predictor
-from napari_sam.predict.embedding import Progress
 from napari_sam.predict.image import to_rgb, to_rgb_as
 from napari_sam.predict.window import whole_plane
+from napari_sam.progress import Progress
 
 from .answering import answers_to
 from .objects import Edit, Key, Object, Plane, common

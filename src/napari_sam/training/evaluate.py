@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import permutations
@@ -16,6 +16,7 @@ from scipy import ndimage
 from napari_sam.automatic import DenseView, dense_instances
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, drawn
 from napari_sam.predict.drawing import filled
+from napari_sam.progress import Progress
 
 from .automatic_scores import score_automatic
 from .report import AutomaticScore, ImageScore, ObjectScore, Report
@@ -27,7 +28,6 @@ if TYPE_CHECKING:
     from napari_sam.weights import LoadedModel
 
 Mask = NDArray[np.bool_]
-Progress = Callable[[int, int], None]
 BOX_JITTER = 0.1
 """Corners of a box move by up to this share of its side."""
 FOUND = 0.75
@@ -114,7 +114,7 @@ def evaluate(
     *,
     limit: int | None = None,
     seed: int = 0,
-    automatic: bool = False,
+    automatic: Sequence[str] = (),
     limit_images: int | None = None,
     progress: Progress | None = None,
 ) -> Report:
@@ -125,11 +125,11 @@ def evaluate(
     model : LoadedModel
     annotated : Folder or Scenes
     limit : int, optional
-        Most objects an image, drawn at random.
+        Most objects an image, drawn at random; 0 asks no prompts.
     seed : int
         For the drawing and for the boxes' corners.
-    automatic : bool
-        Also measure what each method finds without prompts.
+    automatic : sequence of str
+        Also measure what these of `automatic_scores.METHODS` find without prompts.
     limit_images : int, optional
         Most images, spread evenly over all.
     progress : callable, optional
@@ -153,7 +153,7 @@ def evaluate(
         if view is not None:
             images.append(score_image(view, sample))
         if automatic:
-            unprompted.extend(score_automatic(predictor, image, view, sample))
+            unprompted.extend(score_automatic(predictor, image, view, sample, automatic))
         scores.extend(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,6 +10,7 @@ import numpy as np
 
 from napari_sam.errors import DataError
 from napari_sam.model import Sam, SamConfig
+from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel, load_model, save_checkpoint
 
 from .adapters import Tune
@@ -21,7 +21,6 @@ from .report import MEASURES, Report
 from .samples import paired_levels
 from .sheet import contact_sheet
 
-Progress = Callable[[int, int], None]
 HELD_OUT = "held-out images"
 HEADLINE = ("point", "box", "corrections_3")
 """The model is worse if the mean of these measures fell on the held-out images."""

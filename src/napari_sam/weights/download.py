@@ -7,17 +7,16 @@ import http.client
 import shutil
 import urllib.error
 import urllib.request
-from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
 import pooch
 
 from napari_sam.errors import DownloadError
+from napari_sam.progress import Progress
 
 from .registry import ModelEntry
 
-Progress = Callable[[int, int], None]
 CHUNK = 1 << 20
 AGENT = "napari-sam"  # some servers refuse urllib by its own name
 TIMEOUT = 30.0

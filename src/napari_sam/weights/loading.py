@@ -10,10 +10,11 @@ import pooch
 import torch
 
 from napari_sam.model import Sam
+from napari_sam.progress import Progress
 
 from .checkpoint import Checkpoint, build, read_checkpoint
 from .device import Precision, choose_device, choose_dtype, memory_errors
-from .download import Progress, download
+from .download import download
 from .registry import find_model
 
 

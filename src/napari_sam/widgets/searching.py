@@ -16,9 +16,9 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterator, Mapping, Sequence
 
     from napari_sam.automatic import AutomaticSettings
-    from napari_sam.automatic.grid import Cancel, Progress
     from napari_sam.automatic.part import PartSearch
     from napari_sam.masks import Window
+    from napari_sam.progress import Cancel, Progress
     from napari_sam.session import Key, Plane
 
     from .jobs import Job, Jobs
