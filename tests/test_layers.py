@@ -46,8 +46,8 @@ def test_everything_below_widgets_when_qt_and_napari_are_blocked_then_imports() 
 # floor -> the floors of this package that it may import
 FLOORS = {
     "model": {"model", "errors"},
-    "weights": {"weights", "model", "errors"},
-    "predict": {"predict", "weights", "model", "masks", "errors"},
+    "weights": {"weights", "model", "errors", "progress"},
+    "predict": {"predict", "weights", "model", "masks", "errors", "progress"},
     "session": {
         "session",
         "automatic",
@@ -58,6 +58,7 @@ FLOORS = {
         "masks",
         "pixel_size",
         "errors",
+        "progress",
     },
 }
 
