@@ -80,5 +80,5 @@ def begin(qtbot: Any, widget: AnnotatorWidget) -> Annotation:
 
 
 def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
-    """Wait until the widget's jobs are done."""
-    qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)
+    """Wait until the widget's jobs are done, and layers that go are gone."""
+    qtbot.waitUntil(lambda: not (widget.jobs.busy or widget.leaving.busy), timeout=20_000)

@@ -21,12 +21,10 @@ from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.planes import camera_of
 
+from .conftest import settle
+
 Make = Callable[..., AnnotatorWidget]
 NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
-
-
-def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
-    qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)
 
 
 def running(widget: AnnotatorWidget) -> Annotation:
@@ -246,4 +244,5 @@ def test_after_stop_the_viewer_has_its_own_mouse_callbacks_only(make_annotator: 
     assert [len(each) for each in lists] != before
     widget.stop()
     assert [len(each) for each in lists] == before
+    settle(qtbot, widget)
     assert not any(isinstance(layer, Points) for layer in viewer.layers)

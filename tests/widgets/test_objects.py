@@ -16,12 +16,10 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.object_model import HEADERS
 from napari_sam.widgets.planes import camera_of
 
+from .conftest import settle
+
 Make = Callable[..., AnnotatorWidget]
 A, B, C = (1, ()), (2, ()), (3, ())
-
-
-def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
-    qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)
 
 
 def adopt(widget: AnnotatorWidget, *places: tuple[int, ...], side: int = 10, **known: Any) -> None:
@@ -351,13 +349,16 @@ def test_the_table_when_sorted_and_edited_then_the_selection_stays(make_annotato
     assert keys_selected(widget) == {A, C}
 
 
-def test_an_annotation_when_stopped_then_the_page_is_empty_and_its_layer_gone(make_annotator: Make) -> None:
+def test_an_annotation_when_stopped_then_the_page_is_empty_and_its_layer_gone(
+    make_annotator: Make, qtbot: Any
+) -> None:
     widget = three(make_annotator)
     assert widget.objects is not None
     assert widget.object_panel.model.rowCount() == 3
     widget.stop()
     assert widget.objects is None
     assert widget.object_panel.model.rowCount() == 0
+    settle(qtbot, widget)
     assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
 
 

@@ -124,11 +124,10 @@ def test_a_boxs_line_when_zooming_then_keeps_its_width_on_the_screen(layers: Pro
     assert widths[0] == pytest.approx(widths[1])
 
 
-def test_closed_layers_then_are_gone_and_deaf(layers: PromptLayers) -> None:
+def test_closed_layers_then_are_deaf(layers: PromptLayers) -> None:
     viewer, heard = layers._viewer, []
     layers.changed.connect(lambda: heard.append(1))
     layers.close()
-    assert [layer.name for layer in viewer.layers] == ["Image"]
     layers.points.add([1, 1])
     camera_of(viewer).zoom = 3
     assert heard == []

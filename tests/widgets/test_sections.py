@@ -13,8 +13,8 @@ class Speaker:
     said = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, closed: list[Speaker]) -> None:
-        self._closed = closed
+    def __init__(self, closed: list[Speaker], *layers: str) -> None:
+        self._closed, self.layers = closed, layers
 
     def close(self) -> None:
         self.said.emit("Farewell.")
@@ -36,7 +36,7 @@ class Listener:
 def test_sections_when_closed_then_the_last_is_first_and_none_is_heard_any_more() -> None:
     listener, closed = Listener(), []
     sections = Sections(listener.say, listener.fail)
-    first, silent, last = (Speaker(closed) for _ in range(3))
+    first, silent, last = (Speaker(closed, each) for each in ("first", "silent", "last"))
     assert sections.hear(first) is first
     assert sections.add(silent) is silent
     sections.hear(last)
@@ -44,9 +44,9 @@ def test_sections_when_closed_then_the_last_is_first_and_none_is_heard_any_more(
     last.failed.emit("It failed.")
     silent.said.emit("Nobody hears this.")
     assert (listener.heard, listener.alarmed) == (["Done."], ["It failed."])
-    sections.close()
+    assert sections.close() == ("last", "silent", "first")
     assert closed == [last, silent, first]
     last.said.emit("Is somebody there?")
     assert (listener.heard, listener.alarmed) == (["Done."], ["It failed."])
-    sections.close()
+    assert sections.close() == ()
     assert len(closed) == 3

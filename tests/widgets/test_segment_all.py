@@ -198,7 +198,8 @@ def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_lay
     reviewing.accept_all()
     assert len(drawn.data) == len(current.data) == 0
     widget.stop()
-    assert not {"Proposals", "Current proposal"} & {layer.name for layer in layers}
+    settle(qtbot, widget)
+    assert [layer.name for layer in layers] == ["nuclei", "nuclei cells"]
     assert np.asarray(layers["nuclei cells"].data).any()
 
 

@@ -80,10 +80,11 @@ def test_start_when_stopped_between_its_layers_then_leaves_image_and_labels_and_
 ) -> None:
     widget = make_annotator(start=False)
     act = widget._start_or_stop if how == "Stop" else widget._cancel
-    assert start_and(widget, act, layers) == []
-    qtbot.waitUntil(lambda: len(widget._viewer.layers) == layers, timeout=20_000)
+    found = start_and(widget, act, layers)
+    assert found == []
+    qtbot.waitUntil(lambda: found == [NAMES[:layers]], timeout=20_000)
     qtbot.waitUntil(lambda: widget.annotation is None)
-    qtbot.wait(50)
+    settle(qtbot, widget)
     assert names(widget._viewer) == NAMES[:2]
     assert not widget.jobs.busy
     assert widget.panel.start.text() == "Start"
@@ -102,7 +103,7 @@ def test_start_when_a_layer_goes_between_then_one_sentence_and_the_rest_goes_too
     start_and(widget, lambda: layers.remove(name), 5)
     qtbot.waitUntil(lambda: "was removed" in widget.panel.status.text(), timeout=20_000)
     assert f"{name!r} was removed, so annotation stopped" in widget.panel.status.text()
-    qtbot.wait(50)
+    settle(qtbot, widget)
     assert widget.annotation is None
     assert names(widget._viewer) == [each for each in NAMES[:2] if each != name]
 
@@ -135,6 +136,7 @@ def test_start_when_the_image_is_replaced_between_then_stops_in_one_sentence(
     start_and(widget, lambda: setattr(viewer.layers["cells"], "data", IMAGE[:50]), 4)
     qtbot.waitUntil(lambda: "another shape" in widget.panel.status.text(), timeout=20_000)
     assert widget.annotation is None
+    settle(qtbot, widget)
     assert names(viewer) == NAMES[:2]
 
 
@@ -158,3 +160,26 @@ def test_start_when_the_window_is_closed_between_then_nothing_goes_on(
     qtbot.waitUntil(lambda: not isalive(widget) or not widget.isVisible(), timeout=20_000)
     qtbot.wait(100)
     assert len(viewer.layers) <= 4
+
+
+def test_stop_then_layers_go_one_a_turn_and_start_in_between_begins_with_none_of_them(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    viewer, left = widget._viewer, []
+    assert annotates(widget, qtbot, 30, 40)
+    viewer.layers.events.removed.connect(lambda _: left.append(len(viewer.layers)))
+    widget.stop()
+    assert left == []
+    viewer.layers.remove("Candidates")  # by the person
+    qtbot.waitUntil(lambda: len(left) == 3, timeout=20_000)
+    assert len(viewer.layers) > 2
+    widget.start()
+    assert names(viewer) == NAMES[:2]
+    settle(qtbot, widget)
+    assert names(viewer) == NAMES
+    assert annotates(widget, qtbot, 80, 100)
+    widget.stop()
+    viewer.layers.clear()
+    qtbot.wait(50)
+    assert names(viewer) == []

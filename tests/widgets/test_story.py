@@ -18,7 +18,7 @@ from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.planes import camera_of
 
-from .conftest import begin
+from .conftest import begin, settle
 
 Make = Callable[..., AnnotatorWidget]
 
@@ -314,6 +314,7 @@ def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
     assert widget.annotation is None
     assert widget.panel.start.text() == "Start"
     assert widget.panel.status.text() == "Cancelled."
+    settle(qtbot, widget)
     assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
     widget.start()
     wait(qtbot, widget)
@@ -351,6 +352,7 @@ def test_removing_a_layer_in_the_middle_stops_and_keeps_the_labels(make_annotato
     widget._viewer.layers.remove(widget._viewer.layers["Boxes"])
     assert widget.annotation is None
     assert "was removed" in widget.panel.status.text()
+    settle(qtbot, widget)
     assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
     assert widget._viewer.layers["cells cells"].data[40, 50] == 1
 

@@ -105,8 +105,7 @@ class Annotation:
         self.editing = Editing(
             viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane
         )
-        made = (*self.prompts.layers, *self.view.layers)
-        self._guard = Guard(viewer, image, self.writer.labels, made)
+        self._guard = Guard(viewer, image, self.writer.labels, self.layers)
         asking = self._asking = Asking(self.session, self.prompts, self.chooser, self._parts, jobs)
         self.committing = Committing(
             self.session, self.writer, self.chooser, asking, self.seeing, lambda: self.part, jobs
@@ -119,6 +118,11 @@ class Annotation:
         self._connect()
         self._take(given)
         jobs.run_in_turns("Showing the layers", self._shown(earlier.merged), self._begin)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of prompts and candidates, which go at Stop."""
+        return *self.prompts.layers, *self.view.layers
 
     def _connect(self) -> None:
         self.session.proposed.connect(self.chooser.show)
@@ -175,7 +179,7 @@ class Annotation:
         self._replaced()
 
     def close(self) -> None:
-        """Stop: prompts and candidates go, labels stay."""
+        """Stop listening; labels stay, and somebody else takes `layers` away."""
         self._rest.stop()
         self._rest.deleteLater()
         self._jobs.cancel()

@@ -16,6 +16,7 @@ from .jobs import Jobs
 from .kept_programs import keep_programs
 from .key_page import KeyPage
 from .keymap import Keymap
+from .leaving import Leaving
 from .model_choice import known_models
 from .object_look import ObjectLook
 from .object_panel import ObjectPanel
@@ -62,6 +63,7 @@ class AnnotatorWidget(QWidget):
         self.panel, self.object_panel = Panel(self), ObjectPanel(self)
         self.jobs = Jobs(self)
         self._aside = SetAside(napari_viewer.layers, self)
+        self.leaving = Leaving(napari_viewer.layers, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         self.pages = QTabWidget(self)
@@ -145,6 +147,7 @@ class AnnotatorWidget(QWidget):
         """Stop for good when napari takes the dock away."""
         if event.type() == QEvent.Type.ParentChange and self.parent() is None:
             self.stop()
+            self.leaving.finish()
             self.jobs.close()
             self._aside.close()
             for source in self._layer_events():
@@ -176,6 +179,7 @@ class AnnotatorWidget(QWidget):
 
     def start(self) -> None:
         """Start annotating what is chosen."""
+        self.leaving.finish()
         self._starting.start()
 
     def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
@@ -214,7 +218,7 @@ class AnnotatorWidget(QWidget):
             return
         for signal, slot in self._wires:
             signal.disconnect(slot)
-        self._sections.close()
+        self.leaving.take(self._sections.close())
         self.stack = self.reviewing = self.objects = None
         self.pages.setTabEnabled(1, False)
         self.panel.set_running(False)

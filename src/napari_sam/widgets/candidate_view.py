@@ -113,12 +113,9 @@ class CandidateView:
         return self._filled
 
     def close(self) -> None:
-        """Stop listening and take the layers away."""
+        """Stop listening; whoever shows the layers takes them away."""
         self._camera.events.zoom.disconnect(self._zoomed)
         self._keyboard.changed.disconnect(self._write_captions)
-        for layer in self.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
 
     def show(self, offer: Offer, plane: Plane) -> None:
         """Draw what is offered, the suggested candidate on top; it is the marked one."""

@@ -46,12 +46,10 @@ class Highlight:
             getattr(over.events, name).connect(self._follow)
 
     def close(self) -> None:
-        """Stop listening and take the layer away."""
+        """Stop listening; somebody else takes the layer away."""
         self._camera.events.zoom.disconnect(self._zoomed)
         for name in TRANSFORMS:
             getattr(self._over.events, name).disconnect(self._follow)
-        if self.layer is not None and self.layer in self._viewer.layers:
-            self._viewer.layers.remove(self.layer)
 
     def show(self, objects: Sequence[Object]) -> None:
         """Draw around these objects and no others."""

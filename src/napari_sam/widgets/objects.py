@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterable
 
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_sam.session import Edit, Key, Object
     from napari_sam.session.classes import Classes
@@ -77,6 +77,11 @@ class Objects:
         self._set_newest(look.newest_on_top)
         self._set_coloured(look.coloured)
         self._show_classes()
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The outlines of what is selected, which go at Stop."""
+        return () if self.highlight.layer is None else (self.highlight.layer,)
 
     def _connect_panel(self) -> None:
         panel, classes = self._panel, self._panel.classes

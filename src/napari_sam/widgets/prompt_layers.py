@@ -109,14 +109,11 @@ class PromptLayers:
         self.positive = not self.positive
 
     def close(self) -> None:
-        """Stop listening and take the layers away."""
+        """Stop listening; whoever shows the layers takes them away."""
         self._camera.events.zoom.disconnect(self._zoomed)
         self.points.events.data.disconnect(self._points_changed)
         self.points.events.features.disconnect(self._points_added)
         self.boxes.events.data.disconnect(self._boxes_changed)
-        for layer in self.layers:
-            if layer in self._viewer.layers:
-                self._viewer.layers.remove(layer)
 
     def use_points(self) -> None:
         """Let the next click be a point."""

@@ -67,10 +67,8 @@ class ProposalView:
         return tuple(layer for layer in self._layers.values() if layer in self._viewer.layers)
 
     def close(self) -> None:
-        """Stop listening and take the layers away."""
+        """Stop listening; somebody else takes the layers away."""
         self._camera.events.zoom.disconnect(self._zoomed)
-        for layer in self.layers:
-            self._viewer.layers.remove(layer)
 
     def hold(self, traced: Mapping[Key, Paths]) -> None:
         """Keep outlines that were traced elsewhere."""

@@ -23,7 +23,7 @@ from .proposing import Proposing
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
 
     from napari_sam.session import Object, Plane
 
@@ -87,6 +87,11 @@ class Reviewing:
         panel.set_stack(stack=len(image_shape(image)) > 2)
         panel.setEnabled(True)
 
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers of proposals, which go at Stop."""
+        return self.view.layers
+
     def _connect(self) -> None:
         panel, jobs = self.panel, self.jobs
         self._wires = (
@@ -117,7 +122,7 @@ class Reviewing:
         self._image.events.data.connect(self._forget)
 
     def close(self) -> None:
-        """Stop; proposals go, what was accepted stays."""
+        """Stop; what was accepted stays, and somebody else takes `layers` away."""
         for signal, slot in self._wires:
             signal.disconnect(slot)
         self._viewer.dims.events.point.disconnect(self._moved)

@@ -6,11 +6,16 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
 if TYPE_CHECKING:
+    from napari.layers import Layer
     from psygnal import SignalInstance
 
 
 class Section(Protocol):
     """Something that has to be closed."""
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """The layers that go with it."""
 
     def close(self) -> None:
         """Stop for good."""
@@ -58,12 +63,17 @@ class Sections:
         self._heard.append(speaker)
         return self.add(speaker)
 
-    def close(self) -> None:
-        """Close all, the last one first; what they tell while they close is not passed on."""
+    def close(self) -> tuple[Layer, ...]:
+        """Close all, the last one first, and return the layers that go with them.
+
+        What they tell while they close is not passed on.
+        """
         for speaker in self._heard:
             speaker.said.disconnect(self._say)
             speaker.failed.disconnect(self._fail)
+        going = tuple(layer for section in reversed(self._open) for layer in section.layers)
         for section in reversed(self._open):
             section.close()
         self._open.clear()
         self._heard.clear()
+        return going

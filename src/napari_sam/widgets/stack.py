@@ -24,7 +24,7 @@ from .pyramid import labels_layer, new_pixels
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels
+    from napari.layers import Image, Labels, Layer
     from numpy.typing import NDArray
 
     from napari_sam.predict import Embedding
@@ -83,6 +83,11 @@ class Stack:
         channels = channel_axis(getattr(image, "axis_labels", ()), image_shape(image))
         planes = sliders(image)
         panel.set_axes(planes, max((each for each in planes if each != channels), default=None))
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """None: those of links and tracks stay."""
+        return ()
 
     def close(self) -> None:
         """Stop; what was put in place stays."""
