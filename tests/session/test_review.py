@@ -150,8 +150,23 @@ def test_a_proposal_when_corrected_then_the_next_commit_takes_its_place(
     assert review.current is THREE[0]
     session.undo()
     assert ids(review.open) == [2, 3, 1]
+    assert review.current is third
     session.redo()
     assert ids(review.open) == [2, 1]
+
+
+def test_one_accepted_proposal_when_undone_then_is_looked_at_again(
+    review: Review, session: AnnotationSession
+) -> None:
+    review.put(Edit("found", (), THREE))
+    review.accept([THREE[1]])
+    review.step(1)
+    assert review.current is THREE[0]
+    session.undo()
+    assert review.current is THREE[1]
+    review.accept(review.open[1:])
+    session.undo()  # of several there is no one to look at
+    assert review.current is THREE[1]
 
 
 def test_a_correction_when_given_up_then_the_next_commit_is_an_object_of_its_own(
@@ -236,7 +251,7 @@ def test_an_answer_then_is_told_once_and_the_next_in_order_is_looked_at(
     review.reject([THREE[0]])
     session.undo()
     session.adopt([square(9, (0, 40), 1.0)])
-    assert told == [THREE[2], THREE[0], THREE[0], THREE[1], THREE[0], THREE[0]]
+    assert told == [THREE[2], THREE[0], THREE[2], THREE[2], THREE[0], THREE[0]]
     session.edit("describe", [session.objects[0].key], category="cell")
     assert len(told) == 6
 

@@ -124,6 +124,7 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     press(qtbot, widget, Qt.Key.Key_E)
     assert proposals[3].prompts is not None
     assert [each.prompts.box for each in annotation.session.proposals] == [proposals[3].prompts.box]
+    assert widget.panel.status.text().startswith("Correct it with points or a box")
     press(qtbot, widget, Qt.Key.Key_1)
     assert len(annotation.session.objects) == 2
     assert proposals[3] not in review.open
@@ -131,6 +132,10 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     assert review.open == (proposals[1], *proposals[3:])
     qtbot.mouseClick(panel.bring_back, Qt.MouseButton.LeftButton)
     assert review.open == (*proposals[:2], *proposals[3:])
+    qtbot.mouseClick(panel.accept_all, Qt.MouseButton.LeftButton)
+    search(qtbot, widget)
+    assert review.open == ()
+    assert widget.panel.status.text().endswith("have labels already or were rejected.")
 
 
 def test_a_proposal_when_rejected_then_ctrl_z_brings_it_back_and_says_so(make: Make, qtbot: Any) -> None:

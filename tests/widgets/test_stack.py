@@ -153,6 +153,7 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     widget.panel.labels.setCurrentText("given")
     widget.start()
     settle(qtbot, widget)
+    active = widget._viewer.layers.selection.active
     widget.panel.stack.link.click()
     settle(qtbot, widget)
     linked = widget._viewer.layers["given linked"]
@@ -169,6 +170,7 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
         assert tuple(each.scale) == (2, 0.5, 0.5)
     assert "2 tracks, 0 divisions" in widget.panel.status.text()
     assert np.array_equal(layer.data, given)
+    assert widget._viewer.layers.selection.active is active  # which hears the keys
 
 
 def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_has_its_own_numbers(

@@ -10,7 +10,6 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.errors import ImageError
-from napari_sam.model import Features
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.predict.embedding import Level, encode_scale
 from napari_sam.predict.fine import FineLevel
@@ -65,30 +64,27 @@ class DenseView:
             Of 0 to 1, at every input pixel that shows the image.
         """
         if scale not in self._maps:
-            level = self._level(scale)
-            rows, cols = level.extent
-            self._maps[scale] = seen(level.features)[:, :rows, :cols]
+            coarse = [level for level in self.embedding.levels if level.scale == scale]
+            self._maps[scale] = seen(coarse[0]) if coarse else self._enlarged(scale)
         return self._maps[scale]
 
-    def _level(self, scale: float) -> Level:
-        """Return the image's features at a scale; fine ones are made, and kept if they are not too large."""
-        for level in self.embedding.levels:
-            if level.scale == scale:
-                return level
+    def _enlarged(self, scale: float) -> Maps:
+        """See the image enlarged, upright and upside down: the mean of both parts more that touch."""
         index = [fine.scale for fine in self.embedding.fine].index(scale)
-        enlarged = self.embedding.fine[index]
-        made = encode_scale(self._model, enlarged.pixels, scale)
-        if sum(plane.nbytes for plane in made.features.planes) <= LARGEST:
+        pixels = self.embedding.fine[index].pixels
+        upright, turned = (encode_scale(self._model, each, scale) for each in (pixels, pixels[:, ::-1, ::-1]))
+        if sum(plane.nbytes for plane in upright.features.planes) <= LARGEST:
             fine = list(self.embedding.fine)
-            fine[index] = FineLevel(scale, enlarged.pixels, whole=made.features)
+            fine[index] = FineLevel(scale, pixels, whole=upright.features)
             self.embedding = replace(self.embedding, fine=tuple(fine))
-        return made
+        return np.asarray((seen(upright) + seen(turned)[:, ::-1, ::-1]) / 2)
 
 
-def seen(features: Features) -> Maps:
+def seen(level: Level) -> Maps:
     """Bring what the dense head sees, the last plane of one image's features, to input pixels."""
-    maps: Maps = doubled(features.planes[-1].float()).sigmoid()[0].cpu().numpy()
-    return maps
+    rows, cols = level.extent
+    maps: Maps = doubled(level.features.planes[-1].float()).sigmoid()[0].cpu().numpy()
+    return maps[:, :rows, :cols]
 
 
 def doubled(logits: Tensor) -> Tensor:

@@ -79,6 +79,11 @@ class Review:
         """The one that is looked at."""
         return None if self._current is None else self._open.get(self._current)
 
+    @property
+    def correcting(self) -> bool:
+        """Whether the next commit takes the place of a proposal."""
+        return self._corrected is not None
+
     def put(self, found: Edit) -> None:
         """Take proposals out and in, as a search says; their labels are `next_id` or higher.
 
@@ -175,8 +180,17 @@ class Review:
         near, changed = self._near(edit.moved), {each.key for each in edit.moved}
         corrected = (key for key, made in self._corrections.items() if made in changed and key in self._all)
         near.update((key, self._all[key]) for key in corrected)
+        if not edit.after and len(edit.before) == 1:
+            self._look_again_at(edit.before[0], near)
         if near:
             self._refresh(near.values())
+
+    def _look_again_at(self, gone: Object, near: dict[Key, Object]) -> None:
+        """Let the proposal that an object was made of, if it waits again, be the current one."""
+        for key, each in near.items():
+            source = self._corrections.get(key) == gone.key or _alike(each, gone)
+            if source and self._waits(each):
+                self._current = key
 
     def _near(self, objects: Iterable[Object]) -> dict[Key, Object]:
         """Return all proposals whose bounding boxes meet those of some objects."""

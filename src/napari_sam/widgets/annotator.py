@@ -246,7 +246,8 @@ class AnnotatorWidget(QWidget):
         part = None if annotation is None else annotation.part
         if annotation is not None and part is not None and annotation.chooser.offer is not None:
             self.panel.thumbnails.show_offer(annotation.chooser.offer, part.picture, part.window.origin)
-            self.panel.say(annotation.committing.task)
+            correcting = "" if self.reviewing is None else self.reviewing.task
+            self.panel.say(annotation.committing.task or correcting)
             return
         self.panel.thumbnails.clear()
         if len(proposals) > 1:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from .active import active_stays
 from .guard import TRANSFORMS
 from .outlines import dashes, outlines
 from .planes import ALIGNED, camera_of
@@ -76,16 +77,15 @@ class Highlight:
         """Return the layer, made above all others if there is none; the active layer stays active."""
         layers, over = self._viewer.layers, self._over
         if self.layer is None or self.layer not in layers:
-            active = layers.selection.active
-            self.layer = self._viewer.add_vectors(
-                np.zeros((0, 2, over.ndim)),
-                ndim=over.ndim,
-                name="Selected objects",
-                vector_style="line",
-                edge_color=COLOUR,
-                **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
-            )
-            layers.selection.active = active
+            with active_stays(layers):
+                self.layer = self._viewer.add_vectors(
+                    np.zeros((0, 2, over.ndim)),
+                    ndim=over.ndim,
+                    name="Selected objects",
+                    vector_style="line",
+                    edge_color=COLOUR,
+                    **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
+                )
             self._zoomed()
         return self.layer
 

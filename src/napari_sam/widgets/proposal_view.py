@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
+from .active import active_stays
 from .outlines import dashes, in_plane, outlines, thinned
 from .planes import alignment, camera_of
 
@@ -135,19 +136,18 @@ class ProposalView:
         if layer is not None and layer in self._viewer.layers:
             return layer
         layers, ndim = self._viewer.layers, self._image.ndim
-        active = layers.selection.active
-        layer = self._viewer.add_vectors(
-            np.zeros((0, 2, ndim)),
-            ndim=ndim,
-            name=name,
-            vector_style="line",
-            edge_width=self._width(name),
-            **self._aligned,
-        )
-        below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
-        if below is not None:
-            layers.move(layers.index(layer), below)
-        layers.selection.active = active
+        with active_stays(layers):
+            layer = self._viewer.add_vectors(
+                np.zeros((0, 2, ndim)),
+                ndim=ndim,
+                name=name,
+                vector_style="line",
+                edge_width=self._width(name),
+                **self._aligned,
+            )
+            below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
+            if below is not None:
+                layers.move(layers.index(layer), below)
         self._bind(layer)
         self._layers[name] = layer
         return layer

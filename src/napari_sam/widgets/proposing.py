@@ -202,7 +202,11 @@ class Proposing:
         elif count:
             key, waiting = self._annotation.keyboard.text, len(self._review.open)
             answers = f"{key('accept')} accepts, {key('reject')} rejects, {key('correct')} corrects"
-            self.said.emit(f"Found {count}; {waiting} wait for you: {answers}.")
+            self.said.emit(
+                f"Found {count}; {waiting} wait for you: {answers}."
+                if waiting
+                else f"Found {count}, and all of them have labels already or were rejected."
+            )
 
 
 def _within(inner: PlaneWindow, outer: PlaneWindow) -> bool:

@@ -208,10 +208,15 @@ class Reviewing:
             return
         self._annotation.committing.refine(current.prompts or Prompts(box=current.box))
         self.review.correct(current)
-        self.said.emit(
-            "Correct it with points or a box, or choose another candidate;"
-            f" {self._keyboard.text('clear')} leaves it as it was."
-        )
+        self.said.emit(self.task)
+
+    @property
+    def task(self) -> str:
+        """What the person may do with the proposal that is being corrected; empty if none is."""
+        if not self.review.correcting:
+            return ""
+        leave = self._keyboard.text("clear")
+        return f"Correct it with points or a box, or choose another candidate; {leave} leaves it as it was."
 
     def step(self, by: int) -> None:
         """Look at the next proposal, or the one before."""

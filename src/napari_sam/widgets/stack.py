@@ -16,6 +16,7 @@ from napari_sam.session.embeddings import embedding_store
 from napari_sam.session.following import Following, join, put
 from napari_sam.session.objects import FOLLOWED
 
+from .active import active_stays
 from .jobs import Jobs
 from .linking import NO_LABELS, Placed, link_volumes
 from .mixed import Mixed
@@ -208,7 +209,8 @@ class Stack:
             layer = labels_layer(new_pixels(labels.data.shape), **self._over_labels("linked"))
             for places, numbers in volumes:
                 layer.data[places] = numbers
-            self._viewer.add_layer(layer)
+            with active_stays(self._viewer.layers):
+                self._viewer.add_layer(layer)
             count = sum(len(np.unique(numbers)) for _, numbers in volumes)
             apart = f" of {len(volumes)} volumes, each linked by itself" if len(volumes) > 1 else ""
             self.said.emit(f"{count} objects go through the planes{apart}; they are in a new layer.")
@@ -226,8 +228,9 @@ class Stack:
 
         def done(tracks: Tracks) -> None:
             found = np.moveaxis(tracks.labels, 0, axis)
-            self._viewer.add_labels(found, **self._over_labels("tracked"))
-            self._add_tracks(tracks, axis)
+            with active_stays(self._viewer.layers):
+                self._viewer.add_labels(found, **self._over_labels("tracked"))
+                self._add_tracks(tracks, axis)
             divided = len({tuple(parents) for parents in tracks.graph.values()})
             count = len(np.unique(tracks.data[:, 0]))
             self.said.emit(f"{count} tracks, {divided} divisions; they are in new layers.")
