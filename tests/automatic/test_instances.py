@@ -105,6 +105,17 @@ def test_maps_when_all_was_seen_enlarged_then_prompts_are_answered_from_it(
     assert len(embedding.fine[0].tiles) == 1
 
 
+def test_maps_when_enlarged_features_are_too_large_then_they_are_not_kept_and_the_image_is_not_turned(
+    predictor: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    embedding = predictor.embed(np.zeros((64, 64), np.uint8))
+    monkeypatch.setattr("napari_sam.automatic.dense.LARGEST", 1000)
+    view = DenseView(predictor, embedding)
+    assert view.maps(2.0).shape == (3, 128, 128)
+    assert view.embedding.fine[0].whole is None
+    assert view.turned is None
+
+
 def test_doubled_when_a_target_is_brought_to_input_pixels_then_it_lies_where_the_object_does() -> None:
     truth = discs() == 3
     half = dense_targets(truth.astype(np.int32), 0)[:1]
@@ -135,9 +146,11 @@ def test_dense_instances_when_nuclei_are_tiny_then_they_are_looked_at_enlarged(p
     view, other = DenseView(predictor, embedding), DenseView(predictor, embedding)
     found = dense_instances(view)
     assert view.embedding.fine[0].whole is not None
+    assert view.turned is not None
     assert average_precision(truth, found, [0.5])[0] > 0.8
     dense_instances(other, DenseSettings(smallest_diameter=0))
     assert other.embedding.fine[0].whole is None
+    assert other.turned is None
 
 
 def test_sizes_when_a_large_object_is_among_small_ones_then_its_own_is_where_most_pixels_lie() -> None:

@@ -11,6 +11,7 @@ from napari_sam.errors import Cancelled
 from napari_sam.masks import Region
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, stability_at
+from napari_sam.predict.drawing import pointed_at
 from napari_sam.predict.drawn import box_around, deepest_point
 from napari_sam.predict.prompts import Box
 from napari_sam.progress import Cancel, Progress
@@ -22,6 +23,7 @@ from .instances import Labels, sizes, two_looks
 from .records import MaskRecord, run_lengths
 from .regions import region_iou
 from .settings import AutomaticSettings
+from .turned import in_common, turned
 
 Question = tuple[Box, tuple[float, float]]
 """The box around a region, and its innermost point (row, col)."""
@@ -74,7 +76,7 @@ def instance_masks(
     looks = two_looks(view, settings.dense)
     found, faint = map(regions_of, looks)
     answers: Answers = {}
-    ask(predictor, view.embedding, [*found, *faint], answers, progress=progress, cancelled=cancelled)
+    ask(predictor, view, [*found, *faint], answers, progress=progress, cancelled=cancelled)
     return agreed(found, answers, settings, faint, sizes(looks[0])[0])
 
 
@@ -89,7 +91,7 @@ def regions_of(labels: Labels) -> list[Region]:
 
 def ask(
     predictor: Predictor,
-    embedding: Embedding,
+    view: DenseView,
     regions: Sequence[Region],
     answers: Answers,
     *,
@@ -101,7 +103,7 @@ def ask(
     Parameters
     ----------
     predictor : Predictor
-    embedding : Embedding
+    view : DenseView
         Of the whole image that the regions are in.
     regions : sequence of Region
     answers : dict
@@ -119,11 +121,24 @@ def ask(
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
         batch = questions[start : start + BATCH]
-        prompts = [Prompts(points=[point], point_labels=[1], box=box) for box, point in batch]
-        for each, answer in zip(batch, predictor.predict_many(embedding, prompts), strict=True):
-            answers[each] = _record(answer.items[answer.best], each, embedding.shape)
+        for each, item in zip(batch, _drawn(predictor, view, batch), strict=True):
+            answers[each] = _record(item, each, view.embedding.shape)
         if progress is not None:
             progress(start + len(batch), len(questions))
+
+
+def _drawn(predictor: Predictor, view: DenseView, questions: Sequence[Question]) -> list[Candidate]:
+    """Return what the mask decoder draws; of an image that was seen turned, too, the mean of both answers."""
+    prompts = [Prompts(points=[point], point_labels=[1], box=box) for box, point in questions]
+    shape = view.embedding.shape
+    items = [answer.items[answer.best] for answer in predictor.predict_many(view.embedding, prompts)]
+    if view.turned is None:
+        return items
+    answers = predictor.predict_many(view.turned, [turned(each, shape) for each in prompts])
+    others = [answer.items[answer.best] for answer in answers]
+    means = [in_common(item, other, shape) for item, other in zip(items, others, strict=True)]
+    drawn = [predictor.draw(view.embedding, each) for each in means]
+    return [pointed_at(item, each.positions) for item, each in zip(drawn, prompts, strict=True)]
 
 
 def question(region: Region) -> Question:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import OrderedDict
 from dataclasses import replace
 
 import numpy as np
@@ -12,12 +13,12 @@ from torch.nn import functional as F
 from napari_sam.errors import ImageError
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.predict.embedding import Level, encode_scale
-from napari_sam.predict.fine import FineLevel
 
 Maps = NDArray[np.float32]
 
 LARGEST = 1 << 29
-"""Bytes of the features of an enlarged image that are kept: those of 2,100 x 2,100 pixels."""
+"""Bytes of the features of an enlarged image that are kept: those of 2,100 x 2,100 pixels. Larger images
+are asked around each object, and not turned."""
 
 
 class DenseView:
@@ -35,6 +36,8 @@ class DenseView:
     embedding : Embedding
         The same, for questions about all of the image: once all of it was seen enlarged, these features
         serve for prompts, too, where they would otherwise be made again around each.
+    turned : Embedding, optional
+        Of the image turned by half a turn, once that was seen, too: where small objects are enlarged.
 
     Raises
     ------
@@ -47,13 +50,16 @@ class DenseView:
             name = predictor.model.name
             raise ImageError(f"{name} has no dense head; choose a grid of points, or cell-tiny.")
         self.embedding = embedding
-        self._model = predictor.model
+        self.turned: Embedding | None = None
+        self._predictor = predictor
         self._maps: dict[float, Maps] = {}
 
     @property
     def nbytes(self) -> int:
         """Bytes that the embedding takes and what was seen."""
-        return self.embedding.nbytes + sum(maps.nbytes for maps in self._maps.values())
+        embeddings = (self.embedding, self.turned)
+        held = sum(each.nbytes for each in embeddings if each is not None)
+        return held + sum(maps.nbytes for maps in self._maps.values())
 
     def maps(self, scale: float = 1.0) -> Maps:
         """Return foreground, distance and boundary at one of the embedding's scales.
@@ -69,15 +75,23 @@ class DenseView:
         return self._maps[scale]
 
     def _enlarged(self, scale: float) -> Maps:
-        """See the image enlarged, upright and upside down: the mean of both parts more that touch."""
-        index = [fine.scale for fine in self.embedding.fine].index(scale)
-        pixels = self.embedding.fine[index].pixels
-        upright, turned = (encode_scale(self._model, each, scale) for each in (pixels, pixels[:, ::-1, ::-1]))
-        if sum(plane.nbytes for plane in upright.features.planes) <= LARGEST:
-            fine = list(self.embedding.fine)
-            fine[index] = FineLevel(scale, pixels, whole=upright.features)
-            self.embedding = replace(self.embedding, fine=tuple(fine))
+        """See the image enlarged, upright and turned: the mean of both parts more of what touches."""
+        upright, self.embedding = self._whole(self.embedding, scale)
+        if not any(fine.whole for fine in self.embedding.fine):
+            return seen(upright)
+        pixels = np.ascontiguousarray(self.embedding.fine[0].pixels[:, ::-1, ::-1])
+        other = self._predictor.embed(pixels, channel_axis=0, normalization=None)
+        turned, self.turned = self._whole(other, scale)
         return np.asarray((seen(upright) + seen(turned)[:, ::-1, ::-1]) / 2)
+
+    def _whole(self, embedding: Embedding, scale: float) -> tuple[Level, Embedding]:
+        """Make the features of a fine scale, and the embedding that keeps them if they are not too large."""
+        fine = list(embedding.fine)
+        index = [each.scale for each in fine].index(scale)
+        made = encode_scale(self._predictor.model, fine[index].pixels, scale)
+        if sum(plane.nbytes for plane in made.features.planes) <= LARGEST:
+            fine[index] = replace(fine[index], tiles=OrderedDict(), whole=made.features)
+        return made, replace(embedding, fine=tuple(fine))
 
 
 def seen(level: Level) -> Maps:

@@ -107,8 +107,7 @@ class PartSearch:
             looks = two_looks(self._view, settings.dense)
             regions, faint = (self._within(look, window) for look in looks)
             asked = [*regions, *faint]
-            seen = self._view.embedding
-            ask(self._predictor, seen, asked, self._answers, progress=progress, cancelled=cancelled)
+            ask(self._predictor, self._view, asked, self._answers, progress=progress, cancelled=cancelled)
             found = agreed(regions, self._answers, settings, faint, sizes(looks[0])[0])
         return painted(found, self.embedding.shape, settings)[1]
 
