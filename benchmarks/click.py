@@ -40,12 +40,13 @@ class Click:
     """Milliseconds from the mouse button to the candidates, and to the frame that shows them.
 
     `cpu` counts what all threads of this process computed until then: on a busy machine it is what
-    the click would have taken on one core of its own.
+    the click would have taken on one core of its own; `window` counts the window's thread alone.
     """
 
     answered: float
     drawn: float
     cpu: float
+    window: float
 
 
 def main() -> None:
@@ -110,29 +111,35 @@ def time_click(viewer: napari.Viewer, widget: AnnotatorWidget, place: np.ndarray
     assert annotation is not None  # noqa: S101 (main has seen to it)
     canvas = widget.window().findChild(QOpenGLWidget)
     answered: list[float] = []
-    frames: list[tuple[float, float]] = []
+    frames: list[tuple[float, float, float]] = []
     heard = annotation.session.proposed.connect(lambda _: answered.append(time.perf_counter()))
-    noted = canvas.frameSwapped.connect(lambda: frames.append((time.perf_counter(), time.process_time())))
+    noted = canvas.frameSwapped.connect(lambda: frames.append(now()))
     camera = getattr(viewer, "scene", viewer).camera  # since napari 0.9 it is the scene's
     offset = (place - np.asarray(camera.center[-2:])) * camera.zoom
     pixel = QPoint(round(canvas.width() / 2 + offset[1]), round(canvas.height() / 2 + offset[0]))
     QTest.mouseMove(canvas, pixel)
     QApplication.processEvents()
-    began, computed = time.perf_counter(), time.process_time()
+    began = now()
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, pixel)
     wait_until(lambda: bool(answered) and bool(frames) and frames[-1][0] > answered[0])
-    drawn, spent = next(frame for frame in frames if frame[0] > answered[0])
+    drawn = next(frame for frame in frames if frame[0] > answered[0])
     annotation.session.proposed.disconnect(heard)
     canvas.frameSwapped.disconnect(noted)
     annotation.clear()
     wait_until(lambda: False, 0.3)
-    return Click(1000 * (answered[0] - began), 1000 * (drawn - began), 1000 * (spent - computed))
+    spent = (1000 * (after - before) for after, before in zip(drawn, began, strict=True))
+    return Click(1000 * (answered[0] - began[0]), *spent)
+
+
+def now() -> tuple[float, float, float]:
+    """Return seconds on the clock, and those that this process and this thread have computed."""
+    return time.perf_counter(), time.process_time(), time.thread_time()
 
 
 def summary(clicks: list[Click]) -> dict[str, Any]:
     """Return the median and the slowest, in milliseconds."""
     report: dict[str, Any] = {"clicks": len(clicks)}
-    for name in ("answered", "drawn", "cpu"):
+    for name in ("answered", "drawn", "cpu", "window"):
         values = [getattr(click, name) for click in clicks]
         report[f"{name}_ms"] = {
             "median": round(statistics.median(values), 1),

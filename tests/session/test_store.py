@@ -143,6 +143,14 @@ def test_paint_when_a_stroke_crosses_objects_then_it_is_part_of_them_and_can_be_
     assert session.next_id == 10
 
 
+def test_paint_when_a_stroke_has_a_number_below_0_then_takes_pixels_and_makes_no_object() -> None:
+    session = session_of(square(1, 0, 0))
+    painted = session.store.render((), (slice(0, 20), slice(0, 20)))
+    painted[5:, 5:] = -1
+    session.paint((), (slice(0, 20), slice(0, 20)), painted)
+    assert {each.id: each.area for each in session.objects} == {1: 75}
+
+
 def test_an_object_when_painted_away_then_is_gone() -> None:
     session = session_of(square(1, 0, 0))
     session.paint((), (slice(0, 10), slice(0, 10)), np.zeros((10, 10), int))

@@ -226,6 +226,17 @@ def test_a_layer_when_removed_in_the_middle_then_annotation_asks_to_be_stopped(
     assert not jobs.busy
 
 
+def test_a_point_beyond_the_image_then_leaves_the_sliders_to_the_image(
+    make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
+) -> None:
+    annotation = make(np.zeros((3, *SHAPE), np.uint8), name="cells")
+    dims = annotation._viewer.dims
+    before = dims.range
+    annotation.prompts.points.add([7, 20, 20])
+    settle(qtbot, jobs)
+    assert dims.range == before
+
+
 def test_an_annotation_when_closed_then_leaves_image_and_labels_and_hears_nothing(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
 ) -> None:

@@ -85,7 +85,10 @@ def regions_from_labels(labels: NDArray[np.integer], *, pieces: bool = False) ->
         what = f"an array of {labels.ndim} dimensions and dtype {labels.dtype}"
         raise DataError(f"This is {what}; give labels: whole numbers in at least two dimensions.")
     if labels.size and labels.min() < 0:
-        raise DataError(f"There are negative labels (down to {labels.min()}); 0 is the background.")
+        raise DataError(
+            f"There are negative labels (down to {labels.min()}), which are no objects; set them to 0, or let"
+            " napari's own writer save them."
+        )
     regions: list[Region] = []
     for plane in np.ndindex(labels.shape[:-2]):
         for region in _of_plane(labels[plane], plane):

@@ -20,7 +20,7 @@ Painted = tuple[Plane, Window, NDArray[np.integer]]
 def stroke(store: ObjectStore, painted: Sequence[Painted]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
     """Return the objects that strokes change, and what becomes of them; nothing that is empty.
 
-    Pixels of an object that another one hides stay as they are.
+    Pixels of an object that another one hides stay as they are. Numbers below 0 mark no objects.
     """
     before: list[Object] = []
     after: list[Object] = []
@@ -28,7 +28,7 @@ def stroke(store: ObjectStore, painted: Sequence[Painted]) -> tuple[tuple[Object
         shown = store.render(plane, window)
         other = shown != labels
         for label in np.unique(np.concatenate([shown[other], labels[other]])).tolist():
-            if not label:
+            if label <= 0:
                 continue
             old = store.get((label, plane))
             new = repainted(old, label, plane, window, other & (shown == label), other & (labels == label))

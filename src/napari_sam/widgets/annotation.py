@@ -29,6 +29,7 @@ from .planes import alignment, image_shape
 from .prompt_layers import PromptLayers
 from .pyramid import labels_layer
 from .seeing import Seeing
+from .spared import spare
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -171,6 +172,8 @@ class Annotation:
         for layer in (self.writer.labels, *self.view.layers, *self.prompts.layers):
             if layer not in self._viewer.layers:
                 yield self._viewer.add_layer(layer)
+        for layer in self.layers:
+            spare(self._viewer, layer)
 
     def _begin(self) -> None:
         """Open what is seen now, which may have changed since Start."""

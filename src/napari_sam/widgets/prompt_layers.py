@@ -251,6 +251,9 @@ class PromptLayers:
 
     def _point_looks(self, positive: bool) -> None:
         kind = INSIDE if positive else OUTSIDE
+        known = str(self.points.current_symbol) == SYMBOLS[kind]
+        if known and not self.points.selected_data and self.points.feature_defaults["label"].eq(kind).all():
+            return  # napari looks through all points for each of these
         with self.points.events.data.blocker():
             self.points.selected_data = set()
             self.points.feature_defaults = {"label": [kind]}
