@@ -9,7 +9,7 @@ from scipy import ndimage
 from napari_sam.automatic import DenseSettings, DenseView, dense_instances, watershed_instances
 from napari_sam.automatic.dense import Maps, doubled
 from napari_sam.automatic.instances import faint_instances, sizes, to_image, together, two_looks
-from napari_sam.errors import ImageError
+from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
@@ -114,6 +114,23 @@ def test_maps_when_enlarged_features_are_too_large_then_they_are_not_kept_and_th
     assert view.maps(2.0).shape == (3, 128, 128)
     assert view.embedding.fine[0].whole is None
     assert view.turned is None
+
+
+def test_maps_when_cancelled_on_the_way_then_nothing_of_the_enlarged_image_is_kept(
+    predictor: Predictor,
+) -> None:
+    view = DenseView(predictor, predictor.embed(np.zeros((64, 64), np.uint8)))
+    asked: list[int] = []
+
+    def second_time() -> bool:
+        asked.append(1)
+        return len(asked) > 1
+
+    with pytest.raises(Cancelled):
+        view.maps(2.0, second_time)
+    assert view.turned is None
+    assert view.embedding.fine[0].whole is None
+    assert view.maps(2.0).shape == (3, 128, 128)
 
 
 def test_doubled_when_a_target_is_brought_to_input_pixels_then_it_lies_where_the_object_does() -> None:

@@ -73,7 +73,7 @@ def instance_masks(
     """
     settings = settings or AutomaticSettings()
     view = view or DenseView(predictor, embedding)
-    looks = two_looks(view, settings.dense)
+    looks = two_looks(view, settings.dense, cancelled)
     found, faint = map(regions_of, looks)
     answers: Answers = {}
     ask(predictor, view, [*found, *faint], answers, progress=progress, cancelled=cancelled)

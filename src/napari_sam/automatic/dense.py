@@ -13,6 +13,7 @@ from torch.nn import functional as F
 from napari_sam.errors import ImageError
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.predict.embedding import Level, encode_scale
+from napari_sam.progress import Cancel
 
 Maps = NDArray[np.float32]
 
@@ -61,34 +62,46 @@ class DenseView:
         held = sum(each.nbytes for each in embeddings if each is not None)
         return held + sum(maps.nbytes for maps in self._maps.values())
 
-    def maps(self, scale: float = 1.0) -> Maps:
+    def maps(self, scale: float = 1.0, cancelled: Cancel | None = None) -> Maps:
         """Return foreground, distance and boundary at one of the embedding's scales.
+
+        Parameters
+        ----------
+        scale : float
+        cancelled : callable, optional
+            Asked before each part of an enlarged image whether to stop.
 
         Returns
         -------
         (3, h, w) float32
             Of 0 to 1, at every input pixel that shows the image.
+
+        Raises
+        ------
+        Cancelled
+            If `cancelled` said so.
         """
         if scale not in self._maps:
             coarse = [level for level in self.embedding.levels if level.scale == scale]
-            self._maps[scale] = seen(coarse[0]) if coarse else self._enlarged(scale)
+            self._maps[scale] = seen(coarse[0]) if coarse else self._enlarged(scale, cancelled)
         return self._maps[scale]
 
-    def _enlarged(self, scale: float) -> Maps:
+    def _enlarged(self, scale: float, cancelled: Cancel | None) -> Maps:
         """See the image enlarged, upright and turned: the mean of both parts more of what touches."""
-        upright, self.embedding = self._whole(self.embedding, scale)
-        if not any(fine.whole for fine in self.embedding.fine):
+        upright, embedding = self._whole(self.embedding, scale, cancelled)
+        if not any(fine.whole for fine in embedding.fine):
             return seen(upright)
-        pixels = np.ascontiguousarray(self.embedding.fine[0].pixels[:, ::-1, ::-1])
-        other = self._predictor.embed(pixels, channel_axis=0, normalization=None)
-        turned, self.turned = self._whole(other, scale)
+        pixels = np.ascontiguousarray(embedding.fine[0].pixels[:, ::-1, ::-1])
+        other = self._predictor.embed(pixels, channel_axis=0, normalization=None, cancelled=cancelled)
+        turned, other = self._whole(other, scale, cancelled)
+        self.embedding, self.turned = embedding, other
         return np.asarray((seen(upright) + seen(turned)[:, ::-1, ::-1]) / 2)
 
-    def _whole(self, embedding: Embedding, scale: float) -> tuple[Level, Embedding]:
+    def _whole(self, embedding: Embedding, scale: float, cancelled: Cancel | None) -> tuple[Level, Embedding]:
         """Make the features of a fine scale, and the embedding that keeps them if they are not too large."""
         fine = list(embedding.fine)
         index = [each.scale for each in fine].index(scale)
-        made = encode_scale(self._predictor.model, fine[index].pixels, scale)
+        made = encode_scale(self._predictor.model, fine[index].pixels, scale, cancelled=cancelled)
         if sum(plane.nbytes for plane in made.features.planes) <= LARGEST:
             fine[index] = replace(fine[index], tiles=OrderedDict(), whole=made.features)
         return made, replace(embedding, fine=tuple(fine))

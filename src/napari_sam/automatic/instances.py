@@ -12,6 +12,8 @@ from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 from torch.nn import functional as F
 
+from napari_sam.progress import Cancel
+
 from .dense import DenseView, Maps
 
 Labels = NDArray[np.int32]
@@ -170,29 +172,47 @@ def dense_instances(view: DenseView, settings: DenseSettings | None = None) -> L
     return to_image(watershed_instances(maps, settings, diameter), view.embedding.shape, scale)
 
 
-def two_looks(view: DenseView, settings: DenseSettings | None = None) -> tuple[Labels, Labels]:
+def two_looks(
+    view: DenseView, settings: DenseSettings | None = None, cancelled: Cancel | None = None
+) -> tuple[Labels, Labels]:
     """Find every object as `dense_instances` does, and, where none was found, what might be one.
+
+    Parameters
+    ----------
+    view, settings
+        As `dense_instances` takes them.
+    cancelled : callable, optional
+        Asked in between whether to stop.
 
     Returns
     -------
     found, faint : (Y, X) int32
         0 background, 1 to N; no pixel is in both.
+
+    Raises
+    ------
+    Cancelled
+        If `cancelled` said so.
     """
     settings = settings or DenseSettings()
-    maps, scale, diameter = _looked(view, settings)
+    maps, scale, diameter = _looked(view, settings, cancelled)
     found = watershed_instances(maps, settings, diameter)
     faint = faint_instances(maps, found, settings, diameter)
     shape = view.embedding.shape
     return to_image(found, shape, scale), to_image(faint, shape, scale)
 
 
-def _looked(view: DenseView, settings: DenseSettings) -> tuple[Maps, float, float]:
+def _looked(
+    view: DenseView, settings: DenseSettings, cancelled: Cancel | None = None
+) -> tuple[Maps, float, float]:
     """Return the maps that suit the objects, their scale, and the objects' diameter in their pixels."""
     scale, diameter, pieces = _suited(view, settings)
     fine = bool(view.embedding.fine) and 0 < diameter < settings.smallest_diameter
     if fine:
         scale = view.embedding.fine[0].scale
-    maps = together(view.maps(scale), view.maps(pieces)) if pieces and not fine else view.maps(scale)
+    maps = view.maps(scale, cancelled)
+    if pieces and not fine:
+        maps = together(maps, view.maps(pieces))
     return maps, scale, diameter * scale
 
 

@@ -104,7 +104,7 @@ class PartSearch:
             grid = settings.grid_for(self._predictor.model)
             found = sifted(self._pool(grid, window, progress, cancelled), grid)
         else:
-            looks = two_looks(self._view, settings.dense)
+            looks = two_looks(self._view, settings.dense, cancelled)
             regions, faint = (self._within(look, window) for look in looks)
             asked = [*regions, *faint]
             ask(self._predictor, self._view, asked, self._answers, progress=progress, cancelled=cancelled)
