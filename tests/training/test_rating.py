@@ -6,7 +6,7 @@ import torch
 from napari_sam.model import CELL_TINY, Sam
 from napari_sam.predict import Predictor
 from napari_sam.predict.rating import FEATURES
-from napari_sam.training.rating import fit_rating, rated_candidates, rating_loss
+from napari_sam.training.rating import ZOOMS, fit_rating, rated_candidates, rating_loss, varied
 from napari_sam.training.samples import Sample
 from napari_sam.weights import load_model
 
@@ -37,6 +37,23 @@ def test_rated_candidates_when_objects_are_nested_then_either_may_be_right_but_o
         assert (each.ious[:, 0] >= each.ious[:, 1]).all()
     assert any((each.ious[:, 0] > each.ious[:, 1]).any() for each in rated)
     assert max(each.ious.max() for each in rated) > 0.6
+
+
+def test_varied_when_drawn_often_then_objects_come_in_many_sizes_and_looks_and_stay_where_they_are() -> None:
+    rng = np.random.default_rng(1)
+    drawn = [varied(squares(), rng) for _ in range(60)]
+    factors = [each.diameter / 18 for each in drawn if each.labels.any()]  # squares of 18 pixels
+    assert min(factors) < 0.7
+    assert 3 < max(factors) < 1.3 * ZOOMS[1]
+    assert 10 < sum(abs(factor - 1.13) < 0.1 for factor in factors) < 50  # about half as they are
+    contrasts = []
+    for each in drawn:
+        assert each.image.shape[1:] == each.levels[0].shape == each.levels[1].shape
+        inner, plain = each.labels > 0, each.levels[1] == 0
+        if inner.sum() > 200 and plain.sum() > 200:
+            contrasts.append(float(each.image[:, inner].mean()) - float(each.image[:, plain].mean()))
+    assert np.median(contrasts) > 80  # 200 on 40 where nothing but the size is varied
+    assert min(contrasts) < 60
 
 
 def test_fit_rating_when_fitted_then_other_weights_stay_and_the_same_seed_gives_the_same() -> None:

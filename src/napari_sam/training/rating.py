@@ -17,15 +17,19 @@ from napari_sam.predict.drawing import filled, pointed_at
 from napari_sam.predict.rating import FEATURES, describe
 from napari_sam.weights import LoadedModel
 
+from .augment import augment
 from .evaluate import candidate_ious, correction, deepest_point, jittered_box
-from .samples import Sample, kind_weights, median_diameter
+from .samples import Sample, kind_weights, median_diameter, zoomed
 from .simulate import point_inside
 from .synthetic import scene
+from .synthetic.layouts import log_uniform
 
 Rng = np.random.Generator
 Progress = Callable[[int, int], None]
 SIDE = 512
 """Larger images are cut to squares of this side, in pixels."""
+ZOOMS = (0.4, 8.0)
+"""Least and most that an image is enlarged."""
 PER_IMAGE = 6
 """Objects asked for in one image."""
 SMALLEST = 12
@@ -108,15 +112,39 @@ def _drawn(sets: Sequence[tuple[list[Sample], float]], synthetic: float, rng: Rn
             made = scene(rng, 320)
             yield Sample("scene", made.image, made.levels, median_diameter(made.levels[0]))
         else:
-            yield _cut(samples[rng.choice(len(samples), p=weights / weights.sum())], rng)
+            yield varied(samples[rng.choice(len(samples), p=weights / weights.sum())], rng)
 
 
-def _cut(sample: Sample, rng: Rng) -> Sample:
-    """Cut a random square out of a large image."""
+def varied(sample: Sample, rng: Rng) -> Sample:
+    """Cut a random square; half of them look otherwise, and half are shown larger or smaller.
+
+    On the very images that it learned by heart, a network is better than it will be on others.
+
+    Parameters
+    ----------
+    sample : Sample
+    rng : numpy.random.Generator
+        All that is drawn depends on it.
+
+    Returns
+    -------
+    Sample
+        Of at most `SIDE` pixels a side.
+    """
+    factor = log_uniform(rng, *ZOOMS) if rng.random() < 0.5 else 1.0
+    part = _cut(sample, round(SIDE / max(factor, 1)), rng)
+    if rng.random() < 0.5:
+        looks = augment(torch.from_numpy(part.image).float(), rng)
+        part = replace(part, image=looks.round().byte().numpy())
+    return part if factor == 1 else zoomed(part, factor)
+
+
+def _cut(sample: Sample, most: int, rng: Rng) -> Sample:
+    """Cut a random square of at most a side out of an image."""
     spans = []
     for side in sample.labels.shape:
-        start = int(rng.integers(max(side - SIDE, 0) + 1))
-        spans.append(slice(start, start + SIDE))
+        start = int(rng.integers(max(side - most, 0) + 1))
+        spans.append(slice(start, start + most))
     rows, cols = spans
     levels = tuple(np.ascontiguousarray(labels[rows, cols]) for labels in sample.levels)
     return replace(sample, image=sample.image[:, rows, cols], levels=levels)
