@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -15,6 +15,7 @@ from napari_sam.model import Sam
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled, pointed_at
 from napari_sam.predict.rating import FEATURES, describe
+from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel
 
 from .augment import augment
@@ -25,7 +26,6 @@ from .synthetic import scene
 from .synthetic.layouts import log_uniform
 
 Rng = np.random.Generator
-Progress = Callable[[int, int], None]
 SIDE = 512
 """Larger images are cut to squares of this side, in pixels."""
 ZOOMS = (0.4, 8.0)
