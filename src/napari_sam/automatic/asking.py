@@ -131,14 +131,18 @@ def _drawn(predictor: Predictor, view: DenseView, questions: Sequence[Question])
     """Return what the mask decoder draws; of an image that was seen turned, too, the mean of both answers."""
     prompts = [Prompts(points=[point], point_labels=[1], box=box) for box, point in questions]
     shape = view.embedding.shape
-    items = [answer.items[answer.best] for answer in predictor.predict_many(view.embedding, prompts)]
+    items = _suggested(predictor, view.embedding, prompts)
     if view.turned is None:
         return items
-    answers = predictor.predict_many(view.turned, [turned(each, shape) for each in prompts])
-    others = [answer.items[answer.best] for answer in answers]
+    others = _suggested(predictor, view.turned, [turned(each, shape) for each in prompts])
     means = [in_common(item, other, shape) for item, other in zip(items, others, strict=True)]
     drawn = [predictor.draw(view.embedding, each) for each in means]
     return [pointed_at(item, each.positions) for item, each in zip(drawn, prompts, strict=True)]
+
+
+def _suggested(predictor: Predictor, embedding: Embedding, prompts: Sequence[Prompts]) -> list[Candidate]:
+    """Return the mask that is suggested for each of several objects."""
+    return [answer.items[answer.best] for answer in predictor.predict_many(embedding, prompts)]
 
 
 def question(region: Region) -> Question:

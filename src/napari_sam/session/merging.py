@@ -142,7 +142,7 @@ class _Merging:
 
     def _whole(self, plane: Plane) -> None:
         store, pixels = self._session.store, np.asarray(self._labels[plane])
-        window = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
+        window = _all_of(pixels)
         shown = np.maximum(_numbered(pixels, self._names), 0)
         now, was = store.render(plane, window), self._was(plane, window)
         pairs, strange = self._strange(pixels, plane)
@@ -164,7 +164,7 @@ class _Merging:
     def _strange(self, pixels: NDArray[Any], plane: Plane) -> tuple[Pairs, list[Object]]:
         """Return the labels of a plane that were not drawn: with the objects that they show, and without."""
         shown = np.maximum(_numbered(pixels, self._names), 0)
-        if np.array_equal(shown, self._was(plane, (slice(0, shown.shape[0]), slice(0, shown.shape[1])))):
+        if np.array_equal(shown, self._was(plane, _all_of(shown))):
             return [], []
         drawn = self._drawn if self._drawn is not None else ()
         strange = [each for each in regions(shown, plane) if each.key not in drawn]
@@ -176,7 +176,7 @@ class _Merging:
         """Let planes without objects show the labels that got another number by that."""
         for plane in sorted(planes):
             pixels = np.asarray(self._labels[plane])
-            window = (slice(0, pixels.shape[0]), slice(0, pixels.shape[1]))
+            window = _all_of(pixels)
             self._redraw(plane, window, pixels, _numbered(pixels, self._names))
 
     def _redraw(self, plane: Plane, window: Window, before: NDArray[Any], wanted: NDArray[Any]) -> None:
@@ -218,6 +218,11 @@ def _numbered(pixels: NDArray[Any], names: Names) -> Labels:
     for label, number in names.items():
         numbered[pixels == label] = number
     return numbered
+
+
+def _all_of(pixels: NDArray[Any]) -> Window:
+    """Return the window that is a whole plane's pixels."""
+    return slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
 
 
 def _of(pixels: Labels, each: Object) -> Labels:

@@ -192,3 +192,10 @@ def common(one: Object, other: Object) -> int:
         (top, left), (bottom, right) = low - each.origin, high - each.origin
         parts.append(each.mask[top:bottom, left:right])
     return int(np.count_nonzero(parts[0] & parts[1]))
+
+
+def object_iou(one: Object, other: Object) -> float:
+    """Return the IoU of two objects of a plane; 0 if both are empty."""
+    both = common(one, other)
+    union = one.area + other.area - both
+    return both / union if union else 0.0

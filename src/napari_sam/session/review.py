@@ -10,7 +10,7 @@ from psygnal import Signal
 from napari_sam.errors import PromptError
 from napari_sam.masks import Window
 
-from .objects import Edit, Key, Object, Plane, common
+from .objects import Edit, Key, Object, Plane, common, object_iou
 from .operations import Objects
 from .session import COMMIT, AnnotationSession
 from .store import ObjectStore, window_of
@@ -188,7 +188,7 @@ class Review:
     def _look_again_at(self, gone: Object, near: dict[Key, Object]) -> None:
         """Let the proposal that an object was made of, if it waits again, be the current one."""
         for key, each in near.items():
-            source = self._corrections.get(key) == gone.key or _alike(each, gone)
+            source = self._corrections.get(key) == gone.key or object_iou(each, gone) > SAME
             if source and self._waits(each):
                 self._current = key
 
@@ -245,13 +245,9 @@ class Review:
                 return False
         if taken > TAKEN * each.area:
             return False
-        return not any(_alike(each, other) for other in self._rejected.within(each.plane, window_of(each)))
+        near = self._rejected.within(each.plane, window_of(each))
+        return not any(object_iou(each, other) > SAME for other in near)
 
 
 def _doubt(each: Object) -> tuple[float, Key]:
     return each.score or 0.0, each.key
-
-
-def _alike(one: Object, other: Object) -> bool:
-    both = common(one, other)
-    return both > SAME * (one.area + other.area - both)

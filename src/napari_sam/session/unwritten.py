@@ -7,7 +7,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from .objects import Edit, Key, Object, common
+from .objects import Edit, Key, Object, object_iou
 from .record import Record
 from .session import PAINT, AnnotationSession
 from .store import ObjectStore
@@ -67,10 +67,7 @@ def _equal(one: Object, other: Object) -> bool:
 
 def alike(one: Object, other: Object | None) -> bool:
     """Say whether two objects of a plane cover about the same pixels."""
-    if other is None:
-        return False
-    both = common(one, other)
-    return both >= SAME * (one.area + other.area - both) > 0
+    return other is not None and object_iou(one, other) >= SAME
 
 
 def renamed(drawn: ObjectStore, names: Names) -> ObjectStore:

@@ -179,18 +179,18 @@ def fibres(size: int, rng: Rng) -> Levels:
 
 def shrunk(labels: Labels, share: float, rng: Rng) -> Labels:
     """Keep the inside of every object, so that about `share` of its width stays."""
-    padded = np.pad(labels, 1, mode="edge")
-    depth = depths(padded)[1:-1, 1:-1]
-    largest = _largest(depth, labels)
+    depth = depths(labels)
+    largest = largest_depths(depth, labels)
     limits = np.clip((1 - share) + rng.normal(0, 0.08, len(largest)), 0.08, 0.7) * largest
     core = np.where((labels > 0) & (depth > limits[labels]), labels, 0)
     return without_crumbs(core)
 
 
 def depths(labels: Labels) -> NDArray[np.float64]:
-    """Return every pixel's distance to the border of its object."""
-    inner = (labels > 0) & ~borders(labels)
-    return np.asarray(ndimage.distance_transform_edt(inner))
+    """Return every pixel's distance to the border of its object; objects go on beyond the scene's edge."""
+    wider = np.pad(labels, 1, mode="edge")
+    inner = (wider > 0) & ~borders(wider)
+    return np.asarray(ndimage.distance_transform_edt(inner))[1:-1, 1:-1]
 
 
 def borders(labels: Labels) -> Mask:
@@ -214,7 +214,7 @@ def seams(labels: Labels) -> Mask:
     return edge
 
 
-def _largest(depth: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
+def largest_depths(depth: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
     """Return each label's largest depth; entry 0 is the background's."""
     largest = np.zeros(int(labels.max()) + 1)
     np.maximum.at(largest, labels.ravel(), depth.ravel())
@@ -223,7 +223,7 @@ def _largest(depth: NDArray[np.float64], labels: Labels) -> NDArray[np.float64]:
 
 def nuclei(whole: Labels, rng: Rng) -> Labels:
     """Put a nucleus, here and there two, into every cell that has room for one."""
-    depth = depths(np.pad(whole, 1, mode="edge"))[1:-1, 1:-1]
+    depth = depths(whole)
     boxes = ndimage.find_objects(whole)
     labels, label = np.zeros_like(whole), 1
     low = rng.uniform(0.35, 0.7)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import numpy as np
-from scipy import ndimage
 
-from .layouts import Labels, Levels, depths, log_uniform, stamp, without_crumbs
+from .layouts import Labels, Levels, depths, largest_depths, log_uniform, stamp, without_crumbs
 from .looks import Paint, Picture, grey, ground, paint, texture
 from .shapes import Rng, blob
 
@@ -29,10 +28,9 @@ def nerve(size: int, rng: Rng) -> Levels:
 
 def _axons(whole: Labels, rng: Rng) -> Labels:
     """Keep the inside of every fibre: a share of its thickness of its own, with an uneven border."""
-    depth = depths(np.pad(whole, 1, mode="edge"))[1:-1, 1:-1]
-    count = int(whole.max()) + 1
-    deepest = ndimage.maximum(depth, whole, np.arange(count))
-    share = np.clip(rng.normal(rng.uniform(0.4, 0.75), 0.1, count), 0.25, 0.9)
+    depth = depths(whole)
+    deepest = largest_depths(depth, whole)
+    share = np.clip(rng.normal(rng.uniform(0.4, 0.75), 0.1, len(deepest)), 0.25, 0.9)
     uneven = rng.uniform(0, 0.15) * texture(whole.shape[0], log_uniform(rng, 1.5, 5), rng)
     inside = depth > np.maximum((1 - share[whole] + uneven) * deepest[whole], 0.5)
     return without_crumbs(np.where(inside & (whole > 0), whole, 0).astype(np.int32))
