@@ -7,6 +7,7 @@ import torch
 from PIL import Image
 
 from napari_sam.errors import DataError
+from napari_sam.training.appearance import augment
 from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, crop, generated
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
@@ -44,22 +45,22 @@ def test_read_folder_when_files_match_then_every_image_is_normalised(folder: Dat
     assert samples[0].diameter == pytest.approx(np.sqrt((20 * 24 + 30 * 40) / 2 * 4 / np.pi))
 
 
-@pytest.mark.parametrize("seed", range(8))
-def test_crop_when_turned_and_stretched_then_labels_lie_on_what_is_seen(
-    folder: DataConfig, seed: int
-) -> None:
+def test_crop_when_turned_and_stretched_then_labels_lie_on_what_is_seen(folder: DataConfig) -> None:
     y, x = np.mgrid[:400, :400]
     labels = np.where(
         np.hypot((y + 40) % 80 - 40, (x + 40) % 80 - 40) < 20, y // 80 * 6 + x // 80 + 1, 0
     ).astype(np.int32)
     image = np.repeat(np.where(labels > 0, 200, 50)[None], 3, axis=0).astype(np.uint8)
     config = small(folder, diameters=(16.0, 16.0), any_scale_share=0.0, aspect=0.1)
-    cut = crop(Sample("discs", image, (labels,), 40.0), np.random.default_rng(seed), config)
-    assert cut.image.shape == (3, 64, 64)
-    seen = np.corrcoef(cut.image.mean(0).ravel(), cut.levels[0].ravel() > 0)[0, 1]
-    assert abs(seen) > 0.6  # it may be inverted, blurred and noisy
-    areas = np.bincount(cut.levels[0].ravel())[1:]
-    assert areas.max() == pytest.approx(np.pi * 8**2, rel=0.15)
+    seen = []
+    for seed in range(16):
+        cut = crop(Sample("discs", image, (labels,), 40.0), np.random.default_rng(seed), config)
+        assert cut.image.shape == (3, 64, 64)
+        areas = np.bincount(cut.levels[0].ravel())[1:]
+        assert areas.max() == pytest.approx(np.pi * 8**2, rel=0.15)
+        seen.append(np.corrcoef(cut.image.mean(0).ravel(), cut.levels[0].ravel() > 0)[0, 1])
+    # some are inverted, blurred, noisy, or little but their borders is left by a random filter
+    assert np.quantile(np.abs(seen), 0.25) > 0.75
 
 
 def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig, tmp_path: Path) -> None:
@@ -211,3 +212,15 @@ def test_generated_when_seen_from_farther_then_labels_lie_on_the_picture_and_the
         assert border_contrast(steep, coarsest) > border_contrast(steep, aside)
     assert sides.count(160) >= 6
     assert round(SMALLEST_SCENE * LARGEST_SCENE) <= min(sides) < 140
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_augment_when_an_object_is_dim_then_it_is_not_cut_off(seed: int) -> None:
+    image = torch.full((3, 64, 64), 20.0)
+    image[:, 20:44, 20:44] = 60  # dim beside the bright one
+    image[:, :8, :8] = 255
+    rng = np.random.default_rng(seed)
+    for _ in range(20):
+        seen = augment(image, rng).mean(0)
+        inside, outside = seen[24:40, 24:40], seen[48:, 48:]
+        assert (inside.mean() - outside.mean()).abs() > 0.5

@@ -8,15 +8,14 @@ from dataclasses import dataclass
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy import ndimage
 from torch import Tensor
 from torch.nn import functional as F
 
+from .appearance import augment
 from .config import TrainConfig
 from .samples import Sample
 from .synthetic import scene
 from .synthetic.layouts import Labels, Levels, log_uniform
-from .synthetic.optics import uneven_light
 
 SMALLEST_SCENE = 0.25
 """Smallest scale at which a generated scene is shown."""
@@ -132,29 +131,3 @@ def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng, reac
         low, high = sorted((0, length - side))
         corner.append(int(np.clip(start, low, high)))
     return corner[0], corner[1]
-
-
-def augment(image: Tensor, rng: Rng) -> Tensor:
-    """Vary colour, contrast, light, sharpness and noise of (3, Y, X) pixels of 0 to 255."""
-    x = image / 255
-    if rng.random() < 0.5:
-        x = x[torch.from_numpy(rng.permutation(3))]
-    if rng.random() < 0.3:
-        mix = torch.from_numpy(rng.dirichlet(np.ones(3), size=3)).float()
-        x = (mix @ x.flatten(1)).view_as(x)
-    if rng.random() < 0.2:
-        x = x.mean(0, keepdim=True).expand(3, -1, -1)
-    if rng.random() < 0.25:
-        x = 1 - x
-    if rng.random() < 0.6:
-        x = x.clamp(0, 1) ** float(np.exp(rng.normal(0, 0.4)))
-    if rng.random() < 0.5:
-        x = (x - x.mean()) * log_uniform(rng, 0.5, 2.0) + x.mean() + rng.normal(0, 0.08)
-    if rng.random() < 0.3:
-        x = x * torch.from_numpy(uneven_light((x.shape[1], x.shape[2]), rng))
-    if rng.random() < 0.3:
-        x = torch.from_numpy(ndimage.gaussian_filter(x.numpy(), (0, *[rng.uniform(0.3, 1.8)] * 2)))
-    if rng.random() < 0.4:
-        noise = rng.standard_normal(x.shape if rng.random() < 0.5 else x.shape[1:], dtype=np.float32)
-        x = x + torch.from_numpy(noise) * rng.uniform(0.01, 0.08)
-    return (x.clamp(0, 1) * 255).contiguous()

@@ -18,7 +18,7 @@ from napari_sam.predict.rating import FEATURES, describe
 from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel
 
-from .augment import augment
+from .appearance import augment
 from .evaluate import candidate_ious, correction, deepest_point, jittered_box
 from .samples import Sample, kind_weights, median_diameter, zoomed
 from .simulate import point_inside

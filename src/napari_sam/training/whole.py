@@ -15,7 +15,7 @@ from napari_sam.model.sam import PIXEL_MEAN
 from napari_sam.predict.frames import resized_shape
 from napari_sam.predict.image import resize
 
-from .augment import augment
+from .appearance import augment
 from .config import TrainConfig
 from .data import Batch
 from .samples import Sample, kind_weights
