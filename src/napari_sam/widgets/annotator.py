@@ -7,20 +7,19 @@ from contextlib import suppress
 from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
-from qtpy.QtCore import QEvent, Qt
-from qtpy.QtWidgets import QScrollArea, QTabWidget, QVBoxLayout, QWidget
+from qtpy.QtCore import QEvent
+from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .jobs import Jobs
 from .kept_programs import keep_programs
-from .key_page import KeyPage
 from .keymap import Keymap
 from .leaving import Leaving
 from .model_choice import known_models
 from .object_look import ObjectLook
-from .object_panel import ObjectPanel
-from .panel import NEW_LABELS, NEW_PROMPTS, Panel
+from .pages import Pages
+from .panel import NEW_LABELS, NEW_PROMPTS
 from .sections import Sections
 from .set_aside import SetAside
 from .starting import Starting
@@ -58,27 +57,22 @@ class AnnotatorWidget(QWidget):
         self.stack: Stack | None = None
         self.reviewing: Reviewing | None = None
         self.objects: Objects | None = None
-        self._sections = Sections(self._say, self._fail)
         self._wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = ()
-        self.panel, self.object_panel = Panel(self), ObjectPanel(self)
+        self.pages = Pages(self)
+        self.panel, self.object_panel = self.pages.panel, self.pages.object_panel
+        self.key_page = self.pages.key_page
+        self._sections = Sections(self.pages.say, self._fail)
         self.jobs = Jobs(self)
         self._aside = SetAside(napari_viewer.layers, self)
         self.leaving = Leaving(napari_viewer.layers, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        self.pages = QTabWidget(self)
-        self.pages.addTab(_scrolled(self.panel), "Annotate")
-        self.pages.addTab(self.object_panel, "Objects")
-        self.pages.setTabEnabled(1, False)
-        self.key_page = KeyPage(self)
-        self.pages.addTab(self.key_page, "Keys")
         layout.addWidget(self.pages)
         self._starting = Starting(
             napari_viewer, self.panel, self.jobs, self._aside, lambda: self.key_page.keymap
         )
         self._restore()
         self._connect()
-        self.panel.set_pending(0)
         self.reset_choices()
         self.panel.start.setEnabled(False)
         self.jobs.run("Getting ready", known_models, self.panel.computing.show_models)
@@ -113,7 +107,7 @@ class AnnotatorWidget(QWidget):
         panel.computing.restore(settings)
         panel.hint.setVisible(bool(settings.get("hint", True)))
         self.key_page.show_keymap(Keymap.from_settings(settings.get("keys")))
-        self._name_keys(self.key_page.keymap)
+        self.pages.set_keymap(self.key_page.keymap)
         panel.set_learned(0, "")
 
     def _remember(self, **values: Any) -> None:
@@ -123,13 +117,9 @@ class AnnotatorWidget(QWidget):
 
     def _use_keys(self, keymap: Keymap) -> None:
         self._remember(keys=keymap.to_settings())
-        self._name_keys(keymap)
+        self.pages.set_keymap(keymap)
         if self.annotation is not None:
             self.annotation.keyboard.use(keymap)
-
-    def _name_keys(self, keymap: Keymap) -> None:
-        self.panel.set_keymap(keymap)
-        self.object_panel.set_keymap(keymap)
 
     def _remember_look(self, look: ObjectLook) -> None:
         self._remember(objects=look.to_settings())
@@ -206,9 +196,7 @@ class AnnotatorWidget(QWidget):
             signal.connect(slot)
         self._wires = wires
         self._show_learned(annotation.chooser.preference)
-        self.pages.setTabEnabled(1, True)
-        self.panel.set_running(True)
-        self.panel.set_pending(0)
+        self.pages.set_running(True)
 
     def stop(self) -> None:
         """Stop annotating; labels stay."""
@@ -220,9 +208,7 @@ class AnnotatorWidget(QWidget):
             signal.disconnect(slot)
         self.leaving.take(self._sections.close())
         self.stack = self.reviewing = self.objects = None
-        self.pages.setTabEnabled(1, False)
-        self.panel.set_running(False)
-        self.panel.set_pending(0)
+        self.pages.set_running(False)
         self.reset_choices()
         if annotation.writer.labels in self._viewer.layers:  # so that starting again goes on with them
             self.panel.labels.setCurrentText(annotation.writer.labels.name)
@@ -282,23 +268,5 @@ class AnnotatorWidget(QWidget):
     def _show_polarity(self, positive: bool) -> None:
         self.panel.set_outside(not positive)
 
-    def _say(self, text: str) -> None:
-        """Show a sentence on both pages, since both show what it is about."""
-        self.panel.say(text)
-        self.object_panel.say(text)
-
     def _fail(self, text: str) -> None:
-        self.panel.say(text, error=True)
-        self.object_panel.say(text, error=True)
-
-
-def _scrolled(panel: QWidget) -> QScrollArea:
-    """Let a panel be higher than the window, but no wider."""
-    area = QScrollArea()
-    area.setWidget(panel)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    bar = area.verticalScrollBar()
-    area.setMinimumWidth(panel.minimumSizeHint().width() + (bar.sizeHint().width() if bar else 0))
-    return area
+        self.pages.say(text, error=True)

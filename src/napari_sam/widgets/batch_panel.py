@@ -91,6 +91,7 @@ class BatchPanel(QWidget):
         view = QTableView(self)
         view.setModel(table)
         view.setAccessibleName("Images and what became of them")
+        view.setToolTip("Double-click an image to see it with its labels")
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setWordWrap(False)
@@ -107,6 +108,7 @@ class BatchPanel(QWidget):
     def _build(self) -> None:
         layout = QVBoxLayout(self)
         layout.addLayout(self._build_adding())
+        layout.addWidget(self.pattern)
         layout.addWidget(self.table, 1)
         layout.addLayout(self._build_form())
         layout.addWidget(self.anew)
@@ -114,10 +116,9 @@ class BatchPanel(QWidget):
         layout.addWidget(self.status)
 
     def _build_adding(self) -> QHBoxLayout:
-        self._adding = [
+        self._adding: list[QWidget] = [
             button(self, "Files…", "Add images", self.files_asked.emit),
             button(self, "Folder…", "Add the images of a folder", self.folder_asked.emit),
-            self.pattern,
             button(
                 self, "Remove", "Take the selected rows out of the list; files stay", self.remove_asked.emit
             ),
@@ -129,6 +130,7 @@ class BatchPanel(QWidget):
         row = QHBoxLayout()
         for each in self._adding:
             row.addWidget(each)
+        self._adding.append(self.pattern)
         return row
 
     def _build_form(self) -> QFormLayout:

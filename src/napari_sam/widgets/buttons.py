@@ -1,10 +1,11 @@
-"""A button that says what it does, to eyes and to screen readers."""
+"""Buttons that say what they do, to eyes and to screen readers."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
 from qtpy.QtWidgets import QPushButton, QWidget
+from superqt import QCollapsible
 
 from .tips import explain
 
@@ -31,3 +32,10 @@ def button(
     made.setAccessibleDescription(tip)
     made.clicked.connect(lambda: pressed())  # noqa: PLW0108 (clicked says more)
     return made
+
+
+def explain_folding(section: QCollapsible) -> None:
+    """Say what the title of a section does that can be folded."""
+    toggle = section.toggleButton()
+    toggle.setAccessibleName(section.text())
+    toggle.setToolTip("Fold or unfold this section")

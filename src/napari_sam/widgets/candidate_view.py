@@ -39,7 +39,7 @@ FILLED = 0.35
 """Opacity of the candidate that is filled."""
 
 
-def caption(offer: Offer, number: int, marked: int, keymap: Keymap) -> str:
+def caption(offer: Offer, number: int, marked: int, keymap: Keymap, between: str = " ") -> str:
     """Return what is written beside a candidate, such as "2 cell 0.87 *": its key, name and predicted IoU.
 
     Parameters
@@ -50,11 +50,13 @@ def caption(offer: Offer, number: int, marked: int, keymap: Keymap) -> str:
     marked : int
         The index that is committed next; it gets the star.
     keymap : Keymap
+    between : str
+        What parts the name from the IoU.
     """
     index = offer.shown[number]
     star = " *" if index == marked and len(offer.shown) > 1 else ""
     iou = min(max(offer.candidates.items[index].iou_prediction, 0), 1)
-    return f"{keymap.text(CHOICES[number])} {offer.names[number]} {iou:.2f}{star}"
+    return f"{keymap.text(CHOICES[number])} {offer.names[number]}{between}{iou:.2f}{star}"
 
 
 class CandidateView:

@@ -10,6 +10,8 @@ from superqt import QCollapsible
 
 from napari_sam.session.channels import COLOURS, NONE, Channel, Mix
 
+from .buttons import explain_folding
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -18,8 +20,8 @@ if TYPE_CHECKING:
 AS_IT_IS = "as it is"
 ROW, HEIGHT = 58, 240
 """Pixels: height of a channel and, at most, of their list, which scrolls."""
-WIDTH = 90
-"""Of a colour and of a weight, in pixels, at the least."""
+COLOUR, WEIGHT = 112, 80
+"""Widths of a colour and of a weight, in pixels, at the least."""
 LEAST = 0.05
 """The smallest weight of a channel."""
 
@@ -34,6 +36,7 @@ class ChannelBox(QCollapsible):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Channels", parent)
+        explain_folding(self)
         self._choices: tuple[Choice, ...] = ()
         self._rows: list[tuple[QComboBox, QDoubleSpinBox]] = []
         self.how = QComboBox(self)
@@ -123,7 +126,7 @@ class ChannelBox(QCollapsible):
 def _colours(name: str, chosen: str) -> QComboBox:
     combo = QComboBox()
     combo.addItems([NONE, *COLOURS])
-    combo.setMinimumWidth(WIDTH)
+    combo.setMinimumWidth(COLOUR)
     combo.setCurrentText(chosen)
     combo.setAccessibleName(f"Colour of {name}")
     combo.setToolTip("In which colour the model sees this channel")
@@ -133,7 +136,7 @@ def _colours(name: str, chosen: str) -> QComboBox:
 def _weight(name: str) -> QDoubleSpinBox:
     spin = QDoubleSpinBox()
     spin.setRange(LEAST, 1)
-    spin.setMinimumWidth(WIDTH)
+    spin.setMinimumWidth(WEIGHT)
     spin.setSingleStep(0.1)
     spin.setValue(1)
     spin.setAccessibleName(f"Weight of {name}")

@@ -53,7 +53,8 @@ ALWAYS = {"Delete": "delete", "Backspace": "delete"}
 """What these keys do in the table, unless they are given to something else."""
 NEEDED = {"delete": 1, "merge": 2, "fill_holes": 1, "smooth": 1, "remove_specks": 1, "reopen": 1}
 """As many selected objects at the least."""
-WIDTHS = (44, 72, 54, 42, 48, 56)
+MARGIN = 5
+WIDTHS = (34, 54, 46, 38, 44, 46)
 """Of the columns, in pixels; together they fit a dock of 300 pixels with its bars."""
 OVERLAPS = ("older ones on top", "newest on top")
 COLUMNS_OF_BUTTONS = 3
@@ -106,6 +107,7 @@ class ObjectPanel(QWidget):
         self._quiet = False
         self._note = ""
         layout = QVBoxLayout(self)
+        layout.setContentsMargins(MARGIN, MARGIN, MARGIN, MARGIN)
         layout.addWidget(self._build_table(), 1)
         layout.addLayout(self._build_buttons())
         layout.addLayout(self._build_form())

@@ -201,6 +201,8 @@ class Panel(QWidget):
         with QSignalBlocker(combo):
             combo.clear()
             combo.addItems(list(names))
+            for index, name in enumerate(names):  # long ones are cut in a narrow dock
+                combo.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)
             if keep and chosen in names:
                 combo.setCurrentText(chosen)
 

@@ -11,6 +11,7 @@ class ProgressBar(QProgressBar):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.setAccessibleName("Progress")
+        self.setToolTip("How far it is")
 
     def show_parts(self, done: int, total: int) -> None:
         """Show how far it is; a total of 0 is unknown."""

@@ -9,7 +9,7 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible, QLabeledDoubleSlider
 
-from .buttons import button
+from .buttons import button, explain_folding
 from .progress_row import ProgressRow
 
 VIEW, PLANE, EVERYTHING = "view", "plane", "everything"
@@ -82,6 +82,7 @@ class SegmentAll(QWidget):
         self.progress = ProgressRow(self)
         self.progress.cancel_asked.connect(self.cancel_asked)
         self.section = QCollapsible("Segment all", self)
+        explain_folding(self.section)
         for part in (self._build_scopes(), self.progress, self._build_thresholds(), self._build_review()):
             self.section.addWidget(part)
         self.section.expand(animate=False)
@@ -112,6 +113,7 @@ class SegmentAll(QWidget):
         self.count.setAccessibleName("Proposals")
         self.count.setWordWrap(True)
         self.current.setAccessibleName("Current proposal")
+        self.current.setWordWrap(True)
         self.last = button(
             self, "<", "The proposal before this one", lambda: self.step_asked.emit(-1), "previous"
         )
@@ -218,8 +220,9 @@ def _slider(title: str, tip: str, least: float, most: float) -> QLabeledDoubleSl
     slider = QLabeledDoubleSlider(Qt.Orientation.Horizontal)
     slider.setRange(least, most)
     slider.setDecimals(2 if most <= 1 else 0)
-    slider.setToolTip(tip)
-    slider.setAccessibleName(title)
+    for part in (slider, *slider.findChildren(QWidget)):  # a slider, and a field with its number
+        part.setToolTip(tip)
+        part.setAccessibleName(title)
     return slider
 
 

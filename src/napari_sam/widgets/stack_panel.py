@@ -8,7 +8,7 @@ from qtpy.QtCore import QSignalBlocker, Signal
 from qtpy.QtWidgets import QComboBox, QGridLayout, QLabel, QVBoxLayout, QWidget
 from superqt import QCollapsible
 
-from .buttons import button
+from .buttons import button, explain_folding
 from .progress_row import ProgressRow
 from .tips import explain
 
@@ -60,6 +60,7 @@ class StackPanel(QWidget):
         column.addLayout(grid)
         column.addWidget(self.progress)
         section = QCollapsible("Stack", self)
+        explain_folding(section)
         section.addWidget(inside)
         section.expand(animate=False)
         layout = QVBoxLayout(self)

@@ -55,7 +55,7 @@ class Thumbnails(QWidget):
         button.setIconSize(QSize(SIDE, SIDE))
         button.setToolButtonStyle(Qt.ToolButtonStyle.ToolButtonTextUnderIcon)
         button.setSizePolicy(QSizePolicy.Policy.Ignored, QSizePolicy.Policy.Fixed)
-        button.setMinimumHeight(SIDE + 30)
+        button.setMinimumHeight(SIDE + 2 * self.fontMetrics().lineSpacing() + 14)
         button.setStyleSheet(f"QToolButton {{ border: 2px {BORDERS[index]} {COLOURS[index]}; }}")
         explain(button, "Commit this candidate", CHOICES[index])
         button.clicked.connect(lambda: self.chosen.emit(index))
@@ -95,18 +95,23 @@ class Thumbnails(QWidget):
             picture = thumbnail(offer.candidates, index, pixels, square, COLOURS[number], origin)
             height, width = picture.shape[:2]
             image = QImage(picture.tobytes(), width, height, 3 * width, QImage.Format.Format_RGB888)
-            scaled = QPixmap.fromImage(image).scaled(SIDE, SIDE, Qt.AspectRatioMode.KeepAspectRatio)
-            self.buttons[number].setIcon(QIcon(scaled))
+            self.buttons[number].setIcon(QIcon(self._scaled(image)))
             self.buttons[number].setEnabled(True)
         self.mark(offer, offer.suggested)
+
+    def _scaled(self, image: QImage) -> QPixmap:
+        """Return a picture of a button's size, with all pixels that the screen has for it."""
+        side = round(SIDE * self.devicePixelRatioF())
+        scaled = QPixmap.fromImage(image).scaled(side, side, Qt.AspectRatioMode.KeepAspectRatio)
+        scaled.setDevicePixelRatio(self.devicePixelRatioF())
+        return scaled
 
     def mark(self, offer: Offer, marked: int) -> None:
         """Write the captions; a candidate's index gets the star."""
         self._offer = offer, marked
         for number, button in enumerate(self.buttons[: len(offer.shown)]):
-            text = caption(offer, number, marked, self._keymap)
-            button.setText(text)
-            button.setAccessibleName(f"Candidate {text}")
+            button.setText(caption(offer, number, marked, self._keymap, "\n"))
+            button.setAccessibleName(f"Candidate {caption(offer, number, marked, self._keymap)}")
 
 
 def square_around(candidates: Candidates) -> tuple[int, int, int]:

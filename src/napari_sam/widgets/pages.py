@@ -1,0 +1,77 @@
+"""The dock's pages: annotating, the table of objects, and the keys."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import QScrollArea, QTabWidget, QWidget
+
+from .key_page import KeyPage
+from .object_panel import ObjectPanel
+from .panel import Panel
+
+if TYPE_CHECKING:
+    from .keymap import Keymap
+
+OBJECTS = 1
+"""Place of the page of objects, which is for an annotation that goes on."""
+
+
+class Pages(QTabWidget):
+    """Three pages, of which the first is as high as it needs to be and scrolls.
+
+    Parameters
+    ----------
+    parent : QWidget, optional
+
+    Attributes
+    ----------
+    panel : Panel
+    object_panel : ObjectPanel
+    key_page : KeyPage
+    """
+
+    def __init__(self, parent: QWidget | None = None) -> None:
+        super().__init__(parent)
+        self.panel, self.object_panel, self.key_page = Panel(self), ObjectPanel(self), KeyPage(self)
+        pages = (
+            (_scrolled(self.panel), "Annotate", "Choose image and model, and annotate"),
+            (self.object_panel, "Objects", "All committed objects, and what can be done to them"),
+            (self.key_page, "Keys", "All keys, which can be changed"),
+        )
+        for page, title, tip in pages:
+            self.setTabToolTip(self.addTab(page, title), tip)
+        bar = self.tabBar()
+        if bar is not None:
+            bar.setAccessibleName("Pages of the dock")
+            bar.setToolTip("What the dock shows")
+        self.set_running(False)
+
+    def set_running(self, running: bool) -> None:
+        """Enable what can be done before Start, or after it."""
+        self.setTabEnabled(OBJECTS, running)
+        self.panel.set_running(running)
+        self.panel.set_pending(0)
+
+    def set_keymap(self, keymap: Keymap) -> None:
+        """Name other keys wherever one is named."""
+        self.panel.set_keymap(keymap)
+        self.object_panel.set_keymap(keymap)
+
+    def say(self, text: str, *, error: bool = False) -> None:
+        """Show a sentence on both pages, since both show what it is about."""
+        self.panel.say(text, error=error)
+        self.object_panel.say(text, error=error)
+
+
+def _scrolled(panel: QWidget) -> QScrollArea:
+    """Let a panel be higher than the window, but no wider."""
+    area = QScrollArea()
+    area.setWidget(panel)
+    area.setWidgetResizable(True)
+    area.setFrameShape(QScrollArea.Shape.NoFrame)
+    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+    bar = area.verticalScrollBar()
+    area.setMinimumWidth(panel.minimumSizeHint().width() + (bar.sizeHint().width() if bar else 0))
+    return area

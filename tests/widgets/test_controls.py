@@ -1,0 +1,166 @@
+"""Every control of both docks: named for screen readers, explained, and readable in a narrow dock."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+from qtpy.QtWidgets import (
+    QAbstractButton,
+    QAbstractItemView,
+    QAbstractSlider,
+    QAbstractSpinBox,
+    QApplication,
+    QCheckBox,
+    QComboBox,
+    QDockWidget,
+    QHeaderView,
+    QLabel,
+    QLineEdit,
+    QProgressBar,
+    QScrollBar,
+    QTabBar,
+    QTableView,
+    QToolButton,
+    QWidget,
+)
+
+from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.batch import BatchWidget
+
+from .conftest import settle
+
+Make = Callable[..., AnnotatorWidget]
+CONTROLS = (
+    QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox, QAbstractSlider, QAbstractItemView,
+    QProgressBar, QTabBar,
+)  # fmt: skip
+QTS_OWN = (QScrollBar, QHeaderView)
+"""Qt names them by what they are part of."""
+NARROW = 300
+
+
+def controls(root: QWidget) -> Iterator[QWidget]:
+    """Yield what a person can press, move or fill in, seen now or not."""
+    for each in root.findChildren(QWidget):
+        whole = each.parent()
+        part = isinstance(whole, QAbstractSpinBox | QTabBar | QTableView)
+        popup = each.window() is not root.window()
+        if isinstance(each, CONTROLS) and not isinstance(each, QTS_OWN) and not part and not popup:
+            yield each
+
+
+def name_of(control: QWidget) -> str:
+    """Return what a screen reader says, which is a button's text unless it has a name."""
+    written = control.text() if isinstance(control, QAbstractButton) else ""
+    return str(control.accessibleName() or written)
+
+
+def cut(root: QWidget) -> list[str]:
+    """Return the texts that are seen and have less room than they take."""
+    found = []
+    for each in root.findChildren(QWidget):
+        if not each.isVisible() or not isinstance(each, QAbstractButton | QLabel):
+            continue
+        if isinstance(each, QLabel) and each.wordWrap():
+            continue
+        text = each.text()
+        lines = [each.fontMetrics().horizontalAdvance(line) for line in text.splitlines()]
+        box = 24 if isinstance(each, QCheckBox) else 0
+        if lines and max(lines) + box > each.width():
+            found.append(text)
+    return found
+
+
+def narrowed(widget: QWidget, viewer: Any) -> None:
+    """Make the dock as narrow as it may be."""
+    dock = widget.parent()
+    while not isinstance(dock, QDockWidget):
+        dock = dock.parent()
+    viewer.window._qt_window.resizeDocks([dock], [NARROW], Qt.Orientation.Horizontal)
+    QApplication.processEvents()
+    assert dock.width() == NARROW
+
+
+@pytest.fixture
+def full(make_annotator: Make, qtbot: Any) -> AnnotatorWidget:
+    """Return the dock with all that it can show: a stack of channels, candidates, proposals, objects."""
+    image = np.zeros((2, 3, 96, 120), np.uint8)
+    image[..., 20:40, 30:50] = 200
+    widget = make_annotator(image, start=False, axis_labels=("c", "z", "y", "x"))
+    narrowed(widget, widget._viewer)
+    widget.start()
+    settle(qtbot, widget)
+    annotation = widget.annotation
+    assert annotation is not None
+    for row in (30, 60):
+        annotation.prompts.points.add((1, row, 40))
+        settle(qtbot, widget)
+        annotation.commit()
+    assert len(annotation.session.objects) == 2
+    annotation.prompts.points.add((1, 30, 90))
+    settle(qtbot, widget)
+    panel = widget.panel.segment_all
+    panel.set_thresholds("instances", {"foreground": 0.5, "prominence": 0.1, "smallest": 4.0})
+    panel.set_counts(1234, 1000, 12)
+    panel.set_current("1000 of 1234, score 0.56")
+    widget.object_panel.classes.name.setText("mitotic")
+    widget.object_panel.classes.add.click()
+    return widget
+
+
+def test_every_control_then_has_a_name_and_a_tooltip(full: AnnotatorWidget) -> None:
+    batch = BatchWidget(full._viewer)
+    full._viewer.window.add_dock_widget(batch, name="batch")
+    for dock in (full, batch):
+        there = list(controls(dock))
+        assert len(there) > 10
+        assert [each for each in there if not name_of(each)] == []
+        assert [name_of(each) for each in there if not each.toolTip()] == []
+    assert full.panel.channels.isVisible()
+    assert full.panel.stack.isVisible()
+    bar = full.pages.tabBar()
+    assert bar.accessibleName()
+    assert all(bar.tabToolTip(index) for index in range(bar.count()))
+    batch.jobs.close()
+    batch.opening.close()
+
+
+def test_a_narrow_dock_then_cuts_no_text(full: AnnotatorWidget) -> None:
+    assert [button.isEnabled() for button in full.panel.thumbnails.buttons] == [True] * 3
+    for index in range(full.pages.count()):
+        full.pages.setCurrentIndex(index)
+        QApplication.processEvents()
+        assert cut(full) == []
+    full.pages.setCurrentWidget(full.object_panel)
+    QApplication.processEvents()
+    assert not full.object_panel.table.horizontalScrollBar().isVisible()
+
+
+def test_a_layers_long_name_when_cut_then_is_in_the_lists_tooltips(make_annotator: Make) -> None:
+    widget = make_annotator(start=False)
+    name = "2026-11-26 plate 3 well B07 field 12 DAPI, FITC, Cy5 - background subtracted"
+    widget._viewer.add_image(np.zeros((8, 8), np.uint8), name=name)
+    combo = widget.panel.image
+    assert combo.itemData(combo.findText(name), Qt.ItemDataRole.ToolTipRole) == name
+    assert widget.panel.minimumSizeHint().width() <= NARROW
+
+
+def test_pictures_on_a_screen_of_twice_the_pixels_then_use_them(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    widget = make_annotator()
+    assert widget.annotation is not None
+    sizes = []
+    for ratio in (1.0, 2.0):
+        monkeypatch.setattr(type(widget.panel.thumbnails), "devicePixelRatioF", lambda _, ratio=ratio: ratio)
+        widget.annotation.prompts.points.add((40, 50 + 10 * ratio))
+        settle(qtbot, widget)
+        buttons: list[QToolButton] = widget.panel.thumbnails.buttons
+        sizes.append([size.width() for each in buttons for size in each.icon().availableSizes()])
+        widget.annotation.clear()
+    assert len(sizes[0]) == 3
+    assert sizes[1] == [2 * width for width in sizes[0]]
