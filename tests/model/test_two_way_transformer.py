@@ -4,7 +4,7 @@ import pytest
 import torch
 
 from napari_sam.model import DecoderConfig, SamConfig, ViTConfig
-from napari_sam.model.mask_decoder import MaskDecoder, four_pixels
+from napari_sam.model.mask_decoder import MaskDecoder, four_pixels, pixel_weights
 from napari_sam.model.two_way_transformer import Attention
 
 CONFIG = SamConfig("small", ViTConfig(1, 32, 2, (0,)), DecoderConfig(heads=2, mlp=32), 128, 64)
@@ -78,6 +78,6 @@ def test_upscaling_when_without_skips_then_equals_transposed_convolutions() -> N
 def test_four_pixels_when_put_in_order_then_are_a_transposed_convolution() -> None:
     convolution = torch.nn.ConvTranspose2d(5, 3, 2, stride=2).double()
     image = rows(2, 5, 4, 6)
-    pixels = four_pixels(image.permute(0, 2, 3, 1), convolution)
+    pixels = four_pixels(image.permute(0, 2, 3, 1), *pixel_weights(convolution))
     ordered = pixels.view(2, 4, 6, 2, 2, 3).permute(0, 5, 1, 3, 2, 4).reshape(2, 3, 8, 12)
     torch.testing.assert_close(ordered, convolution(image))

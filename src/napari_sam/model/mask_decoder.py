@@ -16,6 +16,10 @@ from .layers import MLP, LayerNorm2d
 from .mask_quality import MaskQuality
 from .two_way_transformer import TwoWayTransformer, products
 
+PART = 1024
+"""Image tokens that a CPU upscales at once, in memory that it has just used: fresh memory costs more
+than the arithmetic."""
+
 
 class MaskDecoder(nn.Module):
     """Predict four masks and their IoUs: one for several prompts, three for an ambiguous one.
@@ -131,9 +135,15 @@ class MaskDecoder(nn.Module):
         """
         up1, up2 = (cast(nn.ConvTranspose2d, self.output_upscaling[i]) for i in (0, 3))
         norm = cast(LayerNorm2d, self.output_upscaling[1])
-        x = F.gelu(norm.over_last(four_pixels(source, up1)))
-        x = F.gelu(four_pixels(x, up2))
-        logits = products(weights, x.flatten(1, -2))
+        first, second = pixel_weights(up1), pixel_weights(up2)
+
+        def classified(tokens: Tensor) -> Tensor:
+            x = F.gelu(norm.over_last(four_pixels(tokens, *first)))
+            x = F.gelu(four_pixels(x, *second))
+            return products(weights, x.flatten(1, -2))
+
+        part = PART if source.device.type == "cpu" else h * w
+        logits = torch.cat([classified(tokens) for tokens in source.split(part, dim=1)], dim=2)
         blocks = logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2)  # rows, columns: coarse, middle, fine
         ordered = blocks.permute(0, 1, 4, 6, 5, 7, 2, 3).reshape(len(source), -1, h, w)
         return F.pixel_shuffle(ordered, 4)
@@ -144,8 +154,12 @@ def tokens_of(image: Tensor) -> Tensor:
     return image.flatten(2).transpose(1, 2)
 
 
-def four_pixels(x: Tensor, convolution: nn.ConvTranspose2d) -> Tensor:
-    """Map (B, ..., C) pixels to (B, ..., 4, D) as a transposed 2 x 2 convolution of stride 2 does."""
+def pixel_weights(convolution: nn.ConvTranspose2d) -> tuple[Tensor, Tensor | None]:
+    """Lay a transposed 2 x 2 convolution of stride 2 out for `four_pixels`: (4 D, C) weights, (4 D,) biases."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    bias = None if convolution.bias is None else convolution.bias.repeat(4)
+    return weight, None if convolution.bias is None else convolution.bias.repeat(4)
+
+
+def four_pixels(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:
+    """Map (B, ..., C) pixels to (B, ..., 4, D) as a transposed 2 x 2 convolution of stride 2 does."""
     return F.linear(x, weight, bias).view(*x.shape[:-1], 4, -1)
