@@ -155,7 +155,7 @@ def tokens_of(image: Tensor) -> Tensor:
 
 
 def pixel_weights(convolution: nn.ConvTranspose2d) -> tuple[Tensor, Tensor | None]:
-    """Lay a transposed 2 x 2 convolution of stride 2 out for `four_pixels`: (4 D, C) weights, (4 D,) biases."""
+    """Lay a transposed 2 x 2 convolution of stride 2 out for `four_pixels`: (4 D, C) and (4 D,)."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
     return weight, None if convolution.bias is None else convolution.bias.repeat(4)
 
