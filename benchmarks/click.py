@@ -2,7 +2,8 @@
 
 Run ``python benchmarks/click.py --json click.json`` on a screen, or under
 ``xvfb-run -a -s "-screen 0 1600x1200x24"``. Each click is a real mouse event on napari's canvas at a cell;
-the clock stops when the canvas has shown a frame that was drawn after the candidates arrived.
+the clock stops when the canvas has shown a frame that was drawn after the candidates arrived. Before it
+the pointer rests on the cell for `--rest` milliseconds, as a person's does; the answer may begin then.
 """
 
 from __future__ import annotations
@@ -54,6 +55,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--model", default="cell-tiny", help="a known model, or a file of weights")
     parser.add_argument("--clicks", type=int, default=30)
+    parser.add_argument("--rest", type=int, default=200, help="of the pointer before a click, milliseconds")
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     os.environ["NAPARI_SAM_CONFIG"] = tempfile.mkdtemp()  # not what the person who runs this prefers
@@ -61,11 +63,14 @@ def main() -> None:
     embedded = wait_until(lambda: not widget.jobs.busy)
     if widget.annotation is None or not widget.annotation.session.ready:
         raise SystemExit(widget.panel.status.text())
-    clicks = [time_click(viewer, widget, place) for place in places(sample, arguments.clicks + 2)][2:]
+    clicks = [
+        time_click(viewer, widget, place, arguments.rest) for place in places(sample, arguments.clicks + 2)
+    ][2:]
     viewer.close()
     report = summary(clicks) | {
         "model": arguments.model,
         "image": [SIDE, SIDE],
+        "rest_ms": arguments.rest,
         "open_s": round(embedded, 2),
         "threads": torch.get_num_threads(),
         "machine": platform.machine(),
@@ -105,8 +110,10 @@ def places(sample: Sample, count: int) -> list[np.ndarray[Any, Any]]:
     return chosen
 
 
-def time_click(viewer: napari.Viewer, widget: AnnotatorWidget, place: np.ndarray[Any, Any]) -> Click:
-    """Click, wait for the candidates' frame, and drop the prompt."""
+def time_click(
+    viewer: napari.Viewer, widget: AnnotatorWidget, place: np.ndarray[Any, Any], rest: int
+) -> Click:
+    """Rest on a place for some milliseconds, click, wait for the candidates' frame, and drop the prompt."""
     annotation = widget.annotation
     assert annotation is not None  # noqa: S101 (main has seen to it)
     canvas = widget.window().findChild(QOpenGLWidget)
@@ -118,7 +125,7 @@ def time_click(viewer: napari.Viewer, widget: AnnotatorWidget, place: np.ndarray
     offset = (place - np.asarray(camera.center[-2:])) * camera.zoom
     pixel = QPoint(round(canvas.width() / 2 + offset[1]), round(canvas.height() / 2 + offset[0]))
     QTest.mouseMove(canvas, pixel)
-    QApplication.processEvents()
+    wait_until(lambda: False, rest / 1000)
     began = now()
     QTest.mouseClick(canvas, Qt.MouseButton.LeftButton, Qt.KeyboardModifier.NoModifier, pixel)
     wait_until(lambda: bool(answered) and bool(frames) and frames[-1][0] > answered[0])

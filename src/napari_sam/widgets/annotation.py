@@ -19,6 +19,7 @@ from .candidate_view import CandidateView
 from .choosing import Chooser
 from .committing import Committing
 from .editing import Editing
+from .foreseeing import Foreseeing
 from .guard import Guard
 from .keeping import Keeping
 from .keyboard import Keyboard
@@ -107,7 +108,12 @@ class Annotation:
             viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane
         )
         self._guard = Guard(viewer, image, self.writer.labels, self.layers)
-        asking = self._asking = Asking(self.session, self.prompts, self.chooser, self._parts, jobs)
+        self._foreseeing = Foreseeing(
+            viewer, self.session, self.prompts, jobs, lambda: (self.seeing.plane, self.part)
+        )
+        asking = self._asking = Asking(
+            self.session, self.prompts, self.chooser, self._parts, self._foreseeing, jobs
+        )
         self.committing = Committing(
             self.session, self.writer, self.chooser, asking, self.seeing, lambda: self.part, jobs
         )
@@ -194,6 +200,7 @@ class Annotation:
         self.session.proposed.disconnect(self.chooser.show)
         self.chooser.taken.disconnect(self.committing.take)
         self.chooser.close()
+        self._foreseeing.close()
         self.session.close()
         self.editing.close()
         self.keyboard.close()

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from napari_sam.session.opening import Opened
 
     from .choosing import Chooser
+    from .foreseeing import Foreseeing
     from .jobs import Jobs
     from .parts import Parts
     from .prompt_layers import PromptLayers
@@ -51,6 +52,8 @@ class Asking:
         Knows the mask that the person marked, and what they prefer.
     parts : Parts
         Opens another part for prompts that lie, or whose answer lies, outside of the open one.
+    foreseeing : Foreseeing
+        May have answered a click before it was made.
     jobs : Jobs
         Runs what takes long.
     """
@@ -58,10 +61,16 @@ class Asking:
     failed = Signal(str)
 
     def __init__(
-        self, session: AnnotationSession, layers: PromptLayers, chooser: Chooser, parts: Parts, jobs: Jobs
+        self,
+        session: AnnotationSession,
+        layers: PromptLayers,
+        chooser: Chooser,
+        parts: Parts,
+        foreseeing: Foreseeing,
+        jobs: Jobs,
     ) -> None:
         self._session, self._layers, self._chooser = session, layers, chooser
-        self._parts, self._jobs = parts, jobs
+        self._parts, self._foreseeing, self._jobs = parts, foreseeing, jobs
         self._seconds: deque[float] = deque(maxlen=RECENT)
         self._refined: MaskPrompt | None = None
         self._reopened: int | None = None
@@ -101,12 +110,17 @@ class Asking:
             self.failed.emit(str(error))
             return
         propose = partial(self._propose, plane, part)
+        foreseen = self._foreseeing.answer(prompts)
         if not prompts:
             self._jobs.cancel()
             self._session.propose(())
         elif not part.window.holds(held):
             self._session.propose(())
             self._parts.open(plane, held)
+        elif foreseen is not None and foreseen.done():
+            self._jobs.run_here(foreseen.result, propose)
+        elif foreseen is not None:
+            self._jobs.run("Segmenting", lambda _: foreseen.result(), propose)
         elif self._seconds and median(self._seconds) * len(prompts) < BLINK:
             self._jobs.run_here(lambda: self._answer(prompts), propose)
         else:
