@@ -115,7 +115,7 @@ def step(
 def looked(session: AnnotationSession, path: Path, number: int, held: int, seconds: float) -> dict[str, Any]:
     """Return how much memory is taken; `held` of it by embeddings, which grow where one points."""
     gc.collect()
-    edits = (*session._done, *session._undone)
+    edits = (*session.history.done, *session.history.undone)
     masks = {id(each.mask): each.mask.nbytes for edit in edits for each in (*edit.before, *edit.after)}
     return {
         "commits": number,

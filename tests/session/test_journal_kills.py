@@ -61,8 +61,11 @@ def state(session: AnnotationSession) -> str:
     objects = sorted(
         (as_json(each) for each in session.objects), key=lambda each: (each["id"], each["plane"])
     )
-    steps = [[edit.what, len(edit.before), len(edit.after)] for edit in (*session._done, *session._undone)]
-    return json.dumps([objects, len(session._done), steps])
+    steps = [
+        [edit.what, len(edit.before), len(edit.after)]
+        for edit in (*session.history.done, *session.history.undone)
+    ]
+    return json.dumps([objects, len(session.history.done), steps])
 
 
 def annotate_without_end(path: Path, number: int, writer: int, an_object: Callable[[int], Object]) -> None:

@@ -78,7 +78,7 @@ def test_commit_gives_every_object_a_label_of_its_own_also_after_undo(session: A
     session.set_prompts([Prompts([(90, 90)], [1])])
     session.commit()
     assert [each.id for each in session.objects] == [7, 9]
-    assert not session.can_redo
+    assert not session.history.undone
 
 
 def test_commit_of_many_boxes_is_one_step(session: AnnotationSession) -> None:
@@ -90,7 +90,7 @@ def test_commit_of_many_boxes_is_one_step(session: AnnotationSession) -> None:
     undone = session.undo()
     assert undone is not None
     assert undone.after == step
-    assert not session.can_undo
+    assert not session.history.done
 
 
 @pytest.mark.parametrize("choice", [-1, 3])

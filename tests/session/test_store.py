@@ -200,4 +200,4 @@ def test_a_class_or_note_that_objects_have_already_then_is_no_step() -> None:
         2: ("", ""),
     }
     session.undo()
-    assert not session.can_undo
+    assert not session.history.done

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -13,9 +13,10 @@ from psygnal import Signal
 
 from napari_sam.errors import PromptError
 from napari_sam.masks import Window
-from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
+from napari_sam.predict import Embedding, Predictor, Prompts
 
-from .answering import answers_to
+from .answering import Answering
+from .history import History
 from .making import object_of
 from .objects import Edit, Key, Object, Plane, Proposal
 from .operations import Objects, changes, operate
@@ -62,6 +63,8 @@ class AnnotationSession:
     ----------
     store : ObjectStore
         All objects.
+    history : History
+        What was done to them.
     read_only : str
         Why no object can be changed, in one sentence; empty where they can.
     """
@@ -72,23 +75,18 @@ class AnnotationSession:
     released = Signal()
 
     def __init__(self, first_id: int = 1, author: str = "", clock: Clock = utc_now) -> None:
-        self.store = ObjectStore()
+        self.store, self.history = ObjectStore(), History()
         self.read_only = ""
         self._next_id = first_id
         self._author, self._clock = author, clock
         self._replaced: Key | None = None
-        self._predictor: Predictor | None = None
-        self._embedding: Embedding | None = None
-        self._plane: Plane = ()
-        self._memo: dict[Hashable, Candidates] = {}
+        self._answering: Answering | None = None
         self._proposals: Proposals = ()
-        self._done: list[Edit] = []
-        self._undone: list[Edit] = []
 
     @property
     def ready(self) -> bool:
         """Whether there is an embedding to prompt on."""
-        return self._embedding is not None
+        return self._answering is not None
 
     @property
     def proposals(self) -> Proposals:
@@ -101,30 +99,18 @@ class AnnotationSession:
         return tuple(self.store)
 
     @property
-    def can_undo(self) -> bool:
-        """Whether there is an edit to take back."""
-        return bool(self._done)
-
-    @property
-    def can_redo(self) -> bool:
-        """Whether there is an edit to bring back."""
-        return bool(self._undone)
-
-    @property
     def next_id(self) -> int:
         """The label that the next object will get."""
         return self._next_id
 
     def open(self, predictor: Predictor, embedding: Embedding, plane: Plane = ()) -> None:
         """Work on another embedding, of a plane of the image; committed objects stay."""
-        self._predictor, self._embedding, self._plane = predictor, embedding, plane
-        self._memo = {}
+        self._answering = Answering(predictor, embedding, plane)
         self.propose(())
 
     def close(self) -> None:
         """Forget the embedding and the candidates; committed objects stay."""
-        self._predictor = self._embedding = None
-        self._memo = {}
+        self._answering = None
         self.propose(())
 
     def reserve(self, label: int) -> None:
@@ -146,9 +132,9 @@ class AnnotationSession:
         PromptError
             If there are objects already.
         """
-        if self._done or self._undone or len(self.store):
+        if not self.history.empty or len(self.store):
             raise PromptError("There are commits already; restore earlier ones before the first.")
-        self._done, self._undone = list(done), list(undone)
+        self.history.restore(done, undone)
         for edit in (Edit(ADOPT, (), adopted), *done):
             self.store.apply(edit)
         for edit in (Edit(ADOPT, (), adopted), *done, *undone):
@@ -165,9 +151,7 @@ class AnnotationSession:
         for each in fresh:
             self.reserve(each.id)
         edit = Edit(ADOPT, (), fresh)
-        self.store.apply(edit)
-        self.edited.emit(edit)
-        self.recorded.emit(ADOPT, edit)
+        self._apply(edit, ADOPT, edit)
 
     def answer(self, prompts: Sequence[Prompts]) -> Proposals:
         """Compute candidates for each object; one more point than last time costs one decoding.
@@ -179,14 +163,9 @@ class AnnotationSession:
         OutOfMemoryError
             If the device has too little memory.
         """
-        predictor, embedding, plane, memo = self._opened()
-        answers = answers_to(predictor, embedding, prompts, memo)
-        return tuple(Proposal(p, candidates, plane) for p, candidates in zip(prompts, answers, strict=True))
-
-    def _opened(self) -> tuple[Predictor, Embedding, Plane, dict[Hashable, Candidates]]:
-        if self._predictor is None or self._embedding is None:
+        if self._answering is None:
             raise PromptError("The image is not embedded yet; press Start, or wait until it is.")
-        return self._predictor, self._embedding, self._plane, self._memo
+        return self._answering.answer(prompts)
 
     def propose(self, proposals: Proposals) -> None:
         """Put candidates up for choice, one proposal an object; an empty tuple drops them."""
@@ -231,11 +210,12 @@ class AnnotationSession:
     def _commit(self, proposals: Sequence[Proposal], choice: int | None, suggested: int | None) -> Objects:
         """Commit one candidate of each of some proposals in one step; those up for choice go."""
         old = self.reopened if len(proposals) == 1 else None
-        model = self._predictor.model if self._predictor else None
+        on = self._answering
+        embedding, model = (on.embedding, on.predictor.model) if on is not None else (None, None)
         after = []
         for proposal in proposals:
             label = self._new_id() if old is None else old.id
-            made = object_of(proposal, label, choice, suggested, old, self._embedding, model)
+            made = object_of(proposal, label, choice, suggested, old, embedding, model)
             after.append(self._signed(made))
         self._replaced = None
         self.propose(())
@@ -348,11 +328,14 @@ class AnnotationSession:
     def _do(self, edit: Edit) -> None:
         if edit.before or edit.after:
             self._check_open()
-        self.store.apply(edit)
-        self._done.append(edit)
-        self._undone.clear()
-        self.edited.emit(edit)
-        self.recorded.emit("do", edit)
+        self.history.add(edit)
+        self._apply(edit, "do", edit)
+
+    def _apply(self, change: Edit, how: str, edit: Edit) -> None:
+        """Change the objects, and tell of it; `how` and `edit` as `recorded` has them."""
+        self.store.apply(change)
+        self.edited.emit(change)
+        self.recorded.emit(how, edit)
 
     def undo(self) -> Edit | None:
         """Take back the last edit and return it; None if there was none.
@@ -363,23 +346,15 @@ class AnnotationSession:
             If nothing can be changed.
         """
         self._check_open()
-        if not self._done:
-            return None
-        edit = self._done.pop()
-        self._undone.append(edit)
-        self.store.apply(edit.back)
-        self.edited.emit(edit.back)
-        self.recorded.emit("undo", edit)
+        edit = self.history.step_back()
+        if edit is not None:
+            self._apply(edit.back, "undo", edit)
         return edit
 
     def redo(self) -> Edit | None:
         """Bring back the last edit that was undone and return it; None if there was none, as `undo` does."""
         self._check_open()
-        if not self._undone:
-            return None
-        edit = self._undone.pop()
-        self._done.append(edit)
-        self.store.apply(edit)
-        self.edited.emit(edit)
-        self.recorded.emit("redo", edit)
+        edit = self.history.step_on()
+        if edit is not None:
+            self._apply(edit, "redo", edit)
         return edit
