@@ -10,6 +10,7 @@ from .active import active_stays
 from .guard import TRANSFORMS
 from .outlines import dashes, outlines
 from .planes import ALIGNED, camera_of
+from .spared import spare
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -86,6 +87,7 @@ class Highlight:
                     edge_color=COLOUR,
                     **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
                 )
+            spare(self._viewer, self.layer)
             self._zoomed()
         return self.layer
 

@@ -10,6 +10,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from .active import active_stays
 from .outlines import dashes, in_plane, outlines, thinned
 from .planes import alignment, camera_of
+from .spared import spare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -148,6 +149,7 @@ class ProposalView:
             below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
             if below is not None:
                 layers.move(layers.index(layer), below)
+        spare(self._viewer, layer)
         self._bind(layer)
         self._layers[name] = layer
         return layer
