@@ -210,3 +210,27 @@ def test_other_objects_on_top_then_only_pixels_of_overlaps_change(session: Annot
     session.store.newest_on_top = False
     writer.redraw()
     assert np.array_equal(labels.data, older)
+
+
+def test_strokes_below_0_when_taken_back_and_brought_back_then_labels_are_as_before_and_after(
+    session: AnnotationSession,
+) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    labels.data[50:, 60:] = -2  # what another program does not count
+    _writer = LabelWriter(session, labels)
+    commit(session, (30, 30))
+    labels.brush_size = 7
+    seen = [labels.data.copy()]
+    for place, label in (((30, 30), -1), ((5, 70), -1), ((50, 60), 8), ((30, 30), 1), ((48, 70), 0)):
+        labels.paint(place, label)
+        seen.append(labels.data.copy())
+        assert not np.array_equal(*seen[-2:])
+    for earlier in seen[-2::-1]:
+        labels.undo()
+        assert np.array_equal(labels.data, earlier)
+    assert [each.id for each in session.objects] == [1]
+    for later in seen[1:]:
+        labels.redo()
+        assert np.array_equal(labels.data, later)
+    areas = {each.id: each.area for each in session.objects}
+    assert areas == {label: (labels.data == label).sum() for label in (1, 8)}

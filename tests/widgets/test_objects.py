@@ -376,3 +376,26 @@ def test_many_objects_then_the_selected_ones_are_boxed_and_all_can_be_selected(m
     widget.annotation.session._do(Edit("delete", widget.annotation.session.objects, ()))
     assert keys_selected(widget) == set()
     assert len(highlight.data) == 0
+
+
+def test_a_class_when_its_renaming_is_taken_back_then_has_its_old_name_and_colour(
+    make_annotator: Make,
+) -> None:
+    widget = make_annotator()
+    adopt(widget, (10, 10), (10, 30), category="axon")
+    annotation, classes = widget.annotation, widget.object_panel.classes
+    assert annotation is not None
+    assert widget.objects is not None
+    widget.objects._add_class("glia")
+    before = widget.objects.look.classes
+    classes.list.item(1).setText("nerve fibre")
+    renamed = widget.objects.look.classes
+    assert list(renamed) == ["nerve fibre", "glia"]
+    for _ in range(2):
+        annotation.editing.undo()
+        assert {each.category for each in annotation.session.objects} == {"axon"}
+        assert widget.objects.look.classes == before
+        annotation.editing.redo()
+        assert {each.category for each in annotation.session.objects} == {"nerve fibre"}
+        assert widget.objects.look.classes == renamed
+    assert [classes.list.item(row).text() for row in range(3)] == ["none", "nerve fibre", "glia"]

@@ -108,15 +108,16 @@ class Editing:
         each, selected = self.pointed(), self.selection.keys
         return selected if each is None or each.key in selected else (each.key,)
 
-    def edit(self, what: str, keys: Sequence[Key] = (), **arguments: Any) -> None:
-        """Do something to some objects, or to those that are meant."""
+    def edit(self, what: str, keys: Sequence[Key] = (), **arguments: Any) -> Edit | None:
+        """Do something to some objects, or to those that are meant; return what was done."""
         try:
             edit = self._session.edit(what, keys or self.meant(), **arguments)
         except NapariSamError as error:
             self.failed.emit(str(error))
-            return
+            return None
         changed = counted(max(len(edit.before), len(edit.after)))
         self.said.emit(f"{title(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
+        return edit
 
     def split(self) -> None:
         """Cut the object under the two points inside, in two."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 from psygnal import Signal
@@ -11,6 +12,7 @@ from psygnal import Signal
 from napari_sam.errors import ImageError
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
+from napari_sam.session.session import PAINT
 from napari_sam.session.store import window_of
 
 if TYPE_CHECKING:
@@ -36,7 +38,7 @@ class LabelWriter:
 
     Labels that are no object of the session are never overwritten. The layer's own undo and redo become
     the session's, whoever calls them: a step that is taken back in the layer alone would change pixels
-    and no object.
+    and no object. Numbers below 0 are no objects, so where a stroke makes or takes some is kept here.
 
     Signals
     -------
@@ -66,12 +68,14 @@ class LabelWriter:
         self._session, self.store = session, session.store
         self.labels = labels
         self.changes = 0
+        self._below: WeakKeyDictionary[Edit, tuple[Pixels, Pixels]] = WeakKeyDictionary()
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
         self._editable = labels.editable
         if session.read_only:
             labels.editable = False
         session.edited.connect(self._draw)
+        session.recorded.connect(self._step_below)
         labels.events.paint.connect(self._painted)
         labels.events.data.connect(self._replaced)
         self._steps = {"undo": session.undo, "redo": session.redo}
@@ -84,6 +88,7 @@ class LabelWriter:
             delattr(self.labels, name)
         self.labels.editable = self._editable
         self._session.edited.disconnect(self._draw)
+        self._session.recorded.disconnect(self._step_below)
         self.labels.events.paint.disconnect(self._painted)
         self.labels.events.data.disconnect(self._replaced)
 
@@ -184,13 +189,25 @@ class LabelWriter:
         bounds = _around([_place(atom, shape) for atom in event.value])
         there = np.asarray(self.labels.data[bounds])
         painted = _painted_over(there, event.value, bounds)
-        self.touched.emit(_planes(_painted_over(there, event.value[::-1], bounds, back=True), bounds))
+        before = _painted_over(there, event.value[::-1], bounds, back=True)
+        self.touched.emit(_planes(before, bounds))
         # napari tells of some strokes before it writes them, and does so by itself then
         self._drawing = not np.array_equal(there, painted)
         try:
-            self._session.paint_planes(_planes(painted, bounds))
+            edit = self._session.paint_planes(_planes(painted, bounds))
         finally:
             self._drawing = False
+        below = (np.minimum(before, painted) < 0) & (before != painted)
+        if below.any():
+            places = np.stack(np.nonzero(below)) + np.array([[each.start] for each in bounds])
+            step = edit or self._session.put(PAINT, (), ())
+            self._below[step] = (places, before[below]), (places, painted[below])
+
+    def _step_below(self, how: str, edit: Edit) -> None:
+        """Show the numbers below 0 that a stroke took, or those that it made."""
+        if edit in self._below:
+            before, after = self._below[edit]
+            self._write([before if how == "undo" else after])
 
 
 def draw_all(store: ObjectStore, labels: Any) -> None:

@@ -60,6 +60,7 @@ class Objects:
         self._session, self._selection = annotation.session, annotation.editing.selection
         self._from_table = False
         self._in_table: tuple[Key, ...] = ()
+        self._renamed: dict[Edit, tuple[str, str]] = {}
         self.look = ObjectLook(look.classes)
         self.highlight = Highlight(viewer, annotation.prompts.points)
         self._colours = ClassColours(self._session, annotation.writer.labels)
@@ -68,6 +69,7 @@ class Objects:
         annotation.keyboard.on("classify", self._give_class)
         annotation.keyboard.on("clear", self._let_go)
         self._session.edited.connect(self._edited)
+        self._session.recorded.connect(self._recorded)
         self._selection.changed.connect(self._show_selection)
         self._connect_panel()
         self._meet(self._session.store)
@@ -105,6 +107,7 @@ class Objects:
         for signal, slot in self._slots:
             signal.disconnect(slot)
         self._session.edited.disconnect(self._edited)
+        self._session.recorded.disconnect(self._recorded)
         self._selection.changed.disconnect(self._show_selection)
         self._picker.close()
         self._colours.close()
@@ -185,17 +188,29 @@ class Objects:
             self._show_classes()
             return
         self._set_classes(classes, new.strip())
-        self._describe_all(old, new.strip())
+        step = self._describe_all(old, new.strip())
+        if step is not None:
+            self._renamed[step] = old, new.strip()
+
+    def _recorded(self, how: str, edit: Edit) -> None:
+        """Give a class its name back when its renaming is taken back, and the other one when brought back."""
+        old, new = self._renamed.get(edit, ("", ""))
+        now, then = (new, old) if how == "undo" else (old, new)
+        if now in self.look.classes:
+            current = self._panel.classes.current
+            classes = self.look.classes.without(then).rename(now, then)
+            self._set_classes(classes, then if current == now else current)
 
     def _remove_class(self, name: str) -> None:
         self._set_classes(self.look.classes.without(name), "")
         self._describe_all(name, "")
 
-    def _describe_all(self, old: str, new: str) -> None:
-        """Give all objects of one class another one."""
+    def _describe_all(self, old: str, new: str) -> Edit | None:
+        """Give all objects of one class another one; return the step, if there are some."""
         keys = [each.key for each in self._session.store if each.category == old]
-        if keys and old != new:
-            self._annotation.editing.edit("describe", keys, category=new)
+        if not keys or old == new:
+            return None
+        return self._annotation.editing.edit("describe", keys, category=new)
 
     def _meet(self, objects: Iterable[Object]) -> None:
         """Offer classes that objects have and nobody added."""
