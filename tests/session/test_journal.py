@@ -12,7 +12,7 @@ import pytest
 
 from napari_sam.errors import JournalError, PromptError
 from napari_sam.session import AnnotationSession, Edit, Object
-from napari_sam.session.journal import Journal, journal_path
+from napari_sam.session.journal import Journal
 from napari_sam.session.object_json import as_json, from_json
 from napari_sam.session.record import entry_of, image_of, line_of, parse, read_record, whole_entries
 
@@ -270,21 +270,6 @@ def test_a_journal_when_the_image_has_another_shape_then_refuses_and_is_kept(tmp
     with pytest.raises(JournalError, match="another shape"):
         Journal(path, (20, 31))
     assert path.read_bytes() == before
-
-
-def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:
-    user = tmp_path / "user"
-    beside = journal_path(tmp_path / "a b.tif", "x", "a b cells", user)
-    assert beside == tmp_path / "a b.napari-sam" / "a b cells.journal"
-    first = journal_path(None, "one", "my: cells", user)
-    assert first.parent.parent == user
-    assert first == journal_path(None, "one", "my: cells", user)
-    beside.parent.mkdir()
-    beside.touch()
-    assert journal_path(tmp_path / "a b.tif", "x", "a b cells", user) == beside
-    others = [journal_path(None, "one", "my; cells", user), journal_path(None, "two", "my: cells", user)]
-    assert first not in others
-    assert journal_path(tmp_path / "missing" / "a.tif", "one", "my: cells", user) == first
 
 
 def test_the_image_of_a_journal_when_moved_with_it_then_is_found(tmp_path: Path) -> None:

@@ -138,8 +138,9 @@ class EmbeddingStore:
         for _, taken, path in entries:
             if held + wanted <= self._limit:
                 break
-            path.unlink(missing_ok=True)
-            held -= taken
+            with suppress(OSError):  # Windows keeps what another window is reading
+                path.unlink(missing_ok=True)
+                held -= taken
 
     def _entries(self) -> list[tuple[float, int, Path]]:
         """Return time of last use, size and path of every file, unfinished ones too."""

@@ -248,33 +248,3 @@ def _sync_folder(folder: Path) -> None:
             os.fsync(handle)
         finally:
             os.close(handle)
-
-
-def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> Path:
-    """Return where the journal of an image's labels lies: beside the image, or in a folder of the user's.
-
-    One that lies beside the image is looked at even where it cannot be written.
-
-    Parameters
-    ----------
-    image : Path, optional
-        The image's file, if it has one.
-    key : str
-        What tells the image from others, where it has no file or a folder that cannot be written.
-    labels : str
-        Name of the label image; several of one image have journals of their own.
-    fallback : Path
-        A folder of the user's.
-    """
-    name = f"{_safe(labels)}.journal"
-    if image is not None:
-        beside = image.parent / f"{image.stem}.napari-sam" / name
-        if beside.exists() or os.access(image.parent, os.W_OK):
-            return beside
-    return fallback / f"{zlib.crc32(key.encode()):08x}" / name
-
-
-def _safe(name: str) -> str:
-    """Return a name that every file system takes."""
-    kept = "".join(letter if letter.isalnum() or letter in "-_. " else "_" for letter in name)
-    return kept if kept == name else f"{kept}-{zlib.crc32(name.encode()):08x}"

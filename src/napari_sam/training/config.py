@@ -130,7 +130,7 @@ class TrainConfig:
             If the file is missing, is no TOML, or holds unknown settings.
         """
         try:
-            values = tomllib.loads(path.read_text())
+            values = tomllib.loads(path.read_text(encoding="utf-8"))
         except (OSError, tomllib.TOMLDecodeError) as error:
             raise DataError(f"{path} cannot be read as a training configuration: {error}.") from error
         unknown = set(values) - {f.name for f in fields(cls)}

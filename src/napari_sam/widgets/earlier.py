@@ -15,7 +15,8 @@ from napari_sam.errors import ImageError, JournalError
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
-from napari_sam.session.journal import Journal, journal_path
+from napari_sam.session.journal import Journal
+from napari_sam.session.journal_place import journal_path
 from napari_sam.session.merging import Merged, merge
 from napari_sam.settings import config_folder
 
