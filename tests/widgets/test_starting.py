@@ -13,7 +13,7 @@ from qtpy.QtCore import QTimer
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import IMAGE, settle
+from .conftest import IMAGE, begin, settle
 
 Make = Callable[..., AnnotatorWidget]
 NAMES = ["cells", "cells cells", "Candidate filling", "Candidates", "Candidate names", "Boxes", "Points"]
@@ -183,3 +183,45 @@ def test_stop_then_layers_go_one_a_turn_and_start_in_between_begins_with_none_of
     viewer.layers.clear()
     qtbot.wait(50)
     assert names(viewer) == []
+
+
+@pytest.mark.parametrize("moment", ["looking", "begun"])
+@pytest.mark.parametrize("undone", [False, True])
+def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_taken_over_at_once(
+    make_annotator: Make, qtbot: Any, moment: str, undone: bool
+) -> None:
+    widget = make_annotator()
+    assert annotates(widget, qtbot, 40, 50)
+    labels = widget.annotation.writer.labels  # type: ignore[union-attr]
+    widget.stop()
+    settle(qtbot, widget)
+    drawn = labels.data.copy()
+    widget.start() if moment == "looking" else begin(qtbot, widget)
+    labels.brush_size = 9
+    labels.paint((40, 50), 7)
+    labels.paint((90, 120), 7)
+    if undone and moment == "looking":  # by napari itself: there is no session yet
+        labels.undo()
+        labels.undo()
+    painted = labels.data.copy()
+    settle(qtbot, widget)
+    session = widget.annotation.session  # type: ignore[union-attr]
+    assert np.array_equal(labels.data, painted)
+    shown = {each.id: session.store.area_shown(each) for each in session.objects}
+    assert shown == {label: (painted == label).sum() for label in np.unique(painted[painted > 0]).tolist()}
+    while len(session.history.done) > 1:
+        session.undo()
+    assert np.array_equal(labels.data, drawn)
+
+
+def test_strokes_when_nothing_was_begun_then_are_heard_no_more(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(start=False)
+    labels = widget._viewer.add_labels(np.zeros(IMAGE.shape, np.int32))
+    listeners = len(labels.events.paint.callbacks)
+    widget.panel.labels.setCurrentText(labels.name)
+    widget.start()
+    assert len(labels.events.paint.callbacks) == listeners + 1
+    widget.stop()  # which cancels
+    settle(qtbot, widget)
+    assert widget.annotation is None
+    assert len(labels.events.paint.callbacks) == listeners

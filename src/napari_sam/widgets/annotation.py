@@ -18,6 +18,7 @@ from .asking import Asking, inside
 from .candidate_view import CandidateView
 from .choosing import Chooser
 from .committing import Committing
+from .earlier import layer_of
 from .editing import Editing
 from .foreseeing import Foreseeing
 from .guard import Guard
@@ -26,17 +27,17 @@ from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .parts import Load, Parts
-from .planes import alignment, image_shape
+from .planes import image_shape
 from .prompt_layers import PromptLayers
-from .pyramid import labels_layer
 from .seeing import Seeing
 from .spared import spare
+from .strokes import Strokes
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer, Points, Shapes
+    from napari.layers import Image, Layer, Points, Shapes
     from numpy.typing import NDArray
 
     from napari_sam.session.merging import Merged
@@ -75,6 +76,8 @@ class Annotation:
         Runs what takes long.
     keymap : Keymap, optional
         Other keys than the default ones.
+    strokes : Strokes, optional
+        What was painted into labels that were there while earlier work was looked for.
     """
 
     said = Signal(str)
@@ -90,6 +93,7 @@ class Annotation:
         jobs: Jobs,
         given: Points | Shapes | None = None,
         keymap: Keymap | None = None,
+        strokes: Strokes | None = None,
     ) -> None:
         self.keyboard = Keyboard(keymap or Keymap())
         self.session = earlier.session
@@ -97,7 +101,8 @@ class Annotation:
         self.seeing = Seeing(viewer, image)
         self._parts = Parts(image, load, jobs)
         self.part: Opened | None = None
-        self.writer = LabelWriter(self.session, self._labels_of(earlier))
+        labels = layer_of(earlier, image, viewer.dims)
+        self.writer = LabelWriter(self.session, labels, strokes or Strokes(labels))
         self._adopting = Adopting(self.writer, jobs, earlier.merged)
         self.keeping = Keeping(earlier, jobs)
         self._greeting = self.keeping.greeting
@@ -156,13 +161,6 @@ class Annotation:
         self._jobs.failed.connect(self._job_failed)
         self._rest.timeout.connect(self._open)
 
-    def _labels_of(self, earlier: Earlier) -> Labels:
-        """Return the layer that shows the labels; a new one is not in the viewer yet."""
-        if earlier.labels is not None:
-            return earlier.labels
-        options = {"name": earlier.name, "opacity": 0.5, **alignment(self._image, self._viewer.dims)}
-        return labels_layer(earlier.pixels, **options)
-
     def _take(self, given: Points | Shapes | None) -> None:
         try:
             if given is not None:
@@ -175,6 +173,7 @@ class Annotation:
         """Bring the layers into the viewer one by one: with each, the window stands still for a moment."""
         for each in merged.redrawn:
             yield self.writer.show(each)
+        self.writer.listen()
         for layer in (self.writer.labels, *self.view.layers, *self.prompts.layers):
             if layer not in self._viewer.layers:
                 yield self._viewer.add_layer(layer)

@@ -21,10 +21,11 @@ from napari_sam.session.merging import Merged, merge
 from napari_sam.settings import config_folder
 
 from .label_writer import draw_all
-from .planes import image_shape
-from .pyramid import new_pixels
+from .planes import alignment, image_shape
+from .pyramid import labels_layer, new_pixels
 
 if TYPE_CHECKING:
+    from napari.components import Dims
     from napari.layers import Image, Labels
 
     from napari_sam.session import Plane
@@ -105,6 +106,14 @@ class Earlier:
         """Let others open the journal, where nobody goes on with this."""
         if self.journal is not None:
             self.journal.close()
+
+
+def layer_of(earlier: Earlier, image: Image | Mixed, dims: Dims) -> Labels:
+    """Return the layer that shows the labels of earlier work; a new one is not in the viewer yet."""
+    if earlier.labels is not None:
+        return earlier.labels
+    options = {"name": earlier.name, "opacity": 0.5, **alignment(image, dims)}
+    return labels_layer(earlier.pixels, **options)
 
 
 def _drawn(session: AnnotationSession, image: Image | Mixed) -> Any:

@@ -15,6 +15,8 @@ from napari_sam.session import Edit, Object
 from napari_sam.session.session import PAINT
 from napari_sam.session.store import window_of
 
+from .strokes import Strokes
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -23,8 +25,9 @@ if TYPE_CHECKING:
 
     from napari_sam.session import AnnotationSession, Plane
     from napari_sam.session.merging import Redrawn
-    from napari_sam.session.painting import Painted
     from napari_sam.session.store import ObjectStore
+
+    from .strokes import Stroke
 
     Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
     """Indices, one row an axis, and labels."""
@@ -52,6 +55,9 @@ class LabelWriter:
     session : AnnotationSession
     labels : napari.layers.Labels
         Of the image's shape.
+    strokes : Strokes, optional
+        What was painted since somebody began to look at the labels: taken over once `listen` is called.
+        Without it, strokes are from now on.
 
     Attributes
     ----------
@@ -64,7 +70,7 @@ class LabelWriter:
     replaced = Signal()
     touched = Signal(list)
 
-    def __init__(self, session: AnnotationSession, labels: Labels) -> None:
+    def __init__(self, session: AnnotationSession, labels: Labels, strokes: Strokes | None = None) -> None:
         self._session, self.store = session, session.store
         self.labels = labels
         self.changes = 0
@@ -76,7 +82,9 @@ class LabelWriter:
             labels.editable = False
         session.edited.connect(self._draw)
         session.recorded.connect(self._step_below)
-        labels.events.paint.connect(self._painted)
+        self._strokes = strokes or Strokes(labels)
+        if strokes is None:
+            self.listen()
         labels.events.data.connect(self._replaced)
         self._steps = {"undo": session.undo, "redo": session.redo}
         for name, step in self._steps.items():
@@ -89,8 +97,12 @@ class LabelWriter:
         self.labels.editable = self._editable
         self._session.edited.disconnect(self._draw)
         self._session.recorded.disconnect(self._step_below)
-        self.labels.events.paint.disconnect(self._painted)
+        self._strokes.close()
         self.labels.events.data.disconnect(self._replaced)
+
+    def listen(self) -> None:
+        """Take over what was painted until now, and from now on."""
+        self._strokes.pass_on(self._take)
 
     def check_room(self, label: int) -> None:
         """Make sure that the layer can hold a label.
@@ -150,12 +162,9 @@ class LabelWriter:
         labels = np.concatenate([labels for _, labels in parts])
         if not labels.size:
             return
-        self._drawing = True
         self.changes += 1
-        try:
+        with self._strokes.unheard():
             self.labels.data_setitem(tuple(places), labels)
-        finally:
-            self._drawing = False
 
     def _wanted(self, each: Object, gone: set[int]) -> Pixels:
         """Return the pixels of an object that show something else than they should, and what they should."""
@@ -178,28 +187,22 @@ class LabelWriter:
         """Return what the layer shows in an object's bounding box."""
         return np.asarray(self.labels.data[each.window]).astype(np.int64)
 
-    def _painted(self, event: Any) -> None:
+    def _take(self, stroke: Stroke) -> None:
         """Make what was painted by hand part of the objects."""
-        if self._drawing:
-            return
         self.changes += 1
         if self._session.read_only:  # it is taken over with the rest
             return
-        shape = self.labels.data.shape
-        bounds = _around([_place(atom, shape) for atom in event.value])
-        there = np.asarray(self.labels.data[bounds])
-        painted = _painted_over(there, event.value, bounds)
-        before = _painted_over(there, event.value[::-1], bounds, back=True)
-        self.touched.emit(_planes(before, bounds))
-        # napari tells of some strokes before it writes them, and does so by itself then
-        self._drawing = not np.array_equal(there, painted)
+        there = np.asarray(self.labels.data[stroke.bounds])
+        before, painted = stroke.before(there), stroke.after(there)
+        self.touched.emit(stroke.planes(before))
+        self._drawing = not np.array_equal(there, painted)  # then napari does so by itself
         try:
-            edit = self._session.paint_planes(_planes(painted, bounds))
+            edit = self._session.paint_planes(stroke.planes(painted))
         finally:
             self._drawing = False
         below = (np.minimum(before, painted) < 0) & (before != painted)
         if below.any():
-            places = np.stack(np.nonzero(below)) + np.array([[each.start] for each in bounds])
+            places = np.stack(np.nonzero(below)) + np.array([[each.start] for each in stroke.bounds])
             step = edit or self._session.put(PAINT, (), ())
             self._below[step] = (places, before[below]), (places, painted[below])
 
@@ -237,51 +240,3 @@ def _pixels(plane: Plane, origin: tuple[int, int], chosen: NDArray[np.bool_], dr
     down, along = np.nonzero(chosen)
     leading = [np.full(len(down), index) for index in plane]
     return np.stack([*leading, down + origin[0], along + origin[1]]), drawn[down, along]
-
-
-def _place(atom: Any, shape: tuple[int, ...]) -> tuple[slice, ...]:
-    """Return the bounding box of what napari keeps of one touch for its undoing."""
-    place = getattr(atom, "slice_key", None)
-    if place is None:
-        return tuple(slice(int(np.min(each)), int(np.max(each)) + 1) for each in atom[0])
-    ends = [
-        (each, each + 1) if isinstance(each, int) else each.indices(size)[:2]
-        for each, size in zip(place, shape, strict=True)
-    ]
-    return tuple(slice(*each) for each in ends)
-
-
-def _around(places: list[tuple[slice, ...]]) -> tuple[slice, ...]:
-    return tuple(
-        slice(min(each.start for each in axis), max(each.stop for each in axis))
-        for axis in zip(*places, strict=True)
-    )
-
-
-def _planes(pixels: NDArray[Any], bounds: tuple[slice, ...]) -> list[Painted]:
-    """Return the pixels of a part of the layer plane by plane."""
-    window = (bounds[-2], bounds[-1])
-    return [
-        (tuple(low.start + step for low, step in zip(bounds[:-2], plane, strict=True)), window, pixels[plane])
-        for plane in np.ndindex(pixels.shape[:-2])
-    ]
-
-
-def _painted_over(
-    there: NDArray[Any], atoms: Any, bounds: tuple[slice, ...], *, back: bool = False
-) -> NDArray[Any]:
-    """Return what a part of the layer shows after some touches, or did before; written already or not."""
-    painted = np.array(there)
-    starts = [each.start for each in bounds]
-    shape = tuple(each.stop for each in bounds)
-    for atom in atoms:
-        if not hasattr(atom, "slice_key"):
-            indices, old, new = atom
-            places = tuple(np.subtract(each, start) for each, start in zip(indices, starts, strict=True))
-            painted[places] = old if back else new
-            continue
-        place = _place(atom, shape)
-        part = painted[tuple(slice(a.start - b, a.stop - b) for a, b in zip(place, starts, strict=True))]
-        mask = np.ones(part.shape, bool) if atom.mask is None else np.reshape(atom.mask, part.shape)
-        part[mask] = np.ravel(atom.old_values) if back else atom.new_value
-    return painted

@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from .keymap import Keymap
     from .panel import Panel
     from .set_aside import SetAside
+    from .strokes import Strokes
 
 
 class Starting:
@@ -58,7 +59,9 @@ class Starting:
     ) -> None:
         self._viewer, self._panel, self._jobs = viewer, panel, jobs
         self._aside, self._keymap = aside, keymap
+        self._strokes: Strokes | None = None
         self._predictors: dict[tuple[str, str], Predictor] = {}
+        jobs.idle.connect(self._forget_strokes)
         self._known_as: dict[Any, str] = {}  # of annotated Labels layers by id, before somebody renamed them
 
     def start(self) -> None:
@@ -67,6 +70,7 @@ class Starting:
         from .fitting import check_labels, grow
         from .mixed import mixed
         from .planes import image_shape, plane_under_sliders
+        from .strokes import Strokes
 
         panel, viewer = self._panel, self._viewer
         if not panel.image.currentText():
@@ -87,6 +91,7 @@ class Starting:
             return
         name = self._name_of(labels, image)
         panel.start.setEnabled(False)
+        self._strokes = None if labels is None else Strokes(labels)
 
         def look(job: Job) -> Earlier:
             earlier = Earlier.of(image, labels, name, plane)
@@ -96,6 +101,12 @@ class Starting:
 
         title = "Looking for earlier work"
         self._jobs.run(title, look, lambda earlier: self._go_on(image, earlier, given))
+
+    def _forget_strokes(self) -> None:
+        """Hear of no more strokes where nothing was begun."""
+        if self._strokes is not None:
+            self._strokes.close()
+            self._strokes = None
 
     def _chosen(self, combo: QComboBox, nothing: str) -> Any:
         name = combo.currentText()
@@ -122,11 +133,14 @@ class Starting:
         load = partial(self._predictor, model=chosen["model"], device=chosen["device"])
         try:
             check_there(self._viewer.layers, image, earlier)
-            annotation = Annotation(self._viewer, image, earlier, load, self._jobs, given, self._keymap())
+            annotation = Annotation(
+                self._viewer, image, earlier, load, self._jobs, given, self._keymap(), self._strokes
+            )
         except NapariSamError as error:
             earlier.close()
             self.failed.emit(str(error))
             return
+        self._strokes = None  # they are the annotation's
         self._known_as[annotation.writer.labels.unique_id] = earlier.name
         self.begun.emit(annotation, image)
 
