@@ -19,7 +19,7 @@ import torch
 from reference import reference_model
 from torch import Tensor
 
-from napari_sam.model import CELL_TINY, VIT_B, Features, Sam, SamConfig
+from napari_sam.model import CELL_TINY, VIT_B, Features, Sam, SamConfig, keep_in
 
 DTYPES = (torch.float32, torch.bfloat16)
 
@@ -82,6 +82,7 @@ def vit_b_cases(attention: str) -> Iterator[Case]:
         return reference(image_embeddings=embedding.contiguous(), **asked)
 
     for dtype in DTYPES:
+        keep_in(sam, dtype)  # as `load_model` does; the reference has weights of its own
         with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
             features = sam.prepare(Features(embedding.to(dtype)))
         for count in (1, 64):

@@ -3,6 +3,7 @@
 from .candidate_rating import CandidateRating
 from .config import CELL_TINY, CONFIGS, VIT_B, VIT_H, VIT_L, ConvConfig, DecoderConfig, SamConfig, ViTConfig
 from .features import Features
+from .precision import keep_in
 from .sam import Sam
 
 __all__ = [
@@ -18,4 +19,5 @@ __all__ = [
     "Sam",
     "SamConfig",
     "ViTConfig",
+    "keep_in",
 ]

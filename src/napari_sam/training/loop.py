@@ -244,7 +244,7 @@ def initial_model(config: TrainConfig) -> Sam:
         return Sam(replace(CONFIGS[config.model], rating=(0, 0)))
     from napari_sam.weights import load_model
 
-    return load_model(config.init, device="cpu").sam.requires_grad_(True)
+    return load_model(config.init, device="cpu", precision="float32").sam.requires_grad_(True)
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

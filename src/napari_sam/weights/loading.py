@@ -9,7 +9,7 @@ from pathlib import Path
 import pooch
 import torch
 
-from napari_sam.model import Sam
+from napari_sam.model import Sam, keep_in
 from napari_sam.progress import Progress
 
 from .checkpoint import Checkpoint, build, read_checkpoint
@@ -75,7 +75,7 @@ def load_model(
     dtype = choose_dtype(chosen, precision)
     path, name = locate(model, progress)
     with memory_errors(chosen, name):
-        sam = build(read_checkpoint(path), path.name).to(chosen)
+        sam = _prepared(build(read_checkpoint(path), path.name), chosen, dtype)
     return LoadedModel(name, sam, chosen, dtype, pooch.file_hash(str(path), alg="sha256"))
 
 
@@ -86,8 +86,16 @@ def on_cpu(model: LoadedModel) -> LoadedModel:
     """
     state = {name: value.cpu() for name, value in model.sam.state_dict().items()}
     cpu = torch.device("cpu")
-    sam = build(Checkpoint(state, model.sam.config, {}), model.name)
-    return replace(model, sam=sam, device=cpu, dtype=choose_dtype(cpu))
+    dtype = choose_dtype(cpu)
+    sam = _prepared(build(Checkpoint(state, model.sam.config, {}), model.name), cpu, dtype)
+    return replace(model, sam=sam, device=cpu, dtype=dtype)
+
+
+def _prepared(sam: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
+    """Bring a network to its device; a CPU multiplies in less than float32 without converting each time."""
+    # elsewhere weights stay exact, since an image that is too large for the device goes on on the CPU
+    reduced = device.type == "cpu" and dtype != torch.float32
+    return keep_in(sam, dtype) if reduced else sam.to(device)
 
 
 def locate(model: str | os.PathLike[str], progress: Progress | None = None) -> tuple[Path, str]:
