@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
-from napari_sam.masks import cropped, meets
+from napari_sam.masks import DENSE, cropped, labelled, meets
 
 masks = arrays(bool, array_shapes(min_dims=2, max_dims=2, max_side=8))
 
@@ -31,3 +31,22 @@ def test_a_box_meets_a_window_when_they_have_a_pixel_in_common(
     origin: tuple[int, int], shape: tuple[int, int], there: bool
 ) -> None:
     assert meets(origin, shape, (slice(4, 10), slice(4, 10))) == there
+
+
+@given(
+    arrays(np.int64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(-2, 4)),
+    st.sampled_from([1, 1000, DENSE]),
+    st.sampled_from(["int64", "uint64", "uint32"]),
+)
+def test_labels_above_0_then_come_in_their_order_with_all_of_their_pixels(
+    numbers: np.ndarray, spread: int, dtype: str
+) -> None:
+    pixels = numbers * spread if dtype == "int64" else (np.maximum(numbers, 0) * spread).astype(dtype)
+    found = dict(labelled(pixels))
+    assert list(found) == np.unique(pixels[pixels > 0]).tolist()
+    drawn = np.zeros_like(pixels)
+    for label, ((row, col), mask) in found.items():
+        assert mask.any(axis=0)[[0, -1]].all()
+        assert mask.any(axis=1)[[0, -1]].all()
+        drawn[row : row + mask.shape[0], col : col + mask.shape[1]][mask] = label
+    assert np.array_equal(drawn, np.where(pixels > 0, pixels, 0))

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from typing import Any
+
 import numpy as np
 from numpy.typing import NDArray
+from scipy import ndimage
 
 Mask = NDArray[np.bool_]
 Origin = tuple[int, int]
@@ -11,6 +15,8 @@ Region = tuple[Origin, Mask]
 """Row and column of a mask's first pixel in its plane, and the (h, w) mask."""
 Window = tuple[slice, slice]
 """Rows and columns of a plane."""
+DENSE = 1 << 20
+"""Up to this label, places are found without sorting all pixels."""
 
 
 def cropped(origin: Origin, mask: Mask) -> Region:
@@ -31,3 +37,14 @@ def meets(origin: Origin, shape: tuple[int, ...], window: Window) -> bool:
     return bool(
         row < rows.stop and rows.start < row + height and col < cols.stop and cols.start < col + width
     )
+
+
+def labelled(pixels: NDArray[Any]) -> Iterator[tuple[int, Region]]:
+    """Yield every label above 0 of a plane, (Y, X) whole numbers, with its region; in order of the labels."""
+    names, dense = range(1, int(np.max(pixels, initial=0)) + 1), pixels
+    if len(names) > DENSE:
+        found, dense = np.unique(np.maximum(pixels, 0), return_inverse=True)
+        names, dense = found[found > 0].tolist(), dense.reshape(pixels.shape) + int(found[0] > 0)
+    for name, box in zip(names, ndimage.find_objects(dense.astype(np.int32)), strict=True):
+        if box is not None:  # labels that are not there
+            yield name, ((box[0].start, box[1].start), pixels[box] == name)

@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 
 from napari_sam.automatic import AutomaticSettings, MaskRecord
-from napari_sam.automatic.asking import Answers, agreed, question, regions_of
+from napari_sam.automatic.asking import Answers, agreed, question
 from napari_sam.automatic.records import run_lengths
 from napari_sam.masks import Region
 
@@ -47,10 +47,3 @@ def test_agreed_when_the_mask_of_a_faint_thing_is_another_things_then_left_out()
     elsewhere = replace(answered(sure, 0.95), origin=(2, 2))
     answers: Answers = {question(sure): answered(sure, 0.9), question(faint): elsewhere}
     assert [record.origin for record in agreed([sure], answers, faint=[faint])] == [(0, 0)]
-
-
-def test_regions_of_when_a_label_has_no_pixel_then_the_others_keep_their_places() -> None:
-    labels = np.zeros((6, 8), np.int32)
-    labels[1:3, 2:5], labels[4, 7] = 1, 3
-    (one, other) = regions_of(labels)
-    assert (one[0], one[1].shape, other[0], other[1].shape) == ((1, 2), (2, 3), (4, 7), (1, 1))

@@ -14,13 +14,12 @@ from napari_sam.automatic import (
     MaskRecord,
     instance_masks,
 )
-from napari_sam.automatic.asking import regions_of
 from napari_sam.automatic.grid import grid_masks
 from napari_sam.automatic.instances import two_looks
 from napari_sam.automatic.painting import painted
 from napari_sam.automatic.part import PartSearch
 from napari_sam.errors import Cancelled
-from napari_sam.masks import meets
+from napari_sam.masks import labelled, meets
 from napari_sam.predict import Embedding, PlaneWindow, Predictor
 from napari_sam.training.samples import read_image
 from napari_sam.weights import LoadedModel, load_model
@@ -64,7 +63,9 @@ def test_records_when_settings_move_and_come_back_then_equal_a_fresh_search_and_
     assert 0 < len(first) <= count
     moved = search.records(other)
     looks = two_looks(DenseView(predictor, embedding), other.dense)
-    assert sum(asked) < count + sum(map(len, map(regions_of, looks)))  # boxes that stayed are not asked again
+    assert sum(asked) < count + sum(
+        len(list(labelled(look))) for look in looks
+    )  # boxes that stayed are not asked again
     asked.clear()
     assert told(search.records(settings)) == told(first)
     assert asked == []
@@ -82,7 +83,7 @@ def test_records_when_a_window_is_given_then_only_its_objects_are_asked_for_and_
     search = PartSearch(predictor, embedding)
     some = told(search.records(AutomaticSettings(), window))
     looks = two_looks(DenseView(predictor, embedding))
-    seen = [region for look in looks for region in regions_of(look)]
+    seen = [region for look in looks for _, region in labelled(look)]
     assert sum(asked) == len([region for region in seen if meets(region[0], region[1].shape, window)])
     assert 0 < len(some) < len(everything)
     promised = {record[:2] + record[3:]: record[2] for record in everything}

@@ -12,9 +12,10 @@ import pytest
 from napari.components import ViewerModel
 from napari.layers import Labels
 
+from napari_sam.masks import DENSE
 from napari_sam.session import AnnotationSession, Object
 from napari_sam.session.journal import Journal
-from napari_sam.session.regions import DENSE, labels_in
+from napari_sam.session.regions import labels_in
 from napari_sam.widgets import earlier as module
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.earlier import Earlier, free_name

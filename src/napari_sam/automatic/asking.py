@@ -5,10 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
-from scipy import ndimage
 
 from napari_sam.errors import Cancelled
-from napari_sam.masks import Region
+from napari_sam.masks import Region, labelled
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, stability_at
 from napari_sam.predict.drawing import pointed_at
@@ -19,7 +18,7 @@ from napari_sam.progress import Cancel, Progress
 from .crops import GridSettings
 from .dense import DenseView
 from .filter import suppress
-from .instances import Labels, sizes, two_looks
+from .instances import sizes, two_looks
 from .records import MaskRecord, run_lengths
 from .regions import region_iou
 from .settings import AutomaticSettings
@@ -74,19 +73,10 @@ def instance_masks(
     settings = settings or AutomaticSettings()
     view = view or DenseView(predictor, embedding)
     looks = two_looks(view, settings.dense, cancelled)
-    found, faint = map(regions_of, looks)
+    found, faint = ([region for _, region in labelled(look)] for look in looks)
     answers: Answers = {}
     ask(predictor, view, [*found, *faint], answers, progress=progress, cancelled=cancelled)
     return agreed(found, answers, settings, faint, sizes(looks[0])[0])
-
-
-def regions_of(labels: Labels) -> list[Region]:
-    """Return the region of every label, 1 to N, that has pixels; thin ones may lose theirs when reduced."""
-    return [
-        ((box[0].start, box[1].start), labels[box] == label)
-        for label, box in enumerate(ndimage.find_objects(labels), 1)
-        if box is not None  # type: ignore[redundant-expr]  # scipy gives None for a number without pixels
-    ]
 
 
 def ask(

@@ -7,11 +7,11 @@ from dataclasses import replace
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.masks import Region, Window, meets
+from napari_sam.masks import Region, Window, labelled, meets
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.progress import Cancel, Progress
 
-from .asking import Answers, agreed, ask, regions_of
+from .asking import Answers, agreed, ask
 from .crops import Crop, GridSettings
 from .dense import DenseView
 from .grid import asked_at, sifted
@@ -113,7 +113,7 @@ class PartSearch:
 
     def _within(self, labels: Labels, window: Window) -> list[Region]:
         """Return the regions of labels that reach into a window."""
-        return [each for each in regions_of(labels) if meets(each[0], each[1].shape, window)]
+        return [each for _, each in labelled(labels) if meets(each[0], each[1].shape, window)]
 
     def _pool(
         self, grid: GridSettings, window: Window, progress: Progress | None, cancelled: Cancel | None

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.errors import DataError
-from napari_sam.masks import Mask
+from napari_sam.masks import Mask, labelled
 
 if TYPE_CHECKING:
     from napari_sam.session import Object
@@ -91,19 +91,10 @@ def regions_from_labels(labels: NDArray[np.integer], *, pieces: bool = False) ->
         )
     regions: list[Region] = []
     for plane in np.ndindex(labels.shape[:-2]):
-        for region in _of_plane(labels[plane], plane):
+        for label, found in labelled(labels[plane]):
+            region = Region(label, plane, *found)
             regions += _pieces(region) if pieces else [region]
     return [replace(region, id=number) for number, region in enumerate(regions, 1)] if pieces else regions
-
-
-def _of_plane(labels: NDArray[np.integer], plane: tuple[int, ...]) -> Iterator[Region]:
-    """Yield the objects of one plane in the order of their numbers, however large these are."""
-    values, numbers = np.unique(labels, return_inverse=True)
-    numbers = numbers.reshape(labels.shape).astype(np.int32) + 1
-    for index, box in enumerate(ndimage.find_objects(numbers)):
-        if values[index] and box is not None:
-            rows, cols = box
-            yield Region(int(values[index]), plane, (rows.start, cols.start), numbers[box] == index + 1)
 
 
 def _pieces(region: Region) -> list[Region]:

@@ -6,15 +6,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
+
+from napari_sam.masks import labelled
 
 from .objects import Object, Plane
 from .store import ObjectStore
 
 LARGEST = 4096 * 4096
 """Labels of larger planes are not taken for objects, which would take too long."""
-DENSE = 1 << 20
-"""Up to this label, places are found without sorting all pixels."""
 
 
 def labels_in(labels: Any, plane: Plane, store: ObjectStore) -> list[Object]:
@@ -43,21 +42,4 @@ def few_pixels(labels: Any) -> bool:
 
 def regions(pixels: NDArray[Any], plane: Plane) -> list[Object]:
     """Return every label above 0 of a plane's (Y, X) pixels as an object."""
-    return [
-        Object(label, plane, (rows.start, cols.start), pixels[rows, cols] == label)
-        for label, rows, cols in _places(pixels)
-    ]
-
-
-def _places(pixels: NDArray[Any]) -> list[tuple[int, slice, slice]]:
-    """Return every label of a plane, and the rows and columns that it is found in."""
-    names, dense = range(1, int(np.max(pixels, initial=0)) + 1), pixels
-    if len(names) > DENSE:
-        found, dense = np.unique(np.maximum(pixels, 0), return_inverse=True)
-        names, dense = found[found > 0].tolist(), dense.reshape(pixels.shape) + int(found[0] > 0)
-    spans = ndimage.find_objects(dense.astype(np.int32))
-    return [
-        (name, span[0], span[1])
-        for name, span in zip(names, spans, strict=True)
-        if span is not None  # type: ignore[redundant-expr] # labels that are not there
-    ]
+    return [Object(label, plane, *region) for label, region in labelled(pixels)]
