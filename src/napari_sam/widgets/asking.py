@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
 from statistics import median
@@ -109,22 +109,27 @@ class Asking:
             self._session.propose(())
             self.failed.emit(str(error))
             return
-        propose = partial(self._propose, plane, part)
-        foreseen = self._foreseeing.answer(prompts)
         if not prompts:
             self._jobs.cancel()
             self._session.propose(())
-        elif not part.window.holds(held):
+        elif part.window.holds(held):
+            self._compute(prompts, partial(self._propose, plane, part))
+        else:
             self._session.propose(())
             self._parts.open(plane, held)
-        elif foreseen is not None and foreseen.done():
-            self._jobs.run_here(foreseen.result, propose)
-        elif foreseen is not None:
-            self._jobs.run("Segmenting", lambda _: foreseen.result(), propose)
-        elif self._seconds and median(self._seconds) * len(prompts) < BLINK:
-            self._jobs.run_here(lambda: self._answer(prompts), propose)
+
+    def _compute(self, prompts: list[Prompts], propose: Callable[[tuple[Proposal, ...]], None]) -> None:
+        """Answer prompts at once, if that takes no longer than a blink, or else in the worker."""
+        foreseen = self._foreseeing.answer(prompts)
+        if foreseen is not None:
+            quick, work = foreseen.done(), foreseen.result
         else:
-            self._jobs.run("Segmenting", lambda _: self._answer(prompts), propose)
+            quick = bool(self._seconds) and median(self._seconds) * len(prompts) < BLINK
+            work = partial(self._answer, prompts)
+        if quick:
+            self._jobs.run_here(work, propose)
+        else:
+            self._jobs.run("Segmenting", lambda _: work(), propose)
 
     def _with_mask(self, prompts: list[Prompts]) -> list[Prompts]:
         """Add the mask that the person marked before they went on pointing."""
