@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,42 @@ def test_geojson_when_opened_by_shapely_then_valid_with_the_areas_of_the_objects
     assert features[0]["properties"]["classification"]["name"] == "nucleus"
     assert len(features[0]["geometry"]["coordinates"]) == 2  # a hole
     assert features[1]["geometry"]["type"] == "MultiPolygon"
+
+
+def test_geojson_when_read_by_qupaths_rules_then_has_all_that_it_takes(tmp_path: Path) -> None:
+    path = tmp_path / "cells.geojson"
+    labels = np.zeros((2, 12, 16), np.uint8)
+    labels[1, 2:6, 9:14], labels[1, 9:11, 0:3] = 5, 5
+    (region,) = regions_from_labels(labels)
+    told = replace(region, category="glia", iou_prediction=0.5, model="cell-tiny", note="at the rim")
+    write_regions(path, [told], labels.shape)
+    content = json.loads(path.read_text(encoding="utf-8"))
+    assert content["type"] == "FeatureCollection"
+    (feature,) = content["features"]
+    properties, geometry = feature["properties"], feature["geometry"]
+    assert properties["objectType"] == "detection"
+    assert properties["name"] == "5"
+    assert properties["classification"] == {"name": "glia"}
+    assert properties["measurements"] == {"area px^2": region.area, "predicted IoU": 0.5}
+    assert properties["metadata"] == {"model": "cell-tiny", "note": "at the rim"}
+    assert geometry["plane"] == {"c": -1, "z": 1, "t": 0}
+    assert geometry["type"] == "MultiPolygon"
+    rings = [ring for polygon in geometry["coordinates"] for ring in polygon]
+    assert all(ring[0] == ring[-1] and len(ring) >= 4 for ring in rings)
+    # x before y, from the corner of the first pixel
+    corners = sorted((np.min(ring, axis=0).tolist(), np.max(ring, axis=0).tolist()) for ring in rings)
+    assert corners == [([0, 9], [3, 11]), ([9, 2], [14, 6])]
+
+
+def test_geojson_that_was_written_before_then_its_model_and_note_are_read(tmp_path: Path) -> None:
+    path = tmp_path / "cells.geojson"
+    write_regions(path, [replace(annotated()[0], note="old")], (40, 50))
+    content = json.loads(path.read_text(encoding="utf-8"))
+    properties = content["features"][0]["properties"]
+    properties |= properties.pop("metadata")
+    path.write_text(json.dumps(content), encoding="utf-8")
+    (region,) = read_regions(path)[0]
+    assert (region.model, region.note) == ("cell-tiny", "old")
 
 
 def test_rois_when_opened_by_roifile_then_bounds_are_those_of_the_objects(tmp_path: Path) -> None:

@@ -54,10 +54,9 @@ def _feature(region: Region) -> dict[str, Any]:
     }
     if region.category:
         properties["classification"] = {"name": region.category}
-    if region.model:
-        properties["model"] = region.model
-    if region.note:
-        properties["note"] = region.note
+    told = {"model": region.model, "note": region.note}
+    if any(told.values()):
+        properties["metadata"] = {name: text for name, text in told.items() if text}
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
@@ -91,12 +90,13 @@ def _region(feature: dict[str, Any], index: int) -> Region | None:
     place = (int(plane.get("t", 0)), int(plane.get("z", 0)))
     dimensions = int(properties.get("dimensions", 1 if place[1] else 0))
     measured = properties.get("measurements", {})
+    told = {**properties, **(properties.get("metadata") or {})}  # which older files do not have
     return Region(
         int(properties.get("label", index)),
         place[2 - dimensions :] if dimensions else (),
         *found,
         category=(properties.get("classification") or {}).get("name", ""),
         iou_prediction=measured.get("predicted IoU") if isinstance(measured, dict) else None,
-        model=properties.get("model", ""),
-        note=properties.get("note", ""),
+        model=told.get("model", ""),
+        note=told.get("note", ""),
     )
