@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
@@ -35,6 +36,7 @@ if TYPE_CHECKING:
     from .mixed import Mixed
     from .objects import Objects
     from .reviewing import Reviewing
+    from .saving import Saving
     from .stack import Stack
 
 
@@ -57,6 +59,7 @@ class AnnotatorWidget(QWidget):
         self.stack: Stack | None = None
         self.reviewing: Reviewing | None = None
         self.objects: Objects | None = None
+        self.saving: Saving | None = None
         self._wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = ()
         self.pages = Pages(self)
         self.panel, self.object_panel = self.pages.panel, self.pages.object_panel
@@ -173,8 +176,10 @@ class AnnotatorWidget(QWidget):
         self._starting.start()
 
     def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
+        from .earlier import file_of
         from .objects import Objects
         from .reviewing import Reviewing
+        from .saving import Saving
         from .stack import Stack
 
         viewer, sections, panel = self._viewer, self._sections, self.panel
@@ -184,6 +189,9 @@ class AnnotatorWidget(QWidget):
         self.reviewing = sections.hear(Reviewing(viewer, image, annotation, panel.segment_all))
         look = ObjectLook.from_settings(self._settings.get("objects"))
         self.objects = sections.add(Objects(viewer, image, annotation, self.object_panel, look))
+        file = file_of(image)
+        folder = Path.home() if file is None else file.parent
+        self.saving = sections.hear(Saving(annotation, self.object_panel, folder))
         wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = (
             (annotation.stopped, self.stop),
             (annotation.session.proposed, self._show_proposals),
@@ -207,7 +215,7 @@ class AnnotatorWidget(QWidget):
         for signal, slot in self._wires:
             signal.disconnect(slot)
         self.leaving.take(self._sections.close())
-        self.stack = self.reviewing = self.objects = None
+        self.stack = self.reviewing = self.objects = self.saving = None
         self.pages.set_running(False)
         self.reset_choices()
         if annotation.writer.labels in self._viewer.layers:  # so that starting again goes on with them

@@ -138,7 +138,7 @@ def _taken_over(session: AnnotationSession, labels: Labels, plane: Plane, journa
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
     """Return the journal of an image and its labels, or why there is none."""
-    path, pixels = _file_of(image), fingerprint(image.data)
+    path, pixels = file_of(image), fingerprint(image.data)
     key = str(path) if path else f"{image.name} {pixels}"
     try:
         where = journal_path(path, key, name, config_folder() / "journals")
@@ -147,7 +147,7 @@ def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
         return None, str(error)
 
 
-def _file_of(image: Image | Mixed) -> Path | None:
+def file_of(image: Image | Mixed) -> Path | None:
     """Return the file that an image was read from, if it is one on this machine."""
     source = image.source.path
     return Path(os.fspath(source)) if source and Path(os.fspath(source)).exists() else None

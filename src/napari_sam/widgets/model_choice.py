@@ -89,7 +89,7 @@ def known_models(_: Job) -> tuple[ModelEntry, ...]:
     """Run in the worker, where all that Start needs is made ready too: with torch, it takes seconds."""
     from napari_sam.weights import list_models
 
-    from . import annotation, fitting, objects, reviewing, stack  # noqa: F401
+    from . import annotation, fitting, objects, reviewing, saving, stack  # noqa: F401
 
     _first_labels()
     return list_models()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from contextlib import contextmanager, suppress
+from functools import partial
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QItemSelection, QItemSelectionModel, QSignalBlocker, Qt, Signal
@@ -13,6 +14,7 @@ from qtpy.QtWidgets import (
     QComboBox,
     QFormLayout,
     QGridLayout,
+    QHBoxLayout,
     QHeaderView,
     QLabel,
     QLineEdit,
@@ -24,11 +26,12 @@ from qtpy.QtWidgets import (
 
 from napari_sam.errors import KeymapError
 
+from .buttons import button
 from .class_list import ClassList
 from .keymap import Keymap
 from .object_model import HEADERS, ObjectModel
 from .pressed import key_of
-from .tips import explain, name_keys
+from .tips import name_keys
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Iterator, Sequence
@@ -92,6 +95,8 @@ class ObjectPanel(QWidget):
         For the selected objects.
     newest_asked, colours_asked : bool
         Whether the newest object is on top; whether labels have the colours of their classes.
+    save_asked
+        All objects are to be written into a file.
     """
 
     selected = Signal(list)
@@ -100,6 +105,7 @@ class ObjectPanel(QWidget):
     note_written = Signal(str)
     newest_asked = Signal(bool)
     colours_asked = Signal(bool)
+    save_asked = Signal()
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
@@ -116,7 +122,13 @@ class ObjectPanel(QWidget):
         self.colours = QCheckBox("colour labels by class", self)
         self.colours.setToolTip("Show every label in the colour of its class, and grey without one")
         self.colours.toggled.connect(self.colours_asked)
-        layout.addWidget(self.colours)
+        self.save = button(
+            self, "Save…", "Write all objects into a file, in the format of its ending", self.save_asked.emit
+        )
+        last = QHBoxLayout()
+        last.addWidget(self.colours, 1)
+        last.addWidget(self.save)
+        layout.addLayout(last)
         self.status = QLabel(self)
         self.status.setAccessibleName("Messages about objects")
         self.status.setWordWrap(True)
@@ -158,12 +170,8 @@ class ObjectPanel(QWidget):
         grid = QGridLayout()
         self.buttons: dict[str, QPushButton] = {}
         for number, (name, title, tip) in enumerate(ACTIONS):
-            button = self.buttons[name] = QPushButton(title, self)
-            explain(button, tip, name)
-            button.setAccessibleName(title)
-            button.setAccessibleDescription(tip)
-            button.clicked.connect(lambda _=False, name=name: self.asked.emit(name))
-            grid.addWidget(button, *divmod(number, COLUMNS_OF_BUTTONS))
+            self.buttons[name] = button(self, title, tip, partial(self.asked.emit, name), name)
+            grid.addWidget(self.buttons[name], *divmod(number, COLUMNS_OF_BUTTONS))
         return grid
 
     def set_keymap(self, keymap: Keymap) -> None:

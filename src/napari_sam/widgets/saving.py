@@ -1,0 +1,107 @@
+"""Saving all objects from the dock, in the format that a file's ending says."""
+
+from __future__ import annotations
+
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from psygnal import Signal
+from qtpy.QtWidgets import QFileDialog
+
+from napari_sam.export.layers import OBJECTS, write_labels_layer
+from napari_sam.session import Edit
+from napari_sam.session.store import ObjectStore
+
+from .jobs import Jobs
+
+if TYPE_CHECKING:
+    from napari.layers import Layer
+
+    from .annotation import Annotation
+    from .object_panel import ObjectPanel
+
+FORMATS = {
+    "Labels, for any program (*.tif)": ".tif",
+    "ROIs, for ImageJ and Fiji (*.zip)": ".zip",
+    "Outlines, for QuPath (*.geojson)": ".geojson",
+    "Table (*.csv)": ".csv",
+    "COCO, with all that is known (*.json)": ".json",
+    "OME-Zarr (*.ome.zarr)": ".ome.zarr",
+}
+"""What the dialog offers, and the ending that a name without one gets."""
+
+
+class Saving:
+    """Asks where to, and writes in a worker what there is at that moment; annotating goes on meanwhile.
+
+    Signals
+    -------
+    said, failed : str
+        What was done, and what went wrong, in one sentence.
+
+    Parameters
+    ----------
+    annotation : Annotation
+    panel : ObjectPanel
+    folder : Path
+        Where the dialog begins.
+    """
+
+    said = Signal(str)
+    failed = Signal(str)
+
+    def __init__(self, annotation: Annotation, panel: ObjectPanel, folder: Path) -> None:
+        self._annotation, self._panel, self._folder = annotation, panel, folder
+        self.jobs = Jobs(panel)  # of its own, so that annotating goes on meanwhile
+        self._wires = (
+            (panel.save_asked, self.ask),
+            (self.jobs.started, self._begin),
+            (self.jobs.idle, self._end),
+            (self.jobs.failed, self.failed.emit),
+        )
+        for signal, slot in self._wires:
+            signal.connect(slot)
+
+    @property
+    def layers(self) -> tuple[Layer, ...]:
+        """None go with it."""
+        return ()
+
+    def close(self) -> None:
+        """Stop listening; a file that is being written is written to its end."""
+        for signal, slot in self._wires:
+            signal.disconnect(slot)
+        self.jobs.close()
+        self.jobs.deleteLater()
+        self._end()
+
+    def _begin(self, _: str) -> None:
+        self._panel.save.setEnabled(False)
+
+    def _end(self) -> None:
+        self._panel.save.setEnabled(True)
+
+    def ask(self) -> None:
+        """Ask for a file, and write it."""
+        begin = str(self._folder / self._annotation.writer.labels.name)
+        name, chosen = QFileDialog.getSaveFileName(self._panel, "Save all objects", begin, ";;".join(FORMATS))
+        if name:
+            self.save(with_ending(Path(name), chosen))
+
+    def save(self, path: Path) -> None:
+        """Write all objects, as they are now, into a file; one that is there is replaced."""
+        data, attributes, _ = self._annotation.writer.labels.as_layer_data_tuple()
+        store, session = ObjectStore(), self._annotation.session
+        store.newest_on_top = session.store.newest_on_top
+        store.apply(Edit("save", (), session.objects))  # that of the session changes while it is written
+        attributes = {**attributes, "metadata": {OBJECTS: store}}
+        write = partial(write_labels_layer, str(path), data, attributes)
+        done = f"Saved {len(store)} objects to {path}."
+        self.jobs.run("Saving", lambda _: write(), lambda _: self.said.emit(done))
+
+
+def with_ending(path: Path, chosen: str) -> Path:
+    """Return a path with the ending of the format that was chosen, if it has none of its own."""
+    own = any(path.name.lower().endswith(ending) for ending in (*FORMATS.values(), ".tiff", ".zarr"))
+    return path if own else path.with_name(f"{path.name}{FORMATS.get(chosen, '.tif')}")
