@@ -32,6 +32,9 @@ if TYPE_CHECKING:
 
     from .mixed import Mixed
 
+COPIED = 1 << 24
+"""Most pixels that are copied at once, which takes up to 50 ms."""
+
 
 @dataclass(frozen=True, eq=False)
 class Earlier:
@@ -68,7 +71,9 @@ class Earlier:
     pixels: Any
 
     @classmethod
-    def of(cls, image: Image | Mixed, labels: Labels | None, name: str, plane: Plane) -> Earlier:
+    def of(
+        cls, image: Image | Mixed, labels: Labels | None, name: str, plane: Plane, shown: Any = None
+    ) -> Earlier:
         """Look for earlier work on an image and its labels.
 
         Parameters
@@ -80,6 +85,8 @@ class Earlier:
             Of the labels, which tells several label images of one image apart.
         plane : tuple of int
             Which is seen: labels that are there become objects at once.
+        shown : (..., Y, X) int, optional
+            What the labels show, as `as_now` gives it; else what they will when they are read.
 
         Raises
         ------
@@ -95,7 +102,7 @@ class Earlier:
             if labels is None:
                 pixels = _drawn(session, image)
             else:
-                merged = _taken_over(session, labels, plane, journal)
+                merged = _taken_over(session, labels, labels.data if shown is None else shown, plane, journal)
         except Exception:
             if journal is not None:
                 journal.close()
@@ -123,9 +130,17 @@ def _drawn(session: AnnotationSession, image: Image | Mixed) -> Any:
     return pixels
 
 
-def _taken_over(session: AnnotationSession, labels: Labels, plane: Plane, journal: Journal | None) -> Merged:
+def as_now(labels: Labels) -> Any:
+    """Return what labels show now, whoever paints on meanwhile; without a copy where that would take long."""
+    pixels = labels.data
+    return pixels.copy() if isinstance(pixels, np.ndarray) and pixels.size <= COPIED else pixels
+
+
+def _taken_over(
+    session: AnnotationSession, labels: Labels, shown: Any, plane: Plane, journal: Journal | None
+) -> Merged:
     """Let a session go on with labels that are there, and with what was drawn and painted into them."""
-    highest = int(np.max(labels.data)) if labels.data.size else 0
+    highest = int(np.max(shown)) if shown.size else 0
     if highest >= np.iinfo(np.int64).max:
         raise ImageError(
             f"The Labels layer {labels.name!r} goes up to {highest}, and no label can follow; number its"
@@ -133,7 +148,7 @@ def _taken_over(session: AnnotationSession, labels: Labels, plane: Plane, journa
         )
     session.reserve(highest)
     record = None if journal is None else journal.record
-    return merge(session, labels.data, plane, labels.metadata.get(OBJECTS), record)
+    return merge(session, shown, plane, labels.metadata.get(OBJECTS), record)
 
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:

@@ -66,7 +66,7 @@ class Starting:
 
     def start(self) -> None:
         """Look for earlier work on what is chosen, and go on with it."""
-        from .earlier import Earlier
+        from .earlier import Earlier, as_now
         from .fitting import check_labels, grow
         from .mixed import mixed
         from .planes import image_shape, plane_under_sliders
@@ -92,9 +92,10 @@ class Starting:
         name = self._name_of(labels, image)
         panel.start.setEnabled(False)
         self._strokes = None if labels is None else Strokes(labels)
+        shown = None if labels is None else as_now(labels)
 
         def look(job: Job) -> Earlier:
-            earlier = Earlier.of(image, labels, name, plane)
+            earlier = Earlier.of(image, labels, name, plane, shown)
             if job.cancelled():
                 earlier.close()
             return earlier
