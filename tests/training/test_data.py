@@ -14,7 +14,7 @@ from napari_sam.training.data import Batches
 from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder
 from napari_sam.training.simulate import initial_prompts
 from napari_sam.training.synthetic.visibility import border_contrast, steepness
-from napari_sam.training.targets import TOUCHING, dense_targets
+from napari_sam.training.targets import dense_targets
 
 
 @pytest.fixture
@@ -132,8 +132,6 @@ def test_dense_targets_when_two_objects_touch_then_a_boundary_parts_them() -> No
     assert distance[10, 10] < 0.5 < distance[10, 6]
     assert distance[0].sum() == 0
     assert weight.min() == 1
-    assert weight[10, 8:12].min() == 1 + TOUCHING  # where both are near
-    assert weight[:, :7].max() == weight[:, 13:].max() == 1
 
 
 def test_dense_targets_when_labels_are_partial_or_none_then_what_is_unknown_weighs_nothing() -> None:

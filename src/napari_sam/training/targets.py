@@ -8,17 +8,9 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
-TOUCHING = 4.0
-"""By how much more a pixel counts that has two objects nearby: few pixels keep neighbours apart."""
-NEARBY = 5
-"""Side of the square, in the head's pixels, that is near a pixel."""
-
 
 def dense_targets(labels: NDArray[np.int32] | None, size: int, partial: bool = False) -> Tensor:
     """Return foreground, distance to the border over the object's largest, boundary, and weight.
-
-    What lies between objects that nearly touch weighs more (as in U-Net, Ronneberger et al., MICCAI 2015,
-    equation 2), since an average over all pixels hardly notices whether they are joined.
 
     Parameters
     ----------
@@ -45,13 +37,5 @@ def dense_targets(labels: NDArray[np.int32] | None, size: int, partial: bool = F
     largest = np.zeros(int(ids.max()) + 1)
     largest[ids] = ndimage.maximum(distance, centre, ids)
     normalised = distance / np.maximum(largest[centre], 0.5) * (centre > 0)
-    highest = ndimage.maximum_filter(centre, NEARBY)
-    known = highest > 0 if partial else np.ones(centre.shape, bool)
-    weight = known * (1 + TOUCHING * (highest > lowest_label(centre)))
-    return torch.from_numpy(np.stack([centre > 0, normalised, boundary, weight]).astype(np.float32))
-
-
-def lowest_label(labels: NDArray[np.int32]) -> NDArray[np.int32]:
-    """Return the lowest label near each of (Y, X) pixels, background aside; the highest number for none."""
-    none = np.iinfo(labels.dtype).max
-    return np.asarray(ndimage.minimum_filter(np.where(labels > 0, labels, none), NEARBY))
+    known = ndimage.maximum_filter(centre > 0, 5) if partial else np.ones(centre.shape, bool)
+    return torch.from_numpy(np.stack([centre > 0, normalised, boundary, known]).astype(np.float32))
