@@ -10,8 +10,7 @@ from torch.nn import functional as F
 
 from .synthetic.layouts import log_uniform
 from .synthetic.optics import uneven_light
-
-Rng = np.random.Generator
+from .synthetic.shapes import Rng
 
 
 def augment(image: Tensor, rng: Rng) -> Tensor:

@@ -16,13 +16,12 @@ from .config import TrainConfig
 from .samples import Sample
 from .synthetic import scene
 from .synthetic.layouts import Labels, Levels, log_uniform
+from .synthetic.shapes import Rng
 
 SMALLEST_SCENE = 0.25
 """Smallest scale at which a generated scene is shown."""
 LARGEST_SCENE = 352
 """Largest side of a generated scene, in its own pixels: larger ones take too long to make."""
-
-Rng = np.random.Generator
 
 
 @dataclass(frozen=True, eq=False)

@@ -24,8 +24,8 @@ from .samples import Sample, kind_weights, median_diameter, zoomed
 from .simulate import point_inside
 from .synthetic import scene
 from .synthetic.layouts import log_uniform
+from .synthetic.shapes import Rng
 
-Rng = np.random.Generator
 SIDE = 512
 """Larger images are cut to squares of this side, in pixels."""
 ZOOMS = (0.4, 8.0)

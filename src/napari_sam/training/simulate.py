@@ -14,6 +14,8 @@ from torch.nn import functional as F
 
 from napari_sam.model import CELL_TINY, SamConfig
 
+from .synthetic.shapes import Rng
+
 LARGEST_BOX = 100
 """Boxes with a longer side are prompted in windows of a coarser scale, so they are not drawn."""
 SMALLEST_AREA = 5
@@ -23,7 +25,6 @@ SAME = 0.9
 DEPTH = 12
 """Power that turns the width of an error into the odds of a deep click."""
 
-Rng = np.random.Generator
 Labels = NDArray[np.int32]
 Masks = NDArray[np.float32]
 

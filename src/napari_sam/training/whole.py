@@ -20,8 +20,7 @@ from .config import TrainConfig
 from .data import Batch
 from .samples import Sample, kind_weights
 from .simulate import initial_prompts
-
-Rng = np.random.Generator
+from .synthetic.shapes import Rng
 
 
 class WholeImages(torch.utils.data.Dataset[Batch]):
