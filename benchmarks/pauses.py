@@ -32,6 +32,8 @@ PATIENCE = 300.0
 """Seconds until something must have gone wrong."""
 SIDE = 2048
 """Of the planes that are embedded, in pixels."""
+READING = "Reading the image"
+"""The title of the job that embeds."""
 
 
 class Heartbeat:
@@ -108,8 +110,10 @@ def embedding() -> dict[str, dict[str, int]]:
     slide(viewer, 1)
     widget = dock(viewer)
     wait_until(lambda: not widget.jobs.busy)
+    begun: list[str] = []
+    widget.jobs.started.connect(begun.append)
     widget.start()
-    wait_until(lambda: viewer.layers[-1].name == "Points")  # the last layer that Start brings
+    wait_until(lambda: READING in begun)  # when the last layer that Start brings is painted
     report["the first plane is embedded"] = watched(nothing, lambda: ready(widget))
     held = widget.annotation._parts._held
     report["its neighbours are embedded"] = watched(nothing, lambda: len(held) == 3)
