@@ -214,6 +214,19 @@ def test_generated_when_seen_from_farther_then_labels_lie_on_the_picture_and_the
     assert round(SMALLEST_SCENE * LARGEST_SCENE) <= min(sides) < 140
 
 
+def test_generated_when_enlarged_then_each_pixel_of_the_scene_is_four(folder: DataConfig) -> None:
+    config = TrainConfig(data=(folder,), crop_size=96)
+    enlarged = 0
+    for seed in range(30):
+        made = generated(np.random.default_rng(seed), config)
+        blocks = [labels.reshape(48, 2, 48, 2) for labels in made.levels]
+        if all((each == each[:, :1, :, :1]).all() for each in blocks):
+            enlarged += 1
+            assert all(labels.any() for labels in made.levels)
+            assert made.image.std() > 1
+    assert 2 <= enlarged <= 12
+
+
 @pytest.mark.parametrize("seed", range(6))
 def test_augment_when_an_object_is_dim_then_it_is_not_cut_off(seed: int) -> None:
     image = torch.full((3, 64, 64), 20.0)

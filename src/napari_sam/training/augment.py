@@ -18,8 +18,8 @@ from .synthetic import scene
 from .synthetic.layouts import Labels, Levels, log_uniform
 from .synthetic.shapes import Rng
 
-SMALLEST_SCENE = 0.25
-"""Smallest scale at which a generated scene is shown."""
+SMALLEST_SCENE, ENLARGED_SCENE = 0.25, 2.0
+"""Smallest and largest scale at which a generated scene is shown."""
 LARGEST_SCENE = 352
 """Largest side of a generated scene, in its own pixels: larger ones take too long to make."""
 
@@ -75,25 +75,34 @@ def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
 
 
 def generated(rng: Rng, config: TrainConfig) -> Crop:
-    """Make up a scene; half of them are varied further as photographs are, and half are seen from farther.
+    """Make up a scene; half of them are varied further as photographs are.
 
-    The dense head is to show the level between part and group, where there are all three, and none
-    where it is open which of two is meant.
+    Half of them are seen from farther, and a fifth enlarged, as small masks and what surrounds them are.
+    The dense head is to show the level between part and group, where there are all three, and none where
+    it is open which of two is meant.
     """
-    scale = log_uniform(rng, SMALLEST_SCENE, 1) if rng.random() < 0.5 else 1.0
+    scale = _scene_scale(rng)
     made = scene(rng, int(min(config.crop_size / scale, LARGEST_SCENE)))
     image = torch.from_numpy(made.image).float()
-    image, levels = _from_farther(
+    image, levels = _shown_at(
         augment(image, rng) if rng.random() < 0.5 else image, made.levels, scale, config
     )
     dense = None if len(levels) == 2 else levels[len(levels) // 2]
     return Crop(image, levels, dense)
 
 
-def _from_farther(
+def _scene_scale(rng: Rng) -> float:
+    """Draw the scale that a scene is shown at."""
+    share = rng.random()
+    if share < 0.5:
+        return log_uniform(rng, SMALLEST_SCENE, 1)
+    return ENLARGED_SCENE if share < 0.7 else 1.0
+
+
+def _shown_at(
     image: Tensor, levels: Sequence[Labels], scale: float, config: TrainConfig
 ) -> tuple[Tensor, Levels]:
-    """Show a scene smaller, in the crop's corner, as small images are seen at coarse scales."""
+    """Show a scene at a scale; where it does not fill the crop, in its corner, as small images are seen."""
     side = min(round(image.shape[-1] * scale), config.crop_size)
     rest = config.crop_size - side
 
