@@ -9,7 +9,6 @@ cut from the image at a few scales, with exact pixel centres: the data pixel c l
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -293,9 +292,10 @@ def resample(
 
 def covered_extent(logits: NDArray[np.float32], frame: Frame) -> Positions:
     """Return the least and largest data positions where logits are positive; (2, 2), or (0, 2) if nowhere."""
-    found: Sequence[NDArray[np.intp]] = np.nonzero(logits > 0)
-    if not len(found[0]):
+    inside = logits > 0
+    rows, cols = (np.flatnonzero(inside.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
         return np.zeros((0, 2))
-    low, high = ([int(getattr(axis, end)()) for axis in found] for end in ("min", "max"))
+    low, high = [rows[0], cols[0]], [rows[-1], cols[-1]]
     steps = frame.size / np.array(logits.shape)
     return frame.to_data((np.array([low, high]) + 0.5) * steps - 0.5)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam.model import CandidateRating
 
-from .candidates import SAME, Decoded, score, stability_at
+from .candidates import SAME, STABILITY_OFFSET, Decoded
 from .decoding import framed_mask
 from .frames import Positions, covered_extent, whole_frame
 from .prompts import MaskPrompt, Prompts, Shape
@@ -26,8 +26,8 @@ TOKENS = 4
 """Masks that a decoder gives."""
 REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
 """Rings of positions around a prompt, in data pixels, on which masks are compared."""
-AREA = 9
-"""Which of a mask's own numbers is its area."""
+WORTH, AREA = 5, 9
+"""Which of a mask's own numbers are its predicted IoU times its stability, and its area."""
 
 
 ALIKE = 0.3
@@ -83,8 +83,8 @@ def describe(
     alike = likeness(pool, shape, prompts) if alike is None else alike
     overlaps = alike.overlaps
     scale = np.array([each.frame.scale for each in pool])
-    worth = np.array([max(score(each), 0.0) for each in pool])
-    own = np.column_stack([np.stack([_alone(each, shape) for each in pool]), _seen(pool)])
+    own = np.column_stack([_alone(pool, shape), _seen(pool)])
+    worth = np.maximum(own[:, WORTH], 0)
     same = scale[:, None] == scale
     elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
     area = own[:, AREA]
@@ -127,9 +127,7 @@ def overlaps_around(pool: Sequence[Decoded | MaskPrompt], centre: Positions) -> 
     angles = np.arange(SPOKES) * 2 * np.pi / SPOKES
     offsets = np.stack([np.outer(radii, np.sin(angles)), np.outer(radii, np.cos(angles))], axis=-1)
     positions = centre + offsets.reshape(-1, 2)
-    places = {(each.frame, each.logits.shape): each for each in pool}  # the masks of a window share theirs
-    known = {key: _places(each, positions) for key, each in places.items()}
-    inside = np.stack([_at(each, known[each.frame, each.logits.shape]) for each in pool]).astype(np.float64)
+    inside = _read(pool, positions).astype(np.float64)
     weights = np.repeat(radii**2, SPOKES)
     both = (inside * weights) @ inside.T
     area = np.diag(both)
@@ -143,15 +141,17 @@ def _told(pool: Sequence[Decoded], prompts: Prompts, fed: NDArray[np.float64] | 
     points, wanted = prompts.positions, prompts.labels == 1
     agreement = np.ones(len(pool))
     if len(points):
-        agreement = np.array([(_read(each, points) == wanted).mean() for each in pool])
+        agreement = (_read(pool, points) == wanted).mean(axis=1)
     like = np.zeros(len(pool)) if fed is None else fed
     same = np.ones(len(pool))
     return np.column_stack([agreement, like, same * (fed is not None), same * np.log1p(len(points)) / 2])
 
 
-def _read(decoded: Decoded | MaskPrompt, positions: Positions) -> NDArray[np.bool_]:
-    """Say which data positions lie in a mask; (P,) bool."""
-    return _at(decoded, _places(decoded, positions))
+def _read(pool: Sequence[Decoded | MaskPrompt], positions: Positions) -> NDArray[np.bool_]:
+    """Say of each mask which of the (P, 2) data positions lie in it; (N, P) bool."""
+    shown = {(each.frame, each.logits.shape): each for each in pool}  # the masks of a window share theirs
+    places = {key: _places(each, positions) for key, each in shown.items()}
+    return np.stack([_at(each, places[each.frame, each.logits.shape]) for each in pool])
 
 
 def _places(decoded: Decoded | MaskPrompt, positions: Positions) -> Places:
@@ -170,26 +170,35 @@ def _at(decoded: Decoded | MaskPrompt, places: Places) -> NDArray[np.bool_]:
     return np.asarray((decoded.logits.take(pixels) > 0) & known)
 
 
-def _alone(decoded: Decoded, shape: Shape) -> NDArray[np.float64]:
-    """Describe one mask by itself."""
-    logits = decoded.logits
-    inside = logits > 0
-    vague = logits > -2
-    covered = inside.mean()
-    area = covered * (decoded.frame.size / decoded.frame.scale) ** 2
-    border = inside[[0, -1]].mean() + inside[:, [0, -1]].mean()
-    return np.array(
+def _alone(pool: Sequence[Decoded], shape: Shape) -> NDArray[np.float64]:
+    """Describe each mask by itself; (N, 11)."""
+    logits = np.stack([each.logits for each in pool])
+    flat = logits.reshape(len(pool), -1)
+    iou = np.array([each.iou for each in pool])
+    sides = np.array([each.frame.size / each.frame.scale for each in pool])
+    steady = {offset: _share(flat > offset, flat > -offset) for offset in OFFSETS}
+    inside, vague = logits > 0, flat > -2
+    covered = inside.mean(axis=(1, 2))
+    area = covered * sides**2
+    sure = np.where(vague, np.abs(flat), 0).sum(axis=1) / np.maximum(np.count_nonzero(vague, axis=1), 1)
+    return np.column_stack(
         [
-            decoded.iou,
-            *[stability_at(logits, offset) for offset in OFFSETS],
-            score(decoded) if covered else 0.0,
-            np.abs(logits[vague]).mean() / 8 if vague.any() else 0.0,
-            border,
+            iou,
+            *steady.values(),
+            np.where(covered > 0, iou * steady[STABILITY_OFFSET], 0),
+            sure / 8,
+            inside[:, [0, -1]].mean(axis=(1, 2)) + inside[:, :, [0, -1]].mean(axis=(1, 2)),
             np.log(covered + 1e-4) / 4,
-            np.log(max(area, 1.0)) / 8,
+            np.log(np.maximum(area, 1.0)) / 8,
             np.log(max(shape) / (np.sqrt(area) + 1)) / 4,
         ]
     )
+
+
+def _share(few: NDArray[np.bool_], many: NDArray[np.bool_]) -> NDArray[np.float64]:
+    """Return how many pixels of (N, P) masks larger masks keep when they shrink; 0 of none."""
+    kept, all_of_it = (np.count_nonzero(mask, axis=1) for mask in (few, many))
+    return np.asarray(kept / np.maximum(all_of_it, 1))
 
 
 def _seen(pool: Sequence[Decoded]) -> NDArray[np.float64]:
