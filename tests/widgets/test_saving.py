@@ -102,10 +102,13 @@ def test_objects_when_changed_while_they_are_written_then_the_file_has_those_of_
     widget.saving.save(tmp_path / "cells.json")
     assert not widget.object_panel.save.isEnabled()
     session.edit("describe", [session.objects[0].key], category="later")
+    session.edit("delete", [session.objects[0].key])
     edits.set()
     wait(qtbot, widget)
-    assert session.objects[-1].category == "later"
-    assert "later" not in {region.category for region in read_regions(tmp_path / "cells.json")[0]}
+    (left,) = session.objects
+    assert left.category == "later"
+    regions, _ = read_regions(tmp_path / "cells.json")
+    assert [region.category for region in regions] == ["", ""]
 
 
 def test_a_name_without_an_ending_then_gets_that_of_the_format() -> None:

@@ -13,6 +13,7 @@ from napari_sam.export.layers import OBJECTS, write_labels_layer
 from napari_sam.session import Edit
 from napari_sam.session.store import ObjectStore
 
+from .earlier import as_now
 from .jobs import Jobs
 
 if TYPE_CHECKING:
@@ -91,12 +92,13 @@ class Saving:
 
     def save(self, path: Path) -> None:
         """Write all objects, as they are now, into a file; one that is there is replaced."""
-        data, attributes, _ = self._annotation.writer.labels.as_layer_data_tuple()
+        labels = self._annotation.writer.labels
+        attributes = labels.as_layer_data_tuple()[1]
         store, session = ObjectStore(), self._annotation.session
         store.newest_on_top = session.store.newest_on_top
         store.apply(Edit("save", (), session.objects))  # that of the session changes while it is written
         attributes = {**attributes, "metadata": {OBJECTS: store}}
-        write = partial(write_labels_layer, str(path), data, attributes)
+        write = partial(write_labels_layer, str(path), as_now(labels), attributes)
         done = f"Saved {len(store)} objects to {path}."
         self.jobs.run("Saving", lambda _: write(), lambda _: self.said.emit(done))
 
