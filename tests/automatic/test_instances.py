@@ -6,11 +6,19 @@ import numpy as np
 import pytest
 from scipy import ndimage
 
-from napari_sam.automatic import DenseSettings, DenseView, dense_instances, watershed_instances
+from napari_sam.automatic import (
+    DenseSettings,
+    DenseView,
+    MaskRecord,
+    dense_instances,
+    instance_masks,
+    watershed_instances,
+)
 from napari_sam.automatic.dense import Maps, doubled
 from napari_sam.automatic.instances import faint_instances, sizes, to_image, together, two_looks
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.predict import Predictor, Prompts
+from napari_sam.predict.drawing import pointed_at
 from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
 from napari_sam.training.targets import dense_targets
@@ -277,3 +285,31 @@ def test_dense_view_when_the_model_has_no_dense_head_then_says_so(discs_model: L
     predictor = Predictor(discs_model)
     with pytest.raises(ImageError, match="dense head"):
         DenseView(predictor, predictor.embed(np.zeros((40, 40), np.uint8)))
+
+
+def test_instance_masks_when_objects_are_large_then_each_is_the_answer_to_its_box_alone(
+    predictor: Predictor,
+) -> None:
+    rows, cols = np.mgrid[:200, :300]
+    image = np.random.default_rng(0).normal(40, 4, rows.shape)
+    for row, col in ((60, 60), (120, 150), (70, 240)):
+        image[np.hypot(rows - row, cols - col) < 27] += 120
+    embedding = predictor.embed(image.astype(np.float32))
+    view = DenseView(predictor, embedding)
+    records = instance_masks(predictor, embedding, view=view)
+    assert view.turned is None
+    assert len(records) == 3
+    for record in records:
+        answer = predictor.predict(embedding, Prompts(box=record.box))
+        item = pointed_at(answer.items[answer.best], np.array([record.point]))
+        both = Prompts([record.point], [1], record.box)
+        assert overlap(record, item.origin, item.mask) > 0.99
+        assert predictor.predict(embedding, both).items[0].iou_prediction != item.iou_prediction
+
+
+def overlap(record: MaskRecord, origin: tuple[int, int], mask: np.ndarray) -> float:
+    """Return the IoU of a record's mask and another one."""
+    one, other = np.zeros((2, 200, 300), bool)
+    for full, (row, col), part in ((one, record.origin, record.mask), (other, origin, mask)):
+        full[row : row + part.shape[0], col : col + part.shape[1]] = part
+    return float((one & other).sum() / (one | other).sum())

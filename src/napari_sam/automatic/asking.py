@@ -88,7 +88,7 @@ def ask(
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> None:
-    """Ask the mask decoder for the boxes and middles of regions, and add what it draws to the answers.
+    """Ask the mask decoder for the boxes around regions, and add what it draws to the answers.
 
     Parameters
     ----------
@@ -118,16 +118,18 @@ def ask(
 
 
 def _drawn(predictor: Predictor, view: DenseView, questions: Sequence[Question]) -> list[Candidate]:
-    """Return what the mask decoder draws; of an image that was seen turned, too, the mean of both answers."""
-    prompts = [Prompts(points=[point], point_labels=[1], box=box) for box, point in questions]
+    """Return what the mask decoder draws in boxes; of an image that was seen turned, too, the mean of both.
+
+    Of a mask in pieces, the one with the region's innermost point is meant.
+    """
+    prompts = [Prompts(box=box) for box, _ in questions]
     shape = view.embedding.shape
     items = _suggested(predictor, view.embedding, prompts)
-    if view.turned is None:
-        return items
-    others = _suggested(predictor, view.turned, [turned(each, shape) for each in prompts])
-    means = [in_common(item, other, shape) for item, other in zip(items, others, strict=True)]
-    drawn = [predictor.draw(view.embedding, each) for each in means]
-    return [pointed_at(item, each.positions) for item, each in zip(drawn, prompts, strict=True)]
+    if view.turned is not None:
+        others = _suggested(predictor, view.turned, [turned(each, shape) for each in prompts])
+        means = [in_common(item, other, shape) for item, other in zip(items, others, strict=True)]
+        items = [predictor.draw(view.embedding, each) for each in means]
+    return [pointed_at(item, np.array([point])) for item, (_, point) in zip(items, questions, strict=True)]
 
 
 def _suggested(predictor: Predictor, embedding: Embedding, prompts: Sequence[Prompts]) -> list[Candidate]:

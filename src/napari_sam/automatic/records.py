@@ -29,11 +29,11 @@ class MaskRecord:
         Pixels.
     predicted_iou, stability_score : float
     point : (row, col)
-        The position that it was asked for.
+        The position that it was asked for, or the innermost one of what the box is around.
     crop : (row_start, col_start, row_stop, col_stop)
         The part of the image in which it was found.
     box : (row_min, col_min, row_max, col_max), optional
-        The box that it was asked for together with the point.
+        The box that it was asked for.
     """
 
     origin: tuple[int, int]

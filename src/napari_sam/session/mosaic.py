@@ -39,11 +39,11 @@ def described(records: Iterable[MaskRecord], embedding: Embedding, plane: Plane,
 
 def _described(record: MaskRecord, embedding: Embedding, plane: Plane, number: int) -> Object:
     row, col = embedding.window.origin
-    box = None
-    if record.box is not None:
+    if record.box is None:
+        prompts = Prompts([(record.point[0] + row, record.point[1] + col)], [1])
+    else:
         top, left, bottom, right = record.box
-        box = (top + row, left + col, bottom + row, right + col)
-    prompts = Prompts([(record.point[0] + row, record.point[1] + col)], [1], box)
+        prompts = Prompts(box=(top + row, left + col, bottom + row, right + col))
     return Object(
         id=number,
         plane=plane,
