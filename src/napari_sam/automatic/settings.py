@@ -43,7 +43,7 @@ class AutomaticSettings:
     dense: DenseSettings = field(default_factory=DenseSettings)
     grid: GridSettings | None = None
     agreement: float = 0.5
-    second_look: float = 0.6
+    second_look: float = 0.55
     overlap: float = 0.7
     shared: float = 0.5
     largest: float = 0.95
