@@ -56,26 +56,32 @@ def random_sam(config: SamConfig) -> Sam:
     return sam
 
 
-def within(dtype: torch.dtype, work: Callable[[], object]) -> Callable[[], object]:
-    """Return `work` done in float32 or under autocast."""
+def within(dtype: torch.dtype, device: str, work: Callable[[], object]) -> Callable[[], object]:
+    """Return `work` done to its end, in float32 or under autocast."""
 
     def run() -> object:
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
-            return work()
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
+            done = work()
+        if device == "cuda":
+            torch.cuda.synchronize()
+        return done
 
     return run
 
 
-def vit_b_cases(attention: str) -> Iterator[Case]:
-    """Embed an image; decode one prompt, and 64 one by one as `predict` does on a CPU."""
+def vit_b_cases(attention: str, device: str) -> Iterator[Case]:
+    """Embed an image; decode one prompt, and 64, as `predict` does: on a CPU one by one, else at once."""
     sam = random_sam(VIT_B)
-    reference = reference_model(sam, attention)
-    image, points = torch.randn(1, 3, 1024, 1024), torch.rand(64, 1, 2) * 1024
-    labels = torch.ones(64, 1, dtype=torch.long)
-    embedding = torch.randn(1, 64, 64, 256).permute(0, 3, 1, 2)
+    reference = reference_model(sam, attention).to(device)
+    sam.to(device)
+    image, points = torch.randn(1, 3, 1024, 1024, device=device), torch.rand(64, 1, 2, device=device) * 1024
+    labels = torch.ones(64, 1, dtype=torch.long, device=device)
+    embedding = torch.randn(1, 64, 64, 256, device=device).permute(0, 3, 1, 2)
+    step = 1 if device == "cpu" else 64
 
     def decode(features: Features, count: int) -> list[Tensor]:
-        return [sam.decode(features, points[i : i + 1], labels[i : i + 1])[0] for i in range(count)]
+        parts = [slice(i, min(i + step, count)) for i in range(0, count, step)]
+        return [sam.decode(features, points[part], labels[part])[0] for part in parts]
 
     def decode_reference(count: int) -> object:
         asked = {"input_points": points[None, :count], "input_labels": labels[None, :count]}
@@ -83,7 +89,7 @@ def vit_b_cases(attention: str) -> Iterator[Case]:
 
     for dtype in DTYPES:
         keep_in(sam, dtype)  # as `load_model` does; the reference has weights of its own
-        with torch.inference_mode(), torch.autocast("cpu", torch.bfloat16, enabled=dtype == torch.bfloat16):
+        with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
             features = sam.prepare(Features(embedding.to(dtype)))
         for count in (1, 64):
             yield Case(
@@ -102,15 +108,17 @@ def vit_b_cases(attention: str) -> Iterator[Case]:
         )
 
 
-def cell_tiny_cases() -> Iterator[Case]:
+def cell_tiny_cases(device: str) -> Iterator[Case]:
     """Embed 512 x 512 at every scale; decode a point at every scale."""
-    sam = random_sam(CELL_TINY)
-    images = [torch.randn(1, 3, int(512 * scale), int(512 * scale)) for scale in CELL_TINY.scales]
+    sam = random_sam(CELL_TINY).to(device)
+    sides = [int(512 * scale) for scale in CELL_TINY.scales]
+    images = [torch.randn(1, 3, side, side, device=device) for side in sides]
     count = len(images)
-    points, labels = torch.full((count, 1, 2), 64.0), torch.ones(count, 1, dtype=torch.long)
+    points = torch.full((count, 1, 2), 64.0, device=device)
+    labels = torch.ones(count, 1, dtype=torch.long, device=device)
     for dtype in DTYPES:
         with torch.inference_mode():
-            encoded = sam.encode_image(torch.randn(count, 3, 128, 128))
+            encoded = sam.encode_image(torch.randn(count, 3, 128, 128, device=device))
             windows = Features(encoded.embedding.to(dtype), tuple(skip.to(dtype) for skip in encoded.skips))
         yield Case("cell-tiny: embed 512", dtype, 1, lambda: [sam.encode_image(image) for image in images])
         yield Case(
@@ -121,11 +129,11 @@ def cell_tiny_cases() -> Iterator[Case]:
         )
 
 
-def measure(case: Case, repeats: int, clock: Callable[[], float]) -> Row:
+def measure(case: Case, repeats: int, device: str, clock: Callable[[], float]) -> Row:
     """Time a case and its reference in turns."""
-    works = [within(case.dtype, case.ours)]
+    works = [within(case.dtype, device, case.ours)]
     if case.reference is not None:
-        works.append(within(torch.float32, case.reference))
+        works.append(within(torch.float32, device, case.reference))
     best = [float("inf")] * len(works)
     for _ in range(repeats):
         for i, work in enumerate(works):
@@ -143,6 +151,7 @@ def main() -> None:
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
     parser.add_argument("--repeats", type=int, default=4)
+    parser.add_argument("--device", choices=("cpu", "cuda"), default="cpu")
     parser.add_argument("--threads", type=int, default=torch.get_num_threads())
     parser.add_argument("--cpu-time", action="store_true", help="count the process's own time")
     parser.add_argument("--attention", choices=("sdpa", "eager"), default="sdpa", help="of the reference")
@@ -152,11 +161,12 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     rows = []
     print(f"{'case':22} {'dtype':9} {'ms':>9} {'reference':>10} {'ratio':>6}")
-    for cases in (cell_tiny_cases(), vit_b_cases(args.attention)):
+    for cases in (cell_tiny_cases(args.device), vit_b_cases(args.attention, args.device)):
         for case in cases:
             if args.only not in case.name:
                 continue
-            row = measure(case, args.repeats, time.process_time if args.cpu_time else time.perf_counter)
+            clock = time.process_time if args.cpu_time else time.perf_counter
+            row = measure(case, args.repeats, args.device, clock)
             rows.append(row)
             beside = "" if row.ratio is None else f"{row.reference_milliseconds:10.1f} {row.ratio:6.2f}"
             print(f"{row.name:22} {row.dtype:9} {row.milliseconds:9.1f} {beside}", flush=True)

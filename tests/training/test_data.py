@@ -13,6 +13,7 @@ from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
 from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder
 from napari_sam.training.simulate import initial_prompts
+from napari_sam.training.synthetic import Scene
 from napari_sam.training.synthetic.visibility import border_contrast, steepness
 from napari_sam.training.targets import dense_targets
 
@@ -195,7 +196,7 @@ def test_generated_when_seen_from_farther_then_labels_lie_on_the_picture_and_the
     config = TrainConfig(data=(folder,), crop_size=160)
     sides = []
     for seed in range(16):
-        made = generated(np.random.default_rng(seed), config)
+        made = next(generated(np.random.default_rng(seed), config))
         assert made.image.shape == (3, 160, 160)
         shown = np.flatnonzero(made.image.amax((0, 1)).numpy())
         sides.append(int(shown.max()) + 1)
@@ -218,7 +219,7 @@ def test_generated_when_enlarged_then_each_pixel_of_the_scene_is_four(folder: Da
     config = TrainConfig(data=(folder,), crop_size=96)
     enlarged = 0
     for seed in range(30):
-        made = generated(np.random.default_rng(seed), config)
+        made = next(generated(np.random.default_rng(seed), config))
         blocks = [labels.reshape(48, 2, 48, 2) for labels in made.levels]
         if all((each == each[:, :1, :, :1]).all() for each in blocks):
             enlarged += 1
@@ -237,3 +238,31 @@ def test_augment_when_an_object_is_dim_then_it_is_not_cut_off(seed: int) -> None
         seen = augment(image, rng).mean(0)
         inside, outside = seen[24:40, 24:40], seen[48:, 48:]
         assert (inside.mean() - outside.mean()).abs() > 0.5
+
+
+def test_batches_when_a_scene_has_several_views_then_so_many_crops_are_generated_as_without(
+    folder: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[int] = []
+    monkeypatch.setattr("napari_sam.training.augment.scene", lambda rng, size: nested(rng, size, made))
+    config = TrainConfig(data=(folder,), crops=120, prompts_per_crop=2, crop_size=64, synthetic=0.5, views=3)
+    batch = Batches([(read_folder(folder), 1.0)], config)[0]
+    assert batch.images.shape == (120, 3, 64, 64)
+    assert len(batch.prompts) == 192  # of 240: three times 64
+    assert 12 <= len(made) <= 28  # a third of 60
+    ambiguous = batch.prompts.area[:, 2] > 0
+    assert 15 <= len(set(batch.prompts.crop[ambiguous].tolist())) <= 90
+    seen = {crop.numpy().tobytes() for crop in batch.images}
+    assert len(seen) == 120
+
+
+def nested(rng: np.random.Generator, size: int, made: list[int]) -> Scene:
+    """Return three levels of squares, and count."""
+    made.append(size)
+    levels = []
+    for side in (8, 16, 32):
+        labels = np.zeros((size, size), np.int32)
+        labels[20 - side // 2 : 20 + side // 2, 20 - side // 2 : 20 + side // 2] = 1
+        levels.append(labels)
+    image = np.repeat(sum(levels)[None] * 60 + rng.integers(0, 30, (1, size, size)), 3, axis=0)
+    return Scene(image.astype(np.uint8), tuple(levels), "squares")

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -13,13 +13,15 @@ from torch.nn import functional as F
 
 from .appearance import augment
 from .config import TrainConfig
-from .samples import Sample
+from .samples import Sample, median_diameter
 from .synthetic import scene
 from .synthetic.layouts import Labels, Levels, log_uniform
 from .synthetic.shapes import Rng
 
 SMALLEST_SCENE, ENLARGED_SCENE = 0.25, 2.0
 """Smallest and largest scale at which a generated scene is shown."""
+SMALLEST_VIEW = 0.5
+"""Smallest scale of the further views of a scene."""
 LARGEST_SCENE = 352
 """Largest side of a generated scene, in its own pixels: larger ones take too long to make."""
 
@@ -74,10 +76,11 @@ def crop(sample: Sample, rng: Rng, config: TrainConfig) -> Crop:
     return Crop(augment(image, rng), levels, levels[0], sample.partial)
 
 
-def generated(rng: Rng, config: TrainConfig) -> Crop:
-    """Make up a scene; half of them are varied further as photographs are.
+def generated(rng: Rng, config: TrainConfig) -> Iterator[Crop]:
+    """Make up a scene, and show it `config.views` times; at first half of them are varied as photographs are.
 
-    Half of them are seen from farther, and a fifth enlarged, as small masks and what surrounds them are.
+    Half of them are seen from farther, and a fifth enlarged, as small masks and what surrounds them are;
+    each further time they are cut, turned and varied as photographs are.
     The dense head is to show the level between part and group, where there are all three, and none where
     it is open which of two is meant.
     """
@@ -87,8 +90,16 @@ def generated(rng: Rng, config: TrainConfig) -> Crop:
     image, levels = _shown_at(
         augment(image, rng) if rng.random() < 0.5 else image, made.levels, scale, config
     )
-    dense = None if len(levels) == 2 else levels[len(levels) // 2]
-    return Crop(image, levels, dense)
+    yield Crop(image, levels, _for_dense_head(levels))
+    sample = Sample(made.kind, made.image, made.levels, median_diameter(made.levels[0]))
+    nearby = replace(config, scale_limits=(SMALLEST_VIEW, ENLARGED_SCENE))
+    for _ in range(config.views - 1):
+        cut = crop(sample, rng, nearby)
+        yield replace(cut, dense=_for_dense_head(cut.levels))
+
+
+def _for_dense_head(levels: Levels) -> Labels | None:
+    return None if len(levels) == 2 else levels[len(levels) // 2]
 
 
 def _scene_scale(rng: Rng) -> float:

@@ -56,6 +56,11 @@ class TrainConfig:
         `dense_steps` at the start train the dense head alone.
     crops, prompts_per_crop, crop_size : int
         A step's crops, the prompts in each, and a crop's side in input pixels.
+    views : int
+        Crops of a step that show the same generated scene, each in its own way: scenes cost ten times
+        what their crops do.
+    workers : int
+        Processes that make batches ahead; what they make does not depend on their number.
     diameters, any_diameters : (float, float)
         Crops are scaled so that the image's median object is this many pixels across;
         `any_scale_share` of them use the second range.
@@ -92,6 +97,8 @@ class TrainConfig:
     crops: int = 4
     prompts_per_crop: int = 12
     crop_size: int = 256
+    views: int = 1
+    workers: int = 1
     diameters: tuple[float, float] = (12.0, 64.0)
     any_diameters: tuple[float, float] = (3.5, 160.0)
     any_scale_share: float = 0.6

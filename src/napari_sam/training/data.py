@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import islice
 
 import numpy as np
 import torch
@@ -14,6 +15,9 @@ from .config import TrainConfig
 from .samples import Sample, kind_weights
 from .simulate import InitialPrompts, initial_prompts
 from .targets import dense_targets
+
+PROMPTS = 64
+"""Large batches have a multiple of so many prompts: a GPU takes a second to prepare for each new number."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -36,6 +40,11 @@ class Batch:
     dense: Tensor
     prompts: InitialPrompts
     key: int | None = None
+
+    def pin_memory(self) -> Batch:
+        """Return the same in memory that a GPU copies from by itself; torch's data loader calls this."""
+        prompts = self.prompts.pin_memory()
+        return replace(self, images=self.images.pin_memory(), dense=self.dense.pin_memory(), prompts=prompts)
 
 
 class Batches(torch.utils.data.Dataset[Batch]):
@@ -62,14 +71,21 @@ class Batches(torch.utils.data.Dataset[Batch]):
         config = self.config
         rng = np.random.default_rng([config.seed, step])
         images, dense, prompts = [], [], []
-        for index in range(config.crops):
-            made = self._crop(rng)
+        for index, made in enumerate(islice(self._crops(rng), config.crops)):
             images.append(made.image)
             dense.append(dense_targets(made.dense, config.crop_size, made.partial))
             prompts.append(initial_prompts(made.levels, index, config.prompts_per_crop, rng))
-        return Batch(torch.stack(images), torch.stack(dense), InitialPrompts.concatenate(prompts))
+        joined = InitialPrompts.concatenate(prompts)
+        if len(joined) > 2 * PROMPTS:
+            joined = joined.chosen(rng.permutation(len(joined))[: len(joined) // PROMPTS * PROMPTS])
+        return Batch(torch.stack(images), torch.stack(dense), joined)
 
-    def _crop(self, rng: np.random.Generator) -> Crop:
-        if rng.random() < self.config.synthetic:
-            return generated(rng, self.config)
-        return crop(self.samples[rng.choice(len(self.samples), p=self.weights)], rng, self.config)
+    def _crops(self, rng: np.random.Generator) -> Iterator[Crop]:
+        """Make crops without end, such that `config.synthetic` of them are generated."""
+        share, views = self.config.synthetic, self.config.views
+        scenes = share / (share + views * (1 - share))
+        while True:
+            if rng.random() < scenes:
+                yield from generated(rng, self.config)
+            else:
+                yield crop(self.samples[rng.choice(len(self.samples), p=self.weights)], rng, self.config)

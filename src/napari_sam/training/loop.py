@@ -155,7 +155,7 @@ class Run:
     """
 
     def __init__(self, config: TrainConfig, device: torch.device, group: Group) -> None:
-        self.config, self.group = config, group
+        self.config, self.device, self.group = config, device, group
         self.sam = initial_model(config)
         choose_weights(self.sam, config.tune)
         self.sam.to(device).train()
@@ -176,8 +176,9 @@ class Run:
             else WholeImages(sets, config, self.sam.config, varied=encoder_learns(self.sam)),
             batch_size=None,
             sampler=range(start * group.size + group.rank, config.steps * group.size, group.size),
-            num_workers=1,
+            num_workers=config.workers,
             prefetch_factor=4,
+            pin_memory=self.device.type == "cuda",
         )
 
     def step(self, batch: Batch, step: int, left: float) -> dict[str, float]:

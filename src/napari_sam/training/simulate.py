@@ -63,6 +63,15 @@ class InitialPrompts:
         """Join the prompts of several crops."""
         return cls(*[torch.cat([getattr(part, f.name) for part in parts]) for f in fields(cls)])
 
+    def chosen(self, indices: NDArray[np.int64]) -> InitialPrompts:
+        """Return some of the prompts."""
+        wanted = torch.from_numpy(indices)
+        return InitialPrompts(*[getattr(self, f.name)[wanted] for f in fields(self)])
+
+    def pin_memory(self) -> InitialPrompts:
+        """Return the same in memory that a GPU copies from by itself."""
+        return InitialPrompts(*[getattr(self, f.name).pin_memory() for f in fields(self)])
+
     def __len__(self) -> int:
         return len(self.crop)
 
@@ -205,6 +214,7 @@ def corrective_points(
     logits, target : (B, 1, L, L)
         Predicted logits and truth.
     generator : torch.Generator
+        Of the CPU, wherever the masks are, so that a run's clicks do not depend on it.
     step : int
         Input pixels a logit.
 
@@ -220,8 +230,10 @@ def corrective_points(
     error = (missed | spilled).flatten(1).float()
     # people click where an error is widest: far from what is right, and from the other kind of error
     width = torch.maximum(_width(missed), _width(spilled)).flatten(1) * error
-    deep = torch.rand(len(error), 1, generator=generator) < 0.5
-    drawn = torch.multinomial(torch.where(deep, width**DEPTH, error) + 1e-9, 1, generator=generator)
+    deep, place = torch.rand(2, len(error), 1, generator=generator).to(error)
+    odds = torch.where(deep < 0.5, width**DEPTH, error) + 1e-9
+    drawn = torch.searchsorted(odds.cumsum(dim=1), place * odds.sum(dim=1, keepdim=True))
+    drawn = drawn.clamp(max=error.shape[1] - 1)
     side = logits.shape[-1]
     xy = torch.cat([drawn % side, drawn // side], dim=1).float() * step + (step - 1) / 2
     labels = truth.flatten(1).gather(1, drawn).long()

@@ -38,7 +38,8 @@ def step_losses(
         features = encode(sam, batch, kept)
         head = sam.dense_head
         if head is not None and any(p.requires_grad for p in head.parameters()):
-            losses["dense"] = dense_loss(sam.predict_dense(features), batch.dense.to(device))
+            target = batch.dense.to(device, non_blocking=True)
+            losses["dense"] = dense_loss(sam.predict_dense(features), target)
         if step >= config.dense_steps and len(batch.prompts):
             chosen = int(torch.randint(len(config.corrections), (), generator=generator))
             rounds = config.corrections[chosen] if step % 2 else 0
@@ -50,7 +51,7 @@ def encode(sam: Sam, batch: Batch, kept: dict[int, Features]) -> Features:
     """Encode a batch's images, or return what was kept of them."""
     if batch.key is not None and batch.key in kept:
         return kept[batch.key]
-    images = sam.normalize(batch.images.to(sam.pixel_mean.device))
+    images = sam.normalize(batch.images.to(sam.pixel_mean.device, non_blocking=True))
     features: Features = sam.image_encoder(images)
     if batch.key is not None:
         kept[batch.key] = features
@@ -68,8 +69,10 @@ def prompt_losses(
     step = sam.config.image_size // sam.config.low_res_size
     windows = cut_windows(features, prompts.crop, prompts.origin, size)
     device = features.embedding.device
-    points, labels = prompts.points.to(device), prompts.labels.to(device)
-    targets, area = prompts.targets.to(device), prompts.area.to(device)
+    points, labels, targets, area = (
+        part.to(device, non_blocking=True)
+        for part in (prompts.points, prompts.labels, prompts.targets, prompts.area)
+    )
     logits, iou = decode_points(sam, windows, points, labels, None)
     losses = {"first": ambiguous_loss(logits, iou, targets, area)}
     if not rounds:
@@ -84,9 +87,9 @@ def prompt_losses(
     for _ in range(rounds):
         fed = fed.detach().float()
         if torch.rand((), generator=generator) >= WITHOUT_POINT:
-            xy, kind = corrective_points(fed.cpu(), target.cpu(), generator, step)
-            points = torch.cat([points, xy.to(device)], dim=1)
-            labels = torch.cat([labels, kind.to(device)], dim=1)
+            xy, kind = corrective_points(fed, target, generator, step)
+            points = torch.cat([points, xy], dim=1)
+            labels = torch.cat([labels, kind], dim=1)
         logits, iou = decode_points(sam, windows, points, labels, fed)
         corrected.append(corrective_loss(logits, iou, target, area))
         fed = best_masks(logits, iou)

@@ -128,8 +128,8 @@ def divided(clumps: Labels, radius: float, rng: Rng) -> Labels:
 
 def renumbered(labels: NDArray[np.integer]) -> Labels:
     """Give the objects the numbers from 1 on; 0 stays the background."""
-    values, inverse = np.unique(labels, return_inverse=True)
-    return np.asarray(inverse.reshape(labels.shape) + (values[0] > 0), np.int32)
+    numbers = np.cumsum(np.bincount(labels.ravel()) > 0, dtype=np.int32)
+    return np.asarray(numbers[labels] - (labels == 0).any(), np.int32)
 
 
 def _nearest(positions: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
@@ -227,7 +227,7 @@ def nuclei(whole: Labels, rng: Rng) -> Labels:
     boxes = ndimage.find_objects(whole)
     labels, label = np.zeros_like(whole), 1
     low = rng.uniform(0.35, 0.7)
-    for index in np.unique(whole[whole > 0]).tolist():
+    for index in (np.flatnonzero(np.bincount(whole.ravel())[1:]) + 1).tolist():
         box = boxes[index - 1]
         inside = whole[box] == index
         deep = np.where(inside, depth[box], 0)
@@ -258,8 +258,8 @@ def vesicles(whole: Labels, rng: Rng) -> Labels:
 def touching_groups(labels: Labels) -> Labels:
     """Return the connected clumps of at least two objects."""
     clumps, count = ndimage.label(labels > 0, np.ones((3, 3)))
-    members = np.unique(np.stack([clumps.ravel(), labels.ravel()]), axis=1)
-    sizes = np.bincount(members[0][members[0] > 0], minlength=count + 1)
+    members = np.unique(clumps[labels > 0].astype(np.int64) * (int(labels.max()) + 1) + labels[labels > 0])
+    sizes = np.bincount(members // (int(labels.max()) + 1), minlength=count + 1)
     return np.where(sizes[clumps] >= 2, clumps, 0).astype(np.int32)
 
 
