@@ -197,7 +197,7 @@ def _record(item: Candidate, asked: Question, shape: tuple[int, int]) -> MaskRec
         run_lengths(item.mask),
         item.area,
         item.iou_prediction,
-        stability_at(item.logits, GridSettings.stability_offset),
+        float(stability_at(item.logits, GridSettings.stability_offset)),
         point,
         (0, 0, *shape),
         box,

@@ -216,7 +216,7 @@ def _drawn(
     rows, cols = filled(mask)
     origin = (row + rows.start, col + cols.start)
     item = Candidate(origin, mask[rows, cols], decoded.iou, decoded.logits, decoded.frame)
-    return item, stability_at(logits, offset)
+    return item, float(stability_at(logits, offset))
 
 
 def _windowed(
@@ -225,7 +225,7 @@ def _windowed(
     """Ask a windowed model at every scale, and take the candidates that a person would be shown."""
     for index, answer in enumerate(predictor.predict_many(embedding, _prompts(points), multimask=True)):
         for item in answer.items:
-            stability = stability_at(item.logits, settings.stability_offset)
+            stability = float(stability_at(item.logits, settings.stability_offset))
             good = item.iou_prediction > settings.predicted_iou and stability >= settings.stability
             if good and item.area:
                 yield index, item, stability

@@ -143,13 +143,13 @@ class Candidates:
 
 def stability(logits: Logits) -> float:
     """Return the IoU of the masks at a higher and at a lower threshold (paper, appendix B)."""
-    return stability_at(logits, STABILITY_OFFSET)
+    return float(stability_at(logits, STABILITY_OFFSET))
 
 
-def stability_at(logits: Logits, offset: float) -> float:
-    """Return the IoU of the masks at thresholds of plus and minus an offset."""
-    low = np.count_nonzero(logits > -offset)
-    return np.count_nonzero(logits > offset) / low if low else 0.0
+def stability_at(logits: Logits, offset: float) -> NDArray[np.float64]:
+    """Return the IoU of (..., h, w) logits' masks at thresholds of plus and minus an offset; (...,)."""
+    high, low = (np.count_nonzero(logits > threshold, axis=(-2, -1)) for threshold in (offset, -offset))
+    return np.asarray(high / np.maximum(low, 1))
 
 
 def score(decoded: Decoded) -> float:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam.model import CandidateRating
 
-from .candidates import SAME, STABILITY_OFFSET, Decoded
+from .candidates import SAME, STABILITY_OFFSET, Decoded, stability_at
 from .decoding import framed_mask
 from .frames import Positions, covered_extent, whole_frame
 from .prompts import MaskPrompt, Prompts, Shape
@@ -176,7 +176,7 @@ def _alone(pool: Sequence[Decoded], shape: Shape) -> NDArray[np.float64]:
     flat = logits.reshape(len(pool), -1)
     iou = np.array([each.iou for each in pool])
     sides = np.array([each.frame.size / each.frame.scale for each in pool])
-    steady = {offset: _share(flat > offset, flat > -offset) for offset in OFFSETS}
+    steady = {offset: stability_at(logits, offset) for offset in OFFSETS}
     inside, vague = logits > 0, flat > -2
     covered = inside.mean(axis=(1, 2))
     area = covered * sides**2
@@ -193,12 +193,6 @@ def _alone(pool: Sequence[Decoded], shape: Shape) -> NDArray[np.float64]:
             np.log(max(shape) / (np.sqrt(area) + 1)) / 4,
         ]
     )
-
-
-def _share(few: NDArray[np.bool_], many: NDArray[np.bool_]) -> NDArray[np.float64]:
-    """Return how many pixels of (N, P) masks larger masks keep when they shrink; 0 of none."""
-    kept, all_of_it = (np.count_nonzero(mask, axis=1) for mask in (few, many))
-    return np.asarray(kept / np.maximum(all_of_it, 1))
 
 
 def _seen(pool: Sequence[Decoded]) -> NDArray[np.float64]:
