@@ -25,7 +25,7 @@ def answered(region: Region, predicted_iou: float, stability: float = 0.9) -> Ma
 
 def test_agreed_when_things_are_faint_then_the_decoder_has_to_be_sure_of_them() -> None:
     sure, faint, doubtful = square(0), square(20), square(40)
-    promised = [(sure, 0.4), (faint, 0.7), (doubtful, 0.6)]  # times 0.9
+    promised = [(sure, 0.45), (faint, 0.7), (doubtful, 0.6)]  # times 0.9
     answers: Answers = {question(region): answered(region, iou) for region, iou in promised}
     kept = agreed([sure], answers, faint=[faint, doubtful])
     assert [record.origin for record in kept] == [(20, 20), (0, 0)]
@@ -33,6 +33,15 @@ def test_agreed_when_things_are_faint_then_the_decoder_has_to_be_sure_of_them() 
     patient = AutomaticSettings(second_look=0.5)
     assert len(agreed([sure], answers, patient, [faint, doubtful])) == 3
     assert len(agreed([sure], answers, AutomaticSettings(second_look=1.0), [faint, doubtful])) == 1
+
+
+def test_agreed_when_a_mask_promises_far_less_than_the_surest_then_it_was_seen_where_nothing_is() -> None:
+    regions = [square(corner) for corner in (0, 20, 40, 60, 80)]
+    promised = zip(regions, (0.9, 0.9, 0.9, 0.5, 0.6), strict=True)
+    answers: Answers = {question(region): answered(region, iou) for region, iou in promised}
+    assert {record.origin[0] for record in agreed(regions, answers)} == {0, 20, 40, 80}
+    assert len(agreed(regions, answers, AutomaticSettings(promise=0.0))) == 5
+    assert len(agreed(regions[3:4], answers)) == 1  # alone, it is held against itself
 
 
 def test_agreed_when_a_faint_thing_is_far_smaller_than_the_objects_then_it_is_debris() -> None:

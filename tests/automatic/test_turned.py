@@ -47,8 +47,9 @@ def test_in_common_when_a_nucleus_is_asked_for_upright_and_turned_then_both_lie_
     predictor = Predictor(load_model("cell-tiny", device="cpu", precision="float32"))
     image = np.asarray(read_image(data_folder / "dsb2018" / "images" / "29dd28df98ee.png"))
     image = image[:97, :131]  # whose windows lie elsewhere once it is turned
-    row, col = np.unravel_index(int(image[20:-20, 20:-20].reshape(57, 91, -1)[..., 0].argmax()), (57, 91))
-    prompts = Prompts(points=[(row + 20, col + 20)], point_labels=[1])
+    labels = read_image(data_folder / "dsb2018" / "labels" / "29dd28df98ee.tif")[20:77, 20:111]
+    nucleus = labels == np.bincount(labels[labels > 0]).argmax()
+    prompts = Prompts(box=box_around(cropped((20, 20), nucleus)))
     upright = predictor.predict(predictor.embed(image), prompts)
     turned_image = np.ascontiguousarray(image[::-1, ::-1])
     other = predictor.predict(predictor.embed(turned_image), turned(prompts, image.shape[:2]))

@@ -89,7 +89,7 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     widget = make()
     annotation, reviewing = parts(widget)
     review, panel = reviewing.review, widget.panel.segment_all
-    proposals = search(qtbot, widget)
+    proposals = search(qtbot, widget, "plane")
     assert len(proposals) >= 4
     scores = [each.score or 0.0 for each in proposals]
     assert scores == sorted(scores)
@@ -133,7 +133,7 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     qtbot.mouseClick(panel.bring_back, Qt.MouseButton.LeftButton)
     assert review.open == (*proposals[:2], *proposals[3:])
     qtbot.mouseClick(panel.accept_all, Qt.MouseButton.LeftButton)
-    search(qtbot, widget)
+    search(qtbot, widget, "plane")
     assert review.open == ()
     assert widget.panel.status.text().endswith("have labels already or were rejected.")
 

@@ -30,6 +30,8 @@ Answers = dict[Question, MaskRecord]
 """What the mask decoder draws; an empty mask where it draws nothing."""
 DEBRIS = 0.4
 """A mask of a second look has at least this share of the found objects' diameter."""
+SUREST = 0.9
+"""Quantile of what an image's masks promise that the others are held against."""
 BATCH = 32
 """Objects drawn between two reports of progress."""
 
@@ -170,9 +172,12 @@ def agreed(
     """
     settings = settings or AutomaticSettings()
     records = _alike(regions, answers, settings.agreement)
-    least = np.pi / 4 * (DEBRIS * diameter) ** 2
+    smallest = np.pi / 4 * (DEBRIS * diameter) ** 2
     seconds = _alike(faint, answers, settings.agreement)
-    records += [each for each in seconds if each.worth >= settings.second_look and each.area >= least]
+    records += [each for each in seconds if each.worth >= settings.second_look and each.area >= smallest]
+    if records:
+        least = settings.promise * np.quantile([each.worth for each in records], SUREST)
+        records = [each for each in records if each.worth >= least]
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
     scores = np.array([record.worth for record in records])
     return [records[index] for index in suppress(boxes, scores, settings.overlap)]

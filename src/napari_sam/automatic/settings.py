@@ -26,6 +26,9 @@ class AutomaticSettings:
     second_look : float
         Predicted IoU times stability of a mask, from which what the dense head sees faintly becomes an
         object, too, where it saw none; with 1 none does.
+    promise : float
+        Share of the predicted IoU times stability that the surest tenth of an image's masks have, below
+        which a mask is left out: it was seen where there is nothing.
     overlap : float
         IoU of boxes above which two instances' masks count as one.
     shared : float
@@ -43,16 +46,18 @@ class AutomaticSettings:
     dense: DenseSettings = field(default_factory=DenseSettings)
     grid: GridSettings | None = None
     agreement: float = 0.5
-    second_look: float = 0.55
+    second_look: float = 0.57
+    promise: float = 0.6
     overlap: float = 0.7
     shared: float = 0.5
     largest: float = 0.95
 
     def __post_init__(self) -> None:
-        shares = (self.agreement, self.second_look, self.overlap, self.shared, self.largest)
+        shares = (self.agreement, self.second_look, self.promise, self.overlap, self.shared, self.largest)
         if not all(0 <= share <= 1 for share in shares):
             raise ImageError(
-                "Agreement, second look, overlap, shared and largest are shares; give numbers of 0 to 1."
+                "Agreement, second look, promise, overlap, shared and largest are shares; "
+                "give numbers of 0 to 1."
             )
 
     def grid_for(self, model: LoadedModel) -> GridSettings:
