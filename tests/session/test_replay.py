@@ -22,7 +22,7 @@ from napari_sam.session.record import Record, read_record
 from napari_sam.session.replay import replay
 from napari_sam.weights import load_model
 
-CELLS = ((40.0, 60.0), (150.0, 200.0), (90.0, 128.0))
+CELLS = ((157.0, 57.0), (215.0, 98.0), (115.0, 212.0))
 
 
 @pytest.fixture(scope="module")
@@ -35,7 +35,7 @@ def stack(data_folder: Path) -> Any:
     """Return two planes, (2, Y, X) of 16 bits."""
     with Image.open(data_folder / "dsb2018" / "images" / "4327d2759187.png") as opened:
         grey = np.asarray(opened.convert("L"))[:256, :240]
-    return np.stack([grey, grey[::-1]]).astype(np.uint16) * 11 + 300
+    return np.stack([grey, grey // 2]).astype(np.uint16) * 11 + 300
 
 
 def start(path: Path, shape: tuple[int, ...]) -> AnnotationSession:
@@ -69,7 +69,7 @@ def annotate(session: AnnotationSession, predictor: Predictor, image: Any, tmp_p
         session.commit(0, suggested=1)
         session.set_prompts([point(CELLS[1], (100.0, 100.0), labels=[1, 0])])
         session.commit()
-        session.set_prompts([point(CELLS[0], (60.0, 64.0), mask=mask)])
+        session.set_prompts([point(CELLS[0], (170.0, 62.0), mask=mask)])
         session.commit()
         boxes = [Prompts(box=(row - 16, col - 14, row + 15, col + 12)) for row, col in CELLS]
         session.set_prompts(boxes)
@@ -79,7 +79,7 @@ def annotate(session: AnnotationSession, predictor: Predictor, image: Any, tmp_p
         session.undo()
     keys = [each.key for each in session.objects if each.plane == (1,)]
     first = session.reopen(keys[0])
-    session.set_prompts([point((42.0, 61.0))])
+    session.set_prompts([point((150.0, 54.0))])
     session.commit()
     session.paint((1,), (slice(250, 254), slice(9, 12)), np.full((4, 3), first.id))
     session.edit("merge", keys[1:3])

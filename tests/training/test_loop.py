@@ -50,6 +50,7 @@ def test_train_when_stopped_and_resumed_then_the_weights_are_the_same(
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+@pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where there is but one core
 def test_train_when_more_workers_make_the_batches_then_the_same_weights(
     config: TrainConfig, tmp_path: Path
 ) -> None:

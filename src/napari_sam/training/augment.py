@@ -22,8 +22,6 @@ SMALLEST_SCENE, ENLARGED_SCENE = 0.25, 2.0
 """Smallest and largest scale at which a generated scene is shown."""
 SMALLEST_VIEW = 0.5
 """Smallest scale of the further views of a scene."""
-ANYWHERE = 0.12
-"""Share of the crops that lie anywhere in their image: the dense head has to know what is empty."""
 LARGEST_SCENE = 352
 """Largest side of a generated scene, in its own pixels: larger ones take too long to make."""
 
@@ -143,11 +141,8 @@ def _turned(array: Tensor, angle: float, side: int, mode: str) -> Tensor:
 
 
 def _crop_origin(labels: NDArray[np.int32], sides: Sequence[int], rng: Rng, reach: float) -> tuple[int, int]:
-    """Choose a crop's corner so that a random pixel lies in it, mostly of the foreground.
-
-    It lies up to `reach` sides from the crop's middle.
-    """
-    inside = np.flatnonzero(labels) if rng.random() >= ANYWHERE else np.arange(labels.size)
+    """Choose a crop's corner so that a random foreground pixel lies in it, `reach` sides from its middle."""
+    inside = np.flatnonzero(labels)
     centre = divmod(int(rng.choice(inside)) if len(inside) else labels.size // 2, labels.shape[1])
     corner = []
     for position, length, side in zip(centre, labels.shape, sides, strict=True):
