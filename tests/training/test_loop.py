@@ -62,11 +62,11 @@ def test_train_when_more_workers_make_the_batches_then_the_same_weights(
 def test_train_when_it_runs_on_then_the_prompt_loss_falls(config: TrainConfig, tmp_path: Path) -> None:
     rows: list[dict[str, float]] = []
     one_scale = replace(
-        config, steps=61, diameters=(22.0, 22.0), any_scale_share=0.0
+        config, steps=121, diameters=(22.0, 22.0), any_scale_share=0.0
     )  # else losses differ by it
     train(one_scale, tmp_path / "run", report=rows.append)
     first = [row["first"] for row in rows if "first" in row]
-    assert np.mean(first[-3:]) < 0.75 * first[0]
+    assert np.median(first[len(first) // 2 :]) < 0.65 * first[0]  # single batches stand out
     assert (tmp_path / "run" / "curve.csv").read_text().startswith("step,dense,first,corrected,seconds\n0,")
 
 
