@@ -18,6 +18,8 @@ from napari_sam.training.samples import read_folder
 from napari_sam.training.step import step_losses
 from napari_sam.weights import load_model
 
+from .predict.test_parity_predictor import prompts_of
+
 pytestmark = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 TESTS = Path(__file__).parent
@@ -30,15 +32,10 @@ NUCLEI = DataConfig(TESTS / "data" / "dsb2018" / "images", (TESTS / "data" / "ds
 def test_predict_when_on_a_gpu_then_answers_as_metas_code(
     name: str, precision: str, tolerance: float
 ) -> None:
-    cases = np.load(PARITY / "sam_small_cases.npz")
+    cases = dict(np.load(PARITY / "sam_small_cases.npz"))
     predictor = Predictor(load_model(PARITY / "sam_small.safetensors", "cuda", precision=precision))
     embedding = predictor.embed(cases["image"], normalization=None)
-    if name == "box":
-        x0, y0, x1, y1 = cases["box.box"].tolist()
-        prompts = Prompts(box=(y0, x0, y1, x1))
-    else:
-        prompts = Prompts(cases["one_point.point_coords"][:, ::-1], cases["one_point.point_labels"])
-    found = predictor.predict(embedding, prompts)
+    found = predictor.predict(embedding, prompts_of(cases, name))
     np.testing.assert_allclose(found.iou_predictions, cases[f"{name}.multi.iou"], atol=tolerance)
     differ = found.masks[:, ::3, ::3] ^ (cases[f"{name}.multi.logits_every3"] > 0)
     assert differ.mean() < tolerance

@@ -155,7 +155,7 @@ class Run:
     """
 
     def __init__(self, config: TrainConfig, device: torch.device, group: Group) -> None:
-        self.config, self.device, self.group = config, device, group
+        self.config, self.group = config, group
         self.sam = initial_model(config)
         choose_weights(self.sam, config.tune)
         self.sam.to(device).train()
@@ -178,7 +178,7 @@ class Run:
             sampler=range(start * group.size + group.rank, config.steps * group.size, group.size),
             num_workers=config.workers,
             prefetch_factor=4,
-            pin_memory=self.device.type == "cuda",
+            pin_memory=self.sam.pixel_mean.is_cuda,
         )
 
     def step(self, batch: Batch, step: int, left: float) -> dict[str, float]:

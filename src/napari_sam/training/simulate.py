@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, fields
 
 import numpy as np
@@ -66,11 +66,14 @@ class InitialPrompts:
     def chosen(self, indices: NDArray[np.int64]) -> InitialPrompts:
         """Return some of the prompts."""
         wanted = torch.from_numpy(indices)
-        return InitialPrompts(*[getattr(self, f.name)[wanted] for f in fields(self)])
+        return self._each(lambda part: part[wanted])
 
     def pin_memory(self) -> InitialPrompts:
         """Return the same in memory that a GPU copies from by itself."""
-        return InitialPrompts(*[getattr(self, f.name).pin_memory() for f in fields(self)])
+        return self._each(Tensor.pin_memory)
+
+    def _each(self, change: Callable[[Tensor], Tensor]) -> InitialPrompts:
+        return InitialPrompts(*[change(getattr(self, f.name)) for f in fields(self)])
 
     def __len__(self) -> int:
         return len(self.crop)

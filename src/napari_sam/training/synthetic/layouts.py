@@ -258,8 +258,9 @@ def vesicles(whole: Labels, rng: Rng) -> Labels:
 def touching_groups(labels: Labels) -> Labels:
     """Return the connected clumps of at least two objects."""
     clumps, count = ndimage.label(labels > 0, np.ones((3, 3)))
-    members = np.unique(clumps[labels > 0].astype(np.int64) * (int(labels.max()) + 1) + labels[labels > 0])
-    sizes = np.bincount(members // (int(labels.max()) + 1), minlength=count + 1)
+    inside, numbers = labels > 0, int(labels.max()) + 1
+    members = np.unique(clumps[inside].astype(np.int64) * numbers + labels[inside])
+    sizes = np.bincount(members // numbers, minlength=count + 1)
     return np.where(sizes[clumps] >= 2, clumps, 0).astype(np.int32)
 
 
