@@ -12,13 +12,13 @@ from torch.nn import functional as F
 
 from .config import SamConfig
 from .features import PreparedImage
-from .layers import MLP, LayerNorm2d
+from .layers import MLP, LayerNorm2d, side_by_side
 from .mask_quality import MaskQuality
 from .two_way_transformer import TwoWayTransformer, products
 
-PART = 1024
-"""Image tokens that a CPU upscales at once, in memory that it has just used: fresh memory costs more
-than the arithmetic."""
+PART = 4096
+"""Bytes of each channel that a CPU upscales at once, in memory that it has just used: fresh memory costs
+more than the arithmetic."""
 
 
 class MaskDecoder(nn.Module):
@@ -108,9 +108,7 @@ class MaskDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Turn what the transformer gave for h x w image tokens into logits and predicted IoUs."""
         batch, (h, w) = len(source), shape
-        weights = torch.stack(
-            [mlp(tokens[:, 1 + i]) for i, mlp in enumerate(self.output_hypernetworks_mlps)], dim=1
-        )
+        weights = side_by_side(self.output_hypernetworks_mlps, tokens[:, 1 : 1 + self.MASK_TOKENS])
         iou = self.iou_prediction_head(tokens[:, 0])
         if not skips:
             return self._classify(source, weights, h, w), iou
@@ -142,11 +140,9 @@ class MaskDecoder(nn.Module):
             x = F.gelu(four_pixels(x, *second))
             return products(weights, x.flatten(1, -2))
 
-        part = PART if source.device.type == "cpu" else h * w
+        part = PART // source.element_size() if source.device.type == "cpu" else h * w
         logits = torch.cat([classified(tokens) for tokens in source.split(part, dim=1)], dim=2)
-        blocks = logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2)  # rows, columns: coarse, middle, fine
-        ordered = blocks.permute(0, 1, 4, 6, 5, 7, 2, 3).reshape(len(source), -1, h, w)
-        return F.pixel_shuffle(ordered, 4)
+        return in_order(logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2))
 
 
 def tokens_of(image: Tensor) -> Tensor:
@@ -154,10 +150,23 @@ def tokens_of(image: Tensor) -> Tensor:
     return image.flatten(2).transpose(1, 2)
 
 
+def in_order(blocks: Tensor) -> Tensor:
+    """Lay (B, M, h, w, 2, 2, 2, 2) pixels, rows and columns of four of four, out as (B, M, 4h, 4w).
+
+    Two neighbours move as one number of twice their size, five times as quickly as one by one.
+    """
+    batch, masks, h, w = blocks.shape[:4]
+    pair = torch.int32 if blocks.element_size() == 2 else torch.int64
+    if not blocks.requires_grad:
+        pairs = blocks.view(pair).squeeze(-1)  # rows, columns: coarse, middle; and fine rows
+        return pairs.permute(0, 1, 2, 4, 6, 3, 5).reshape(batch, masks, 4 * h, 2 * w).view(blocks.dtype)
+    return blocks.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(batch, masks, 4 * h, 4 * w)
+
+
 def pixel_weights(convolution: nn.ConvTranspose2d) -> tuple[Tensor, Tensor | None]:
     """Lay a transposed 2 x 2 convolution of stride 2 out for `four_pixels`: (4 D, C) and (4 D,)."""
     weight = convolution.weight.permute(2, 3, 1, 0).flatten(0, 2)
-    return weight, None if convolution.bias is None else convolution.bias.repeat(4)
+    return weight, None if convolution.bias is None else convolution.bias.expand(4, -1).flatten()
 
 
 def four_pixels(x: Tensor, weight: Tensor, bias: Tensor | None) -> Tensor:

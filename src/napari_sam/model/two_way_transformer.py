@@ -12,6 +12,9 @@ from torch.nn import functional as F
 from .config import SamConfig
 from .features import PreparedImage
 
+MANY = 1024
+"""Keys from which on plain products attend faster on a CPU than the fused kernel."""
+
 
 class Attention(nn.Module):
     """Multi-head attention that may work at fewer channels than its inputs have.
@@ -51,7 +54,8 @@ class Attention(nn.Module):
         seen = products(wide, keys).softmax(-1) @ values
         seen = seen.view(*query.shape[:3], values.shape[-1])
         # weights sum to one: the bias of the values is added once
-        return self.merge(seen @ self.by_head(self.v_proj.weight).transpose(1, 2), self.v_proj.bias)
+        values = self.by_head(self.v_proj.weight)
+        return self.merge((values @ seen.transpose(2, 3)).transpose(2, 3), self.v_proj.bias)
 
     def read_prepared(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Do as `forward` from (B, N, width) tokens to keys and values projected and split before."""
@@ -82,7 +86,9 @@ class Attention(nn.Module):
     def _spread(self, scores: Tensor, values: Tensor, image: Tensor) -> Tensor:
         """Add the values of tokens to an image, by (B, heads, N, hw) scores of tokens at its queries."""
         weights = scores.softmax(2).flatten(1, 2).transpose(1, 2)
-        wide = self.split(self.v_proj(values)) @ self.by_head(self.out_proj.weight.T)
+        value = self.split(self.v_proj(values))
+        out = self.out_proj.weight.view(-1, self.heads, value.shape[-1]).transpose(0, 1)
+        wide = (out @ value.transpose(2, 3)).transpose(2, 3)
         wide = wide + self.out_proj.bias / self.heads  # of each head, weights sum to one
         return torch.baddbmm(image, weights, wide.flatten(1, 2))
 
@@ -119,14 +125,15 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     """Attend from (B, heads, N, C) queries to (B, heads, K, C) keys and values, one of N and K small.
 
     On a CPU many queries are scored by few keys the other way round, so that a softmax runs over long
-    rows; and plain products train faster than the fused kernel, which is made for long sequences.
+    rows. Plain products train faster there than the fused kernel, and answer faster from `MANY` keys on:
+    that kernel shares out queries, of which there are few.
     """
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v)
     if q.shape[2] > k.shape[2]:
         scores = (k / math.sqrt(k.shape[-1])) @ q.transpose(-2, -1)
         return scores.softmax(2).transpose(-2, -1) @ v
-    if not torch.is_grad_enabled():
+    if not torch.is_grad_enabled() and k.shape[2] < MANY:
         return F.scaled_dot_product_attention(q, k, v)
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
     return scores.softmax(-1) @ v
