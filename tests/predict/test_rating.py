@@ -10,6 +10,8 @@ from scipy import ndimage
 from napari_sam.model import CELL_TINY, CandidateRating, Sam
 from napari_sam.predict import Frame, MaskPrompt, Predictor, Prompts
 from napari_sam.predict.candidates import Decoded
+from napari_sam.predict.drawing import drawn_at
+from napari_sam.predict.pools import pools
 from napari_sam.predict.rating import FEATURES, choose, describe, overlaps_around, rate
 from napari_sam.weights import LoadedModel
 
@@ -116,8 +118,8 @@ def test_predict_when_candidates_are_rated_then_the_one_most_likely_meant_is_sug
     predictor = Predictor(LoadedModel("rated", sam, torch.device("cpu"), torch.float32, "0"))
     embedding = predictor.embed(np.random.default_rng(0).integers(0, 255, (200, 200), np.uint8))
     prompts = Prompts([(100, 100)], [1]).within((200, 200))
-    (pool,) = predictor.pools(embedding, [prompts], [True])
+    (pool,) = pools(predictor.model, embedding, [prompts], [True])
     ratings = rate(rating, describe(pool, (200, 200), prompts))
     candidates = predictor.predict(embedding, prompts)
-    meant = ratings[:, 1].argmax()
+    meant = np.where(drawn_at(pool, prompts.positive)[:, 0], ratings[:, 1], -1).argmax()
     assert candidates.items[candidates.best].iou_prediction == pytest.approx(ratings[meant, 2], abs=1e-6)

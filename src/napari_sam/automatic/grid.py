@@ -12,6 +12,7 @@ from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, Decoded, stability_at
 from napari_sam.predict.drawing import filled, interpolated, whole_weights
 from napari_sam.predict.image import Method, to_rgb
+from napari_sam.predict.pools import pools
 from napari_sam.progress import Cancel, Progress
 
 from .crops import Crop, GridSettings, Positions, crops_of
@@ -197,8 +198,8 @@ def _whole(predictor: Predictor, embedding: Embedding, points: Positions, settin
     config = predictor.model.sam.config
     extent = embedding.levels[0].extent
     weights = whole_weights(extent, embedding.shape, config.image_size, config.low_res_size)
-    pools = predictor.pools(embedding, _prompts(points), [True] * len(points))
-    for index, pool in enumerate(pools):
+    found = pools(predictor.model, embedding, _prompts(points), [True] * len(points))
+    for index, pool in enumerate(found):
         for decoded in (each for each in pool if each.iou > settings.predicted_iou):
             item, stability = _drawn(decoded, weights, settings.stability_offset)
             if item is not None and stability >= settings.stability:

@@ -43,11 +43,13 @@ def _slices(images: Tensor, index: Tensor, origin: Tensor, size: int) -> Tensor:
     windows = []
     for image, (top, left) in zip(index.tolist(), origin.tolist(), strict=True):
         inside = images[image, max(top, 0) : max(top + size, 0), max(left, 0) : max(left + size, 0)]
-        before_row, before_col = min(max(-top, 0), size), min(max(-left, 0), size)
-        after_row = size - before_row - inside.shape[0]
-        after_col = size - before_col - inside.shape[1]
-        windows.append(F.pad(inside, (0, 0, before_col, after_col, before_row, after_row)))
-    return torch.stack(windows)
+        if inside.shape[:2] != (size, size):
+            before_row, before_col = min(max(-top, 0), size), min(max(-left, 0), size)
+            after_row = size - before_row - inside.shape[0]
+            after_col = size - before_col - inside.shape[1]
+            inside = F.pad(inside, (0, 0, before_col, after_col, before_row, after_row))
+        windows.append(inside)
+    return torch.stack(windows) if len(windows) > 1 else windows[0][None]
 
 
 def _gathered(images: Tensor, index: Tensor, origin: Tensor, size: int) -> Tensor:

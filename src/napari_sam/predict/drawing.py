@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+from itertools import groupby
 
 import numpy as np
 from numpy.typing import NDArray
@@ -122,6 +124,21 @@ def interpolated(
         parts.append(matrix[first:last])
     values = np.asarray((parts[0] @ decoded.logits) @ parts[1].T, np.float32)
     return (spans[0], spans[1]), values
+
+
+def drawn_at(pool: Sequence[Decoded], positions: Positions) -> Mask:
+    """Say of each mask whether it will be drawn at each of (K, 2) data positions; (N, K) bool."""
+    inside = []
+    for frame, group in groupby(pool, lambda each: each.frame):  # the masks of a window come together
+        logits = np.stack([each.logits for each in group])
+        inputs = frame.to_input(positions)
+        rows, cols = (
+            linear_weights((inputs[:, axis] + 0.5) * count / frame.size - 0.5, count)
+            for axis, count in enumerate(logits.shape[1:])
+        )
+        values = ((rows @ logits) * cols).sum(axis=-1)
+        inside.append((values > 0) & frame.contains(positions))
+    return np.concatenate(inside)
 
 
 def filled(mask: Mask) -> tuple[slice, slice]:

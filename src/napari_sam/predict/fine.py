@@ -81,6 +81,11 @@ class FineLevel:
         first = [start - (index * step - HALO) for start, index in zip(origin, place, strict=True)]
         return _cut(features, first, config)
 
+    def ready(self, origin: Origin, size: int) -> bool:
+        """Whether `window` has the features of a window of so many tokens that starts at a token."""
+        step = size // 2
+        return self.whole is not None or (origin[0] // step, origin[1] // step) in self.tiles
+
     @property
     def nbytes(self) -> int:
         """Bytes that the pixels and the features take."""

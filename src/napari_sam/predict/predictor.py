@@ -13,13 +13,13 @@ from napari_sam.errors import ImageError
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
-from .candidates import Candidate, Candidates, Decoded, least_extent, rank
+from .candidates import Candidate, Candidates, Decoded, rank
 from .consensus import AGREEING, SAME_LEVEL, consensus
-from .decoding import Query, decode, finer_queries, queries_for
-from .drawing import draw, pointed_at, whole_weights, window_weights
+from .drawing import draw, drawn_at, pointed_at, whole_weights, window_weights
 from .embedding import Embedding, Level, encode_scales, encode_whole
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
+from .pools import pools
 from .prompts import Prompts
 from .rating import FEATURES, choose, describe, likeness, rate
 from .sequence import key_of, steps, subset
@@ -150,50 +150,10 @@ class Predictor:
         self._check(embedding)
         placed = [embedding.window.entering(each) for each in prompts]
         many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
-        pools = self.pools(embedding, placed, many)
+        found = pools(self.model, embedding, placed, many)
         return [
             embedding.window.leaving(self._candidates(embedding, pool, several, each))
-            for each, pool, several in zip(placed, pools, many, strict=True)
-        ]
-
-    def pools(
-        self, embedding: Embedding, prompts: Sequence[Prompts], many: Sequence[bool]
-    ) -> list[list[Decoded]]:
-        """Decode prompts at every scale that may suit them, without choosing among the answers.
-
-        Parameters
-        ----------
-        embedding : Embedding
-        prompts : sequence of Prompts
-            Within the image, one an object.
-        many : sequence of bool
-            Whether an object gets the three masks of an ambiguous prompt, or the one.
-        """
-        config = self.model.sam.config
-        queries = [queries_for(each, embedding, config) for each in prompts]
-        pools = self._decoded(embedding, queries, many)
-        if not embedding.fine:
-            return pools
-        finer = [
-            finer_queries(each, least_extent(pool), embedding, config)
-            for each, pool in zip(prompts, pools, strict=True)
-        ]
-        more = self._decoded(embedding, finer, many)
-        return [[*pool, *others] for pool, others in zip(pools, more, strict=True)]
-
-    def _decoded(
-        self, embedding: Embedding, queries: Sequence[Sequence[Query]], many: Sequence[bool]
-    ) -> list[list[Decoded]]:
-        """Decode the queries of several objects; return the masks of each to choose from.
-
-        Those are the three of an ambiguous prompt, or the one for several prompts (paper, section 3); of
-        a windowed model all four then, one of which is chosen in the end, as in its training.
-        """
-        decoded = iter(decode(self.model, embedding, [query for group in queries for query in group]))
-        single = slice(None) if self.model.sam.config.windowed else slice(1)
-        return [
-            [mask for _ in group for mask in next(decoded)[slice(1, None) if several else single]]
-            for group, several in zip(queries, many, strict=True)
+            for each, pool, several in zip(placed, found, many, strict=True)
         ]
 
     def predict_sequence(
@@ -251,7 +211,7 @@ class Predictor:
         chosen = self._chosen(embedding, pool, CHOICES if many else 1, prompts)
         items = [self.draw(embedding, each) for each in chosen]
         if self.model.sam.config.windowed:
-            items = [pointed_at(item, prompts.positions[prompts.labels == 1]) for item in items]
+            items = [pointed_at(item, prompts.positive) for item in items]
         first = items[0]
         items.sort(key=lambda item: item.area)
         return self._answer(embedding, items, next(i for i, item in enumerate(items) if item is first))
@@ -270,6 +230,9 @@ class Predictor:
             return [pool[i] for i in rank(pool[:own], count)]
         alike = likeness(pool, embedding.shape, prompts)
         ratings = rate(rating, describe(pool, embedding.shape, prompts, alike))
+        if count > 1:
+            missed = ~drawn_at(pool, prompts.positive).all(axis=1)
+            ratings[missed, :2] -= 1  # without the click in it, a mask comes last
         overlaps = alike.overlaps
         chosen = choose(ratings[:own], overlaps[:own, :own], count)
         agreeing = SAME_LEVEL if count > 1 and not boxed else AGREEING

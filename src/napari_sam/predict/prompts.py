@@ -87,10 +87,17 @@ class Prompts:
         return np.asarray(self.point_labels, np.int64)
 
     @property
+    def positive(self) -> NDArray[np.float64]:
+        """Points that the object holds, (K, 2)."""
+        positive: NDArray[np.float64] = self.positions[self.labels == 1]
+        return positive
+
+    @property
     def inside(self) -> NDArray[np.float64]:
         """Positions that the object holds or spans: positive points and the box's corners, (K, 2)."""
-        positive = self.positions[self.labels == 1]
-        return positive if self.box is None else np.concatenate([positive, np.reshape(self.box, (2, 2))])
+        if self.box is None:
+            return self.positive
+        return np.concatenate([self.positive, np.reshape(self.box, (2, 2))])
 
     @property
     def ambiguous(self) -> bool:

@@ -14,6 +14,7 @@ from torch.nn import functional as F
 from napari_sam.model import Sam
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled, pointed_at
+from napari_sam.predict.pools import pools
 from napari_sam.predict.rating import FEATURES, describe
 from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel
@@ -173,9 +174,8 @@ def _rated(
     predictor: Predictor, embedding: Embedding, prompts: Prompts, levels: Sequence[NDArray[np.bool_]]
 ) -> tuple[Candidates, Rated]:
     """Answer prompts, and compare all that might be shown with the objects that may be meant."""
-    pool = predictor.pools(embedding, [prompts], [prompts.ambiguous])[0]
-    positive = prompts.positions[prompts.labels == 1]
-    items = tuple(pointed_at(predictor.draw(embedding, each), positive) for each in pool)
+    (pool,) = pools(predictor.model, embedding, [prompts], [prompts.ambiguous])
+    items = tuple(pointed_at(predictor.draw(embedding, each), prompts.positive) for each in pool)
     candidates = Candidates(embedding.shape, items, 0, "training", "training")
     every = np.array([candidate_ious(candidates, mask) for mask in levels])
     ious = np.stack([every.max(axis=0), every[0]], axis=1).astype(np.float32)

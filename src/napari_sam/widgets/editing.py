@@ -126,7 +126,7 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
-        points = [each.positions[each.labels == 1] for each in prompts]
+        points = [each.positive for each in prompts]
         pair = np.concatenate([np.zeros((0, 2)), *points]).tolist()
         each = self._session.store.at(self.plane(), *pair[0]) if pair else None
         if each is None or len(pair) != 2:
