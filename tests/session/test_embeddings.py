@@ -154,6 +154,44 @@ def test_a_damaged_entry_then_is_replaced_by_a_sound_one(store: EmbeddingStore, 
     assert entries(store) == [path]
 
 
+@pytest.mark.parametrize("error", [MemoryError(), PermissionError(13, "not yours")])
+def test_an_entry_that_cannot_be_read_now_then_it_stays_for_others(
+    store: EmbeddingStore, tiny: Predictor, error: Exception, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.embed(tiny, IMAGE)
+
+    def refused(_: Path) -> None:
+        raise error
+
+    with monkeypatch.context() as patched:
+        patched.setattr("napari_sam.session.embeddings.load", refused)
+        patched.setattr("napari_sam.session.embeddings.worth_storing", lambda *_: False)
+        store.embed(tiny, IMAGE)
+    store.embed(Uncomputed(tiny.model), IMAGE)
+
+
+def test_an_entry_of_a_cache_that_cannot_be_written_to_then_is_read(
+    store: EmbeddingStore, tiny: Predictor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.embed(tiny, IMAGE)
+
+    def refused(*_: object) -> None:
+        raise PermissionError(13, "read-only")
+
+    monkeypatch.setattr("os.utime", refused)
+    store.embed(Uncomputed(tiny.model), IMAGE)
+    assert len(entries(store)) == 1
+
+
+@pytest.mark.skipif(os.name == "nt", reason="Windows has no such modes")
+def test_an_entry_then_has_the_mode_of_any_new_file(store: EmbeddingStore, tiny: Predictor) -> None:
+    store.embed(tiny, IMAGE)
+    (path,) = entries(store)
+    other = store.folder / "other"
+    other.touch()
+    assert path.stat().st_mode == other.stat().st_mode
+
+
 def test_a_full_store_then_loses_what_was_used_longest_ago(store: EmbeddingStore, tiny: Predictor) -> None:
     images = [np.roll(IMAGE, shift, axis=1) for shift in (0, 3, 5, 9)]
     made = []

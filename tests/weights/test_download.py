@@ -2,6 +2,7 @@ import hashlib
 import socket
 import sys
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -10,6 +11,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import xxhash
+from filelock import FileLock
 
 from napari_sam.errors import Cancelled, DownloadError
 from napari_sam.weights import ModelEntry, download
@@ -27,6 +29,7 @@ class Server:
     break_after: int | None = None
     announce: int | None = None
     chunked: bool = False
+    pause: float = 0.0
     status: int = 200
     content: bytes = CONTENT
     asked: list[str | None] = field(default_factory=list)
@@ -60,7 +63,10 @@ def server() -> Iterator[Server]:
                 return
             self.send_header("Content-Length", str(state.announce or len(body)))
             self.end_headers()
-            self.wfile.write(body[: state.break_after])
+            sent = body[: state.break_after]
+            for begin in range(0, len(sent), 1 << 18):
+                time.sleep(state.pause)
+                self.wfile.write(sent[begin : begin + (1 << 18)])
 
         def log_message(self, *args: object) -> None:
             pass
@@ -131,6 +137,38 @@ def test_download_when_cancelled_then_stops_and_later_goes_on(server: Server, ca
     assert not (cache / "weights.pth").exists()
     assert download(entry(server)).read_bytes() == CONTENT
     assert server.asked[1] is not None
+
+
+def test_download_when_two_windows_ask_at_once_then_one_downloads_and_both_have_it(
+    server: Server, cache: Path
+) -> None:
+    server.pause = 0.02
+    started, found = threading.Event(), []
+
+    def progress(*_: int) -> None:
+        started.set()
+
+    first = threading.Thread(target=lambda: found.append(download(entry(server), progress)))
+    first.start()
+    assert started.wait(10)
+    found.append(download(entry(server)))
+    first.join(10)
+    assert [path.read_bytes() == CONTENT for path in found] == [True, True]
+    assert [path.name for path in cache.iterdir()] == ["weights.pth"]
+    assert len(server.asked) == 1
+
+
+def test_download_when_waiting_for_another_window_then_it_can_be_cancelled(
+    server: Server, cache: Path
+) -> None:
+    cache.mkdir(exist_ok=True)
+
+    def stop(*_: int) -> None:
+        raise Cancelled("Stopped.")
+
+    with FileLock(cache / "weights.pth.part.lock"), pytest.raises(Cancelled):
+        download(entry(server), stop)
+    assert not server.asked
 
 
 def test_download_when_the_content_is_wrong_then_nothing_stays_and_old_files_do(

@@ -7,8 +7,8 @@ import os
 import shutil
 from contextlib import suppress
 from pathlib import Path
-from tempfile import mkstemp
 from time import perf_counter
+from uuid import uuid4
 
 import numpy as np
 import torch
@@ -101,13 +101,14 @@ class EmbeddingStore:
         """Return an entry's levels, ready for the decoder; None if there is no sound one."""
         try:
             stored = load(path)
-            os.utime(path)  # this is how old entries are told from used ones
-        except FileNotFoundError:
+        except (OSError, MemoryError):  # none there, another person's, or too large for now
             return None
         except Exception:  # noqa: BLE001 (a damaged file raises whatever its damage makes of it)
             with suppress(OSError):
                 path.unlink(missing_ok=True)
             return None
+        with suppress(OSError):
+            os.utime(path)  # this is how old entries are told from used ones
         return tuple(_ready(level, model) for level in stored)
 
     def _write(self, path: Path, levels: tuple[Level, ...]) -> None:
@@ -115,13 +116,12 @@ class EmbeddingStore:
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._make_room(size(levels))
-            handle, name = mkstemp(".part", dir=self.folder)
-            os.close(handle)
+            part = self.folder / f"{uuid4().hex}.part"
             try:
-                save(Path(name), levels)
-                Path(name).replace(path)
+                save(part, levels)
+                part.replace(path)
             finally:
-                Path(name).unlink(missing_ok=True)
+                part.unlink(missing_ok=True)
 
     def _make_room(self, wanted: int) -> None:
         """Remove what was used longest ago until an entry fits within the limit.

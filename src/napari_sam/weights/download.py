@@ -7,10 +7,13 @@ import http.client
 import shutil
 import urllib.error
 import urllib.request
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from typing import BinaryIO
 
 import pooch
+from filelock import FileLock, Timeout
 
 from napari_sam.errors import DownloadError
 from napari_sam.progress import Progress
@@ -22,12 +25,16 @@ AGENT = "napari-sam"  # some servers refuse urllib by its own name
 TIMEOUT = 30.0
 """Seconds without a byte until a connection counts as broken."""
 
+PATIENCE = 0.2
+"""Seconds between two looks whether another process still downloads the same."""
+
 
 def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
     """Return the weights' path, downloading them first where they are not in the cache.
 
     A broken or cancelled download leaves a ``.part`` file beside, from which the next one goes on; the
-    cache's other files stay as they are. Where the disk has too little room, nothing is written.
+    cache's other files stay as they are. Where the disk has too little room, nothing is written. While
+    another process downloads the same, this one waits for it and takes its file.
 
     Parameters
     ----------
@@ -44,14 +51,20 @@ def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
     """
     path = entry.path
     part = path.with_name(path.name + ".part")
+    report = progress or _silent
+    until_in_place = ExitStack()
 
     def fetch(url: str, output_file: str, _: pooch.Pooch) -> None:
-        _resume(url, part, progress or _silent)
-        part.replace(output_file)
+        if until_in_place.enter_context(_alone(part, report)):
+            _resume(url, part, report)
+            part.replace(output_file)
+        else:
+            shutil.copyfile(path, output_file)
 
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        pooch.retrieve(entry.url, entry.hash, fname=path.name, path=path.parent, downloader=fetch)
+        with until_in_place:
+            pooch.retrieve(entry.url, entry.hash, fname=path.name, path=path.parent, downloader=fetch)
     except ValueError as error:  # pooch's word for a wrong hash; its temporary file is gone by now
         raise DownloadError(
             f"The download of {entry.name} is not the file that its publisher describes (its checksum"
@@ -65,6 +78,35 @@ def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
     except (OSError, http.client.HTTPException) as error:
         raise DownloadError(_sentence(entry, error)) from error
     return path
+
+
+@contextmanager
+def _alone(part: Path, report: Progress) -> Iterator[bool]:
+    """Wait until no other process downloads to the partial file.
+
+    Yields
+    ------
+    bool
+        Whether there is something left to download: False if the other one has put it in place.
+    """
+    path, lock = part.with_suffix(""), FileLock(part.with_name(f"{part.name}.lock"))
+    before = _written(path)
+    while not lock.is_locked:
+        try:
+            lock.acquire(timeout=PATIENCE)
+        except Timeout:
+            report(0, 0)  # which may raise `Cancelled`
+    try:
+        yield _written(path) == before
+    finally:
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()
+        lock.release()
+
+
+def _written(path: Path) -> int | None:
+    """Return when a file was written, in nanoseconds; None if there is none."""
+    return path.stat().st_mtime_ns if path.exists() else None
 
 
 def _resume(url: str, part: Path, progress: Progress) -> None:
