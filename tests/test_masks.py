@@ -50,3 +50,8 @@ def test_labels_above_0_then_come_in_their_order_with_all_of_their_pixels(
         assert mask.any(axis=1)[[0, -1]].all()
         drawn[row : row + mask.shape[0], col : col + mask.shape[1]][mask] = label
     assert np.array_equal(drawn, np.where(pixels > 0, pixels, 0))
+
+
+@pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
+def test_labels_of_a_plane_when_it_has_no_pixels_then_there_are_none(shape: tuple[int, int]) -> None:
+    assert list(labelled(np.zeros(shape, np.int32))) == []

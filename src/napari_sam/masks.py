@@ -41,6 +41,8 @@ def meets(origin: Origin, shape: tuple[int, ...], window: Window) -> bool:
 
 def labelled(pixels: NDArray[Any]) -> Iterator[tuple[int, Region]]:
     """Yield every label above 0 of a plane, (Y, X) whole numbers, with its region; in order of the labels."""
+    if not pixels.size:
+        return
     names, dense = range(1, int(np.max(pixels, initial=0)) + 1), pixels
     if len(names) > DENSE:
         found, dense = np.unique(np.maximum(pixels, 0), return_inverse=True)

@@ -45,3 +45,16 @@ def test_convert_when_the_file_is_there_or_missing_then_one_sentence(
     assert "there already" in capsys.readouterr().err
     assert main(["convert", str(tmp_path / "no.tif"), "-o", str(tmp_path / "a.csv")]) == 1
     assert "There is no file" in capsys.readouterr().err
+
+
+def test_convert_when_there_are_no_objects_then_the_image_gives_the_size(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    empty = tmp_path / "empty.tif"
+    tifffile.imwrite(empty, np.zeros((40, 60), np.uint16))
+    for source, target in (("empty.tif", "a.geojson"), ("a.geojson", "a.zip"), ("a.zip", "a.json")):
+        line = ["convert", str(tmp_path / source), "-o", str(tmp_path / target), "--like", str(empty)]
+        assert main(line) == 0
+    assert main(["convert", str(tmp_path / "a.json"), "-o", str(tmp_path / "back.tif")]) == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "back.tif"), tifffile.imread(empty))
+    assert "back.tif: 0 objects" in capsys.readouterr().out

@@ -13,7 +13,8 @@ from pycocotools import mask as rle
 from napari_sam.errors import DataError
 from napari_sam.masks import cropped
 
-from .regions import Region, Shape
+from .reading import BROKEN, numbered
+from .regions import Region, Shape, extent, window_in
 
 
 def write_coco(path: Path, regions: Sequence[Region], shape: Shape) -> None:
@@ -38,8 +39,8 @@ def write_coco(path: Path, regions: Sequence[Region], shape: Shape) -> None:
 
 def _annotation(index: int, region: Region, image: int, names: list[str], shape: Shape) -> dict[str, Any]:
     full = np.zeros(shape[-2:], np.uint8, order="F")
+    full[window_in(region, shape)] = region.mask
     (row, col), (height, width) = region.origin, region.mask.shape
-    full[row : row + height, col : col + width] = region.mask
     counts: Any = rle.encode(full)["counts"]
     return {
         "id": index,
@@ -62,24 +63,34 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
     Raises
     ------
     DataError
-        If the file holds no COCO annotations with masks.
+        If the file holds no COCO annotations with masks, or several images that are no planes of a stack.
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         names = {each["id"]: each["name"] for each in content.get("categories", [])}
         planes = {each["id"]: tuple(each.get("plane", ())) for each in content["images"]}
-        first = content["images"][0]
-        stated = content.get("info", {}).get("shape", (first["height"], first["width"]))
-        every = enumerate(content["annotations"], 1)
-        regions = [_region(each, index, names, planes) for index, each in every]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        regions = numbered(_region(each, names, planes) for each in content["annotations"])
+        shape = _shape(content, regions)
+    except BROKEN as error:
         raise DataError(f"{path.name} is no COCO file with masks ({error}); export it again.") from error
-    return [region for region in regions if region is not None], tuple(int(side) for side in stated)
+    if len(set(planes.values())) < len(planes):
+        raise DataError(
+            f"{path.name} holds objects of {len(planes)} images; export those of each image to a file of"
+            " their own."
+        )
+    return regions, shape
 
 
-def _region(
-    each: dict[str, Any], index: int, names: dict[int, str], planes: dict[int, tuple[int, ...]]
-) -> Region | None:
+def _shape(content: dict[str, Any], regions: Sequence[Region]) -> Shape:
+    """Return the shape that the file states, or that of its first image, with as many planes as it needs."""
+    stated = (content.get("info") or {}).get("shape")
+    if stated is None:
+        first = content["images"][0]
+        stated = (*extent(regions)[:-2], first["height"], first["width"])
+    return tuple(int(side) for side in stated)
+
+
+def _region(each: dict[str, Any], names: dict[int, str], planes: dict[int, tuple[int, ...]]) -> Region | None:
     """Return one annotation's object; polygons count pixels as pycocotools does."""
     kept = each["segmentation"]
     if isinstance(kept, list):
@@ -91,7 +102,7 @@ def _region(
         return None
     name = names.get(each.get("category_id", 0), "")
     return Region(
-        int(each.get("label", index)),
+        int(each.get("label") or 0),
         planes.get(each["image_id"], ()),
         origin,
         mask,

@@ -11,6 +11,7 @@ import numpy as np
 
 from napari_sam.errors import DataError
 
+from .reading import BROKEN, axes_of, numbered
 from .regions import Region, Shape, extent
 from .rings import filled, outline
 
@@ -71,29 +72,42 @@ def read_geojson(path: Path) -> tuple[list[Region], Shape]:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         features = content if isinstance(content, list) else content["features"]
-        found = [_region(feature, index) for index, feature in enumerate(features, 1)]
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        places = [_place(feature) for feature in features]
+        axes = max(axes_of(places), *map(_axes_told, features), 0)
+        regions = numbered(map(_region, features, (place[2 - axes :] for place in places)))
+    except BROKEN as error:
         raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
-    regions = [region for region in found if region is not None]
     return regions, extent(regions)
 
 
-def _region(feature: dict[str, Any], index: int) -> Region | None:
-    geometry, properties = feature["geometry"], feature.get("properties", {})
+def _place(feature: dict[str, Any]) -> tuple[int, int]:
+    """Return an object's position (t, z), which QuPath leaves out where both are 0."""
+    plane = feature["geometry"].get("plane") or {}
+    return max(int(plane.get("t", 0)), 0), max(int(plane.get("z", 0)), 0)
+
+
+def _axes_told(feature: dict[str, Any]) -> int:
+    """Return how many axes before (Y, X) the image has by what we wrote; 0 for objects of QuPath."""
+    return min(int(_properties(feature).get("dimensions") or 0), 2)
+
+
+def _properties(feature: dict[str, Any]) -> dict[str, Any]:
+    return feature.get("properties") or {}
+
+
+def _region(feature: dict[str, Any], plane: tuple[int, ...]) -> Region | None:
+    geometry, properties = feature["geometry"], _properties(feature)
     polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[
         geometry["type"]
     ]
     found = filled([np.asarray(ring, float)[:, :2] for polygon in polygons for ring in polygon])
     if found is None:
         return None
-    plane = geometry.get("plane", {})
-    place = (int(plane.get("t", 0)), int(plane.get("z", 0)))
-    dimensions = int(properties.get("dimensions", 1 if place[1] else 0))
     measured = properties.get("measurements", {})
     told = {**properties, **(properties.get("metadata") or {})}  # which older files do not have
     return Region(
-        int(properties.get("label", index)),
-        place[2 - dimensions :] if dimensions else (),
+        int(properties.get("label") or 0),
+        plane,
         *found,
         category=(properties.get("classification") or {}).get("name", ""),
         iou_prediction=measured.get("predicted IoU") if isinstance(measured, dict) else None,

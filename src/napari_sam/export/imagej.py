@@ -12,6 +12,7 @@ from roifile import ROI_TYPE, ImagejRoi, roiread
 
 from napari_sam.errors import DataError
 
+from .reading import BROKEN, axes_of, numbered
 from .regions import Region, Shape, extent
 from .rings import Ring, filled, outline
 
@@ -79,22 +80,26 @@ def read_rois(path: Path) -> tuple[list[Region], Shape]:
     """
     try:
         read = roiread(path)
-    except (OSError, ValueError, zipfile.BadZipFile) as error:
+        rois = read if isinstance(read, list) else [read]
+        # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
+        axes = axes_of((roi.t_position, _depth(roi)) for roi in rois)
+        regions = numbered(_region(roi, axes) for roi in rois)
+    except (*BROKEN, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} holds no ImageJ ROIs ({error}); save them again.") from error
-    rois = read if isinstance(read, list) else [read]
-    found = [_region(roi, index) for index, roi in enumerate(rois, 1)]
-    regions = [region for region in found if region is not None]
     return regions, extent(regions)
 
 
-def _region(roi: ImagejRoi, index: int) -> Region | None:
+def _depth(roi: ImagejRoi) -> int:
+    return roi.z_position or roi.position
+
+
+def _region(roi: ImagejRoi, axes: int) -> Region | None:
     found = filled(_rings(roi))
     if found is None:
         return None
     category, _, number = roi.name.rpartition(" ") if roi.name else ("", "", "")
-    depth = roi.z_position or roi.position
-    plane = (roi.t_position - 1, depth - 1) if roi.t_position else (depth - 1,) if depth else ()
-    return Region(int(number) if number.isdigit() else index, plane, *found, category=category)
+    place = (max(roi.t_position - 1, 0), max(_depth(roi) - 1, 0))
+    return Region(int(number) if number.isdecimal() else 0, place[2 - axes :], *found, category=category)
 
 
 def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:

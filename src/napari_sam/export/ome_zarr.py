@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError
 from napari_sam.pixel_size import ATTRIBUTE
 
+from .reading import BROKEN
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import USUAL, Space, plain_space
 
@@ -85,7 +86,7 @@ def write_ome_zarr(
     }
     group = zarr.create_group(path, zarr_format=form, attributes={"ome": about} if form == 3 else about)
     for index, level in enumerate(levels):
-        chunks = (*(1,) * (level.ndim - 2), *(min(side, CHUNK) for side in level.shape[-2:]))
+        chunks = (*(1,) * (level.ndim - 2), *(max(min(side, CHUNK), 1) for side in level.shape[-2:]))
         encoding: Any = {"name": "default" if form == 3 else "v2", "separator": "/"}
         group.create_array(str(index), data=level, chunks=chunks, chunk_key_encoding=encoding)
 
@@ -160,7 +161,7 @@ def find_labels(path: Path) -> Found:
         if isinstance(opened, zarr.Array):
             return Found(opened, _space_of(opened), {}, named=False)
         return _of_group(path, opened)
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+    except BROKEN as error:
         raise DataError(f"{path.name} holds no OME-Zarr labels ({error}); export them again.") from error
 
 

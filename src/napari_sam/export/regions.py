@@ -11,12 +11,14 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.errors import DataError
-from napari_sam.masks import Mask, labelled
+from napari_sam.masks import Mask, Window, labelled
 
 if TYPE_CHECKING:
     from napari_sam.session import Object
 
 Shape = tuple[int, ...]
+LARGEST = int(np.iinfo(np.uint32).max)
+"""The highest number of an object that label images have room for."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -118,24 +120,44 @@ def labels_from_regions(regions: Sequence[Region], shape: Shape) -> NDArray[np.u
     Raises
     ------
     DataError
-        If an object lies outside the image.
+        If an object lies outside the image, or its number has no place in it.
     """
     labels = np.zeros(shape, np.uint32)
     for region in regions:
-        (row, col), (height, width) = region.origin, region.mask.shape
-        inside = row >= 0 and row + height <= shape[-2] and col >= 0 and col + width <= shape[-1]
-        if not inside or len(region.plane) != len(shape) - 2:
+        window = window_in(region, shape)
+        if not 1 <= region.id <= LARGEST:
             raise DataError(
-                f"Object {region.id} lies outside an image of {shape}; give the image's own shape."
+                f"Object {region.id} has a number that label images have no room for; give it one from 1 to"
+                f" {LARGEST}."
             )
-        plane = labels[region.plane]
-        plane[row : row + height, col : col + width][region.mask] = region.id
+        labels[region.plane][window][region.mask] = region.id
     return labels
 
 
+def window_in(region: Region, shape: Shape) -> Window:
+    """Return the rows and columns of an image's plane that an object's mask covers.
+
+    Raises
+    ------
+    DataError
+        If the object lies outside the image.
+    """
+    ends = _ends(region)
+    inside = len(ends) == len(shape) and min(*region.plane, *region.origin) >= 0
+    if not inside or any(end > side for end, side in zip(ends, shape, strict=True)):
+        raise DataError(f"Object {region.id} lies outside an image of {shape}; give the image's own shape.")
+    row, col = region.origin
+    return slice(row, ends[-2]), slice(col, ends[-1])
+
+
 def extent(regions: Sequence[Region]) -> Shape:
-    """Return the smallest image that holds all objects."""
-    ends = [np.add(region.origin, region.mask.shape) for region in regions]
-    planes = [np.add(region.plane, 1) for region in regions if region.plane]
-    size = np.max(ends, axis=0, initial=1)
-    return (*(np.max(planes, axis=0).tolist() if planes else ()), *(int(side) for side in size))
+    """Return the smallest image that holds all objects, which all have as many axes; (1, 1) without any."""
+    if not regions:
+        return 1, 1
+    return tuple(max(ends) for ends in zip(*map(_ends, regions), strict=True))
+
+
+def _ends(region: Region) -> Shape:
+    """Return where an object ends along each axis, exclusively."""
+    (row, col), (height, width) = region.origin, region.mask.shape
+    return (*(at + 1 for at in region.plane), row + height, col + width)

@@ -1,0 +1,54 @@
+"""What readers of objects have in common: the errors of broken files, axes, and numbers of objects."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
+from itertools import chain
+
+from .regions import LARGEST, Region
+
+BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+"""What is raised where a file does not hold what it should."""
+
+
+def axes_of(places: Iterable[tuple[int, int]]) -> int:
+    """Return how many axes before (Y, X) hold all positions (t, z) of a file: none, z, or t and z."""
+    return max((2 if time else 1 if depth else 0 for time, depth in places), default=0)
+
+
+def numbered(found: Iterable[Region | None]) -> list[Region]:
+    """Give objects that were read numbers that tell them apart.
+
+    Parameters
+    ----------
+    found : iterable of Region or None
+        In the file's order, with the numbers that it tells, 0 if it tells none; None has no pixels.
+
+    Returns
+    -------
+    list of Region
+        Those with pixels. A number from 1 to `LARGEST` is kept by the first object of a plane that has it,
+        so that an object of several planes keeps it in all of them. The others get the next free numbers
+        above the highest; one that is too large gets the same one in all planes.
+    """
+    regions = [region for region in found if region is not None]
+    free = _free({region.id for region in regions})
+    shorter: defaultdict[int, int] = defaultdict(lambda: next(free))
+    taken, kept = set(), []
+    for region in regions:
+        number = shorter[region.id] if region.id > LARGEST else region.id
+        if number < 1 or (number, region.plane) in taken:
+            number = next(free)
+        taken.add((number, region.plane))
+        kept.append(region if number == region.id else replace(region, id=number))
+    return kept
+
+
+def _free(told: set[int]) -> Iterator[int]:
+    """Yield the numbers above all that can be kept, and then those between them."""
+    used = {number for number in told if 1 <= number <= LARGEST}
+    highest = max(used, default=0)
+    every = chain(range(highest + 1, LARGEST + 1), range(1, highest))
+    return (number for number in every if number not in used)
