@@ -49,6 +49,23 @@ def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tm
         assert pixel_size_of(path) is None, path
 
 
+BROKEN = {
+    "no-end.ome.tif": '<?xml version="1.0"?><OME xmlns="http://www.openmicroscopy.org/Schemas/OME"><Image></OME>',
+    "no-pixels.ome.tif": '<?xml version="1.0"?><OME><Image><Pixels>4</Pixels></Image></OME>',
+}
+
+
+def test_pixel_size_when_the_xml_is_broken_then_there_is_none_and_the_image_is_segmented(
+    tmp_path: Path,
+) -> None:
+    disc = np.asarray(zarr.open_group(ome_zarr(tmp_path / "disc.zarr"), mode="r")["0"])
+    for name, description in BROKEN.items():
+        tifffile.imwrite(tmp_path / name, disc, description=description, metadata=None)
+        assert pixel_size_of(tmp_path / name) is None
+    (row,) = run_batch([tmp_path / "no-end.ome.tif"], tmp_path / "out", BatchSettings(device="cpu"))
+    assert (row.objects, row.error) == (1, "")
+
+
 def ome_zarr(path: Path) -> Path:
     """Write a picture of a disc whose pixels are 0.25 by 0.5 micrometers."""
     rows, cols = np.mgrid[:96, :96]

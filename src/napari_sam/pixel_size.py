@@ -44,7 +44,7 @@ class PixelSize:
 
 
 def pixel_size_of(path: Path) -> PixelSize | None:
-    """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one."""
+    """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one that can be understood."""
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             rows, cols = _of_tiff(path)
@@ -52,8 +52,8 @@ def pixel_size_of(path: Path) -> PixelSize | None:
             rows, cols = _of_zarr(path)
         else:
             return None
-    except (ArithmeticError, LookupError, TypeError, ValueError):
-        return None
+    except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError):
+        return None  # broken XML is a SyntaxError
     return PixelSize(rows, cols) if min(rows, cols) > 0 and max(rows, cols) < float("inf") else None
 
 

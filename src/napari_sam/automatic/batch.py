@@ -21,14 +21,15 @@ from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
 
 from .batch_axes import opened_plane
-from .batch_files import is_large, label_names, write_tiff
-from .batch_summary import Row, read_summary, write_summary
+from .batch_files import is_large, label_names, unreadable, write_tiff
+from .batch_summary import SUMMARY, Row, others, read_summary, write_summary
 from .painting import painted
 from .segment import Method, propose
 from .settings import AutomaticSettings
 from .stitch import WindowSettings
 from .windows import Segmented, segment_windows
-from .windows_output import disk_errors, write_text
+from .windows_output import differing, disk_errors, write_text
+from .windows_version import changed
 
 SETTINGS, SHEET = "settings.json", "sheet.png"
 
@@ -74,10 +75,11 @@ class Job:
 
     @property
     def written(self) -> Path | None:
-        """The labels that are there and newer than the image."""
+        """The labels that are there and newer than the image, or than one that is gone."""
+        since = changed(self.image) if self.image.exists() else 0
         for suffix in (".tif", ".zarr"):
             path = self.labels.with_name(self.labels.name + suffix)
-            if path.exists() and path.stat().st_mtime >= self.image.stat().st_mtime:
+            if path.exists() and path.stat().st_mtime_ns >= since:
                 return path
         return None
 
@@ -101,7 +103,8 @@ def run_batch(
 ) -> list[Row]:
     """Label every object of many images, and write a summary and a contact sheet.
 
-    Finished images are skipped. A kill loses no more than the image at hand.
+    Finished images are skipped. A kill loses no more than the image at hand. Rows of other images of the
+    folder stay in its summary.
 
     Parameters
     ----------
@@ -155,17 +158,26 @@ def _segmented(
 ) -> Iterator[Row]:
     """Segment the images that have no row yet; each row is in the summary when it is told."""
     waiting = [job for job in jobs if str(job.image) not in rows]
-    for row in run(waiting, settings) if waiting else ():
+    if not waiting:
+        return
+    kept = others(read_summary(out), {job.image: job.labels.name for job in jobs})
+
+    def write() -> None:
+        write_summary(out, [*kept, *(rows[str(job.image)] for job in jobs if str(job.image) in rows)])
+
+    write()  # before the first labels: what these replace is finished no more
+    for row in run(waiting, settings):
         rows[row.file] = row
-        write_summary(out, [rows[str(job.image)] for job in jobs if str(job.image) in rows])
+        write()
         yield row
 
 
 def _write_sheet(out: Path, jobs: Sequence[Job], settings: BatchSettings) -> None:
     from .batch_sheet import batch_sheet
 
+    sheet = batch_sheet(jobs, settings)
     with disk_errors(out):
-        batch_sheet(jobs, settings).save(out / SHEET)
+        sheet.save(out / SHEET)
 
 
 def jobs_of(images: Sequence[Path], out: Path, overwrite: bool = False) -> list[Job]:
@@ -208,12 +220,14 @@ def segment_file(
     """
     began = perf_counter()
     try:
-        with disk_errors(job.labels), opened_plane(job.image, settings.channel_axis) as array:
+        with opened_plane(job.image, settings.channel_axis) as array:
             found = _segment(array, job, model, settings, progress, cancelled)
     except (DiskFullError, Cancelled):
         raise
     except Exception as error:  # noqa: BLE001 (one bad file must not end the batch)
-        return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(error).split()))
+        # what may not be written is told by then: this is a part of the image that is read late
+        told = unreadable(job.image, error) if isinstance(error, PermissionError) else error
+        return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(told).split()))
     return Row(str(job.image), found.objects, perf_counter() - began, found.score)
 
 
@@ -236,7 +250,8 @@ def _segment(
             windows=settings.windows,
             channel_axis=settings.channel_axis,
             pixel_size=size,
-            overwrite=job.overwrite,
+            file=job.image,
+            overwrite=job.overwrite or "others",  # left by a batch that was to be overwritten
             progress=progress,
             cancelled=cancelled,
         )
@@ -273,6 +288,8 @@ def _begin(out: Path, images: Sequence[Path], settings: BatchSettings, overwrite
         raise DataError(f"{out} holds files that are not of a batch; choose an empty folder, or overwrite.")
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
+        if overwrite:
+            (out / SUMMARY).unlink(missing_ok=True)  # first, or a kill leaves old labels as finished
         write_text(known, json.dumps(made_with, indent=2))
 
 
@@ -282,7 +299,7 @@ def _differing(known: Path, made_with: dict[str, Any]) -> list[str]:
         held = dict(json.loads(known.read_text(encoding="utf-8")))
     except (OSError, ValueError, TypeError) as error:
         raise DataError(f"{known} cannot be read; choose another folder, or overwrite.") from error
-    return sorted(key for key in made_with.keys() | held.keys() if made_with.get(key) != held.get(key))
+    return differing(held, made_with)
 
 
 def _finished(out: Path, jobs: Sequence[Job]) -> dict[str, Row]:

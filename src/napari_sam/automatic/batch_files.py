@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+import zlib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob, has_magic
@@ -51,15 +53,27 @@ def is_image(path: Path) -> bool:
 
 
 def label_names(images: Sequence[Path]) -> dict[Path, str]:
-    """Return a name without an ending for each image's labels: its own, or its path where two share it."""
+    """Return a name without an ending for each image's labels: its own, or its path where two share it.
+
+    Paths that are written alike with ``_`` between their parts have a checksum at the end.
+    """
     stems = [image.stem for image in images]
     if len(images) == 1 or len({stem.casefold() for stem in stems}) == len(images):
         return dict(zip(images, stems, strict=True))
     absolute = [image.absolute() for image in images]
     folder = os.path.commonpath([each.parent for each in absolute])
+    paths = [each.relative_to(folder) for each in absolute]
+    names = ["_".join(path.parts) for path in paths]
+    count = Counter(name.casefold() for name in names)
     return {
-        image: "_".join(each.relative_to(folder).parts) for image, each in zip(images, absolute, strict=True)
+        image: with_checksum(name, path) if count[name.casefold()] > 1 else name
+        for image, path, name in zip(images, paths, names, strict=True)
     }
+
+
+def with_checksum(name: str, path: Path) -> str:
+    """Return a name that tells a path from others of the name."""
+    return f"{name}-{zlib.crc32(path.as_posix().encode()):08x}"
 
 
 @contextmanager
@@ -123,6 +137,11 @@ def write_tiff(path: Path, labels: NDArray[np.integer], size: PixelSize | None =
         tifffile.imwrite(part, values, compression="zlib", **(size.to_tiff() if size else {}))
 
 
+def unreadable(path: Path, error: OSError) -> DataError:
+    """Return what tells that the system does not let an image be read."""
+    return DataError(f"{path} cannot be read ({error.strerror}); check that it is there and may be read.")
+
+
 def _images_in(name: str) -> list[Path]:
     """Return the images that one name means."""
     path = Path(name)
@@ -144,6 +163,8 @@ def _mapped(path: Path) -> NDArray[Any]:
     """Return the array of a .npy file, read when it is sliced."""
     try:
         array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+    except OSError as error:
+        raise unreadable(path, error) from error
     except (ValueError, EOFError) as error:
         raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
     return array
@@ -160,6 +181,8 @@ def _zarr_array(path: Path) -> Any:
         held: Any = node.attrs.asdict()
         levels = held.get("ome", held).get("multiscales")
         return node[levels[0]["datasets"][0]["path"] if levels else "0"]
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except (OSError, KeyError, ValueError, TypeError) as error:
         raise DataError(
             f"{path} holds no image that zarr can open; give an array or an OME-Zarr image."
@@ -178,6 +201,8 @@ def _tiff(path: Path) -> Iterator[Any]:
         large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
         store = tifffile.imread(path, aszarr=True, series=0, level=0) if large else None
         array = tifffile.imread(path) if store is None else None
+    except PermissionError as error:
+        raise unreadable(path, error) from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         raise DataError(
             f"{path.name} cannot be read as an image ({error}); replace or remove the file."

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -38,20 +40,24 @@ def batch_sheet(jobs: Sequence[Job], settings: BatchSettings) -> Image.Image:
 
 
 def _tile(job: Job, channel_axis: int | None) -> Image.Image:
-    """Draw one image, its outlines, and its name below."""
+    """Draw one image, its outlines, and its name below; only this of what cannot be opened any more."""
     tile = Image.new("RGB", (TILE, TILE + CAPTION))
     ImageDraw.Draw(tile).text((4, TILE + 2), job.image.stem[-26:], fill="white")
-    written = job.written
-    if written is None:
-        return tile
+    with suppress(Exception):  # all work is done: whatever became of a file must not end it
+        if (written := job.written) is not None:
+            tile.paste(Image.fromarray(_outlined(job, written, channel_axis)))
+    return tile
+
+
+def _outlined(job: Job, written: Path, channel_axis: int | None) -> NDArray[np.uint8]:
+    """Return the pixels of an image with the outlines of its labels."""
     with opened_plane(job.image, channel_axis) as image, opened(written) as labels:
         step = max(1, max(labels.shape) // TILE)
         pixels = to_rgb(_thinned(image, channel_axis, step), channel_axis)[0].transpose(1, 2, 0)
         canvas = enlarged(pixels.astype(np.uint8), Image.Resampling.BILINEAR)
         seen = enlarged(_thinned(labels, None, step).astype(np.int32), Image.Resampling.NEAREST)
     canvas[find_boundaries(seen, mode="inner")] = OUTLINE
-    tile.paste(Image.fromarray(canvas))
-    return tile
+    return canvas
 
 
 def _thinned(array: Any, channel_axis: int | None, step: int) -> NDArray[Any]:

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from napari_sam.errors import DataError
 
+from .batch_files import with_checksum
 from .windows_output import disk_errors, write_text
 
 COLUMNS = ("file", "objects", "seconds", "mean_score", "error")
@@ -56,6 +57,33 @@ def read_summary(out: Path) -> dict[str, Row]:
         raise DataError(
             f"{path} is no summary of a batch; remove it, or begin anew by overwriting."
         ) from error
+
+
+def others(known: Mapping[str, Row], names: Mapping[Path, str]) -> list[Row]:
+    """Return the rows of images that a batch is not of, and whose labels it does not write over.
+
+    Parameters
+    ----------
+    known : dict
+        Rows by file.
+    names : dict
+        Images of the batch, and the names of their labels.
+    """
+    images = {image.absolute() for image in names}
+    taken = {name.casefold() for name in names.values()}
+    return [
+        row
+        for file, row in known.items()
+        if Path(file).absolute() not in images and taken.isdisjoint(_possible_names(Path(file).absolute()))
+    ]
+
+
+def _possible_names(image: Path) -> set[str]:
+    """Return the names, casefolded, that labels of an image have among whichever others."""
+    tails = [Path(*image.parts[start:]) for start in range(1, len(image.parts))]
+    names = {image.stem, *("_".join(tail.parts) for tail in tails)}
+    names |= {with_checksum("_".join(tail.parts), tail) for tail in tails}
+    return {name.casefold() for name in names}
 
 
 def _row(held: dict[str, str]) -> Row:

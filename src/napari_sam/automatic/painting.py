@@ -14,7 +14,7 @@ from .settings import AutomaticSettings
 def paint(
     records: Sequence[MaskRecord], shape: tuple[int, int], settings: AutomaticSettings | None = None
 ) -> Labels:
-    """Turn masks into labels: the best keep their pixels, and others what is free.
+    """Turn masks into labels: the best keep their pixels, and others what is free, if anything is.
 
     Parameters
     ----------
@@ -49,6 +49,8 @@ def painted(
         (row, col), mask = record.origin, record.mask
         place = labels[row : row + mask.shape[0], col : col + mask.shape[1]]
         taken = np.bincount(place[mask], minlength=len(areas))
+        if not taken[0]:
+            continue
         taken_of = taken[1:] / np.array(areas[1:])
         shared = max(1 - taken[0] / record.area, *taken_of, 0.0)
         if shared <= settings.shared and record.area <= settings.largest * labels.size:

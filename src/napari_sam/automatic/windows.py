@@ -21,7 +21,8 @@ from .reading import LargeImage, Pixels, shows_nothing
 from .segment import Method, method_for, propose
 from .settings import AutomaticSettings
 from .stitch import Tile, WindowSettings, stitch, tiles_of
-from .windows_output import MadeWith, WindowedLabels
+from .windows_output import MadeWith, Overwrite, WindowedLabels, disk_errors
+from .windows_version import version_of
 
 Scores = NDArray[np.float64]
 Find = Callable[[Pixels], tuple[Labels, Scores]]
@@ -56,7 +57,8 @@ def segment_windows(
     windows: WindowSettings | None = None,
     channel_axis: int | None = None,
     pixel_size: PixelSize | None = None,
-    overwrite: bool = False,
+    file: Path | None = None,
+    overwrite: Overwrite = False,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> Segmented:
@@ -78,8 +80,11 @@ def segment_windows(
     windows : WindowSettings, optional
     pixel_size : PixelSize, optional
         Noted with the labels.
-    overwrite : bool
-        Begin anew whatever is there.
+    file : Path, optional
+        Where the image is. Labels that were begun before it was written anew are of another image; without
+        it this is seen of arrays in memory alone.
+    overwrite : bool or "others"
+        Begin anew whatever is there, or only what was begun from another image or with other settings.
     progress : callable, optional
         Called with the number of windows done and of all windows.
     cancelled : callable, optional
@@ -99,10 +104,16 @@ def segment_windows(
     source = LargeImage(image, channel_axis)
     chosen = method_for(sam, method)
     find = _finding(Predictor(sam), chosen, settings, cancelled)
-    made_with = {"model": sam.weights_hash, "method": chosen, "settings": asdict(settings)}
+    made_with = {
+        "version of the image": version_of(image, file),
+        "model": sam.weights_hash,
+        "method": chosen,
+        "settings": asdict(settings),
+    }
     segmented = label_windows(source, output, find, made_with, windows, overwrite, progress, cancelled)
     if pixel_size is not None:
-        pixel_size.note(segmented.path)
+        with disk_errors(output):
+            pixel_size.note(segmented.path)
     return segmented
 
 
@@ -127,7 +138,7 @@ def label_windows(
     find: Find,
     made_with: MadeWith,
     windows: WindowSettings,
-    overwrite: bool = False,
+    overwrite: Overwrite = False,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
 ) -> Segmented:

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from itertools import product
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -18,6 +18,7 @@ from napari_sam.predict import Normalization
 
 from .instances import Labels
 from .stitch import Box, Stitched, resolved
+from .windows_pending import Pending, pending_path
 
 FORMAT = 1
 """Counts up whenever the file changes its meaning."""
@@ -26,6 +27,8 @@ CHUNK = 512
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What systems answer on a full disk, or one of which a person has had their share."""
 MadeWith = dict[str, Any]
+Overwrite = bool | Literal["others"]
+"""Whether to begin anew whatever is there, or only what was begun from another image or otherwise."""
 
 
 @dataclass(frozen=True)
@@ -117,7 +120,7 @@ class WindowedLabels:
 
     @classmethod
     def open(
-        cls, path: Path, shape: tuple[int, int], made_with: MadeWith, overwrite: bool = False
+        cls, path: Path, shape: tuple[int, int], made_with: MadeWith, overwrite: Overwrite = False
     ) -> WindowedLabels:
         """Open labels that were begun, or make new ones.
 
@@ -126,28 +129,50 @@ class WindowedLabels:
         DataError
             If what is there is something else, or was begun from another image or with other settings.
         """
-        import zarr
-
         if path.suffix != ".zarr":
             raise DataError(f"{path} has an ending that cannot hold labels of a large image; use .zarr.")
         made_with = json.loads(json.dumps(made_with))
-        if path.exists() and not overwrite:
+        if path.exists() and overwrite is not True:
             state = _read_state(path)
-            _check_same(path, state.made_with, made_with)
-            return cls(path, zarr.open_array(path, mode="r+"), state)
-        if path.exists() and not (path / "zarr.json").is_file():
+            other = differing(state.made_with, made_with)
+            if other and not overwrite:
+                raise DataError(
+                    f"{path} was begun with another {' and '.join(other)}; choose another output, or"
+                    " overwrite it."
+                )
+            if not other and state.normalization is not None:
+                return cls._begun(path, state)
+        elif path.exists() and not any(each.is_file() for each in (path / "zarr.json", state_path(path))):
             raise DataError(f"{path} is no zarr array and is not overwritten; choose another output.")
         if not path.absolute().parent.is_dir():
             raise DataError(f"The folder of {path} does not exist; make it first.")
+        return cls._new(path, shape, made_with)
+
+    @classmethod
+    def _begun(cls, path: Path, state: State) -> WindowedLabels:
+        """Open an array, and finish the window that a kill left half written."""
+        import zarr
+
         with disk_errors(path):
-            state_path(path).unlink(missing_ok=True)
-            chunks = (min(CHUNK, shape[0]), min(CHUNK, shape[1]))
-            array = zarr.create_array(
-                path, shape=shape, chunks=chunks, dtype="int32", fill_value=0, overwrite=overwrite
-            )
-            held = cls(path, array, State(made_with))
-            held.save(held.state)
+            held = cls(path, zarr.open_array(path, mode="r+"), state)
+            if pending_path(path).is_file():
+                held._write(Pending.read(pending_path(path)))
         return held
+
+    @classmethod
+    def _new(cls, path: Path, shape: tuple[int, int], made_with: MadeWith) -> WindowedLabels:
+        """Make an empty array; its state comes first, and has it made anew if a kill leaves half of one."""
+        import zarr
+
+        state = State(made_with)
+        chunks = (min(CHUNK, shape[0]), min(CHUNK, shape[1]))
+        with disk_errors(path):
+            write_text(state_path(path), state.to_json())
+            pending_path(path).unlink(missing_ok=True)
+            array = zarr.create_array(
+                path, shape=shape, chunks=chunks, dtype="int32", fill_value=0, overwrite=True
+            )
+        return cls(path, array, state)
 
     def read(self, box: Box) -> Labels:
         """Return the labels of a part, without those of a window that was not finished."""
@@ -158,15 +183,28 @@ class WindowedLabels:
     def write(self, box: Box, stitched: Stitched, score: float) -> None:
         """Write a window's labels, then that it is done.
 
+        They are kept in a file of their own meanwhile. A window that was killed half way cannot be found
+        anew: it would be joined to its own pieces.
+
         Raises
         ------
         DataError
             If the disk is full.
         """
+        pending = Pending(self.state.done, box, stitched, score)
         with disk_errors(self.path):
             if stitched.labels.any():
-                self.array[box] = stitched.labels
-            self.save(self.state.after(stitched, score))
+                with at_once(pending_path(self.path)) as part:
+                    pending.write(part)
+            self._write(pending)
+
+    def _write(self, pending: Pending) -> None:
+        """Write a window, however much of it is there; nothing if it is done."""
+        if pending.done == self.state.done:
+            if pending.stitched.labels.any():
+                self.array[pending.box] = pending.stitched.labels
+            self.save(self.state.after(pending.stitched, pending.score))
+        pending_path(self.path).unlink(missing_ok=True)
 
     def skip(self) -> None:
         """Note that a window shows nothing."""
@@ -259,10 +297,7 @@ def _read_state(path: Path) -> State:
         ) from error
 
 
-def _check_same(path: Path, made_with: MadeWith, wanted: MadeWith) -> None:
+def differing(made_with: MadeWith, wanted: MadeWith) -> list[str]:
+    """Return the names of what differs."""
     names = made_with.keys() | wanted.keys()
-    other = sorted(name for name in names if made_with.get(name) != wanted.get(name))
-    if other:
-        raise DataError(
-            f"{path} was begun with another {' and '.join(other)}; choose another output, or overwrite it."
-        )
+    return sorted(name for name in names if made_with.get(name) != wanted.get(name))

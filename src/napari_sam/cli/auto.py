@@ -137,6 +137,7 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
             method=arguments.method,
             channel_axis=arguments.channel_axis,
             pixel_size=pixel_size_of(path),
+            file=path,
             overwrite=arguments.overwrite,
             progress=progress,
         )

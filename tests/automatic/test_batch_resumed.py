@@ -1,0 +1,204 @@
+"""What a batch makes of a folder in which another one was, or was killed."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import tifffile
+import zarr
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_sam.automatic import AutomaticSettings
+from napari_sam.automatic.batch import BatchSettings, Job, Run, one_by_one, run_batch
+from napari_sam.automatic.batch_files import label_names
+from napari_sam.automatic.batch_summary import Row, read_summary
+
+ONE = BatchSettings(device="cpu")
+OTHER = replace(ONE, automatic=AutomaticSettings(agreement=0.9))
+
+
+class Killed(BaseException):
+    """What no code expects."""
+
+
+def painting(value: int, *, killed_at: str = "", log: list[str] | None = None) -> Run:
+    """Return what makes all pixels of an image's labels a number, until it is killed."""
+
+    def run(jobs: Sequence[Job], _: BatchSettings) -> Iterator[Row]:
+        for job in jobs:
+            if job.image.name == killed_at:
+                raise Killed
+            if log is not None:
+                log.append(job.image.name)
+            path = job.labels.with_name(f"{job.labels.name}.tif")
+            tifffile.imwrite(path, np.full((32, 32), value, np.uint16))
+            yield Row(str(job.image), value, 0.1, 0.5)
+
+    return run
+
+
+@pytest.fixture
+def images(tmp_path: Path) -> list[Path]:
+    return written([tmp_path / "images" / f"{name}.tif" for name in "abc"])
+
+
+def written(paths: list[Path]) -> list[Path]:
+    for path in paths:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        tifffile.imwrite(path, np.random.default_rng(0).integers(0, 255, (32, 32), np.uint8))
+    return paths
+
+
+def disc(row: int, col: int, width: int = 180) -> NDArray[np.uint8]:
+    rows, cols = np.mgrid[:160, :width]
+    noise = np.zeros((160, width))
+    noise[:, :180] = np.random.default_rng(0).normal(20, 3, (160, 180)).clip(0, 255)
+    return np.where((rows - row) ** 2 + (cols - col) ** 2 < 225, 200, noise).astype(np.uint8)
+
+
+def labels_of(out: Path, images: list[Path]) -> list[int]:
+    return [int(tifffile.imread(out / f"{image.stem}.tif").max()) for image in images]
+
+
+@pytest.mark.parametrize("killed_at", ["a.tif", "b.tif"])
+def test_batch_when_overwriting_with_other_settings_is_killed_then_no_old_labels_stay(
+    killed_at: str, images: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+    run_batch(images, out, ONE, run=painting(1))
+    with pytest.raises(Killed):
+        run_batch(images, out, OTHER, overwrite=True, run=painting(2, killed_at=killed_at))
+    rows = run_batch(images, out, OTHER, run=painting(2))
+    assert [row.objects for row in rows] == labels_of(out, images) == [2, 2, 2]
+
+
+def test_batch_when_overwriting_is_killed_then_zarr_labels_of_other_settings_are_made_anew(
+    tmp_path: Path,
+) -> None:
+    images, out = [tmp_path / "a.zarr", tmp_path / "b.zarr"], tmp_path / "out"
+    for image in images:
+        zarr.create_array(image, data=disc(40, 40))
+    run_batch(images, out, ONE)
+
+    def run(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+        yield from one_by_one(jobs[:1], settings)
+        raise Killed
+
+    with pytest.raises(Killed):
+        run_batch(images, out, OTHER, overwrite=True, run=run)
+    rows = run_batch(images, out, OTHER)
+    assert [(row.objects, row.error) for row in rows] == [(1, ""), (1, "")]
+    states = [(out / f"{image.name}.state.json").read_text() for image in images]
+    assert all('"agreement": 0.9' in state for state in states)
+
+
+@pytest.mark.parametrize("kind", ["store", "file"])
+def test_batch_when_a_large_image_is_written_anew_then_its_labels_are_too(kind: str, tmp_path: Path) -> None:
+    image = tmp_path / ("image.zarr" if kind == "store" else "image.tif")
+    out, width = tmp_path / "out", 180 if kind == "store" else 4200
+
+    def write(row: int, col: int) -> None:
+        if kind == "store":
+            zarr.create_array(image, data=disc(row, col), overwrite=True)
+        else:
+            tifffile.imwrite(image, disc(row, col, width))
+
+    def at_places() -> list[bool]:
+        labels = np.asarray(zarr.open_array(out / "image.zarr", mode="r")[...])
+        return [bool(labels[40, 40]), bool(labels[110, 120])]
+
+    write(40, 40)
+    run_batch([image], out, ONE)
+    assert at_places() == [True, False]
+    write(110, 120)
+    later = (out / "image.zarr").stat().st_mtime_ns + 10**9
+    for path in (image, *image.rglob("*")):
+        os.utime(path, ns=(later, later))
+    (row,) = run_batch([image], out, ONE)
+    assert (row.error, row.objects, at_places()) == ("", 1, [False, True])
+
+
+def test_batch_when_only_some_images_are_given_then_the_others_stay_in_the_summary(
+    images: list[Path], tmp_path: Path
+) -> None:
+    out, log = tmp_path / "out", list[str]()
+    run_batch(images[:2], out, ONE, run=painting(1))
+    run_batch(images[2:], out, ONE, run=painting(1))
+    assert [Path(file).name for file in read_summary(out)] == ["a.tif", "b.tif", "c.tif"]
+    run_batch(images, out, ONE, run=painting(2, log=log))
+    assert log == []
+    run_batch(images[:1], out, ONE, overwrite=True, run=painting(3))
+    assert [Path(file).name for file in read_summary(out)] == ["a.tif"]
+
+
+def test_batch_when_images_of_one_name_come_one_after_another_then_the_first_is_not_taken_for_the_second(
+    tmp_path: Path,
+) -> None:
+    first, second = written([tmp_path / "x" / "a.tif", tmp_path / "y" / "a.tif"])
+    out, log = tmp_path / "out", list[str]()
+    run_batch([first], out, ONE, run=painting(1))
+
+    def run(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+        list(painting(2)(jobs, settings))
+        raise Killed  # labels are there, the summary does not say so
+
+    with pytest.raises(Killed):
+        run_batch([second], out, ONE, run=run)
+    run_batch([first], out, ONE, run=painting(1, log=log))
+    assert log == ["a.tif"]
+    assert labels_of(out, [first]) == [1]
+
+
+def test_label_names_when_paths_are_written_alike_then_each_image_has_labels_of_its_own(
+    tmp_path: Path,
+) -> None:
+    paths = [tmp_path / name for name in ("a/b_c.tif", "a_b/c.tif", "A/B_c.tif", "z/c.tif")]
+    names = list(label_names(paths).values())
+    assert len({name.casefold() for name in names}) == 4
+    assert all(name.lower().startswith("a_b_c.tif-") for name in names[:3])
+    assert names[3] == "z_c.tif"
+    assert list(label_names(paths[::-1]).values()) == names[::-1]
+    paths = written([paths[0], paths[1], paths[3]])
+    run_batch(paths, tmp_path / "out", ONE, run=painting(1))
+    assert len(list((tmp_path / "out").glob("*.tif"))) == 3
+
+
+def test_batch_when_an_image_may_not_be_read_then_the_image_is_named_and_not_the_output(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    np.save(tmp_path / "a.npy", np.zeros((32, 32), np.uint8))
+    monkeypatch.setattr(np, "load", denied)
+    zarr.create_array(tmp_path / "b.zarr", data=disc(40, 40), chunks=(32, 32))
+    monkeypatch.setattr(zarr.Array, "__getitem__", denied)  # a chunk, read late
+    rows = run_batch([tmp_path / "a.npy", tmp_path / "b.zarr"], tmp_path / "out", ONE)
+    for row in rows:
+        assert row.error == f"{row.file} cannot be read (denied); check that it is there and may be read."
+
+
+def denied(*_: object, **__: object) -> None:
+    raise PermissionError(13, "denied", "somewhere")
+
+
+def test_batch_when_an_image_is_gone_in_the_end_then_the_sheet_shows_the_others(
+    images: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def run(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+        yield from painting(1)(jobs, settings)
+        images[0].unlink()
+        images[1].write_bytes(b"nothing")
+        os.utime(images[1], (0, 0))
+
+    assert not any(row.error for row in run_batch(images, out, ONE, run=run))
+    with Image.open(out / "sheet.png") as sheet:
+        tiles = [np.asarray(sheet)[:168, start : start + 168] for start in (0, 172, 344)]
+    assert [bool(tile.any()) for tile in tiles] == [False, False, True]
+    rows = run_batch(images, out, ONE, run=painting(2))
+    assert [row.objects for row in rows] == [1, 1, 1]
