@@ -117,6 +117,34 @@ def test_link_planes_when_there_are_fragments_then_they_are_left_out() -> None:
     assert not link_planes(np.zeros((3, 5, 5), np.uint8)).any()
 
 
+def test_link_planes_when_both_neighbours_are_the_same_then_the_hole_is_filled_right_there() -> None:
+    stack = np.zeros((3, 40, 40), np.int32)
+    stack[[0, 2], 21:31, 22:31] = 1
+    assert np.array_equal(link_planes(stack)[1], stack[0])
+
+
+@pytest.mark.parametrize("kind", [np.int16, np.uint64, np.int64])
+def test_link_planes_when_pixels_are_marked_negative_or_numbers_are_wide_then_linked_as_plain_ones(
+    kind: type[np.integer],
+) -> None:
+    truth = ellipsoids()
+    stack = shuffled(truth).astype(kind)
+    if np.dtype(kind).kind == "i":
+        stack[:, 110:, 110:] = -1
+    assert np.array_equal(link_planes(stack), link_planes(shuffled(truth)))
+
+
+def test_link_planes_when_numbers_are_huge_then_linked_as_small_ones() -> None:
+    plain = shuffled(ellipsoids())
+    huge = np.where(plain, plain.astype(np.uint64) + np.uint64(2**63), np.uint64(0))
+    assert np.array_equal(link_planes(huge), link_planes(plain))
+
+
+def test_label_planes_when_there_are_none_then_says_so(tiny: LoadedModel) -> None:
+    with pytest.raises(ImageError, match="no planes"):
+        label_planes(Predictor(tiny), [])
+
+
 def test_link_planes_when_given_something_else_then_says_so() -> None:
     with pytest.raises(ImageError, match="no planes"):
         link_planes([])

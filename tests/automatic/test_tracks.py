@@ -114,7 +114,23 @@ def test_track_objects_when_frames_are_empty_then_there_are_no_tracks() -> None:
     assert np.array_equal(track_objects(late).data, [[1, 3, 6, 6]])
 
 
-def test_track_objects_when_given_no_movie_then_says_so() -> None:
+def test_track_objects_when_pixels_are_marked_negative_then_they_belong_to_no_track() -> None:
+    plain = draw(movie(), 0)
+    marked = plain.copy()
+    marked[:, 140:, 140:] = -1
+    tracks, expected = track_objects(marked), track_objects(plain)
+    assert not tracks.labels[marked < 0].any()
+    assert np.array_equal(tracks.labels, expected.labels)
+    assert np.array_equal(tracks.data, expected.data)
+
+
+def test_track_objects_when_numbers_are_huge_then_the_tracks_are_the_same() -> None:
+    plain = draw(movie(), 0)
+    huge = np.where(plain > 0, plain.astype(np.int64) + 2**40, 0)
+    assert np.array_equal(track_objects(huge).labels, track_objects(plain).labels)
+
+
+def test_track_objects_when_given_no_numberedthen_says_so() -> None:
     with pytest.raises(ImageError, match="no movie"):
         track_objects(np.zeros((9, 9), int))
     with pytest.raises(ImageError, match="no movie"):
@@ -158,3 +174,17 @@ def test_as_tracks_when_the_labels_are_numbered_already_then_each_number_is_a_tr
     assert set(tracks.data[:, 0]) == {1, 2, 3, 4, 5, 6}
     assert tracks.graph == {}
     assert tracks.data[0] == pytest.approx([1, 0, 30, 30])
+
+
+def test_as_tracks_when_numbers_are_large_then_kept_and_when_too_large_then_refused() -> None:
+    numbered = np.zeros((2, 8, 8), np.int64)
+    numbered[:, 2:5, 2:5] = 2**31 - 1
+    numbered[:, 6:, 6:] = -1
+    tracks = as_tracks(numbered)
+    assert np.array_equal(tracks.labels, np.maximum(numbered, 0))
+    assert np.array_equal(tracks.data, [[2**31 - 1, frame, 3, 3] for frame in (0, 1)])
+    numbered[1, 2:5, 2:5] = 2**32 + 7
+    with pytest.raises(ImageError, match="4294967303 is too large"):
+        as_tracks(numbered)
+    with pytest.raises(ImageError, match="no movie"):
+        as_tracks(np.zeros((8, 8), int))

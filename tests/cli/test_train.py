@@ -57,6 +57,31 @@ def test_train_when_there_is_nothing_to_resume_then_one_line_says_so(
     assert "nothing to resume" in capsys.readouterr().err
 
 
+def test_train_when_a_run_from_a_file_is_there_already_then_one_line_says_so(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = tmp_path / "config.toml"
+    config.write_text(CONFIG.format(steps=1, folder=(data_folder / "dsb2018").as_posix()))
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "state.pt").write_bytes(b"many hours")
+    assert main(["train", "--config", str(config), "--out", str(tmp_path / "run"), "--device", "cpu"]) == 1
+    assert "holds an earlier run" in capsys.readouterr().err
+    assert (tmp_path / "run" / "state.pt").read_bytes() == b"many hours"
+
+
+def test_train_when_a_device_is_given_then_the_finished_model_is_measured_there_too(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("NAPARI_SAM_DEVICE", "cuda:99")  # what auto is, and is not there
+    config = tmp_path / "config.toml"
+    config.write_text(
+        CONFIG.format(steps=1, folder="dsb2018").replace("rating_prompts = 6", "rating_prompts = 0")
+    )
+    config.write_text(config.read_text() + VALIDATION)
+    typed = ["train", "--config", str(config), "--data", str(data_folder), "--out", str(tmp_path / "run")]
+    assert main([*typed, "--device", "cpu"]) == 0
+
+
 def fine_tuning(data_folder: Path, out: Path, *more: str) -> list[str]:
     start = data_folder.parent / "parity" / "sam_small.safetensors"
     folder = data_folder / "dsb2018"

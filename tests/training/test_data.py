@@ -11,11 +11,12 @@ from napari_sam.training.appearance import augment
 from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, crop, generated
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
-from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder
+from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder, read_sample
 from napari_sam.training.simulate import initial_prompts
 from napari_sam.training.synthetic import Scene
 from napari_sam.training.synthetic.visibility import border_contrast, steepness
 from napari_sam.training.targets import dense_targets
+from napari_sam.training.whole import frame
 
 
 @pytest.fixture
@@ -76,6 +77,71 @@ def test_read_folder_when_labels_have_another_size_then_says_so(folder: DataConf
     tifffile.imwrite(folder.labels[0] / "1.tif", np.zeros((5, 5), np.uint16))
     with pytest.raises(DataError, match="give labels of the image's size"):
         read_folder(folder)
+
+
+@pytest.mark.parametrize("kind", [np.int64, np.uint64])
+def test_read_sample_when_numbers_are_beyond_32_bits_then_every_object_stays_one_of_its_own(
+    folder: DataConfig, kind: type[np.integer]
+) -> None:
+    labels = np.zeros((90, 120), kind)
+    labels[10:30, 10:34], labels[50:80, 60:100], labels[:5, :5] = 2**32 + 1, 3 * 2**32, 7
+    path = folder.labels[0] / "0.tif"
+    tifffile.imwrite(path, labels)
+    read = read_sample(folder.images / "0.png", path).labels
+    assert read.dtype == np.int32
+    places = [tuple(np.unique(read[labels == value])) for value in np.unique(labels)]
+    assert places == [(0,), (1,), (2,), (3,)]
+
+
+def test_crop_and_frame_when_numbers_are_beyond_float32_then_objects_are_not_merged(
+    folder: DataConfig,
+) -> None:
+    tiles = np.kron(np.arange(6).reshape(2, 3), np.ones((45, 40), int)) + 2**24
+    path = folder.labels[0] / "0.tif"
+    tifffile.imwrite(path, tiles.astype(np.uint32))
+    sample = read_sample(folder.images / "0.png", path)
+    assert len(np.unique(frame(sample, 256, None)[1][0])) == 6 + 1  # and what is beside the image
+    config = small(folder, diameters=(12.0, 12.0), any_scale_share=0.0)
+    seen = [crop(sample, np.random.default_rng(seed), config).levels[0] for seed in range(4)]
+    assert max(len(np.unique(each[each > 0])) for each in seen) == 6
+
+
+def test_read_sample_when_pixels_are_marked_negative_then_they_are_background(folder: DataConfig) -> None:
+    labels = np.zeros((90, 120), np.int16)
+    labels[10:30, 10:34], labels[:, 110:] = 4, -1
+    path = folder.labels[0] / "0.tif"
+    tifffile.imwrite(path, labels)
+    sample = read_sample(folder.images / "0.png", path)
+    assert np.array_equal(sample.labels, np.maximum(labels, 0))
+    assert sample.diameter == pytest.approx(np.sqrt(20 * 24 * 4 / np.pi))
+
+
+@pytest.mark.parametrize("mode", ["P", "1", "F"])
+def test_read_sample_when_labels_have_a_palette_one_bit_or_floats_then_their_numbers_are_the_labels(
+    folder: DataConfig, mode: str, tmp_path: Path
+) -> None:
+    labels = np.zeros((90, 120), np.uint8)
+    labels[10:30, 10:34], labels[50:80, 60:100] = 1, 1 if mode == "1" else 7
+    if mode == "P":
+        image = Image.new("P", (120, 90))
+        image.putdata(labels.ravel().tolist())
+        image.putpalette([value for index in range(8) for value in (index * 30, 255 - index, 9)])
+    else:
+        image = Image.fromarray(labels > 0 if mode == "1" else labels.astype(np.float32))
+    path = tmp_path / ("labels.tif" if mode == "F" else "labels.png")
+    image.save(path)
+    assert np.array_equal(read_sample(folder.images / "0.png", path).labels, labels)
+
+
+def test_read_sample_when_labels_are_fractions_or_colours_then_says_so(
+    folder: DataConfig, tmp_path: Path
+) -> None:
+    tifffile.imwrite(tmp_path / "half.tif", np.full((90, 120), 0.5, np.float32))
+    with pytest.raises(DataError, match="whole numbers"):
+        read_sample(folder.images / "0.png", tmp_path / "half.tif")
+    Image.new("RGB", (120, 90)).save(tmp_path / "colours.png")
+    with pytest.raises(DataError, match="give labels of the image's size"):
+        read_sample(folder.images / "0.png", tmp_path / "colours.png")
 
 
 def test_read_folder_when_an_image_is_broken_then_names_it(folder: DataConfig) -> None:

@@ -99,7 +99,7 @@ def test_train_when_adapters_are_resumed_then_the_weights_are_the_same(
 
 def test_train_when_resumed_with_another_tuning_then_says_so(data: DataConfig, tmp_path: Path) -> None:
     train(vit_config(data, "decoder", steps=1), tmp_path / "run")
-    with pytest.raises(DataError, match="another model"):
+    with pytest.raises(DataError, match="tune was decoder, is lora"):
         train(vit_config(data, "lora"), tmp_path / "run", resume=True)
 
 

@@ -1,3 +1,4 @@
+import csv
 from dataclasses import replace
 from pathlib import Path
 
@@ -9,7 +10,8 @@ from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.loop import append_row, learning_rate, train
+from napari_sam.training.loop import learning_rate, train
+from napari_sam.training.rows import append_row
 from napari_sam.training.simulate import corrective_points
 
 
@@ -50,6 +52,80 @@ def test_train_when_stopped_and_resumed_then_the_weights_are_the_same(
         assert torch.equal(value, resumed.state_dict()[name]), name
 
 
+def steps_of(path: Path) -> list[int]:
+    with path.open(newline="") as file:
+        return [int(row["step"]) for row in csv.DictReader(file)]
+
+
+def test_train_when_steps_are_done_again_after_a_stop_then_every_step_has_one_row(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    class Stop(Exception):
+        pass
+
+    def stop(row: dict[str, float]) -> None:
+        if row["step"] == 10:  # which has its row, but no checkpoint
+            raise Stop
+
+    longer = replace(config, steps=14, save_every=4)
+    with pytest.raises(Stop):
+        train(longer, tmp_path / "run", report=stop)
+    curve = tmp_path / "run" / "curve.csv"
+    assert steps_of(curve) == [0, 10]
+    train(longer, tmp_path / "run", resume=True)
+    assert steps_of(curve) == [0, 10, 13]
+
+
+def test_train_when_a_run_without_a_checkpoint_starts_anew_then_its_rows_are_gone(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    (tmp_path / "run").mkdir()
+    append_row(tmp_path / "run" / "curve.csv", {"step": 0, "dense": 0.5})
+    train(replace(config, steps=1), tmp_path / "run")
+    assert steps_of(tmp_path / "run" / "curve.csv") == [0]
+
+
+def test_train_when_the_folder_holds_an_earlier_run_then_says_so_and_keeps_it(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    train(replace(config, steps=1), tmp_path / "run")
+    before = (tmp_path / "run" / "state.pt").read_bytes()
+    with pytest.raises(DataError, match="holds an earlier run"):
+        train(config, tmp_path / "run")
+    assert (tmp_path / "run" / "state.pt").read_bytes() == before
+
+
+def test_train_when_resumed_with_other_settings_then_names_them(config: TrainConfig, tmp_path: Path) -> None:
+    train(replace(config, steps=1), tmp_path / "run")
+    other = replace(config, seed=5, learning_rate=1e-4)
+    with pytest.raises(DataError, match=r"seed was 0, is 5; learning_rate was 0\.0015, is 0\.0001"):
+        train(other, tmp_path / "run", resume=True)
+    with pytest.raises(DataError, match="other data"):
+        train(replace(config, data=config.data * 2), tmp_path / "run", resume=True)
+
+
+def test_train_when_resumed_with_more_steps_and_what_changes_no_weights_then_goes_on(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    train(replace(config, steps=1), tmp_path / "run")
+    (tmp_path / "images").rename(tmp_path / "moved")
+    moved = (replace(config.data[0], images=tmp_path / "moved"),)
+    train(replace(config, data=moved, steps=2, save_every=7, rating_prompts=0), tmp_path / "run", resume=True)
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 2
+
+
+def test_train_when_the_checkpoint_of_an_earlier_version_has_no_settings_then_goes_on(
+    config: TrainConfig, tmp_path: Path
+) -> None:
+    train(replace(config, steps=1), tmp_path / "run")
+    path = tmp_path / "run" / "state.pt"
+    state = torch.load(path, weights_only=True)
+    del state["settings"]
+    torch.save(state, path)
+    train(replace(config, steps=2), tmp_path / "run", resume=True)
+    assert torch.load(path, weights_only=True)["step"] == 2
+
+
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where there is but one core
 def test_train_when_more_workers_make_the_batches_then_the_same_weights(
     config: TrainConfig, tmp_path: Path
@@ -84,10 +160,11 @@ def test_learning_rate_when_steps_pass_then_rises_stays_and_falls_to_nearly_zero
 def test_train_when_the_rate_falls_then_batch_statistics_stay(config: TrainConfig, tmp_path: Path) -> None:
     def statistics(steps: int, decay: int) -> torch.Tensor:
         run = replace(config, steps=steps, decay=decay, learning_rate=0.0)
-        return train(run, tmp_path / f"{steps}").image_encoder.smooth16[1].running_mean  # type: ignore[union-attr, index, return-value]
+        return train(run, tmp_path / f"{steps}-{decay}").image_encoder.smooth16[1].running_mean  # type: ignore[union-attr, index, return-value]
 
-    assert torch.equal(statistics(4, 0), statistics(6, 2))
-    assert not torch.equal(statistics(4, 0), statistics(5, 0))
+    four = statistics(4, 0)
+    assert torch.equal(four, statistics(6, 2))
+    assert not torch.equal(four, statistics(5, 0))
 
 
 def test_corrective_points_when_missed_or_spilled_then_the_label_says_which() -> None:
@@ -105,11 +182,3 @@ def test_corrective_points_when_missed_or_spilled_then_the_label_says_which() ->
         assert 60 <= points[1, 0, 0] < 80
         assert (points[:2, 0, 1] >= 20).all()
         assert (points[:2, 0, 1] < 60).all()
-
-
-def test_append_row_when_a_run_is_long_then_its_steps_stay_whole_numbers(tmp_path: Path) -> None:
-    for step in (9999, 10_010):
-        append_row(tmp_path / "curve.csv", {"step": step, "dense": 0.123456, "seconds": 1.0, "left": 0.5})
-    assert (tmp_path / "curve.csv").read_text().splitlines() == [
-        "step,dense,first,corrected,seconds", "9999,0.1235,,,1", "10010,0.1235,,,1",
-    ]  # fmt: skip

@@ -1,11 +1,17 @@
 from __future__ import annotations
 
+from dataclasses import replace
+from itertools import cycle
+
 import numpy as np
+import pytest
 import torch
 
+from napari_sam.errors import DataError
 from napari_sam.model import CELL_TINY, Sam
 from napari_sam.predict import Predictor
 from napari_sam.predict.rating import FEATURES
+from napari_sam.training import rating
 from napari_sam.training.rating import ZOOMS, fit_rating, rated_candidates, rating_loss, varied
 from napari_sam.training.samples import Sample
 from napari_sam.weights import load_model
@@ -68,6 +74,26 @@ def test_fit_rating_when_fitted_then_other_weights_stay_and_the_same_seed_gives_
         assert torch.equal(value, twice[name]), name
         if not name.startswith("candidate_rating."):
             assert torch.equal(value, before[name]), name
+
+
+def test_fit_rating_when_no_image_has_an_object_then_ends_and_says_so(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rating, "EMPTY", 20)
+    sam = load_model("cell-tiny", device="cpu", precision="float32").sam
+    empty = replace(squares(), levels=(np.zeros((150, 170), np.int32),))
+    with pytest.raises(DataError, match="20 images in a row show no object of 12 pixels"):
+        fit_rating(sam, [([empty], 1.0)], prompts=8, hidden=8)
+
+
+def test_fit_rating_when_many_images_are_empty_but_never_so_many_in_a_row_then_fits(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(rating, "EMPTY", 3)
+    empty = replace(squares(), levels=(np.zeros((150, 170), np.int32),))
+    monkeypatch.setattr(rating, "_drawn", lambda *_: cycle([empty, empty, squares()]))
+    sam = load_model("cell-tiny", device="cpu", precision="float32").sam
+    assert fit_rating(sam, [], prompts=14, hidden=8).config.rating == (FEATURES, 8)
 
 
 def test_rating_loss_when_the_order_is_wrong_then_more_than_when_all_are_equally_off() -> None:

@@ -41,6 +41,20 @@ def test_pairwise_iou_when_the_image_is_covered_then_the_background_counts_for_n
     assert pairwise_iou(halves, full).tolist() == [[0.5], [0.5]]
 
 
+def test_average_precision_when_pixels_are_marked_negative_then_they_are_background() -> None:
+    plain = labels((0, 0, 10, 10), (20, 20, 30, 30))
+    marked = plain.copy()
+    marked[35:, 35:] = -1
+    assert average_precision(marked, plain).min() == average_precision(plain, marked).min() == 1
+    assert pairwise_iou(marked, marked).tolist() == [[1, 0], [0, 1]]
+
+
+def test_pairwise_iou_when_large_unsigned_numbers_differ_by_one_then_they_are_two_objects() -> None:
+    truth = np.zeros((4, 4), np.uint64)
+    truth[0], truth[2] = 2**63 + 1, 2**63 + 2
+    assert pairwise_iou(truth, truth).tolist() == [[1, 0], [0, 1]]
+
+
 def test_average_precision_when_asked_for_what_it_cannot_say_then_refuses() -> None:
     with pytest.raises(ValueError, match=r"0\.5"):
         average_precision(labels(), labels(), [0.3])

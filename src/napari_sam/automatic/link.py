@@ -13,7 +13,7 @@ from scipy import ndimage
 from scipy.optimize import linear_sum_assignment
 
 from napari_sam.errors import Cancelled, ImageError
-from napari_sam.masks import Region
+from napari_sam.masks import DENSE, Region
 from napari_sam.predict import Normalization, Predictor
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 from napari_sam.progress import Cancel, Progress
@@ -123,12 +123,14 @@ def label_planes(
     Raises
     ------
     ImageError
-        If a plane cannot be used.
+        If there are no planes, or one cannot be used.
     Cancelled
         If `cancelled` said so.
     OutOfMemoryError
         If the device has too little memory.
     """
+    if not len(planes):
+        raise ImageError("There are no planes to label; give one at least.")
     labels: list[Labels] = []
     for index, plane in enumerate(planes):
         if cancelled is not None and cancelled():
@@ -156,7 +158,7 @@ def link_planes(planes: Planes, settings: LinkSettings | None = None) -> Labels:
     Parameters
     ----------
     planes : sequence of (Y, X) int
-        Labels of each plane for itself; a (Z, Y, X) volume is one.
+        Labels of each plane for itself; a (Z, Y, X) volume is one. What is below 0 is no object.
     settings : LinkSettings, optional
 
     Returns
@@ -207,7 +209,19 @@ def _checked(planes: Planes) -> NDArray[np.integer]:
     stack = np.asarray(planes)
     if stack.dtype.kind not in "iu":
         raise ImageError(f"Labels of dtype {stack.dtype} cannot be linked; give integers.")
-    return stack
+    return counted(np.maximum(stack, 0))[1].astype(np.int64)
+
+
+def counted(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return the numbers of labels without negative ones, and the labels as their places among these.
+
+    Small numbers stay as they are, each its own place; 0 is always the first. What is made of labels
+    by the largest number, such as a table, has room then.
+    """
+    if (most := int(labels.max(initial=0))) <= DENSE:
+        return np.arange(most + 1), labels
+    values, places = np.unique(np.append(labels, labels.dtype.type(0)), return_inverse=True)
+    return values, places[:-1].reshape(labels.shape)
 
 
 def _regions(plane: NDArray[np.integer]) -> Iterator[tuple[int, Region]]:

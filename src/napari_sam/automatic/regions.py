@@ -24,6 +24,8 @@ def region_iou(one: Region, other: Region) -> float:
 def blend(one: Region, other: Region, share: float) -> Region:
     """Return the region between two: their signed distances are mixed, once their centroids coincide.
 
+    Centroids are rounded to pixels once, so that what does not move stays where it is.
+
     Parameters
     ----------
     one, other : Region
@@ -31,20 +33,20 @@ def blend(one: Region, other: Region, share: float) -> Region:
     share : float
         How far to go from `one` (0) to `other` (1).
     """
-    middles = [np.argwhere(mask).mean(axis=0) for _, mask in (one, other)]
+    middles = [np.rint(np.argwhere(mask).mean(axis=0)).astype(int) for _, mask in (one, other)]
     reach = max(
-        float(np.abs([m, np.array(r[1].shape) - m]).max()) for m, r in zip(middles, (one, other), strict=True)
+        int(np.abs([m, np.array(r[1].shape) - m]).max()) for m, r in zip(middles, (one, other), strict=True)
     )
-    centre = int(np.ceil(reach)) + 2
+    centre = reach + 2
     distances = []
     for (_, mask), middle in zip((one, other), middles, strict=True):
         canvas = np.zeros((2 * centre + 1, 2 * centre + 1), bool)
-        row, col = centre - np.rint(middle).astype(int)
+        row, col = centre - middle
         canvas[row : row + mask.shape[0], col : col + mask.shape[1]] = mask
         distances.append(signed_distance(canvas))
     mixed = (1 - share) * distances[0] + share * distances[1] > 0
     ends = [np.add(region[0], middle) for region, middle in zip((one, other), middles, strict=True)]
-    row, col = np.rint((1 - share) * ends[0] + share * ends[1]).astype(int) - centre
+    row, col = np.floor((1 - share) * ends[0] + share * ends[1] + 0.5).astype(int) - centre
     return cropped((int(row), int(col)), mixed)
 
 

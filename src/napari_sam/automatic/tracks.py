@@ -17,6 +17,7 @@ from skimage.measure import regionprops
 from napari_sam.errors import ImageError, NapariSamError
 
 from .instances import Labels
+from .link import counted
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -101,7 +102,7 @@ def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> T
     Parameters
     ----------
     labels : (T, Y, X) or (T, Z, Y, X) int
-        Labels of each frame for itself.
+        Labels of each frame for itself; what is below 0 is no object.
     settings : TrackSettings, optional
 
     Returns
@@ -115,11 +116,7 @@ def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> T
     NapariSamError
         If laptrack is not installed.
     """
-    movie = np.asarray(labels)
-    if movie.ndim not in (3, 4) or movie.dtype.kind not in "iu":
-        raise ImageError(
-            f"Labels of shape {movie.shape} and dtype {movie.dtype} are no movie; give integers, (T, Y, X)."
-        )
+    _, movie = counted(_checked(np.asarray(labels)))
     settings = settings or TrackSettings()
     names, spots = _spots(movie)
     return _numbered(movie, names, spots, _linked(spots, settings))
@@ -144,15 +141,35 @@ def load_tracker() -> Callable[..., Any]:
 
 
 def as_tracks(labels: ArrayLike) -> Tracks:
-    """Return the tracks of labels that have the same number in every frame already, without parents."""
-    movie = np.asarray(labels, np.int32)
-    names, spots = _spots(movie)
+    """Return the tracks of labels that have the same number in every frame already, without parents.
+
+    Raises
+    ------
+    ImageError
+        If these are no labels of a movie, or a number is too large for a track.
+    """
+    movie = _checked(np.asarray(labels))
+    if int(movie.max(initial=0)) > np.iinfo(np.int32).max:
+        raise ImageError(
+            f"The label {movie.max()} is too large for a track; number the objects anew, below 2147483648."
+        )
+    values, places = counted(movie)
+    names, spots = _spots(places)
     rows = [
-        (name, frame, *spot[:-1])
+        (int(values[name]), frame, *spot[:-1])
         for frame, (some, here) in enumerate(zip(names, spots, strict=True))
         for name, spot in zip(some, here, strict=True)
     ]
-    return Tracks(movie, _table(rows, movie.ndim), {})
+    return Tracks(movie.astype(np.int32), _table(rows, movie.ndim), {})
+
+
+def _checked(movie: NDArray[Any]) -> NDArray[np.integer]:
+    """Return a movie's labels with 0 for all that is no object."""
+    if movie.ndim not in (3, 4) or movie.dtype.kind not in "iu":
+        raise ImageError(
+            f"Labels of shape {movie.shape} and dtype {movie.dtype} are no movie; give integers, (T, Y, X)."
+        )
+    return movie if movie.dtype.kind == "u" else np.maximum(movie, 0)
 
 
 def _spots(movie: NDArray[np.integer]) -> tuple[list[list[int]], list[Spot]]:

@@ -142,7 +142,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")
         folder = Folder(entry.images, entry.labels, entry.stems)
-        print(evaluate(load_model(path), folder, limit=VALIDATED).to_table())
+        print(evaluate(load_model(path, device), folder, limit=VALIDATED).to_table())
 
 
 def fine_tune(arguments: argparse.Namespace) -> None:
@@ -158,7 +158,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     from .progress import progress_bar
 
     device = str(choose_device(arguments.device))
-    check_folder(arguments)
+    check_start(arguments)
     with progress_bar("loading the model", "B") as progress:
         start = load_model(arguments.init, device, progress=progress)
     task = planned(arguments, start)
@@ -179,14 +179,14 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     print(f"{path}: trained for {steps} steps; use it with --model {path}")
 
 
-def check_folder(arguments: argparse.Namespace) -> None:
+def check_start(arguments: argparse.Namespace) -> None:
     """Raise `DataError` if fine-tuning would write over an earlier run, or with several processes."""
+    from ..training.checkpoint import check_folder
     from ..training.distributed import processes
 
     if processes() > 1:
         raise DataError("Fine-tuning runs in one process; start it without torchrun.")
-    if not arguments.resume and (arguments.out / "state.pt").exists():
-        raise DataError(f"{arguments.out} holds an earlier run; give another --out, or go on with --resume.")
+    check_folder(arguments.out, resume=arguments.resume)
 
 
 def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import csv
 import time
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
@@ -17,10 +16,12 @@ from napari_sam.errors import DataError
 from napari_sam.model import CONFIGS, Features, Sam
 
 from .adapters import choose_weights, encoder_learns, merge_adapters
+from .checkpoint import STATE, check_folder, read_state, write_state
 from .config import TrainConfig
 from .data import Batch, Batches
 from .distributed import Group, own_device, training_group
 from .record import NAME, record_start
+from .rows import append_row, drop_rows
 from .samples import Sample, read_folder
 from .step import step_losses
 from .validation import Validation
@@ -62,8 +63,9 @@ def train(
     Raises
     ------
     DataError
-        If the data are unusable, or there is nothing to resume.
+        If the data are unusable, there is nothing to resume, or a run that is not resumed is there.
     """
+    check_folder(out, resume=resume)
     out.mkdir(parents=True, exist_ok=True)
     records = Records(config, out, Validation(config, out), report)
     sets = [(read_folder(entry), entry.weight) for entry in config.data]
@@ -71,9 +73,10 @@ def train(
     chosen = own_device(torch.device(device))
     with training_group(chosen) as group:
         run = Run(config, chosen, group)
-        start = run.restore(out / "state.pt") if resume else 0
+        start = run.restore(out / STATE) if resume else 0
         if group.first:
             record_start(out / NAME, config, start)
+            records.forget(start)
         clock, fixed = Clock(minutes), False
         for step, batch in enumerate(run.batches(sets, start), start):
             began = time.perf_counter()
@@ -110,6 +113,11 @@ class Records:
     validation: Validation
     report: Report | None
 
+    def forget(self, start: int) -> None:
+        """Drop what was written of the steps after the one to go on from: they are done again."""
+        drop_rows(self.out / "curve.csv", start)
+        drop_rows(self.out / "scores.csv", start + 1)  # which counts the steps that are done
+
     def keep(self, run: Run, row: dict[str, float], *, last: bool) -> None:
         """Write and report what is due after a step, and everything after the last one."""
         done = int(row["step"]) + 1
@@ -118,7 +126,7 @@ class Records:
             if self.report is not None:
                 self.report(row)
         if done % self.config.save_every == 0 or last:
-            run.save(self.out / "state.pt", done)
+            run.save(self.out / STATE, done)
         if self.validation.due(done):
             self.validation.look(cast("Sam", run.average.module), done)
 
@@ -205,16 +213,20 @@ class Run:
         return sam
 
     def save(self, path: Path, step: int) -> None:
-        """Write all that is needed to resume, atomically."""
+        """Write all that is needed to resume, at once or not at all.
+
+        Raises
+        ------
+        DataError
+            If the file cannot be written; an older one stays.
+        """
         state = {
             "sam": self.sam.state_dict(),
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": step,
         }
-        part = path.with_suffix(".part")
-        torch.save(state, part)
-        part.replace(path)
+        write_state(path, state, self.config)
 
     def restore(self, path: Path) -> int:
         """Load what `save` wrote; return the step to go on from.
@@ -222,16 +234,14 @@ class Run:
         Raises
         ------
         DataError
-            If there is no such file, or it belongs to a run with other settings.
+            If there is no such file, it is damaged, or it belongs to a run with other settings.
         """
-        if not path.is_file():
-            raise DataError(f"{path} does not exist, so there is nothing to resume; start without --resume.")
-        state = torch.load(path, map_location="cpu", weights_only=True)
+        state = read_state(path, self.config)
         try:
             self.sam.load_state_dict(state["sam"])
             self.average.load_state_dict(state["average"])
             self.optimizer.load_state_dict(state["optimizer"])
-        except (RuntimeError, ValueError) as error:
+        except (KeyError, RuntimeError, ValueError) as error:
             raise DataError(
                 f"{path} belongs to a run of another model; resume with the settings of its start."
             ) from error
@@ -283,15 +293,3 @@ def freeze_norms(sam: Sam, average: nn.Module) -> None:
     for module in sam.modules():
         if isinstance(module, nn.BatchNorm2d):
             module.eval()
-
-
-def append_row(path: Path, row: dict[str, float]) -> None:
-    """Append one row of numbers to a CSV file, with a header when it is new."""
-    columns = ("step", "dense", "first", "corrected", "seconds")
-    new = not path.exists()
-    with path.open("a", newline="") as file:
-        writer = csv.DictWriter(file, columns)
-        if new:
-            writer.writeheader()
-        values = {name: f"{row[name]:.4g}" for name in columns if name in row}
-        writer.writerow(values | {"step": int(row["step"])})

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from napari_sam.errors import DataError
 from napari_sam.model import Sam
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
 from napari_sam.predict.drawing import filled, pointed_at
@@ -37,6 +38,8 @@ SMALLEST = 12
 """Objects of fewer pixels are not asked for."""
 SHARPNESS = 15.0
 """How sharply the best of several candidates is preferred in the loss that compares them."""
+EMPTY = 500
+"""After so many images in a row without an object to ask for, no more are looked at."""
 CORRECTIONS = 3
 """Most corrective points after a first prompt."""
 MISTAKEN = 0.1
@@ -84,16 +87,15 @@ def fit_rating(
         Width of the rating, and what all that is drawn depends on.
     progress : callable, optional
         Called with the prompts done and their number.
+
+    Raises
+    ------
+    DataError
+        If `EMPTY` images in a row show no object of `SMALLEST` pixels.
     """
     model = LoadedModel("training", sam.eval(), sam.pixel_mean.device, torch.float32, "training")
     rng = np.random.default_rng([seed, 77])
-    rated: list[Rated] = []
-    for sample in _drawn(sets, synthetic, rng):
-        rated.extend(rated_candidates(Predictor(model), sample, rng))
-        if progress is not None:
-            progress(min(len(rated), prompts), prompts)
-        if len(rated) >= prompts:
-            break
+    rated = _asked(Predictor(model), _drawn(sets, synthetic, rng), rng, prompts, progress)
     config = replace(sam.config, rating=(FEATURES, hidden))
     with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
@@ -102,6 +104,26 @@ def fit_rating(
     complete.load_state_dict(state, strict=False)
     _fit(complete, rated, len(rated), seed)
     return complete.to(sam.pixel_mean.device).eval()
+
+
+def _asked(
+    predictor: Predictor, samples: Iterator[Sample], rng: Rng, prompts: int, progress: Progress | None
+) -> list[Rated]:
+    """Ask for objects of one image after another until there are as many prompts as wanted."""
+    rated: list[Rated] = []
+    empty = 0
+    while len(rated) < prompts:
+        found = rated_candidates(predictor, next(samples), rng)
+        empty = 0 if found else empty + 1
+        if empty == EMPTY:
+            raise DataError(
+                f"{EMPTY} images in a row show no object of {SMALLEST} pixels, so no candidates can be"
+                " compared; label some objects, or set rating_prompts = 0."
+            )
+        rated.extend(found)
+        if progress is not None:
+            progress(min(len(rated), prompts), prompts)
+    return rated
 
 
 def _drawn(sets: Sequence[tuple[list[Sample], float]], synthetic: float, rng: Rng) -> Iterator[Sample]:

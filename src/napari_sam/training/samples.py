@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import tifffile
@@ -17,6 +18,8 @@ from napari_sam.predict.image import resize, to_rgb
 from .config import DataConfig
 
 IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+GREY_MODES = ("L", "I;16", "I", "F")
+"""What Pillow calls images of one number a pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -30,7 +33,8 @@ class Sample:
     image : (3, Y, X) uint8
         Normalised as `predict.image.to_rgb` does.
     levels : tuple of (Y, X) int32
-        0 background, one value an object; what is nested comes as several, the finest first.
+        0 background, one value an object, below 2**24 since crops pass through float32; what is nested
+        comes as several, the finest first.
     diameter : float
         Median diameter of the finest objects (of a circle of their area), in pixels.
     partial : bool
@@ -66,12 +70,46 @@ def read_image(path: Path) -> NDArray[np.generic]:
     DataError
         If the file cannot be read as an image.
     """
+    return _read(path, (*GREY_MODES, "RGB"))
+
+
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """Read a label image, (Y, X); of a palette the numbers are the labels, whatever colours they have.
+
+    Negative numbers, which mark what nobody annotated, become background, and numbers above a million
+    small ones in the same order.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image, or holds no whole numbers.
+    """
+    from napari_sam.automatic.link import counted  # takes torch with it
+
+    values = _read(path, (*GREY_MODES, "P", "1"))
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
+    if values.dtype.kind == "f":
+        if not ((np.abs(values) < 2**53) & (values == np.rint(values))).all():
+            raise DataError(f"{path.name} holds fractions; give labels that are whole numbers.")
+        values = values.astype(np.int64)
+    whole: NDArray[np.integer] = np.maximum(values, 0)
+    return counted(whole)[1].astype(np.int32)
+
+
+def _read(path: Path, modes: Sequence[str]) -> NDArray[Any]:
+    """Read a file; what Pillow opens in none of these modes becomes RGB.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image.
+    """
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             return np.asarray(tifffile.imread(path))
         with Image.open(path) as opened:
-            keep = opened.mode in ("L", "RGB", "I;16", "I", "F")
-            return np.asarray(opened if keep else opened.convert("RGB"))
+            return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
     except (OSError, ValueError) as error:
         message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
         raise DataError(message) from error
@@ -105,10 +143,10 @@ def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> 
     Raises
     ------
     DataError
-        If a file is unreadable, or the shapes differ.
+        If a file is unreadable, the shapes differ, or labels are no whole numbers.
     """
     pixels, _ = to_rgb(read_image(image_path))
-    levels = tuple(read_image(path).astype(np.int32) for path in label_paths)
+    levels = tuple(read_labels(path) for path in label_paths)
     for path, labels in zip(label_paths, levels, strict=True):
         if labels.shape != pixels.shape[1:]:
             shapes = f"{labels.shape}, its image {pixels.shape[1:]}"

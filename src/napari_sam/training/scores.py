@@ -23,7 +23,7 @@ def average_precision(
     Parameters
     ----------
     truth, predicted : (Y, X) int
-        0 background, one value an object.
+        0 and below background, one value an object.
     thresholds : sequence of float
         At least 0.5.
 
@@ -68,11 +68,16 @@ def matched(truth: Labels, predicted: Labels, thresholds: Sequence[float]) -> li
 
 
 def pairwise_iou(truth: Labels, predicted: Labels) -> NDArray[np.float64]:
-    """Return the IoU of every true with every predicted object, (T, P)."""
-    _, a = np.unique(np.append(truth.ravel(), 0), return_inverse=True)
-    _, b = np.unique(np.append(predicted.ravel(), 0), return_inverse=True)
+    """Return the IoU of every true with every predicted object, (T, P); what is below 0 is none."""
+    a, b = _numbered(truth), _numbered(predicted)
     rows, cols = int(a.max()) + 1, int(b.max()) + 1
     overlap = np.bincount(a * cols + b, minlength=rows * cols).reshape(rows, cols).astype(float)
     overlap[0, 0] -= 1  # the background that was appended, so that it is always there
     union = overlap.sum(axis=1, keepdims=True) + overlap.sum(axis=0, keepdims=True) - overlap
     return np.asarray(overlap[1:, 1:] / np.maximum(union[1:, 1:], 1))
+
+
+def _numbered(labels: Labels) -> NDArray[np.intp]:
+    """Return the labels of all pixels, and of one more that is background, as 0, 1, 2 and so on."""
+    objects = np.maximum(labels.ravel(), 0)
+    return np.unique(np.append(objects, objects.dtype.type(0)), return_inverse=True)[1]

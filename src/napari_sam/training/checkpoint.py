@@ -1,0 +1,115 @@
+"""A training run's file on disk: written at once, and read by the run that it belongs to alone."""
+
+from __future__ import annotations
+
+import json
+from contextlib import suppress
+from dataclasses import asdict
+from pathlib import Path
+from pickle import UnpicklingError
+from typing import Any
+
+import torch
+
+from napari_sam.errors import DataError
+
+from .config import TrainConfig
+
+STATE = "state.pt"
+"""Name of the checkpoint in a run's folder."""
+DAMAGED = (
+    OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, UnpicklingError,
+)  # fmt: skip
+"""What torch raises when a file is not what it wrote."""
+FREE = frozenset({
+    "steps", "decay",  # a run may be made longer
+    "workers", "precision",  # what suits the machine
+    "save_every", "validation", "validate_every", "validation_limit", "validation_images",
+    "rating_prompts",  # come after the training
+    "init",  # its weights are in the checkpoint, and its file may be somewhere else by now
+})  # fmt: skip
+"""Settings that a run may go on with although they were others at its start."""
+
+
+def check_folder(out: Path, *, resume: bool) -> None:
+    """Say so if a new run would write over an earlier one.
+
+    Raises
+    ------
+    DataError
+        If the folder holds a checkpoint and the run does not go on from it.
+    """
+    if not resume and (out / STATE).exists():
+        raise DataError(f"{out} holds an earlier run; give another --out, or go on with --resume.")
+
+
+def write_state(path: Path, state: dict[str, Any], config: TrainConfig) -> None:
+    """Write a checkpoint with the settings it was made with, at once or not at all.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be written; an older one stays.
+    """
+    part = path.with_suffix(".part")
+    try:
+        with part.open("wb") as file:
+            torch.save({**state, "settings": json.dumps(fixed_settings(config))}, file)
+        part.replace(path)
+    except (OSError, RuntimeError) as error:
+        cause = error if isinstance(error, OSError) else error.__context__  # torch hides it in its own
+        if not isinstance(cause, OSError):
+            raise
+        raise DataError(
+            f"{path} could not be written ({cause.strerror}); free some space there, or choose another place."
+        ) from error
+    finally:
+        with suppress(OSError):
+            part.unlink(missing_ok=True)
+
+
+def read_state(path: Path, config: TrainConfig) -> dict[str, Any]:
+    """Read what `write_state` wrote.
+
+    Raises
+    ------
+    DataError
+        If there is no such file, it is damaged, or it belongs to a run with other settings.
+    """
+    if not path.is_file():
+        raise DataError(f"{path} does not exist, so there is nothing to resume; start without --resume.")
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+        settings = json.loads(state.get("settings", "{}"))  # earlier versions kept none
+    except DAMAGED as error:
+        raise DataError(
+            f"{path} is damaged and cannot be resumed; start again with another --out."
+        ) from error
+    if changes := changed(settings, fixed_settings(config)):
+        raise DataError(
+            f"{path} belongs to a run with other settings ({'; '.join(changes)}); resume with those of its"
+            " start, or give another --out."
+        )
+    loaded: dict[str, Any] = state
+    return loaded
+
+
+def fixed_settings(config: TrainConfig) -> dict[str, Any]:
+    """Return the settings that stay the same throughout a run, as JSON holds them.
+
+    Folders may move, so that of the data only the names, weights and completeness are told.
+    """
+    settings = {name: value for name, value in asdict(config).items() if name not in FREE}
+    settings["data"] = [
+        {"weight": each.weight, "partial": each.partial, "stems": each.stems} for each in config.data
+    ]
+    plain: dict[str, Any] = json.loads(json.dumps(settings))
+    return plain
+
+
+def changed(before: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """Tell which settings are others now; one that only one version of the program knows is none."""
+    names = [name for name in before if name in now and before[name] != now[name]]
+    return [
+        "other data" if name == "data" else f"{name} was {before[name]}, is {now[name]}" for name in names
+    ]
