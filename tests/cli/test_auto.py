@@ -21,6 +21,23 @@ def image(data_folder: Path) -> Path:
     return data_folder / "dsb2018" / "images" / f"{STEM}.png"
 
 
+@pytest.mark.parametrize("option", ["--masks", "--picture"])
+def test_auto_when_something_written_is_there_then_nothing_is_done(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], option: str
+) -> None:
+    kept = tmp_path / "kept.png"
+    kept.write_text("by hand")
+    out = tmp_path / "labels.tif"
+    assert main(["auto", str(image), "-o", str(out), option, str(kept)]) == 1
+    assert (
+        capsys.readouterr()
+        .err.strip()
+        .endswith(f"{kept} exists; choose another output, or give --overwrite.")
+    )
+    assert kept.read_text() == "by hand"
+    assert not out.exists()
+
+
 def test_auto_when_given_an_image_then_labels_masks_and_a_picture_are_written(
     image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -8,7 +8,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
+import napari_sam
 from napari_sam.cli import main
 from napari_sam.cli.main import helps
 from napari_sam.errors import DataError
@@ -70,6 +72,9 @@ def test_wrong_arguments_when_given_then_exit_status_is_2_and_nothing_is_written
         (["segment", "words.npy", "--point", "1,2", "-o", "b.tif"], "words.npy holds no array"),
         (["segment", "words.png", "--point", "1,2", "-o", "b.jpg"], "b.jpg has an ending"),
         (["segment", "words.png", "--point", "1,2", "-o", "no/b.tif"], "does not exist"),
+        (["segment", "none.png", "--point", "1,2", "-o", "words.npy"], "no image none.png; check the name"),
+        (["stack", "none.tif", "--axis", "z", "-o", "words.npy"], "no image none.tif; check the name"),
+        (["convert", "labels.png", "-o", "there.csv"], "choose another name, or overwrite it (--overwrite "),
         (["evaluate", "--images", "none", "--labels", "none"], "none does not exist"),
         (["train", "--config", "none.toml", "--out", "run"], "none.toml cannot be read"),
         (["models", "download", "no-such-model"], "no-such-model"),
@@ -84,14 +89,39 @@ def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     monkeypatch.chdir(tmp_path)
-    for name in ("words.png", "words.npy"):
+    for name in ("words.png", "words.npy", "there.csv"):
         (tmp_path / name).write_text("no picture")
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "labels.png")
     assert main(arguments) == 1
     shown = capsys.readouterr()
     assert shown.out == ""
     assert shown.err.count("\n") == 1
     assert shown.err.startswith("napari-sam: ")
     assert says in shown.err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "a.png", "-o", "b.tif"],
+        ["stack", "a.tif", "-o", "b.tif", "--axis", "z", "--tracks", "c.csv"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_arguments_when_they_make_no_sense_together_then_the_usage_is_of_their_command(
+    arguments: list[str], capsys: pytest.CaptureFixture[str]
+) -> None:
+    with pytest.raises(SystemExit, match="2"):
+        main(arguments)
+    said = capsys.readouterr().err
+    assert said.startswith(f"usage: napari-sam {arguments[0]} ")
+    assert f"napari-sam {arguments[0]}: error: " in said
+
+
+def test_the_version_when_asked_for_then_is_that_of_the_package(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit, match="0"):
+        main(["--version"])
+    assert capsys.readouterr().out == f"napari-sam {napari_sam.__version__}\n"
 
 
 def test_a_damaged_tiff_when_read_then_the_library_that_reads_it_says_nothing_beside_our_line(
@@ -110,8 +140,8 @@ def test_a_full_disk_when_met_then_says_to_make_room(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     np.save(tmp_path / "dark.npy", np.zeros((50, 60), np.uint8))
-    typed = ["auto", str(tmp_path / "dark.npy"), "-o", str(tmp_path / "labels.npy"), "--masks", "/dev/full"]
-    assert main(typed) == 1
+    typed = ["auto", str(tmp_path / "dark.npy"), "-o", str(tmp_path / "labels.npy")]
+    assert main([*typed, "--masks", "/dev/full", "--overwrite"]) == 1
     assert capsys.readouterr().err.endswith("The disk is full; make room and start the same again.\n")
 
 

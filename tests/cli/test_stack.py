@@ -108,6 +108,40 @@ def test_stack_when_the_planes_are_times_then_labels_are_tracks_and_a_table_name
     assert "4 tracks, 1 division; " in capsys.readouterr().out
 
 
+@pytest.mark.parametrize(
+    ("axis", "options", "there"),
+    [("z", [], "labels.tif"), ("t", [], "labels.tracks.csv"), ("t", ["--tracks", "own.csv"], "own.csv")],
+)
+def test_stack_when_something_written_is_there_then_it_is_kept_until_overwrite_is_given(
+    axis: str,
+    options: list[str],
+    there: str,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    image = save(tmp_path, np.zeros((2, 40, 40), np.uint8))
+    Path(there).write_bytes(b"by hand")
+    typed = ["stack", image, "-o", "labels.tif", "--axis", axis, *options]
+    assert main(typed) == 1
+    assert f"{there} exists; choose another output, or give --overwrite." in capsys.readouterr().err
+    assert Path(there).read_bytes() == b"by hand"
+    assert {path.name for path in tmp_path.iterdir()} == {"stack.tif", there}
+    assert main([*typed, "--overwrite"]) == 0
+    assert Path(there).read_bytes() != b"by hand"
+
+
+def test_stack_when_the_folder_of_the_tracks_is_missing_then_fails_before_any_work(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    image, table = save(tmp_path, np.zeros((2, 40, 40), np.uint8)), tmp_path / "nope" / "table.csv"
+    typed = ["--axis", "t", "--prompt", "0,20,20", "--tracks", str(table)]
+    assert main(["stack", image, "-o", str(tmp_path / "labels.tif"), *typed]) == 1
+    assert f"The folder of {table} does not exist; make it first." in capsys.readouterr().err
+    assert [path.name for path in tmp_path.iterdir()] == ["stack.tif"]
+
+
 def test_stack_when_one_is_prompted_in_a_movie_then_it_is_one_track(
     movie: NDArray[np.uint16], tmp_path: Path
 ) -> None:

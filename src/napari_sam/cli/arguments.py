@@ -64,6 +64,11 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
+def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--overwrite``, which `check_outputs` wants to know."""
+    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+
+
 def _numbers(text: str, parts: list[str]) -> list[float]:
     try:
         return [float(part) for part in parts]

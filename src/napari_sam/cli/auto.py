@@ -154,11 +154,14 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     from ..predict import Predictor
     from ..weights import load_model
     from .files import check_label_path, write_labels
+    from .outputs import check_outputs, check_picture_path
     from .progress import progress_bar
 
-    check_label_path(arguments.output)
-    if arguments.output.exists() and not arguments.overwrite:
-        raise DataError(f"{arguments.output} exists; choose another output, or give --overwrite.")
+    written, picture = arguments.output, arguments.picture
+    check_label_path(written)
+    if picture:
+        check_picture_path(picture)
+    check_outputs(path, written, arguments.masks, picture, overwrite=arguments.overwrite)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("segmenting") as progress:

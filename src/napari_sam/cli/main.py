@@ -7,12 +7,24 @@ import errno
 import logging
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from ..errors import NapariSamError
 from . import auto, convert, demo, evaluate, methods, models, replay, segment, stack, train
 from .arguments import UsageError
 
 COMMANDS = (demo, segment, auto, stack, convert, replay, methods, evaluate, train, models)
+
+
+class Version(argparse.Action):
+    """Prints the version, which is looked up when it is asked for only."""
+
+    def __call__(self, parser: argparse.ArgumentParser, *_: Any) -> None:
+        """Print it and leave."""
+        from .. import __version__
+
+        print(f"{parser.prog} {__version__}")
+        parser.exit()
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -35,7 +47,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     try:
         arguments.run(arguments)
     except UsageError as error:
-        parser.error(str(error))
+        arguments.command.error(str(error))
     except KeyboardInterrupt:
         return _fail("stopped.")
     except (NapariSamError, OSError) as error:
@@ -51,15 +63,21 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 
 def build_parser() -> argparse.ArgumentParser:
-    """Return what reads the arguments; `run` of what it parses is the command's function."""
+    """Return what reads the arguments.
+
+    Of what it parses, `run` is the command's function and `command` what reads the command's arguments.
+    """
     parser = argparse.ArgumentParser(
         prog="napari-sam", description="Segment Anything for microscopy.", epilog="Try: napari-sam demo"
     )
+    parser.add_argument("--version", action=Version, nargs=0, help="show the version and leave")
     every_command = argparse.ArgumentParser(add_help=False)
     every_command.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(title="commands", metavar="COMMAND", required=True)
     for command in COMMANDS:
         command.add_parser(commands, every_command)
+    for each in commands.choices.values():
+        each.set_defaults(command=each)
     return parser
 
 

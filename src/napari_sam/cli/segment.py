@@ -33,7 +33,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         epilog=EXAMPLE,
         formatter_class=arg.HelpFormatter,
     )
-    parser.add_argument("image", type=Path, metavar="IMAGE", help="TIFF, PNG, JPEG or .npy; one plane")
+    parser.add_argument("image", type=Path, metavar="IMAGE", help="TIFF, PNG, JPEG, .npy or .zarr; one plane")
     parser.add_argument(
         "--point", type=arg.point, action="append", default=[], metavar="R,C[,-]",
         help="a row and column on the object, or beside it with a minus; may be repeated",
@@ -55,6 +55,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="ask for three masks, or for one (default: three for one point or a lone box, otherwise one)",
     )  # fmt: skip
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the image's axis of channels")
+    arg.add_overwrite_option(parser)
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
 
@@ -65,12 +66,15 @@ def run(arguments: argparse.Namespace) -> None:
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_label_path, check_not_the_image, read_image, write_labels
+    from .files import check_label_path, write_labels
+    from .outputs import check_outputs, check_picture_path
     from .progress import progress_bar
 
     check_label_path(arguments.output)
-    check_not_the_image(arguments.image, arguments.output, arguments.picture)
-    image = read_image(arguments.image)
+    if arguments.picture:
+        check_picture_path(arguments.picture)
+    check_outputs(arguments.image, arguments.output, arguments.picture, overwrite=arguments.overwrite)
+    image = read_plane(arguments.image, arguments.channel_axis)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("embedding") as progress:
@@ -84,6 +88,40 @@ def run(arguments: argparse.Namespace) -> None:
         draw(image, labels, prompts, channel_axis=arguments.channel_axis).save(arguments.picture)
     count = "1 label" if len(scores) == 1 else f"{len(scores)} labels"
     print(f"{arguments.output}: {count}, predicted IoU {', '.join(f'{score:.2f}' for score in scores)}")
+
+
+def read_plane(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
+    """Read one plane, with channels last where the file names their axis.
+
+    Parameters
+    ----------
+    path : Path
+    channel_axis : int, optional
+        Where a person said that the channels are; then the file is not asked.
+
+    Returns
+    -------
+    (Y, X) or (Y, X, C), or as the file has it with `channel_axis`
+
+    Raises
+    ------
+    DataError
+        If it cannot be read as an image, or is a stack by its axes or by its shape.
+    """
+    import numpy as np
+
+    from ..automatic.batch_axes import opened_plane
+    from ..errors import DataError
+    from ..predict.image import looks_stacked
+
+    with opened_plane(path, channel_axis) as opened:
+        image = np.asarray(opened)
+    if channel_axis is None and looks_stacked(image.shape):
+        raise DataError(
+            f"{path} has the shape {image.shape}; use `napari-sam stack` if it is a stack, or say by"
+            " --channel-axis which axis its channels are on."
+        )
+    return image
 
 
 def segment(

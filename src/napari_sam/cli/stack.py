@@ -63,6 +63,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "--tracks", type=Path, metavar="CSV", help="where the table of tracks goes (default: beside OUT)"
     )
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the stack's axis of channels")
+    arg.add_overwrite_option(parser)
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
 
@@ -86,14 +87,16 @@ def run(arguments: argparse.Namespace) -> None:
     from ..automatic.tracks import as_tracks, load_tracker, track_objects
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_not_the_image, check_stack_path, read_stack, write_label_stack
+    from .files import check_stack_path, read_stack, write_label_stack
+    from .outputs import check_outputs
     from .progress import progress_bar
 
     check_stack_path(arguments.output)
     in_time, prompted = arguments.axis == "t", bool(arguments.prompt)
     if in_time and not prompted:
         load_tracker()  # a tracker that is not there is better known before the work
-    check_not_the_image(arguments.image, arguments.output, arguments.tracks)
+    table = _table(arguments)
+    check_outputs(arguments.image, arguments.output, table, overwrite=arguments.overwrite)
     planes = read_stack(arguments.image, arguments.channel_axis)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
@@ -104,16 +107,23 @@ def run(arguments: argparse.Namespace) -> None:
         if prompted
         else _found(predictor, planes, record)
     )
-    if not in_time:
+    if table is None:
         labels = labels if prompted else _linked(labels)
         write_label_stack(arguments.output, labels, "ZYX")
         print(f"{arguments.output}: {_count(int(labels.max()), 'object')} in {_count(len(labels), 'plane')}")
         return
     tracks = as_tracks(labels) if prompted else track_objects(labels)
-    table = arguments.tracks or arguments.output.with_suffix(".tracks.csv")
     write_label_stack(arguments.output, tracks.labels, "TYX")
     tracks.write(table)
     print(f"{arguments.output}: {_summary(tracks)}; {table}")
+
+
+def _table(arguments: argparse.Namespace) -> Path | None:
+    """Return where the table of tracks goes; None for a volume, which has none."""
+    if arguments.axis == "z":
+        return None
+    table: Path = arguments.tracks or arguments.output.with_suffix(".tracks.csv")
+    return table
 
 
 def _found(predictor: Predictor, planes: NDArray[Any], record: Normalization | None) -> Labels:

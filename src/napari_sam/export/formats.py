@@ -77,7 +77,10 @@ def write_regions(
     if write is None:
         raise DataError(f"{path.name} has an ending that is not known here; use one of {SUFFIXES}.")
     if path.exists() and not overwrite:
-        raise DataError(f"{path} is there already; choose another name, or overwrite it.")
+        raise DataError(
+            f"{path} is there already; choose another name, or overwrite it (--overwrite on the command line,"
+            " overwrite=True in Python)."
+        )
     if path.is_dir() and not is_label_image(path):
         raise DataError(f"{path} holds something else than labels and is kept; choose another name.")
     image = image_of(path)

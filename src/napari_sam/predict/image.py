@@ -152,6 +152,11 @@ def to_rgb_as(part: ArrayLike, record: Normalization, channel_axis: int | None =
     return _mix(_all_channels(part, channel_axis, most=most)[: len(record.low)], record)
 
 
+def looks_stacked(shape: tuple[int, ...]) -> bool:
+    """Say whether a shape is of planes, or of channels that are not last, and of no (Y, X) or (Y, X, C)."""
+    return len(shape) > 3 or (len(shape) == 3 and shape[-1] > max(MAX_CHANNELS, min(shape)))
+
+
 def resize(
     pixels: NDArray[np.float32], shape: tuple[int, int], eight_bit: bool = False
 ) -> NDArray[np.float32]:
@@ -207,6 +212,11 @@ def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX
         raise ImageError(f"The channel axis {axis} does not exist in the image's shape {array.shape}.")
     channels = np.moveaxis(array, axis, 0)
     if len(channels) > most:
+        if channel_axis is None and looks_stacked(array.shape):
+            raise ImageError(
+                f"An image of shape {array.shape} is no plane with its channels last; name the axis of its"
+                " channels, or give one plane of a stack."
+            )
         raise ImageError(
             f"An image of shape {array.shape} has {len(channels)} channels on axis {axis}, and at most"
             f" {most} can be used; name the channel axis or choose channels."
