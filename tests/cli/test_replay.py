@@ -139,6 +139,26 @@ def test_proposals_that_were_accepted_when_replayed_then_are_taken_as_found_and_
         assert (labels[each.window] == each.id).sum() == session.store.area_shown(each)
 
 
+def test_what_was_followed_when_replayed_then_is_taken_as_it_is_and_said(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    tifffile.imwrite(tmp_path / "a.tif", np.zeros((3, 30, 40), np.uint8), photometric="minisblack")
+    journal = Journal(tmp_path / "a.napari-sam" / "a.journal", (3, 30, 40), tmp_path / "a.tif")
+    mask = np.ones((2, 5), bool)
+    journal.write("do", Edit("paint", (), (Object(7, (1,), (3, 4), mask),)))
+    followed = tuple(Object(7, (plane,), (3, 4), mask, level="propagated") for plane in (0, 2))
+    journal.write("do", Edit("follow", (), followed, {"axis": 0, "planes": [1]}))
+    journal.write("do", Edit("commit", (), (Object(8, (1,), (20, 4), mask),)))
+    journal.close()
+    assert main(["replay", str(journal.path)]) == 0
+    told = capsys.readouterr().out
+    assert "0 of 0 objects are made again by their prompts" in told
+    assert (
+        "4 hold pixels that no prompt makes, taken as they are: 1 painted by hand, 2 followed through planes,"
+        " 1 without a record of their prompts."
+    ) in told
+
+
 def test_an_image_that_is_not_there_when_replaying_then_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

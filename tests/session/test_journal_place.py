@@ -11,6 +11,7 @@ from hypothesis import strategies as st
 
 from napari_sam.session.journal import Journal
 from napari_sam.session.journal_place import DEVICES, journal_path, safe_name
+from napari_sam.session.record import line_of
 
 
 def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:
@@ -87,3 +88,56 @@ def test_a_folder_that_cannot_be_made_then_the_journal_lies_with_the_user(tmp_pa
     assert path.is_relative_to(tmp_path / "user")
     Journal(path, (2, 3)).close()
     assert path.exists()
+
+
+def test_images_that_differ_by_their_ending_alone_then_have_journals_of_their_own(tmp_path: Path) -> None:
+    images = [tmp_path / name for name in ("cell.tif", "cell.png", "cell", "cell.png.tif", "dish.tif")]
+    for image in images:
+        image.write_bytes(b"pixels")
+
+    def path(image: Path) -> Path:
+        return journal_path(image, "", "cells", tmp_path / "user")
+
+    made = []
+    for image in images:
+        made.append(path(image))
+        Journal(made[-1], (2, 3), image).close()
+    assert [each.parent.name for each in made[:2]] == ["cell.napari-sam", "cell.png.napari-sam"]
+    assert made[4].parent.name == "dish.napari-sam"
+    assert len(set(made)) == len(images)
+    assert [path(image) for image in images] == made
+    made[0].unlink()
+    assert path(images[1]) == made[1]  # though the better place is free now
+
+
+def test_a_journal_that_two_images_shared_when_opened_then_goes_on_with_the_one_that_it_names(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "cell.tif", tmp_path / "cell.png"
+    first.touch()
+    second.touch()
+    shared = journal_path(second, "", "cells", tmp_path / "user")
+    Journal(shared, (2, 3), second).close()
+    assert journal_path(second, "", "cells", tmp_path / "user") == shared
+    assert journal_path(first, "", "cells", tmp_path / "user") != shared
+
+
+def test_an_image_that_was_renamed_or_converted_then_goes_on_with_its_journal(tmp_path: Path) -> None:
+    image = tmp_path / "cell.png"
+    image.touch()
+    path = journal_path(image, "", "cells", tmp_path / "user")
+    Journal(path, (2, 3), image).close()
+    image.rename(tmp_path / "cell.tif")
+    assert journal_path(tmp_path / "cell.tif", "", "cells", tmp_path / "user") == path
+    (tmp_path / "cell.tif").rename(tmp_path / "dish.tif")
+    path.parent.rename(tmp_path / "dish.napari-sam")
+    moved = journal_path(tmp_path / "dish.tif", "", "cells", tmp_path / "user")
+    assert moved == tmp_path / "dish.napari-sam" / path.name
+
+
+def test_a_journal_that_does_not_say_whose_it_is_then_is_found_by_the_images_name(tmp_path: Path) -> None:
+    image = tmp_path / "cell.tif"
+    image.touch()
+    path = journal_path(image, "", "cells", tmp_path / "user")
+    path.write_bytes(line_of({"version": 2, "shape": [2, 3]}))
+    assert journal_path(image, "", "cells", tmp_path / "user") == path

@@ -191,3 +191,105 @@ def test_labels_that_show_what_the_journal_holds_then_nothing_is_drawn_or_writte
         assert merged.redrawn == []
         assert merged.known == {(0,), (1,)}
     assert (tmp_path / "journal").read_bytes() == before
+
+
+def adopted_and_corrected(path: Path) -> tuple[np.ndarray, np.ndarray]:
+    """Correct four labels of a file in a session; return what the file shows, and what the session drew."""
+    file = drawn(store_of(*(square(n, 5, 15 * n - 10) for n in range(1, 6)), square(6, 5, 5, plane=2)))
+    session = AnnotationSession()
+    journal = Journal(path, SHAPE)
+    journal.follow(session)
+    taken_over(session, file.copy(), None, journal.record)
+    session.adopt([square(6, 5, 5, plane=2)])  # as when the person has gone there
+    session.edit("delete", [(1, (0,))])
+    session.edit("delete", [(6, (2,))])
+    better = Object(2, (0,), (4, 19), np.ones((14, 12), bool), made="2026-01-02")
+    session.put("commit", (session.store[2, (0,)],), (better,))
+    session.paint((0,), (slice(5, 9), slice(35, 45)), np.zeros((4, 10), int))
+    session.put("commit", (), (square(session.next_id, 40, 40),))
+    journal.close()
+    return file, drawn(session.store)
+
+
+def opened_again(path: Path, labels: np.ndarray) -> tuple[AnnotationSession, Merged]:
+    """Start with the labels of a file, where it is not known what was drawn."""
+    session = AnnotationSession()
+    journal = Journal(path, SHAPE)
+    journal.follow(session)
+    merged = taken_over(session, labels, None, journal.record)
+    journal.close()
+    return session, merged
+
+
+def test_a_label_file_when_unchanged_and_opened_again_then_the_corrections_of_the_journal_stand(
+    tmp_path: Path,
+) -> None:
+    file, corrected = adopted_and_corrected(tmp_path / "j")
+    before = (tmp_path / "j").read_bytes()
+    session, merged = opened_again(tmp_path / "j", file)
+    assert np.array_equal(file, corrected)
+    assert np.array_equal(drawn(session.store), corrected)
+    assert merged.names == {}
+    assert merged.known == {(0,), (2,)}
+    assert (tmp_path / "j").read_bytes() == before  # neither adopted nor painted anew
+    assert session.store[2, (0,)].made == "2026-01-02"
+
+
+def test_a_label_file_when_saved_after_the_session_then_nothing_is_drawn_or_written(tmp_path: Path) -> None:
+    _, corrected = adopted_and_corrected(tmp_path / "j")
+    before = (tmp_path / "j").read_bytes()
+    session, merged = opened_again(tmp_path / "j", corrected.copy())
+    assert merged.redrawn == []
+    assert np.array_equal(drawn(session.store), corrected)
+    assert (tmp_path / "j").read_bytes() == before
+
+
+def test_a_label_file_when_saved_amid_the_session_then_what_came_after_stands(tmp_path: Path) -> None:
+    file, corrected = adopted_and_corrected(tmp_path / "j")
+    file[0, 5:15, 5:15] = 0  # the first label was deleted by then
+    file[0, 4:18, 19:31] = 2  # and the second corrected
+    session, _ = opened_again(tmp_path / "j", file)
+    assert np.array_equal(file, corrected)
+    assert np.array_equal(drawn(session.store), corrected)
+    assert [edit.what for edit in session.history.done].count("paint") == 1
+
+
+@pytest.mark.parametrize("saved", [False, True])
+def test_a_label_file_when_changed_elsewhere_in_one_object_then_that_alone_is_painted_and_can_be_taken_back(
+    tmp_path: Path, saved: bool
+) -> None:
+    file, corrected = adopted_and_corrected(tmp_path / "j")
+    shown = corrected.copy() if saved else file
+    for labels in (shown, wanted := corrected.copy()):
+        labels[0, 5:9, 50:60] = 0  # erased of the fourth
+        labels[0, 15:18, 65:75] = 5  # painted to the fifth
+    session, _ = opened_again(tmp_path / "j", shown)
+    assert np.array_equal(drawn(session.store), wanted)
+    assert np.array_equal(shown, wanted)
+    last = session.history.done[-1]
+    assert (last.what, sorted(each.id for each in last.after)) == ("paint", [4, 5])
+    session.undo()
+    assert np.array_equal(drawn(session.store), corrected)
+
+
+def test_a_label_that_was_numbered_anew_when_the_file_is_opened_again_then_its_correction_stands(
+    tmp_path: Path,
+) -> None:
+    file, corrected = adopted_and_corrected(tmp_path / "j")
+    file[file == 2] = 60
+    session, merged = opened_again(tmp_path / "j", file)
+    assert np.array_equal(drawn(session.store), corrected)
+    assert np.array_equal(file, corrected)
+    assert merged.names == {}
+
+
+def test_labels_of_another_run_when_they_have_the_numbers_of_the_old_ones_then_all_are_kept(
+    tmp_path: Path,
+) -> None:
+    _, corrected = adopted_and_corrected(tmp_path / "j")
+    other = drawn(store_of(square(1, 30, 5), square(2, 45, 5), square(3, 30, 60), square(4, 48, 60)))
+    session, merged = opened_again(tmp_path / "j", other)
+    assert sorted(merged.names) == [2, 3, 4]
+    after = drawn(session.store)
+    assert np.array_equal(np.where(corrected > 0, after, 0), corrected)
+    assert len(np.unique(after)) - 1 == len(np.unique(corrected)) - 1 + 4

@@ -18,7 +18,7 @@ from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.embeddings import EmbeddingStore
 from napari_sam.session.journal import Journal
 from napari_sam.session.opening import Opener
-from napari_sam.session.record import Record, read_record
+from napari_sam.session.record import Record, read_record, steps_of
 from napari_sam.session.replay import replay
 from napari_sam.weights import load_model
 
@@ -194,3 +194,40 @@ def test_a_commit_when_written_down_then_says_what_it_was_computed_on(
     assert (first.choice, first.suggested, first.device) == (0, 1, "cpu")
     assert first.precision == str(predictor.model.dtype).removeprefix("torch.")
     assert first.software == __version__
+
+
+def test_what_no_prompt_makes_when_replayed_then_is_not_counted_as_made_by_prompts(
+    record: Record, predictor: Predictor, stack: Any
+) -> None:
+    mask = np.ones((4, 5), bool)
+    painted, other, silent = (
+        Object(number, (plane,), (5 * number % 200, 9), mask) for number, plane in ((70, 0), (71, 1), (72, 0))
+    )
+    followed = Object(record.done[0].after[0].id, (1,), (9, 9), mask, level="propagated")
+    line = [
+        *record.done,
+        Edit("follow", (), (followed,), {"axis": 0, "planes": [0]}),
+        Edit("describe", (followed,), (replace(followed, note="odd"),), {"note": "odd"}),
+        Edit("paint", (), (painted,)),
+        Edit("paint", (), (other,)),
+        Edit("join", (painted, other), (painted, replace(other, id=70))),
+        Edit("commit", (), (silent,)),
+    ]
+    longer = replace(record, done=tuple(line))
+    steps = steps_of(longer)
+    assert steps[70, (1,)] == ("paint", "join")
+    before = replay(record, reader(stack), lambda _: predictor)
+    found = {each.recorded.key: each for each in replay(longer, reader(stack), lambda _: predictor).objects}
+    assert all(found[each.recorded.key].prompted == each.prompted for each in before.objects)
+    added = [followed.key, (70, (0,)), (70, (1,)), silent.key]
+    assert [found[key].prompted for key in added] == [False] * 4
+
+
+def test_an_object_made_of_one_that_does_not_come_out_when_replayed_then_is_not_the_same(
+    predictor: Predictor,
+) -> None:
+    each = Object(1, (), (2, 2), np.ones((4, 5), bool))
+    edit = Edit("describe", (each,), (replace(each, note="odd"),), {"note": "odd"})
+    (found,) = replay(Record({"shape": [9, 9]}, (), (edit,), ()), reader(each), lambda _: predictor).objects
+    assert not found.same
+    assert "did not come out" in found.remade.failure

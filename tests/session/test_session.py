@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from typing import Any
 
@@ -8,7 +9,8 @@ import pytest
 
 from napari_sam.errors import PromptError
 from napari_sam.predict import Predictor, Prompts
-from napari_sam.session import AnnotationSession
+from napari_sam.session import AnnotationSession, Object
+from napari_sam.session.object_json import as_json, from_json
 from napari_sam.weights import LoadedModel
 
 IMAGE = np.zeros((120, 160), np.uint8)
@@ -159,3 +161,73 @@ def test_open_on_another_plane_drops_candidates_and_keeps_objects(
     assert second.window[0] == 4
     session.close()
     assert not session.ready
+
+
+def masks_of(session: AnnotationSession) -> dict[Any, tuple[int, int]]:
+    return {each.key: each.origin for each in session.objects}
+
+
+def test_reopened_in_one_plane_when_committed_in_another_then_both_are_there(
+    session: AnnotationSession, discs: LoadedModel
+) -> None:
+    predictor, freed = Predictor(discs), []
+    session.released.connect(lambda: freed.append(True))
+    for plane in ((0,), (1,)):
+        session.open(predictor, predictor.embed(IMAGE), plane)
+        session.set_prompts([Prompts([(40, 50)], [1])])
+        session.commit()
+    session.reopen((1, (0,)))
+    session.set_prompts([Prompts([(80, 90)], [1])])
+    before = masks_of(session)
+    (made,) = session.commit()
+    assert made.key == (3, (1,))
+    assert masks_of(session) == {**before, made.key: made.origin}
+    session.reopen((1, (0,)))
+    session.open(predictor, predictor.embed(IMAGE), (1,))
+    assert (session.reopened, freed) == (None, [True])
+    session.reopen((made.id, (1,)))
+    session.open(predictor, predictor.embed(IMAGE), (1,))
+    session.set_prompts([Prompts([(20, 20)], [1])])
+    (again,) = session.commit()
+    assert again.key == made.key
+    assert masks_of(session) == {**before, made.key: again.origin}
+
+
+def test_join_when_the_label_is_in_the_other_plane_then_refused_and_nothing_changes() -> None:
+    session, mask = AnnotationSession(), np.ones((4, 4), bool)
+    session.put("commit", (), (Object(1, (0,), (0, 0), mask), Object(1, (1,), (8, 0), mask)))
+    session.put("commit", (), (Object(2, (1,), (30, 0), mask),))
+    before = masks_of(session)
+    with pytest.raises(PromptError, match="Label 1 is in that plane already"):
+        session.edit("join", [(1, (0,)), (2, (1,))])
+    assert masks_of(session) == before
+    session.edit("join", [(2, (1,)), (1, (0,))])
+    assert masks_of(session) == {(2, (0,)): (0, 0), (1, (1,)): (8, 0), (2, (1,)): (30, 0)}
+    session.undo()
+    assert masks_of(session) == before
+
+
+def test_an_undone_commit_when_its_label_was_adopted_since_then_is_not_brought_back_over_it() -> None:
+    session, mask = AnnotationSession(), np.ones((4, 4), bool)
+    session.put("commit", (), (Object(1, (), (0, 0), mask),))
+    session.undo()
+    session.adopt([Object(1, (), (9, 9), mask)])
+    with pytest.raises(PromptError, match="go on from what is there"):
+        session.redo()
+    assert masks_of(session) == {(1, ()): (9, 9)}
+    assert len(session.history.undone) == 1
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "uint64", "int64"])
+def test_paint_in_labels_of_any_dtype_then_labels_are_integers(dtype: str) -> None:
+    session = AnnotationSession()
+    labels = np.zeros((8, 8), dtype)
+    labels[2:4, 2:4] = 5
+    window = (slice(0, 8), slice(0, 8))
+    session.paint((), window, labels)
+    labels[2:4, 2:3] = 0
+    session.paint((), window, labels)
+    (each,) = session.objects
+    assert (type(each.id), each.id, each.area, session.next_id) == (int, 5, 2, 6)
+    assert json.dumps(as_json(each)["id"]) == "5"
+    assert type(from_json({**as_json(each), "id": 5.0}).id) is int  # as it was written before

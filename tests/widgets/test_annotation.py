@@ -219,7 +219,8 @@ def test_a_layer_when_removed_in_the_middle_then_annotation_asks_to_be_stopped(
     layers, labels = annotation._viewer.layers, annotation.writer.labels
     layers.remove(layers[name])
     stopped = f"The layer '{name}' was removed, so annotation stopped."
-    assert said == [f"{stopped} Press Start to go on, with all that was committed."]
+    start = "Open it again and press Start" if name == "cells" else "Press Start"
+    assert said == [f"{stopped} {start} to go on, with all that was committed."]
     left = {layer.name for layer in {*layers} - {*annotation.layers}}
     assert left == {"cells", "cells cells"} - {name}
     assert labels.data[20, 20] == 1

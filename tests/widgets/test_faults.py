@@ -109,7 +109,8 @@ def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back
         qtbot.wait(300)  # what is left is drawn
         assert widget.annotation is None
         assert f"{name!r} was removed" in told(widget)
-        assert "Press Start to go on, with all that was committed" in told(widget)
+        assert "ress Start to go on, with all that was committed" in told(widget)
+        assert ("Open it again" in told(widget)) == (name == "cells")
         if name == "cells":
             widget._viewer.add_image(IMAGE, name="cells")
         restart(widget, qtbot)

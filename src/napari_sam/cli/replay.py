@@ -25,7 +25,13 @@ examples:
   napari-sam replay cells.journal --image cells.tif --model old/cell-tiny.safetensors
 """
 
-KINDS = {"paint": "painted by hand", "adopt": "labels that were there", "accept": "found without prompts"}
+KINDS = {
+    "paint": "painted by hand",
+    "adopt": "labels that were there",
+    "accept": "found without prompts",
+    "follow": "followed through planes",
+}
+"""Steps that no prompt makes."""
 
 
 def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
@@ -167,7 +173,8 @@ def _line(each: Replayed) -> str:
 
 
 def _kinds(others: list[Replayed]) -> str:
-    counts = Counter(KINDS[kind] for each in others for kind in KINDS if kind in each.steps)
+    kinds = [[KINDS[kind] for kind in KINDS if kind in each.steps] for each in others]
+    counts = Counter(name for names in kinds for name in names or ["without a record of their prompts"])
     return ", ".join(f"{count} {kind}" for kind, count in counts.items())
 
 

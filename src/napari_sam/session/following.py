@@ -14,10 +14,8 @@ from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 
 from .objects import FOLLOWED, Edit, Key, Object, Plane
-from .session import AnnotationSession
+from .session import FOLLOW, AnnotationSession
 from .store import ObjectStore
-
-FOLLOW = "follow"
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,6 +6,7 @@ edit is reported; a line that a crash cut short is recognised and cut off.
 
 from __future__ import annotations
 
+import errno
 import os
 import zlib
 from collections.abc import Sequence
@@ -19,7 +20,10 @@ from napari_sam.errors import JournalError
 
 from .objects import Edit
 from .record import entry_of, first_entry, line_of, parse
-from .session import AnnotationSession
+from .session import ADOPT, AnnotationSession
+
+NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
+"""What a file system answers that knows no locks, as some shared ones do."""
 
 
 class Journal:
@@ -71,18 +75,19 @@ class Journal:
         self._elsewhere = False
         self._lock = FileLock(f"{path}.lock", blocking=False, thread_local=False)  # opened in a worker
         self._waiting: list[bytes] = []
-        self._opened()
-        self._looking = bool(self.trouble)
         try:
+            self._opened()
+            self._looking = bool(self.trouble)
             content = self._content()
             self.record, self._end = parse(content, path)
             self._check_shape(shape)
             if not self._looking:
                 self._tidy(content)
             self._compare(pixels)
-        except JournalError:
+        except BaseException:
             self.close()
             raise
+        self._undone = bool(self.record.undone)
         if not self._looking and not self.record.begins:
             with suppress(JournalError):  # it is written with the first edit, and told by `trouble`
                 self._append(line_of(first_entry(path, shape, image, pixels)))
@@ -101,7 +106,7 @@ class Journal:
                 " here; press Stop there or close it, then Stop and Start here to take over."
             )
             self._elsewhere = True
-        except OSError as error:
+        except (OSError, NotImplementedError) as error:
             self.trouble = _unwritable(self.path, error)
 
     def _content(self) -> bytes:
@@ -162,7 +167,7 @@ class Journal:
 
     def follow(self, session: AnnotationSession) -> None:
         """Give a session what the journal holds, and write down what it does from now on."""
-        session.restore(self.record.adopted, self.record.done, self.record.undone)
+        session.restore(self.record.line, self.record.undone)
         session.reserve(self.record.last_id)
         if self._elsewhere:
             session.read_only = self.trouble
@@ -170,14 +175,26 @@ class Journal:
             return
 
         def write_down(how: str, edit: Edit) -> None:
-            if not edit.before and not edit.after:
-                return  # a step that changes no object, such as an answer to a proposal
+            if not self._says_something(how, edit):
+                return
             try:
                 self.write(how, edit)
             except JournalError as error:
                 self.failed.emit(str(error))
 
         session.recorded.connect(write_down)
+
+    def _says_something(self, how: str, edit: Edit) -> bool:
+        """Note a step, and say whether it has to be written down.
+
+        One that changes no object, such as an answer to a proposal, only has to where what was taken back
+        cannot be brought back after it.
+        """
+        if not edit.before and not edit.after and not (how == "do" and self._undone):
+            return False
+        if how != ADOPT:
+            self._undone = how != "do"
+        return True
 
     def write(self, how: str, edit: Edit) -> None:
         """Write down an edit, or that the last one was taken back or brought back.
@@ -234,9 +251,12 @@ class Journal:
 
 
 def _unwritable(path: Path, error: Exception) -> str:
+    advice = "free space or choose another folder"
+    if isinstance(error, NotImplementedError) or getattr(error, "errno", None) in NO_LOCKS:
+        advice = "its disk cannot lock files, so put the image on another one"
     return (
-        f"{path} could not be written ({error}), so commits are not kept on disk; free space or choose"
-        " another folder, and save the labels."
+        f"{path} could not be written ({error}), so commits are not kept on disk; {advice}, and save the"
+        " labels."
     )
 
 

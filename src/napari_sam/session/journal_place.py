@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import os
 import zlib
+from collections.abc import Iterator
 from pathlib import Path
+
+from .record import image_at
 
 LONGEST = 200
 """Bytes of a name; file systems take 255, with what is added to it."""
@@ -15,7 +18,8 @@ DEVICES = {"con", "prn", "aux", "nul", *(f"{port}{n}" for port in ("com", "lpt")
 def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> Path:
     """Return where the journal of an image's labels lies: beside the image, or in a folder of the user's.
 
-    One that lies beside the image is looked at even where it cannot be written. Its folder is made.
+    One that lies beside the image is looked at even where it cannot be written. Its folder is made, and
+    has the image's name without its ending; or with it, where another image is called so but for the ending.
 
     Parameters
     ----------
@@ -29,12 +33,32 @@ def journal_path(image: Path | None, key: str, labels: str, fallback: Path) -> P
         A folder of the user's.
     """
     if image is not None:
-        folder = image.parent / f"{_short(image.stem)}.napari-sam"
-        path = folder / _name_in(folder, labels)
-        if path.exists() or _made(folder):
+        path = min(_beside(image, labels), key=lambda each: _strangeness(each, image))
+        if path.exists() or _made(path.parent):
             return path
     folder = fallback / f"{zlib.crc32(key.encode()):08x}"
     return folder / _name_in(folder, labels)
+
+
+def _beside(image: Path, labels: str) -> Iterator[Path]:
+    """Yield where a journal beside an image may lie, the best place first."""
+    for name in (_short(image.stem), _short(image.name), _told_apart(image.name, image.name)):
+        folder = image.parent / f"{name}.napari-sam"
+        yield folder / _name_in(folder, labels)
+
+
+def _strangeness(path: Path, image: Path) -> int:
+    """Return 0 for the journal of an image, 3 for that of another one that is there, and less in between.
+
+    One that names no image, or one that is gone, may be this image's by another name.
+    """
+    if not path.exists():
+        return 2
+    named = image_at(path)
+    try:
+        return 1 if named is None else 3 * (not named.samefile(image))
+    except OSError:
+        return 1
 
 
 def _made(folder: Path) -> bool:

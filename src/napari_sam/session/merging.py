@@ -1,13 +1,15 @@
 """What a journal holds, what was drawn into labels before, and what they show, as one session.
 
 They differ where another window went on with a journal, a disk took no more edits, or somebody painted. All
-objects of the three are kept, and no two get one label.
+objects of the three are kept, and no two get one label. Where nobody knows what was drawn, as for labels of a
+file, they are compared with what the journal held when they were saved, as far as one can tell: only what
+differs from that was painted since.
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -15,11 +17,11 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Window
 
-from .objects import Object, Plane, common
+from .objects import Edit, Object, Plane, common
 from .painting import Painted
 from .record import Record
 from .regions import few_pixels, regions
-from .session import AnnotationSession
+from .session import ADOPT, AnnotationSession
 from .store import Labels, ObjectStore, window_of
 from .unwritten import SAME, Names, alike, bring, fitting, renamed
 
@@ -84,14 +86,16 @@ def merge(
         What the last session in this window drew into the labels, if it is known; what they show besides
         was painted.
     record : Record, optional
-        What the journal held when it was opened.
+        What the journal held when it was opened, and what it had held before.
     """
     names, drawn = {}, fitting(drawn, labels.shape)
     if drawn is not None:
         session.store.newest_on_top = drawn.newest_on_top
         names = bring(session, drawn, record)
-    merging = _Merging(session, labels, None if drawn is None else renamed(drawn, names), names)
+    steps = _steps(record) if drawn is None else ()
+    merging = _Merging(session, labels, None if drawn is None else renamed(drawn, names), names, steps)
     planes = {plane, *(each.plane for store in (session.store, drawn or ()) for each in store)}
+    planes |= {each.plane for step in steps for each in (*step.before, *step.after)}
     for step in (merging.find_names, merging.add):
         for each in sorted(planes):
             step(each)
@@ -105,12 +109,18 @@ class _Merging:
     """Merges one plane after another."""
 
     def __init__(
-        self, session: AnnotationSession, labels: Any, drawn: ObjectStore | None, names: Names
+        self,
+        session: AnnotationSession,
+        labels: Any,
+        drawn: ObjectStore | None,
+        names: Names,
+        steps: Sequence[Edit],
     ) -> None:
         self._session, self._labels = session, labels
-        self._drawn, self._names = drawn, names
+        self._drawn, self._names, self._steps = drawn, names, steps
         known = {each.id for each in drawn or ()}
         self._others = {each.id for each in session.store} - known if drawn is not None else set()
+        self._saved: dict[Plane, Pairs] = {}
         self._painted: list[Painted] = []
         self.redrawn: list[Redrawn] = []
 
@@ -144,11 +154,12 @@ class _Merging:
         store, pixels = self._session.store, np.asarray(self._labels[plane])
         window = _all_of(pixels)
         shown = np.maximum(_numbered(pixels, self._names), 0)
-        now, was = store.render(plane, window), self._was(plane, window)
         pairs, strange = self._strange(pixels, plane)
+        drawn = self._drawn if self._drawn is not None else _store_of(self._saved[plane])
+        now, was = store.render(plane, window), drawn.render(plane, window)
         for each, other in pairs:
             _of(shown, each)[each.mask] = other.id
-        was = np.where(np.isin(now, [other.id for _, other in pairs]), now, was)
+        was = np.where(np.isin(now, [other.id for _, other in pairs if other.key not in drawn]), now, was)
         self._session.adopt(strange)
         stands = store.render(plane, window)
         wanted = np.where((shown != was) & (now == was), shown, stands)
@@ -156,21 +167,29 @@ class _Merging:
             self._painted.append((plane, window, wanted))
         self._redraw(plane, window, pixels, wanted)
 
-    def _was(self, plane: Plane, window: Window) -> Labels:
-        """Return what was drawn into a window, as far as it is known."""
-        drawn = ObjectStore() if self._drawn is None else self._drawn
-        return drawn.render(plane, window)
-
     def _strange(self, pixels: NDArray[Any], plane: Plane) -> tuple[Pairs, list[Object]]:
-        """Return the labels of a plane that were not drawn: with the objects that they show, and without."""
-        shown = np.maximum(_numbered(pixels, self._names), 0)
-        if np.array_equal(shown, self._was(plane, _all_of(shown))):
+        """Return the labels of a plane that were not drawn: with the objects that they show, and without.
+
+        Where it is not known what was drawn, those that the journal has held are among the first.
+        """
+        shown = np.maximum(_numbered(pixels, {}), 0)
+        if self._drawn is not None and np.array_equal(
+            _numbered(shown, self._names), self._drawn.render(plane, _all_of(shown))
+        ):
             return [], []
-        drawn = self._drawn if self._drawn is not None else ()
-        strange = [each for each in regions(shown, plane) if each.key not in drawn]
+        found, saved = regions(shown, plane), self._as_saved(shown, plane)
+        known = {each.id for each, _ in saved}
+        rest = [replace(each, id=self._names.get(each.id, each.id)) for each in found if each.id not in known]
+        strange = [each for each in rest if self._drawn is None or each.key not in self._drawn]
         pairs = _paired(strange, self._session.store)
         paired = {each.id for each, _ in pairs}
-        return pairs, [each for each in strange if each.id not in paired]
+        return [*saved, *pairs], [each for each in strange if each.id not in paired]
+
+    def _as_saved(self, shown: Labels, plane: Plane) -> Pairs:
+        """Return the labels of a plane as a file has them that the journal held when it was saved."""
+        if plane not in self._saved:
+            self._saved[plane] = _held(self._steps, shown, plane)
+        return self._saved[plane]
 
     def rename(self, planes: Iterable[Plane]) -> None:
         """Let planes without objects show the labels that got another number by that."""
@@ -210,6 +229,61 @@ def _paired(strange: Sequence[Object], store: ObjectStore) -> Pairs:
             pairs.append((each, found))
             taken.add(found.key)
     return pairs
+
+
+def _steps(record: Record | None) -> tuple[Edit, ...]:
+    """Return all that a journal has done, and then what it can bring back."""
+    return () if record is None else (*record.line, *reversed(record.undone))
+
+
+def _held(steps: Sequence[Edit], shown: Labels, plane: Plane) -> Pairs:
+    """Return the labels of a plane that show what a journal held at one moment: when they differ least."""
+    there = [step for step in (_on(each, plane) for each in steps) if step.before or step.after]
+    store = ObjectStore()
+    for step in there[: _moment(there, shown, plane)]:
+        store.apply(step)
+    return _paired(regions(shown, plane), store) if len(store) else []
+
+
+def _moment(steps: Sequence[Edit], shown: Labels, plane: Plane) -> int:
+    """Return after how many steps a plane is the most like what labels show; of several, the last."""
+    store = ObjectStore()
+    begun = bool(steps) and steps[0].what == ADOPT  # it was never seen empty
+    differing = int(np.count_nonzero(shown))
+    fewest, best = shown.size + 1 if begun else differing, 0
+    for count, step in enumerate(steps, 1):
+        window = _around(step.moved)
+        differing -= int(np.count_nonzero(shown[window] != store.render(plane, window)))
+        store.apply(step)
+        differing += int(np.count_nonzero(shown[window] != store.render(plane, window)))
+        if differing <= fewest:
+            fewest, best = differing, count
+    return best
+
+
+def _on(step: Edit, plane: Plane) -> Edit:
+    """Return what a step does on one plane."""
+    before, after = (
+        tuple(each for each in side if each.plane == plane) for side in (step.before, step.after)
+    )
+    return Edit(step.what, before, after)
+
+
+def _around(objects: Sequence[Object]) -> Window:
+    """Return the window of a plane that objects are in."""
+    windows = [window_of(each) for each in objects] or [(slice(0, 0), slice(0, 0))]
+    rows, cols = zip(*windows, strict=True)
+    return (
+        slice(min(each.start for each in rows), max(each.stop for each in rows)),
+        slice(min(each.start for each in cols), max(each.stop for each in cols)),
+    )
+
+
+def _store_of(pairs: Pairs) -> ObjectStore:
+    """Return the objects that labels show."""
+    store = ObjectStore()
+    store.apply(Edit("shown", (), tuple(other for _, other in pairs)))
+    return store
 
 
 def _numbered(pixels: NDArray[Any], names: Names) -> Labels:

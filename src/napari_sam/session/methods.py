@@ -12,7 +12,7 @@ from napari_sam.predict.image import PERCENTILES
 from .citations import Citation, citations
 from .objects import Edit, Object
 from .record import Record, steps_of
-from .session import ACCEPT, ADOPT, COMMIT, PAINT
+from .session import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT
 
 DONE = {
     PAINT: ("brush stroke",),
@@ -85,6 +85,7 @@ def _counted(record: Record, objects: Sequence[Object]) -> str:
     kinds = {
         COMMIT: "segmented from prompts",
         ACCEPT: "proposed by the model and accepted",
+        FOLLOW: "followed through planes by the model",
         PAINT: "painted by hand",
         ADOPT: "taken over from existing labels",
     }

@@ -38,8 +38,9 @@ def as_json(each: Object) -> Values:
 def from_json(values: Values) -> Object:
     """Return the object that `as_json` wrote; what an older version did not know stays unknown."""
     kept: Any = {**values["mask"], "counts": values["mask"]["counts"].encode("ascii")}
+    known = {name: values[name] for name in PLAIN if name in values}
     return Object(
-        **{name: values[name] for name in PLAIN if name in values},
+        **{**known, "id": int(values["id"])},  # of uint64 labels it was once a float
         plane=tuple(values["plane"]),
         origin=(values["origin"][0], values["origin"][1]),
         mask=rle.decode(kept).astype(bool),

@@ -15,6 +15,7 @@ from napari_sam.errors import PromptError
 from napari_sam.masks import Mask, cropped
 
 from .objects import Edit, Object
+from .store import ObjectStore
 
 Objects = tuple[Object, ...]
 SPECK = 0.1
@@ -169,10 +170,20 @@ DESCRIBE = describe.__name__
 """The operation that changes no mask."""
 
 
-def changes(edit: Edit) -> bool:
-    """Say whether an edit is not only a class and a note that objects have already."""
+def check(edit: Edit, store: ObjectStore) -> None:
+    """Make sure that an edit changes something, and overwrites none of the objects that there are.
+
+    Raises
+    ------
+    PromptError
+        If it does not.
+    """
     told = [[(each.category, each.note) for each in side] for side in (edit.before, edit.after)]
-    return edit.what != DESCRIBE or told[0] != told[1]
+    if edit.what == DESCRIBE and told[0] == told[1]:
+        raise PromptError("They have this class and note already; choose a class, or write another note.")
+    other = store.overwritten(edit)
+    if other is not None:
+        raise PromptError(f"Label {other.id} is in that plane already; delete it there, or choose others.")
 
 
 def _reshaped(objects: Objects, reshape: Callable[[Mask], Mask], otherwise: str, margin: int = 0) -> Objects:

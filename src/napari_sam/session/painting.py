@@ -22,6 +22,8 @@ def stroke(store: ObjectStore, painted: Sequence[Painted]) -> tuple[tuple[Object
 
     Pixels of an object that another one hides stay as they are. Numbers below 0 mark no objects.
     """
+    # numpy makes floats of int64 and uint64 together
+    painted = [(plane, window, labels.astype(np.int64, copy=False)) for plane, window, labels in painted]
     before: list[Object] = []
     after: list[Object] = []
     for plane, window, labels in painted:

@@ -7,6 +7,7 @@ import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 from pathlib import Path
 from typing import Any
 
@@ -15,13 +16,15 @@ from napari_sam.errors import JournalError
 from .object_json import as_json, from_json
 from .objects import Edit, Key, Object
 from .operations import DESCRIBE, operate
-from .session import ACCEPT, ADOPT, COMMIT, PAINT
+from .session import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT
 from .store import ObjectStore
 
 VERSION = 4
 READABLE = (2, 3, 4)
 """Version 2 did not know the image's name, nor which candidate was suggested and what it was computed on.
 Up to version 3 the objects that an edit takes were written whole, and no journal knew the image's pixels."""
+FRESH = (ADOPT, COMMIT, ACCEPT, FOLLOW)
+"""Edits whose masks are made anew, whatever they take."""
 BEGINNING = re.compile(rb"([0-9a-f]{0,8}|[0-9a-f]{8} (\{[^\n]*)?)")
 """What a crash leaves of a journal whose first line was being written."""
 Entry = dict[str, Any]
@@ -42,6 +45,8 @@ class Record:
         What stands, and what can be brought back.
     last_id : int
         The highest label that any object has ever had.
+    adopted_after : tuple of int
+        For each of `adopted`, how many of `done` it came after, in this order; empty if all came first.
     """
 
     begins: Mapping[str, Any]
@@ -49,6 +54,18 @@ class Record:
     done: tuple[Edit, ...]
     undone: tuple[Edit, ...]
     last_id: int = 0
+    adopted_after: tuple[int, ...] = ()
+
+    @property
+    def line(self) -> tuple[Edit, ...]:
+        """All that stands, in the order in which it came; what was adopted as edits among those of `done`."""
+        line: list[Edit] = []
+        at = 0
+        places = self.adopted_after or (0,) * len(self.adopted)
+        for place, pairs in groupby(zip(places, self.adopted, strict=False), lambda pair: pair[0]):
+            line += [*self.done[at:place], Edit(ADOPT, (), tuple(each for _, each in pairs))]
+            at = place
+        return *line, *self.done[at:]
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -59,28 +76,31 @@ class Record:
     def objects(self) -> tuple[Object, ...]:
         """What there is in the end."""
         store = ObjectStore()
-        for edit in (Edit(ADOPT, (), self.adopted), *self.done):
+        for edit in self.line:
             store.apply(edit)
         return tuple(store)
 
 
 def steps_of(record: Record) -> dict[Key, tuple[str, ...]]:
     """Return for each object that stands the kinds of edits that made it: "commit", "merge" and so on."""
-    there: dict[Key, tuple[str, ...]] = {each.key: (ADOPT,) for each in record.adopted}
-    for edit in record.done:
+    there: dict[Key, tuple[str, ...]] = {}
+    for edit in record.line:
         before = {each.key: there.pop(each.key, ()) for each in edit.before}
-        joined = tuple(dict.fromkeys(step for steps in before.values() for step in steps))
-        for each in edit.after:
-            earlier = _earlier(edit, before.get(each.key, ()), joined)
+        for each, earlier in zip(edit.after, _earlier(edit, before), strict=True):
             there[each.key] = (*(step for step in earlier if step != edit.what), edit.what)
     return there
 
 
-def _earlier(edit: Edit, own: tuple[str, ...], joined: tuple[str, ...]) -> tuple[str, ...]:
-    """Return which steps an edit goes on from: none, an object's own, or those of all that it took."""
-    if edit.what in (COMMIT, ACCEPT):
-        return ()
-    return joined if edit.what != PAINT and len(edit.after) != len(edit.before) else own
+def _earlier(edit: Edit, before: Mapping[Key, tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """Return which steps an edit goes on from, an object: none, its own, or those of all that were taken."""
+    if edit.what in FRESH:
+        return [()] * len(edit.after)
+    if edit.what == PAINT:
+        return [before.get(each.key, ()) for each in edit.after]
+    if len(edit.after) == len(edit.before):  # one becomes one, even if it gets another label
+        return list(before.values())
+    joined = tuple(dict.fromkeys(step for steps in before.values() for step in steps))
+    return [joined] * len(edit.after)
 
 
 def first_entry(path: Path, shape: Sequence[int], image: Path | None, pixels: str = "") -> Entry:
@@ -103,7 +123,21 @@ def first_entry(path: Path, shape: Sequence[int], image: Path | None, pixels: st
 
 def image_of(record: Record, path: Path) -> Path | None:
     """Return the image's file, as the journal at a path names it; None if it had none, or is not known."""
-    name = record.begins.get("image")
+    return _image_named(record.begins, path)
+
+
+def image_at(path: Path) -> Path | None:
+    """Return the image's file, as `image_of` does; only the journal's first line is read."""
+    try:
+        with path.open("rb") as file:
+            entries, _ = whole_entries(file.readline())
+    except OSError:
+        return None
+    return _image_named(entries[0], path) if entries else None
+
+
+def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
+    name = begins.get("image")
     return path.absolute().parent.parent / name if name else None
 
 
@@ -145,7 +179,7 @@ def whole_entries(content: bytes) -> tuple[list[Entry], int]:
 
 
 def parse(content: bytes, path: Path) -> tuple[Record, int]:
-    """Return what a file holds, and where its whole lines end.
+    """Return what a file holds, and where its whole lines end that can be done one after another.
 
     Parameters
     ----------
@@ -168,7 +202,10 @@ def parse(content: bytes, path: Path) -> tuple[Record, int]:
             f"{path} is of another version of journal ({version}; this napari-sam reads"
             f" {' and '.join(map(str, READABLE))}); update napari-sam, or move it away to begin a new one."
         )
-    return _done_again(begins, entries), end
+    record, count = _done_again(begins, entries)
+    if count < len(entries):
+        end = sum(map(len, content.splitlines(keepends=True)[:count]))
+    return record, end
 
 
 def read_record(path: Path) -> Record:
@@ -188,37 +225,59 @@ def read_record(path: Path) -> Record:
     return record
 
 
-def _done_again(begins: Entry, entries: Sequence[Entry]) -> Record:
+def _done_again(begins: Entry, entries: Sequence[Entry]) -> tuple[Record, int]:
+    """Return what lines say, and how many: one that does not follow from those before is damage as well."""
     steps = _Steps()
     kinds = {ADOPT: steps.adopt, "undo": steps.undo, "redo": steps.redo, "do": steps.do}
-    for entry in entries:
-        for kind in kinds.keys() & entry.keys():  # none of the first line
-            kinds[kind](entry)
-    return Record(begins, tuple(steps.adopted), tuple(steps.done), tuple(steps.undone), steps.last_id)
+    for count, entry in enumerate(entries):
+        try:
+            for kind in kinds.keys() & entry.keys():  # none of the first line
+                kinds[kind](entry)
+        except (LookupError, TypeError, ValueError, zlib.error):
+            return steps.record(begins), count
+    return steps.record(begins), len(entries)
 
 
 class _Steps:
     """What lines say, done one after another to the objects that are there by then."""
 
     def __init__(self) -> None:
-        self.adopted: list[Object] = []
-        self.done: list[Edit] = []
-        self.undone: list[Edit] = []
-        self.last_id = 0
+        self._adopted: list[tuple[int, Edit]] = []
+        self._done: list[Edit] = []
+        self._undone: list[Edit] = []
+        self._last_id = 0
         self._there: dict[Key, Object] = {}
 
+    def record(self, begins: Entry) -> Record:
+        """Return what has come of them."""
+        pairs = [(each, place) for place, edit in self._adopted for each in edit.after]
+        return Record(
+            begins,
+            tuple(each for each, _ in pairs),
+            tuple(self._done),
+            tuple(self._undone),
+            self._last_id,
+            tuple(place for _, place in pairs),
+        )
+
     def adopt(self, entry: Entry) -> None:
-        objects = tuple(from_json(each) for each in entry[ADOPT])
-        self.adopted += objects
-        self._apply(Edit(ADOPT, (), objects))
+        edit = Edit(ADOPT, (), tuple(from_json(each) for each in entry[ADOPT]))
+        self._adopted.append((len(self._done), edit))
+        self._apply(edit)
 
     def undo(self, _: Entry) -> None:
-        self.undone.append(self.done.pop())
-        self._apply(self.undone[-1].back)
+        self._undone.append(self._done.pop())
+        last = len(self._done)
+        for number in reversed(range(len(self._adopted))):  # what came later stands on what is left
+            place, edit = self._adopted[number]
+            if place <= last:
+                break
+            self._adopted[number] = last, edit
+        self._apply(self._undone[-1].back)
 
     def redo(self, _: Entry) -> None:
-        self.done.append(self.undone.pop())
-        self._apply(self.done[-1])
+        self._done.append(self._undone.pop())
+        self._apply(self._done[-1])
 
     def do(self, entry: Entry) -> None:
         before = tuple(self._taken(each) for each in entry["before"])
@@ -226,10 +285,11 @@ class _Steps:
         if "after" in entry:
             after = tuple(from_json(each) for each in entry["after"])
         else:
-            after = operate(entry["do"], before, self.last_id + 1, **arguments)
-        self.undone.clear()
-        self.done.append(Edit(entry["do"], before, after, arguments))
-        self._apply(self.done[-1])
+            after = operate(entry["do"], before, self._last_id + 1, **arguments)
+        self._undone.clear()
+        if before or after:
+            self._done.append(Edit(entry["do"], before, after, arguments))
+            self._apply(self._done[-1])
 
     def _taken(self, each: list[int] | Entry) -> Object:
         """Return an object that an edit takes: one that is there, or written whole in older versions."""
@@ -239,4 +299,4 @@ class _Steps:
         for each in edit.before:
             self._there.pop(each.key, None)
         self._there.update((each.key, each) for each in edit.after)
-        self.last_id = max([self.last_id, *(each.id for each in edit.after)])
+        self._last_id = max([self._last_id, *(each.id for each in edit.after)])

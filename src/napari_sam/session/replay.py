@@ -21,7 +21,7 @@ from .objects import Edit, Key, Object, Plane, common
 from .operations import OPERATIONS, operate
 from .painting import painted_again
 from .record import Record, steps_of
-from .session import ACCEPT, ADOPT, COMMIT, PAINT
+from .session import COMMIT, PAINT
 
 Read = Callable[[Plane, PlaneWindow, Normalization], ArrayLike]
 """Takes a plane, a window in it and which channels were seen, and returns (Y, X) or (Y, X, C) pixels."""
@@ -38,10 +38,13 @@ class Remade:
     object : Object
     failure : str
         Why it could not be made again, in one sentence, so that `object` is what was recorded.
+    taken : bool
+        It holds pixels as they were recorded, because no prompt makes them.
     """
 
     object: Object
     failure: str = ""
+    taken: bool = False
 
 
 @dataclass(frozen=True, eq=False)
@@ -62,8 +65,8 @@ class Replayed:
 
     @property
     def prompted(self) -> bool:
-        """Whether prompts make it; others hold pixels that were painted, found or there already."""
-        return not {PAINT, ADOPT, ACCEPT} & {*self.steps}
+        """Whether prompts make it; others hold pixels that were painted, found, followed or there already."""
+        return not self.remade.taken
 
     @cached_property
     def different(self) -> int:
@@ -114,8 +117,8 @@ def replay(
     """
     prompted = _Prompted(record, read, load, other_weights)
     answers = prompted.answers(progress or (lambda *_: None))
-    there = {each.key: Remade(each) for each in record.adopted}
-    for edit, answer in zip(record.done, answers, strict=True):
+    there: dict[Key, Remade] = {}
+    for edit, answer in zip(record.line, answers, strict=True):
         made = _again(edit, there, answer)
         for each in edit.before:
             there.pop(each.key, None)
@@ -138,27 +141,29 @@ def _again(edit: Edit, there: Mapping[Key, Remade], answer: Sequence[Remade]) ->
     if edit.what == PAINT:
         old = {each.key: each for each in edit.before}
         return [_painted(each, old.get(each.key), there.get(each.key)) for each in edit.after]
-    before = [there[each.key] for each in edit.before if each.key in there]
-    if edit.what in OPERATIONS and len(before) == len(edit.before):
-        return _operated(edit, before)
-    return [Remade(each) for each in edit.after]
+    if edit.what in OPERATIONS:
+        return _operated(edit, [there.get(each.key) or _missing(each) for each in edit.before])
+    return [Remade(each, taken=True) for each in edit.after]
 
 
 def _painted(new: Object, old: Object | None, there: Remade | None) -> Remade:
     if old is None or there is None:
-        return Remade(new)
-    return replace(there, object=painted_again(there.object, old, new))
+        return Remade(new, taken=True)
+    return replace(there, object=painted_again(there.object, old, new), taken=True)
 
 
 def _operated(edit: Edit, before: Sequence[Remade]) -> Sequence[Remade]:
     failure = next((each.failure for each in before if each.failure), "")
+    taken = any(each.taken for each in before)
     fresh = {each.id for each in edit.after} - {each.id for each in edit.before}
     objects = tuple(each.object for each in before)
     try:
         made = operate(edit.what, objects, min(fresh, default=0), **edit.arguments)
     except PromptError as error:
-        return [Remade(each, f"{edit.what}: {error}") for each in edit.after]
-    return [Remade(each, failure) for each in made]
+        return [Remade(each, f"{edit.what}: {error}", taken) for each in edit.after]
+    if len(made) == len(before):
+        return [replace(old, object=new) for old, new in zip(before, made, strict=True)]
+    return [Remade(each, failure, taken) for each in made]
 
 
 class _Prompted:
@@ -170,8 +175,8 @@ class _Prompted:
         self.remarks: list[str] = []
 
     def answers(self, progress: Progress) -> list[Sequence[Remade]]:
-        """Return what each edit of the journal commits; nothing for edits that commit nothing."""
-        done = self._record.done
+        """Return what prompts make in each edit of the journal's line; nothing where there are none."""
+        done = self._record.line
         answers: list[Sequence[Remade]] = [()] * len(done)
         sources: dict[str, list[int]] = {}
         for index, edit in enumerate(done):

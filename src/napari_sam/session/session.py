@@ -19,13 +19,13 @@ from .answering import Answering
 from .history import History
 from .making import object_of
 from .objects import Edit, Key, Object, Plane, Proposal
-from .operations import Objects, changes, operate
+from .operations import Objects, check, operate
 from .painting import Painted, stroke
 from .store import ObjectStore
 
 Proposals = tuple[Proposal, ...]
 Clock = Callable[[], str]
-COMMIT, PAINT, ADOPT, ACCEPT = "commit", "paint", "adopt", "accept"
+COMMIT, PAINT, ADOPT, ACCEPT, FOLLOW = "commit", "paint", "adopt", "accept", "follow"
 
 
 def utc_now() -> str:
@@ -47,6 +47,7 @@ class AnnotationSession:
         Objects were added, changed or taken out; also by undoing and redoing.
     recorded : str, Edit
         As `edited`, for a journal: "do", "adopt", "undo" or "redo", and what was done in the first place.
+        It comes before `edited`, so that what cannot be drawn is still kept.
     released
         The next commit is an object of its own again.
 
@@ -104,7 +105,12 @@ class AnnotationSession:
         return self._next_id
 
     def open(self, predictor: Predictor, embedding: Embedding, plane: Plane = ()) -> None:
-        """Work on another embedding, of a plane of the image; committed objects stay."""
+        """Work on another embedding, of a plane of the image; committed objects stay.
+
+        An object of another plane is not reopened any more.
+        """
+        if self.reopened is not None and self.reopened.plane != plane:
+            self.release()
         self._answering = Answering(predictor, embedding, plane)
         self.propose(())
 
@@ -117,15 +123,13 @@ class AnnotationSession:
         """Give no object a label up to this one, because it is in use."""
         self._next_id = max(self._next_id, label + 1)
 
-    def restore(self, adopted: Objects, done: Sequence[Edit], undone: Sequence[Edit] = ()) -> None:
-        """Begin with the objects and edits of an earlier session, and with those that it had taken back.
+    def restore(self, done: Sequence[Edit], undone: Sequence[Edit] = ()) -> None:
+        """Begin with the edits of an earlier session, and with those that it had taken back.
 
         Parameters
         ----------
-        adopted : tuple of Object
-            Labels that were not made by an edit.
         done, undone : sequence of Edit
-            In the order in which they were made, and taken back.
+            In the order in which they were made, with labels that were adopted in between; and taken back.
 
         Raises
         ------
@@ -134,10 +138,10 @@ class AnnotationSession:
         """
         if not self.history.empty or len(self.store):
             raise PromptError("There are commits already; restore earlier ones before the first.")
-        self.history.restore(done, undone)
-        for edit in (Edit(ADOPT, (), adopted), *done):
+        self.history.restore([edit for edit in done if edit.what != ADOPT], undone)
+        for edit in done:
             self.store.apply(edit)
-        for edit in (Edit(ADOPT, (), adopted), *done, *undone):
+        for edit in (*done, *undone):
             for each in (*edit.before, *edit.after):
                 self.reserve(each.id)
         if len(self.store):
@@ -181,7 +185,7 @@ class AnnotationSession:
     def commit(self, choice: int | None = None, suggested: int | None = None) -> Objects:
         """Commit one candidate of each proposal, the suggested one by default, all in one step.
 
-        Empty masks are left out. A single one takes the place of the object that was reopened.
+        Empty masks are left out. A single one takes the place of the object that was reopened in its plane.
 
         Parameters
         ----------
@@ -209,7 +213,9 @@ class AnnotationSession:
 
     def _commit(self, proposals: Sequence[Proposal], choice: int | None, suggested: int | None) -> Objects:
         """Commit one candidate of each of some proposals in one step; those up for choice go."""
-        old = self.reopened if len(proposals) == 1 else None
+        old = self.reopened
+        if old is not None and [each.plane for each in proposals] != [old.plane]:
+            old = None
         on = self._answering
         embedding, model = (on.embedding, on.predictor.model) if on is not None else (None, None)
         after = []
@@ -277,14 +283,11 @@ class AnnotationSession:
         Raises
         ------
         PromptError
-            If the operation does not fit the objects, or changes nothing.
+            If the operation does not fit the objects, changes nothing, or would take another one's label.
         """
         before = tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
         edit = Edit(what, before, operate(what, before, self._next_id, **arguments), arguments)
-        if not changes(edit):
-            raise PromptError("They have this class and note already; choose a class, or write another note.")
-        for each in edit.after:
-            self.reserve(each.id)
+        check(edit, self.store)
         self._do(edit)
         return edit
 
@@ -312,8 +315,6 @@ class AnnotationSession:
         before, after = stroke(self.store, painted)
         if not before and not after:
             return None
-        for each in after:
-            self.reserve(each.id)
         edit = Edit(PAINT, before, tuple(self._signed(each) for each in after))
         self._do(edit)
         return edit
@@ -328,14 +329,18 @@ class AnnotationSession:
     def _do(self, edit: Edit) -> None:
         if edit.before or edit.after:
             self._check_open()
+        for each in edit.after:
+            self.reserve(each.id)
         self.history.add(edit)
         self._apply(edit, "do", edit)
 
     def _apply(self, change: Edit, how: str, edit: Edit) -> None:
         """Change the objects, and tell of it; `how` and `edit` as `recorded` has them."""
         self.store.apply(change)
-        self.edited.emit(change)
-        self.recorded.emit(how, edit)
+        try:
+            self.recorded.emit(how, edit)
+        finally:
+            self.edited.emit(change)
 
     def undo(self) -> Edit | None:
         """Take back the last edit and return it; None if there was none.
@@ -343,10 +348,10 @@ class AnnotationSession:
         Raises
         ------
         PromptError
-            If nothing can be changed.
+            If nothing can be changed, or a label was adopted that has the number of an object to bring back.
         """
         self._check_open()
-        edit = self.history.step_back()
+        edit = self.history.step_back(self.store)
         if edit is not None:
             self._apply(edit.back, "undo", edit)
         return edit
@@ -354,7 +359,7 @@ class AnnotationSession:
     def redo(self) -> Edit | None:
         """Bring back the last edit that was undone and return it; None if there was none, as `undo` does."""
         self._check_open()
-        edit = self.history.step_on()
+        edit = self.history.step_on(self.store)
         if edit is not None:
             self._apply(edit, "redo", edit)
         return edit

@@ -57,6 +57,13 @@ class ObjectStore:
         for each in edit.after:
             self._put(each)
 
+    def overwritten(self, edit: Edit) -> Object | None:
+        """Return an object whose place an edit would take without saying so; None if there is none."""
+        taken = {each.key for each in edit.before}
+        return next(
+            (self[each.key] for each in edit.after if each.key in self and each.key not in taken), None
+        )
+
     def _put(self, each: Object) -> None:
         """Put an object in, as the last one, in place of the one with its key."""
         old = self._objects.get(each.key)

@@ -27,7 +27,7 @@ from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .parts import Load, Parts
-from .planes import image_shape
+from .planes import image_shape, layers_of
 from .prompt_layers import PromptLayers
 from .seeing import Seeing
 from .spared import spare
@@ -221,7 +221,7 @@ class Annotation:
         keyboard.on("boxes", prompts.use_boxes)
         keyboard.on("scribbles", prompts.use_scribbles)
         keyboard.on("lassos", prompts.use_lassos)
-        for layer in (prompts.points, prompts.boxes):
+        for layer in (*self.layers, *layers_of(self._image)):
             keyboard.listen(layer)
 
     def commit(self, number: int | None = None) -> None:
@@ -275,6 +275,9 @@ class Annotation:
             self.stopped.emit()
 
     def _moved(self) -> None:
+        if self.session.reopened is not None:
+            self._asking.drop()  # or its prompts would make a second object when the person comes back
+        self.session.release()
         self.session.close()
         self._jobs.cancel()
         self._rest.start()
@@ -296,7 +299,9 @@ class Annotation:
     def _lost(self, why: str) -> None:
         """Stop, because a layer is gone."""
         kept = "" if self.keeping.trouble else ", with all that was committed"
-        self.failed.emit(f"{why} Press Start to go on{kept}.")
+        there = all(layer in self._viewer.layers for layer in layers_of(self._image))
+        start = "Press Start" if there else "Open it again and press Start"
+        self.failed.emit(f"{why} {start} to go on{kept}.")
         self.stopped.emit()
 
     def _tell(self, done: str) -> None:

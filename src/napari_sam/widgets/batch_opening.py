@@ -13,6 +13,8 @@ from napari_sam.automatic.batch_axes import opened_plane
 from napari_sam.automatic.batch_files import opened
 from napari_sam.errors import DataError
 
+from .earlier import FILE
+
 if TYPE_CHECKING:
     from napari.layers import Layer
     from napari.viewer import Viewer
@@ -76,12 +78,26 @@ def show(viewer: Viewer, found: Found) -> None:
     here = [layer for layer in ours if layer.metadata["batch"] == found.version]
     for layer in ours:
         layer.visible = layer in here
-    viewer.layers.selection.active = (here or _added(viewer, found))[-1]
+    shown = here or _added(viewer, found)
+    viewer.layers.selection.active = shown[-1]
     viewer.reset_view()
+    _choose(viewer, shown[0], shown[-1])
+
+
+def _choose(viewer: Viewer, image: Layer, labels: Layer) -> None:
+    """Choose an image and its labels in the dock "Segment Anything", if it is open and annotates nothing."""
+    from .annotator import AnnotatorWidget
+
+    window = getattr(viewer, "window", None)
+    docks = getattr(window, "dock_widgets", {})  # younger than napari 0.6
+    for dock in (each for each in docks.values() if isinstance(each, AnnotatorWidget)):
+        if dock.annotation is None:
+            for combo, layer in ((dock.panel.image, image), (dock.panel.labels, labels)):
+                combo.setCurrentIndex(max(combo.findData(str(layer.unique_id)), 0))
 
 
 def _added(viewer: Viewer, found: Found) -> list[Layer]:
-    kept = {"metadata": {"batch": found.version, "files": found.files}}
+    kept = {"metadata": {"batch": found.version, "files": found.files, FILE: str(found.path.absolute())}}
     images = viewer.add_image(found.image, name=found.path.stem, **kept, **_channels(found))
     labels = viewer.add_labels(found.labels, name=f"{found.path.stem} labels", **kept)
     return [*(images if isinstance(images, list) else [images]), labels]

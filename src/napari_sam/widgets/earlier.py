@@ -21,7 +21,7 @@ from napari_sam.session.merging import Merged, merge
 from napari_sam.settings import config_folder
 
 from .label_writer import draw_all
-from .planes import alignment, image_shape
+from .planes import alignment, image_shape, layers_of
 from .pyramid import labels_layer, new_pixels
 
 if TYPE_CHECKING:
@@ -32,6 +32,8 @@ if TYPE_CHECKING:
 
     from .mixed import Mixed
 
+FILE = "napari-sam file"
+"""Where the metadata of an image layer tell its file, if napari does not know it."""
 COPIED = 1 << 24
 """Most pixels that are copied at once, which takes up to 50 ms."""
 
@@ -50,7 +52,7 @@ class Earlier:
     trouble : str
         Why there is none, in one sentence.
     returned : int
-        How many objects are back from the last time.
+        How many labels are back from the last time; one of several planes counts once.
     merged : Merged
         What became of the labels that are there.
     name : str
@@ -97,7 +99,8 @@ class Earlier:
         journal, trouble = _opened(image, name)
         if journal is not None:
             journal.follow(session)
-        returned, pixels, merged = len(session.objects), None, Merged([], {}, {plane})
+        returned = len({each.id for each in session.objects})
+        pixels, merged = None, Merged([], {}, {plane})
         try:
             if labels is None:
                 pixels = _drawn(session, image)
@@ -164,7 +167,8 @@ def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
 
 def file_of(image: Image | Mixed) -> Path | None:
     """Return the file that an image was read from, if it is one on this machine."""
-    source = image.source.path
+    layer = layers_of(image)[0]
+    source = layer.source.path or getattr(layer, "metadata", {}).get(FILE)
     return Path(os.fspath(source)) if source and Path(os.fspath(source)).exists() else None
 
 

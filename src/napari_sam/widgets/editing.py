@@ -13,7 +13,7 @@ from napari_sam.errors import NapariSamError
 from napari_sam.session import Edit, Key, Object, Plane
 from napari_sam.session.operations import DESCRIBE
 
-from .keymap import EDITS
+from .keymap import DEFAULTS, EDITS
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -26,6 +26,8 @@ if TYPE_CHECKING:
     from .prompt_layers import PromptLayers
 
 NOTHING = "There is no object to reopen here; point at one, or commit one first."
+NAPARIS = {"commit": ("polygon",), "clear": ("polygon", "paint", "erase")}
+"""Modes of a Labels layer in which Enter and Esc are napari's: there they end what is being drawn."""
 
 
 class Editing:
@@ -79,11 +81,25 @@ class Editing:
             keyboard.on(what, partial(self.edit, what))
         for action in ("reopen", "split", "undo", "redo"):
             keyboard.on(action, getattr(self, action))
-        keyboard.listen(self._labels, ("undo", "redo"))
+        self._listen()
+        self._labels.events.mode.connect(self._listen)
+        keyboard.changed.connect(self._listen)
 
     def close(self) -> None:
         """Stop listening."""
+        self._labels.events.mode.disconnect(self._listen)
+        self._keyboard.changed.disconnect(self._listen)
         self.selection.close()
+
+    def _listen(self, _: Any = None) -> None:
+        """Let keys act on the labels where they mean nothing to napari; undo and redo are the session's."""
+        keyboard, labels = self._keyboard, self._labels
+        keymap, mode = keyboard.keymap, str(labels.mode)
+        free = [each for each in NAPARIS if keymap[each] == DEFAULTS[each] and mode not in NAPARIS[each]]
+        for binding in (keymap.binding(each) for each in NAPARIS if each not in free):
+            if binding is not None:
+                labels.bind_key(binding, None)
+        keyboard.listen(labels, ("undo", "redo", *free))
 
     def reopen(self, key: Key | None = None) -> None:
         """Offer the choice of an object again: of the one that is meant, or the last one of the plane."""
@@ -115,7 +131,7 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return None
-        changed = counted(max(len(edit.before), len(edit.after)))
+        changed = counted(max(_labels_of(edit.before), _labels_of(edit.after)))
         self.said.emit(f"{title(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
         return edit
 
@@ -158,7 +174,12 @@ class Editing:
 def _described(edit: Edit) -> str:
     """Return a step's name and how many labels it changed, if it changed some."""
     changed = edit.after or edit.before
-    return f"{title(edit)}, {counted(len(changed))}" if changed else title(edit)
+    return f"{title(edit)}, {counted(_labels_of(changed))}" if changed else title(edit)
+
+
+def _labels_of(objects: Sequence[Object]) -> int:
+    """Return how many labels objects have; one of several planes counts once."""
+    return len({each.id for each in objects})
 
 
 def title(edit: Edit) -> str:

@@ -37,6 +37,7 @@ if TYPE_CHECKING:
     from .stack_panel import StackPanel
 
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
+LOST = "Label {label} was not found in the neighbouring planes."
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
 
 
@@ -166,6 +167,9 @@ class Stack:
         return embedding_of
 
     def _put(self, plan: Following, found: tuple[Object, ...]) -> None:
+        if not found and not plan.followed:
+            self.said.emit(LOST.format(label=plan.key[0]))
+            return
         try:
             put(self._annotation.session, plan, found)
         except NapariSamError as error:
@@ -173,6 +177,10 @@ class Stack:
             return
         planes = sorted({*plan.given, *(each.plane[plan.axis] for each in found)})
         keyboard = self._annotation.keyboard
+        if not found:
+            lost = LOST.format(label=plan.key[0]).removesuffix(".")
+            self.said.emit(f"{lost} any more; {keyboard.text('undo')} brings its masks there back.")
+            return
         self.said.emit(
             f"Label {plan.key[0]} goes through {len(planes)} planes, {planes[0]} to {planes[-1]}."
             f" Where it is wrong, reopen it ({keyboard.text('reopen')}), commit, and follow again;"

@@ -1,0 +1,123 @@
+"""Which keys act while which layer is the active one, in a real viewer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pytest
+from qtpy.QtCore import Qt
+
+from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.keymap import DEFAULTS, Keymap
+
+from .conftest import settle
+from .test_keys import CONTROL, SHIFT, point, press
+
+Make = Callable[..., AnnotatorWidget]
+Key = Qt.Key
+
+
+def annotation_of(widget: AnnotatorWidget) -> Annotation:
+    assert widget.annotation is not None
+    return widget.annotation
+
+
+def activate(widget: AnnotatorWidget, name: str) -> Any:
+    layers = widget._viewer.layers
+    layers.selection.active = layers[name]
+    return layers[name]
+
+
+@pytest.mark.parametrize("name", ["cells", "Candidates", "Candidate names"])
+def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_those_of_the_dock(
+    make_annotator: Make, qtbot: Any, name: str
+) -> None:
+    widget = make_annotator()
+    annotation = annotation_of(widget)
+    for key, left in ((Key.Key_Return, 1), (Key.Key_1, 1), (Key.Key_Escape, 0)):
+        point(qtbot, widget, 40, 50)
+        activate(widget, name)
+        press(qtbot, widget, key)
+        assert annotation.session.proposals == ()
+        assert len(annotation.session.objects) == left
+        press(qtbot, widget, Key.Key_Z, CONTROL)
+        assert annotation.session.objects == ()
+    press(qtbot, widget, Key.Key_Z, CONTROL | SHIFT)
+    assert len(annotation.session.objects) == 1
+    widget._viewer.cursor.position = next(iter(annotation.session.objects)).centre
+    press(qtbot, widget, Key.Key_X)
+    assert annotation.session.objects == ()
+    press(qtbot, widget, Key.Key_B)
+    assert widget._viewer.layers.selection.active.name == "Boxes"
+
+
+def test_the_image_when_annotation_stops_then_has_naparis_keys_again(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    image = widget._viewer.layers["cells"]
+    assert len(image.keymap) == len(DEFAULTS)
+    widget.stop()
+    settle(qtbot, widget)
+    assert len(image.keymap) == 0
+
+
+def test_keys_when_channels_are_mixed_then_act_on_every_layer_of_theirs(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    widget._viewer.add_image(np.zeros((120, 160), np.uint8), name="more")
+    widget.panel.channels.how.setCurrentText("layers (2)")
+    widget.start()
+    settle(qtbot, widget)
+    for name in ("cells", "more"):
+        point(qtbot, widget, 40, 50)
+        activate(widget, name)
+        press(qtbot, widget, Key.Key_Escape)
+        assert annotation_of(widget).session.proposals == ()
+
+
+@pytest.mark.parametrize(
+    ("mode", "key", "ours"),
+    [
+        ("pan_zoom", Key.Key_Return, True),
+        ("pan_zoom", Key.Key_Escape, True),
+        ("paint", Key.Key_Return, True),
+        ("paint", Key.Key_Escape, False),
+        ("polygon", Key.Key_Return, False),
+        ("polygon", Key.Key_Escape, False),
+    ],
+)
+def test_enter_and_escape_when_the_labels_are_active_then_are_naparis_only_while_it_draws(
+    make_annotator: Make, qtbot: Any, mode: str, key: Any, ours: bool
+) -> None:
+    widget = make_annotator()
+    point(qtbot, widget, 40, 50)
+    labels = activate(widget, "cells cells")
+    labels.mode = "polygon"
+    labels.mode = mode
+    press(qtbot, widget, key)
+    assert (annotation_of(widget).session.proposals == ()) is ours
+    assert len(annotation_of(widget).session.objects) == (ours and key == Key.Key_Return)
+    press(qtbot, widget, Key.Key_Z, CONTROL)
+    assert annotation_of(widget).session.objects == ()
+
+
+def test_other_keys_when_the_labels_are_active_then_stay_naparis(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator()
+    labels = activate(widget, "cells cells")
+    press(qtbot, widget, Key.Key_P)
+    assert labels.mode == "paint"
+    labels.mode = "pan_zoom"
+    for commit, known in (("P", False), ("Enter", True)):
+        annotation_of(widget).keyboard.use(Keymap.from_settings({"commit": commit, "points": "J"}))
+        bound = {str(key) for key in labels.keymap}
+        assert bound == {"Ctrl+Z", "Ctrl+Shift+Z", "Escape", *(["Enter"] if known else [])}
+    widget.stop()
+    settle(qtbot, widget)
+    labels.mode = "polygon"
+    labels.mode = "pan_zoom"
+    assert len(labels.keymap) == 0
