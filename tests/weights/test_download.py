@@ -4,6 +4,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
+from contextlib import suppress
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -64,9 +65,10 @@ def server() -> Iterator[Server]:
             self.send_header("Content-Length", str(state.announce or len(body)))
             self.end_headers()
             sent = body[: state.break_after]
-            for begin in range(0, len(sent), 1 << 18):
-                time.sleep(state.pause)
-                self.wfile.write(sent[begin : begin + (1 << 18)])
+            with suppress(ConnectionError):  # whoever asked may have gone
+                for begin in range(0, len(sent), 1 << 18):
+                    time.sleep(state.pause)
+                    self.wfile.write(sent[begin : begin + (1 << 18)])
 
         def log_message(self, *args: object) -> None:
             pass

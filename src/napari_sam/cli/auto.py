@@ -64,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..automatic.batch_axes import opened_plane
     from ..automatic.batch_files import images_of, is_large, is_one
     from ..errors import DataError
-    from .files import check_not_the_image
+    from ..overwriting import check_not_the_image
 
     out: Path = arguments.output
     images = images_of(arguments.images)

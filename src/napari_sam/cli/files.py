@@ -45,13 +45,6 @@ def check_label_path(path: Path) -> None:
         raise DataError(f"The folder of {path} does not exist; make it first.")
 
 
-def check_not_the_image(image: Path, *outputs: Path | None) -> None:
-    """Raise `DataError` if something would be written over the image itself."""
-    for path in outputs:
-        if path is not None and path.exists() and path.samefile(image):
-            raise DataError(f"{path} is the image itself; choose another name for what is written.")
-
-
 def write_labels(path: Path, labels: NDArray[np.uint16], size: PixelSize | None = None) -> None:
     """Write (Y, X) labels as .tif, .png or .npy, at once or not at all; TIFF tells a pixel's size.
 

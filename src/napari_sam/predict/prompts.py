@@ -122,7 +122,8 @@ class Prompts:
         for row, col in self.positions:
             if not (-0.5 <= row <= ends[0] and -0.5 <= col <= ends[1]):
                 raise PromptError(
-                    f"The point ({row:g}, {col:g}) lies outside the image of {size}; move it inside."
+                    f"The point ({_short(row)}, {_short(col)}) lies outside the image of {size};"
+                    " move it inside, or clear it."
                 )
         if self.box is None:
             return self
@@ -130,6 +131,11 @@ class Prompts:
         if not (corners[1] > corners[0]).all():
             raise PromptError(f"The box lies outside the image of {size}; draw it on the image.")
         return replace(self, box=corners.ravel().tolist())
+
+
+def _short(position: float) -> str:
+    """Return a position with one decimal, or with none that says nothing."""
+    return f"{position:.1f}".removesuffix(".0")
 
 
 def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:

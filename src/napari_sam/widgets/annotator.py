@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import asdict
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
@@ -90,7 +89,7 @@ class AnnotatorWidget(QWidget):
         panel.thumbnails.chosen.connect(lambda choice: self.annotation and self.annotation.commit(choice))
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
-        panel.image.currentIndexChanged.connect(lambda _: self._offer_channels())
+        panel.image.currentIndexChanged.connect(lambda _: self._follow_image())
         panel.hint_closed.connect(self._close_hint)
         self.key_page.changed.connect(self._use_keys)
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
@@ -155,20 +154,23 @@ class AnnotatorWidget(QWidget):
 
         if self.annotation is not None:
             return
-        self.panel.set_choices(self.panel.image, self._names(Image))
-        self.panel.set_choices(self.panel.labels, [NEW_LABELS, *self._names(Labels)])
-        self.panel.set_choices(self.panel.prompts, [NEW_PROMPTS, *self._names(Points), *self._names(Shapes)])
-        self._offer_channels()
+        prompts = (*self._choices(Points), *self._choices(Shapes))
+        self.panel.set_choices(self.panel.image, self._choices(Image))
+        self.panel.set_choices(self.panel.labels, [(NEW_LABELS, ""), *self._choices(Labels)])
+        self.panel.set_choices(self.panel.prompts, [(NEW_PROMPTS, ""), *prompts])
+        self._follow_image()
 
-    def _offer_channels(self) -> None:
-        """Offer the channels that the chosen image may have."""
+    def _follow_image(self) -> None:
+        """Offer what goes with the chosen image: its labels, and the channels that it may have."""
         from .mixed import channel_choices
 
-        name, layers = self.panel.image.currentText(), self._viewer.layers
-        self.panel.channels.offer(channel_choices(layers[name], layers) if name in layers else ())
+        self._starting.follow_image()
+        image = self._starting.chosen(self.panel.image)
+        self.panel.channels.offer(() if image is None else channel_choices(image, self._viewer.layers))
 
-    def _names(self, kind: type[Layer]) -> list[str]:
-        return [layer.name for layer in self._viewer.layers if isinstance(layer, kind)]
+    def _choices(self, kind: type[Layer]) -> list[tuple[str, str]]:
+        """Return the layers of a kind by name, each with what it is known by when it is renamed."""
+        return [(each.name, str(each.unique_id)) for each in self._viewer.layers if isinstance(each, kind)]
 
     def start(self) -> None:
         """Start annotating what is chosen."""
@@ -178,6 +180,7 @@ class AnnotatorWidget(QWidget):
     def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
         from .earlier import file_of
         from .objects import Objects
+        from .planes import layers_of
         from .reviewing import Reviewing
         from .saving import Saving
         from .stack import Stack
@@ -189,12 +192,13 @@ class AnnotatorWidget(QWidget):
         self.reviewing = sections.hear(Reviewing(viewer, image, annotation, panel.segment_all))
         look = ObjectLook.from_settings(self._settings.get("objects"))
         self.objects = sections.add(Objects(viewer, image, annotation, self.object_panel, look))
-        file = file_of(image)
-        folder = Path.home() if file is None else file.parent
-        self.saving = sections.hear(Saving(annotation, self.object_panel, folder))
+        files = [file for file in map(file_of, layers_of(image)) if file is not None]
+        self.saving = sections.hear(Saving(annotation, self.object_panel, files))
         wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = (
             (annotation.stopped, self.stop),
             (annotation.session.proposed, self._show_proposals),
+            (annotation.prompts.changed, self._show_pending),
+            (annotation.committing.prompts_changed, self._show_pending),
             (annotation.prompts.polarity_changed, self._show_polarity),
             (annotation.chooser.marked, self._show_mark),
             (annotation.chooser.learned, self._show_learned),
@@ -205,6 +209,7 @@ class AnnotatorWidget(QWidget):
         self._wires = wires
         self._show_learned(annotation.chooser.preference)
         self.pages.set_running(True)
+        self._show_pending()
 
     def stop(self) -> None:
         """Stop annotating; labels stay."""
@@ -218,8 +223,7 @@ class AnnotatorWidget(QWidget):
         self.stack = self.reviewing = self.objects = self.saving = None
         self.pages.set_running(False)
         self.reset_choices()
-        if annotation.writer.labels in self._viewer.layers:  # so that starting again goes on with them
-            self.panel.labels.setCurrentText(annotation.writer.labels.name)
+        self._starting.suggest_labels()  # so that starting again goes on with them
 
     def _start_or_stop(self) -> None:
         if self.annotation is None:
@@ -234,8 +238,14 @@ class AnnotatorWidget(QWidget):
             self.stop()
         self.panel.say("Cancelled.")
 
+    def _show_pending(self) -> None:
+        """Show whether there is something to commit, and something to clear."""
+        if self.annotation is not None:
+            prompted = any(len(layer.data) > 0 for layer in self.annotation.prompts.layers)
+            self.panel.set_pending(len(self.annotation.session.proposals), prompted=prompted)
+
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:
-        self.panel.set_pending(len(proposals))
+        self._show_pending()
         annotation = self.annotation
         part = None if annotation is None else annotation.part
         if annotation is not None and part is not None and annotation.chooser.offer is not None:

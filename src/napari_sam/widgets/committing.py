@@ -32,6 +32,8 @@ class Committing:
         One sentence for the person.
     failed : str
         One sentence about what went wrong.
+    prompts_changed
+        Prompts were put on the image or taken away, silently for those who hear of what is drawn.
 
     Parameters
     ----------
@@ -53,6 +55,7 @@ class Committing:
     done = Signal(str)
     said = Signal(str)
     failed = Signal(str)
+    prompts_changed = Signal()
 
     def __init__(
         self,
@@ -79,7 +82,7 @@ class Committing:
         """Commit the candidate of an index, or the suggested one of each object."""
         session, offer = self._session, self._chooser.offer
         try:
-            self._writer.check_room(session.next_id + len(session.proposals))
+            self._writer.check_room(session.next_id + self._new_labels - 1)
             step = session.commit(index, None if offer is None else offer.suggested)
         except NapariSamError as error:
             self.failed.emit(str(error))
@@ -88,8 +91,16 @@ class Committing:
             self._chooser.learn(offer, index)
         self._jobs.cancel()  # an answer to newer prompts, which go as well
         self._asking.drop()
+        self.prompts_changed.emit()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
-        self.done.emit(f"Committed {made}. {len(session.objects)} so far.")
+        labels = {each.id for each in session.objects}  # an object of a stack is one in each plane
+        self.done.emit(f"Committed {made}. {len(labels)} so far.")
+
+    @property
+    def _new_labels(self) -> int:
+        """How many labels a commit needs, at most: none for an object that was reopened."""
+        count = len(self._session.proposals)
+        return 0 if count == 1 and self._session.reopened is not None else count
 
     def reopen(self, each: Object) -> None:
         """Offer the choice of an object again; points refine it.
@@ -115,6 +126,7 @@ class Committing:
     def _put(self, prompts: Prompts, choice: int | None = None) -> None:
         self._asking.put(prompts, self._seeing.plane, choice)
         self._asking.ask(self._seeing.plane, self._part())
+        self.prompts_changed.emit()
 
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
@@ -122,3 +134,4 @@ class Committing:
             self._jobs.cancel()
         self._asking.drop()
         self._session.propose(())
+        self.prompts_changed.emit()

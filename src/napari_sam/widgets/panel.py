@@ -195,16 +195,22 @@ class Panel(QWidget):
         self.thumbnails.set_keymap(keymap)
         name_keys(self, keymap)
 
-    def set_choices(self, combo: QComboBox, names: Sequence[str], *, keep: bool = True) -> None:
-        """Offer other names in a combo box, keeping the chosen one if it is still there."""
-        chosen = combo.currentText()
+    def set_choices(self, combo: QComboBox, choices: Sequence[tuple[str, str]]) -> None:
+        """Offer other choices in a combo box, keeping the chosen one if it is still there.
+
+        Parameters
+        ----------
+        combo : QComboBox
+        choices : sequence of (str, str)
+            A name, and what the choice is known by whatever its name is then.
+        """
+        chosen = combo.currentData()
         with QSignalBlocker(combo):
             combo.clear()
-            combo.addItems(list(names))
-            for index, name in enumerate(names):  # long ones are cut in a narrow dock
-                combo.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)
-            if keep and chosen in names:
-                combo.setCurrentText(chosen)
+            for index, (name, key) in enumerate(choices):
+                combo.addItem(name, key)
+                combo.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)  # long ones are cut
+            combo.setCurrentIndex(max(combo.findData(chosen), 0))
 
     def set_running(self, running: bool) -> None:
         """Enable what can be done before Start, or after it."""
@@ -217,11 +223,11 @@ class Panel(QWidget):
         if not running:
             self.thumbnails.clear()
 
-    def set_pending(self, objects: int) -> None:
-        """Say how many objects a commit would add."""
+    def set_pending(self, objects: int, *, prompted: bool = False) -> None:
+        """Say how many objects a commit would add, and whether there are prompts, answered or not."""
         self.commit.setText(f"Commit all {objects}" if objects > 1 else "Commit")
         self.commit.setEnabled(objects > 0)
-        self.clear.setEnabled(objects > 0)
+        self.clear.setEnabled(prompted or objects > 0)
 
     def set_learned(self, choices: int, weights: str) -> None:
         """Say from how many choices the suggestions are learned; the weights can be looked at."""

@@ -178,7 +178,7 @@ class Reviewing:
     def _accept(self, proposals: Sequence[Object]) -> None:
         session = self._annotation.session
         try:
-            self._annotation.writer.check_room(session.next_id + len(proposals))
+            self._annotation.writer.check_room(session.next_id + len(proposals) - 1)
             made = self.review.accept(proposals)
         except NapariSamError as error:
             self.failed.emit(str(error))

@@ -7,9 +7,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtWidgets import QFileDialog
+from qtpy.QtWidgets import QFileDialog, QMessageBox
 
+from napari_sam.errors import DataError
 from napari_sam.export.layers import OBJECTS, write_labels_layer
+from napari_sam.overwriting import check_not_the_image
 from napari_sam.session import Edit
 from napari_sam.session.store import ObjectStore
 
@@ -17,6 +19,8 @@ from .earlier import as_now
 from .jobs import Jobs
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from napari.layers import Layer
 
     from .annotation import Annotation
@@ -45,15 +49,15 @@ class Saving:
     ----------
     annotation : Annotation
     panel : ObjectPanel
-    folder : Path
-        Where the dialog begins.
+    files : sequence of Path
+        Of the image, none of which is written over; the dialog begins beside the first.
     """
 
     said = Signal(str)
     failed = Signal(str)
 
-    def __init__(self, annotation: Annotation, panel: ObjectPanel, folder: Path) -> None:
-        self._annotation, self._panel, self._folder = annotation, panel, folder
+    def __init__(self, annotation: Annotation, panel: ObjectPanel, files: Sequence[Path]) -> None:
+        self._annotation, self._panel, self._files = annotation, panel, files
         self.jobs = Jobs(panel)  # of its own, so that annotating goes on meanwhile
         self._wires = (
             (panel.save_asked, self.ask),
@@ -85,13 +89,40 @@ class Saving:
 
     def ask(self) -> None:
         """Ask for a file, and write it."""
-        begin = str(self._folder / self._annotation.writer.labels.name)
+        folder = self._files[0].parent if self._files else Path.home()
+        begin = str(folder / self._annotation.writer.labels.name)
         name, chosen = QFileDialog.getSaveFileName(self._panel, "Save all objects", begin, ";;".join(FORMATS))
         if name:
-            self.save(with_ending(Path(name), chosen))
+            path = with_ending(Path(name), chosen)
+            self.save(path, sure=path == Path(name))  # the dialog has asked about that name alone
 
-    def save(self, path: Path) -> None:
-        """Write all objects, as they are now, into a file; one that is there is replaced."""
+    def save(self, path: Path, *, sure: bool = True) -> None:
+        """Write all objects, as they are now, into a file, unless it is the image's.
+
+        Parameters
+        ----------
+        path : Path
+        sure : bool
+            Replace a file that is there without asking.
+        """
+        try:
+            check_not_of_image(path, self._files)
+        except DataError as error:
+            self.failed.emit(str(error))
+            return
+        if sure or not path.exists() or self._may_replace(path):
+            self._write(path)
+        else:
+            self.said.emit("Nothing was saved.")
+
+    def _may_replace(self, path: Path) -> bool:
+        buttons = QMessageBox.StandardButton
+        question = f"{path.name} is there already. Do you want to replace it?"
+        yes_or_no = buttons.Yes | buttons.No
+        title = "Save all objects"
+        return QMessageBox.question(self._panel, title, question, yes_or_no, buttons.No) == buttons.Yes
+
+    def _write(self, path: Path) -> None:
         labels = self._annotation.writer.labels
         attributes = labels.as_layer_data_tuple()[1]
         store, session = ObjectStore(), self._annotation.session
@@ -99,8 +130,16 @@ class Saving:
         store.apply(Edit("save", (), session.objects))  # that of the session changes while it is written
         attributes = {**attributes, "metadata": {OBJECTS: store}}
         write = partial(write_labels_layer, str(path), as_now(labels), attributes)
-        done = f"Saved {len(store)} objects to {path}."
+        done = f"Saved {len(store)} object{'' if len(store) == 1 else 's'} to {path}."
         self.jobs.run("Saving", lambda _: write(), lambda _: self.said.emit(done))
+
+
+def check_not_of_image(path: Path, files: Sequence[Path]) -> None:
+    """Raise `DataError` if a path is one of an image's files, or a folder that one lies in."""
+    for file in files:
+        for each in (file, *file.absolute().parents):
+            if each.exists():
+                check_not_the_image(each, path)
 
 
 def with_ending(path: Path, chosen: str) -> Path:
