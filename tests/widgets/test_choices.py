@@ -132,8 +132,7 @@ def test_chosen_layers_when_renamed_then_stay_chosen(widget: AnnotatorWidget, qt
     assert annotation.prompts.points.data.tolist() == [[1, 2]]
 
 
-@pytest.mark.parametrize("file", [True, False])
-@pytest.mark.parametrize("labels", ["new", "mine"])
+@pytest.mark.parametrize(("labels", "file"), [("new", True), ("mine", False)])
 def test_an_image_when_renamed_and_its_labels_removed_then_start_goes_on_with_all(
     make_annotator: Make, qtbot: Any, tmp_path: Path, *, file: bool, labels: str
 ) -> None:
