@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from .candidates import Candidate, Decoded, Logits, Mask
-from .frames import Frame, Positions, linear_weights
+from .frames import Frame, Positions, linear_weights, logit_weights
 from .prompts import Shape
 
 
@@ -40,7 +40,7 @@ def window_weights(frame: Frame, shape: Shape, size: int) -> tuple[tuple[int, in
         end = min(int(np.ceil(first + frame.size / frame.scale - 1e-9)), length)
         inputs = (np.arange(begin, max(end, begin)) - start) * frame.scale
         origin.append(begin)
-        weights.append(linear_weights((inputs + 0.5) * size / frame.size - 0.5, size))
+        weights.append(logit_weights(frame, inputs, size))
     return (origin[0], origin[1]), (weights[0], weights[1])
 
 
@@ -133,8 +133,7 @@ def drawn_at(pool: Sequence[Decoded], positions: Positions) -> Mask:
         logits = np.stack([each.logits for each in group])
         inputs = frame.to_input(positions)
         rows, cols = (
-            linear_weights((inputs[:, axis] + 0.5) * count / frame.size - 0.5, count)
-            for axis, count in enumerate(logits.shape[1:])
+            logit_weights(frame, inputs[:, axis], count) for axis, count in enumerate(logits.shape[1:])
         )
         values = ((rows @ logits) * cols).sum(axis=-1)
         inside.append((values > 0) & frame.contains(positions))

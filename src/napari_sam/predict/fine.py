@@ -71,7 +71,7 @@ class FineLevel:
                 self.whole, torch.zeros(1, dtype=torch.long), torch.tensor([origin]), config.embedding_size
             )
         step = config.embedding_size // 2
-        place = (origin[0] // step, origin[1] // step)
+        place = _place(origin, step)
         with self.lock:
             found = self.tiles.pop(place, None)
             features = self._encode(model, place, step) if found is None else found
@@ -83,8 +83,7 @@ class FineLevel:
 
     def ready(self, origin: Origin, size: int) -> bool:
         """Whether `window` has the features of a window of so many tokens that starts at a token."""
-        step = size // 2
-        return self.whole is not None or (origin[0] // step, origin[1] // step) in self.tiles
+        return self.whole is not None or _place(origin, size // 2) in self.tiles
 
     @property
     def nbytes(self) -> int:
@@ -107,6 +106,11 @@ class FineLevel:
         with running(model):
             image = torch.from_numpy(resize(part, (side, side))).to(model.device)
             return model.sam.encode_image(model.sam.normalize(image)[None])
+
+
+def _place(origin: Origin, step: int) -> Origin:
+    """Return the place of the tile that serves a window."""
+    return origin[0] // step, origin[1] // step
 
 
 def _cut(features: Features, first: list[int], config: SamConfig) -> Features:

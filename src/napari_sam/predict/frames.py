@@ -260,6 +260,11 @@ def linear_weights(positions: NDArray[np.floating], count: int) -> NDArray[np.fl
     return weights
 
 
+def logit_weights(frame: Frame, inputs: NDArray[np.floating], count: int) -> NDArray[np.float32]:
+    """Return the matrix that reads `count` logits along a side of a frame at input positions; (P, count)."""
+    return linear_weights((inputs + 0.5) * count / frame.size - 0.5, count)
+
+
 def resample(
     logits: NDArray[np.float32], source: Frame, target: Frame, size: int, outside: float
 ) -> NDArray[np.float32]:
@@ -284,7 +289,7 @@ def resample(
     inputs = source.to_input(target.to_data(np.stack([centres, centres], axis=1)))
     weights, known = [], []
     for axis, count in enumerate(logits.shape):
-        weights.append(linear_weights((inputs[:, axis] + 0.5) * count / source.size - 0.5, count))
+        weights.append(logit_weights(source, inputs[:, axis], count))
         known.append((inputs[:, axis] >= -0.5) & (inputs[:, axis] <= source.size - 0.5))
     moved = weights[0] @ logits @ weights[1].T
     return np.where(np.outer(*known), moved, np.float32(outside)).astype(np.float32)
