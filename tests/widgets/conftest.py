@@ -82,3 +82,18 @@ def begin(qtbot: Any, widget: AnnotatorWidget) -> Annotation:
 def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
     """Wait until the widget's jobs are done, and layers that go are gone."""
     qtbot.waitUntil(lambda: not (widget.jobs.busy or widget.leaving.busy), timeout=20_000)
+
+
+def prompt(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:
+    """Click at a place and wait for the candidates."""
+    annotation = widget.annotation
+    assert annotation is not None
+    annotation.prompts.points.add(list(place))
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+
+
+def commit(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:
+    """Click at a place and commit what is suggested."""
+    prompt(widget, qtbot, *place)
+    assert widget.annotation is not None
+    widget.annotation.commit()

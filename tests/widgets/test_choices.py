@@ -13,7 +13,7 @@ from napari.layers import Image
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import IMAGE, settle
+from .conftest import IMAGE, commit, settle
 
 Make = Callable[..., AnnotatorWidget]
 NEW = "new Labels layer"
@@ -34,14 +34,6 @@ def start(widget: AnnotatorWidget, qtbot: Any, image: str = "") -> Any:
     settle(qtbot, widget)
     assert widget.annotation is not None, widget.panel.status.text()
     return widget.annotation
-
-
-def commit(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:
-    annotation = widget.annotation
-    assert annotation is not None
-    annotation.prompts.points.add(list(place))
-    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
-    annotation.commit()
 
 
 def stop(widget: AnnotatorWidget, qtbot: Any) -> None:

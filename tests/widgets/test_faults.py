@@ -20,6 +20,8 @@ from napari_sam.session.record import read_record
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotator import AnnotatorWidget
 
+from .conftest import commit
+
 IMAGE = np.random.default_rng(0).integers(0, 255, (120, 160), np.uint8)
 STACK = np.random.default_rng(0).integers(0, 255, (3, 120, 160), np.uint8)
 Make = Callable[..., AnnotatorWidget]
@@ -27,14 +29,6 @@ Make = Callable[..., AnnotatorWidget]
 
 def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
     qtbot.waitUntil(lambda: not widget.jobs.busy, timeout=20_000)
-
-
-def commit(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:
-    annotation = widget.annotation
-    assert annotation is not None
-    annotation.prompts.points.add(list(place))
-    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
-    annotation.commit()
 
 
 def told(widget: AnnotatorWidget) -> str:

@@ -11,7 +11,7 @@ import numpy as np
 from napari_sam.session import Edit
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import IMAGE, settle
+from .conftest import IMAGE, prompt, settle
 
 Make = Callable[..., AnnotatorWidget]
 
@@ -25,13 +25,6 @@ def start_on(widget: AnnotatorWidget, qtbot: Any, highest: int) -> Any:
     widget.start()
     settle(qtbot, widget)
     return widget.annotation
-
-
-def prompt(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:
-    annotation = widget.annotation
-    assert annotation is not None
-    annotation.prompts.points.add(list(place))
-    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
 
 
 def test_the_highest_label_of_a_dtype_when_it_is_free_then_is_given_and_the_next_is_not(
