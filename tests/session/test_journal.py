@@ -13,8 +13,9 @@ import pytest
 from napari_sam.errors import JournalError, PromptError
 from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal import Journal
+from napari_sam.session.journal_lines import entry_of, line_of, whole_entries
 from napari_sam.session.object_json import as_json, from_json
-from napari_sam.session.record import entry_of, image_of, line_of, parse, read_record, whole_entries
+from napari_sam.session.record import image_of, parse, read_record
 
 MakeObject = Callable[[int], Object]
 MakeEdit = Callable[..., Edit]

@@ -13,7 +13,8 @@ import pytest
 from napari_sam.errors import JournalError
 from napari_sam.session import AnnotationSession, Edit
 from napari_sam.session.journal import Journal
-from napari_sam.session.record import read_record, whole_entries
+from napari_sam.session.journal_lines import whole_entries
+from napari_sam.session.record import read_record
 
 resource = pytest.importorskip("resource", reason="POSIX has limits of a file's size, and users")
 MakeEdit = Callable[..., Edit]

@@ -10,8 +10,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from napari_sam.session.journal import Journal
+from napari_sam.session.journal_lines import line_of
 from napari_sam.session.journal_place import DEVICES, journal_path, safe_name
-from napari_sam.session.record import line_of
 
 
 def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:

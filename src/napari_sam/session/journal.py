@@ -18,8 +18,9 @@ from psygnal import Signal
 
 from napari_sam.errors import JournalError
 
+from .journal_lines import entry_of, first_entry, line_of
 from .objects import Edit
-from .record import entry_of, first_entry, line_of, parse
+from .record import parse
 from .session import ADOPT, AnnotationSession
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}

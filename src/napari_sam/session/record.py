@@ -1,9 +1,7 @@
-"""What a journal holds: lines with checksums, and what they say when they are done again."""
+"""What a journal holds: what its lines say when they are done again."""
 
 from __future__ import annotations
 
-import json
-import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -13,21 +11,15 @@ from typing import Any
 
 from napari_sam.errors import JournalError
 
-from .object_json import as_json, from_json
+from .journal_lines import BEGINNING, READABLE, Entry, whole_entries
+from .object_json import from_json
 from .objects import Edit, Key, Object
-from .operations import DESCRIBE, operate
+from .operations import operate
 from .session import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT
 from .store import ObjectStore
 
-VERSION = 4
-READABLE = (2, 3, 4)
-"""Version 2 did not know the image's name, nor which candidate was suggested and what it was computed on.
-Up to version 3 the objects that an edit takes were written whole, and no journal knew the image's pixels."""
 FRESH = (ADOPT, COMMIT, ACCEPT, FOLLOW)
 """Edits whose masks are made anew, whatever they take."""
-BEGINNING = re.compile(rb"([0-9a-f]{0,8}|[0-9a-f]{8} (\{[^\n]*)?)")
-"""What a crash leaves of a journal whose first line was being written."""
-Entry = dict[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -103,24 +95,6 @@ def _earlier(edit: Edit, before: Mapping[Key, tuple[str, ...]]) -> Sequence[tupl
     return [joined] * len(edit.after)
 
 
-def first_entry(path: Path, shape: Sequence[int], image: Path | None, pixels: str = "") -> Entry:
-    """Return what a journal begins with.
-
-    Parameters
-    ----------
-    path : Path
-        Of the journal. A folder with the image and the journals beside it can be moved and shared.
-    shape : tuple of int
-    image : Path, optional
-        The image's file, if it has one.
-    pixels : str
-        What they are like, as `fingerprint` says; empty if nobody has looked.
-    """
-    beside = image is not None and image.absolute().parent == path.absolute().parent.parent
-    name = "" if image is None else image.name if beside else str(image.absolute())
-    return {"version": VERSION, "shape": list(shape), "image": name, "pixels": pixels}
-
-
 def image_of(record: Record, path: Path) -> Path | None:
     """Return the image's file, as the journal at a path names it; None if it had none, or is not known."""
     return _image_named(record.begins, path)
@@ -139,43 +113,6 @@ def image_at(path: Path) -> Path | None:
 def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
     name = begins.get("image")
     return path.absolute().parent.parent / name if name else None
-
-
-def entry_of(how: str, edit: Edit) -> Entry:
-    """Return an edit as a line holds it; `how` as `AnnotationSession.recorded` has it.
-
-    What an edit takes is known from the lines before, so its keys are enough; and of one that changes no
-    mask, what it was told.
-    """
-    if how == "do":
-        entry = {
-            "do": edit.what,
-            "arguments": dict(edit.arguments),
-            "before": [[each.id, *each.plane] for each in edit.before],
-        }
-        return entry if edit.what == DESCRIBE else {**entry, "after": [as_json(each) for each in edit.after]}
-    if how == ADOPT:
-        return {ADOPT: [as_json(each) for each in edit.after]}
-    return {how: edit.what}
-
-
-def line_of(entry: Entry) -> bytes:
-    """Return an entry as a line with its checksum before it."""
-    text = json.dumps(entry, separators=(",", ":")).encode()
-    return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def whole_entries(content: bytes) -> tuple[list[Entry], int]:
-    """Read lines up to the first that is torn or damaged; return the entries and where they end."""
-    entries: list[Entry] = []
-    end = 0
-    for line in content.splitlines(keepends=True):
-        checksum, _, text = line.rstrip(b"\n").partition(b" ")
-        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-            break
-        entries.append(json.loads(text))
-        end += len(line)
-    return entries, end
 
 
 def parse(content: bytes, path: Path) -> tuple[Record, int]:
