@@ -13,8 +13,8 @@ from napari_sam.errors import PromptError
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 
-from .objects import FOLLOWED, Edit, Key, Object, Plane
-from .session import FOLLOW, AnnotationSession
+from .objects import FOLLOW, FOLLOWED, Edit, Key, Object, Plane
+from .session import AnnotationSession
 from .store import ObjectStore
 
 

@@ -19,9 +19,9 @@ from psygnal import Signal
 from napari_sam.errors import JournalError
 
 from .journal_lines import entry_of, first_entry, line_of
-from .objects import Edit
+from .objects import ADOPT, Edit
 from .record import parse
-from .session import ADOPT, AnnotationSession
+from .session import AnnotationSession
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """What a file system answers that knows no locks, as some shared ones do."""

@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from .object_json import as_json
-from .objects import Edit
+from .objects import ADOPT, Edit
 from .operations import DESCRIBE
-from .session import ADOPT
 
 VERSION = 4
 READABLE = (2, 3, 4)

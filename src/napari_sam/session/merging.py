@@ -17,11 +17,11 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Window
 
-from .objects import Edit, Object, Plane, common
+from .objects import ADOPT, Edit, Object, Plane, common
 from .painting import Painted
 from .record import Record
 from .regions import few_pixels, regions
-from .session import ADOPT, AnnotationSession
+from .session import AnnotationSession
 from .store import Labels, ObjectStore, window_of
 from .unwritten import SAME, Names, alike, bring, fitting, renamed
 

@@ -10,9 +10,8 @@ from napari_sam.predict import Prompts
 from napari_sam.predict.image import PERCENTILES
 
 from .citations import Citation, citations
-from .objects import Edit, Object
+from .objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Object
 from .record import Record, steps_of
-from .session import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT
 
 DONE = {
     PAINT: ("brush stroke",),

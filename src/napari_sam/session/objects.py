@@ -15,6 +15,8 @@ from napari_sam.predict import Candidate, Candidates, Prompts
 Plane = tuple[int, ...]
 Key = tuple[int, Plane]
 """An object's label and its plane; the labels of stacks go through several planes."""
+COMMIT, PAINT, ADOPT, ACCEPT, FOLLOW = "commit", "paint", "adopt", "accept", "follow"
+"""Kinds of edits, besides `operations.OPERATIONS`."""
 FOLLOWED = ("propagated", "interpolated")
 """Levels of masks that come from following an object through planes."""
 

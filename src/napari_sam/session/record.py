@@ -13,9 +13,8 @@ from napari_sam.errors import JournalError
 
 from .journal_lines import BEGINNING, READABLE, Entry, whole_entries
 from .object_json import from_json
-from .objects import Edit, Key, Object
+from .objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Key, Object
 from .operations import operate
-from .session import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT
 from .store import ObjectStore
 
 FRESH = (ADOPT, COMMIT, ACCEPT, FOLLOW)

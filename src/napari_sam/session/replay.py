@@ -17,11 +17,10 @@ from napari_sam.predict.window import whole_plane
 from napari_sam.progress import Progress
 
 from .answering import answers_to
-from .objects import Edit, Key, Object, Plane, common
+from .objects import COMMIT, PAINT, Edit, Key, Object, Plane, common
 from .operations import OPERATIONS, operate
 from .painting import painted_again
 from .record import Record, steps_of
-from .session import COMMIT, PAINT
 
 Read = Callable[[Plane, PlaneWindow, Normalization], ArrayLike]
 """Takes a plane, a window in it and which channels were seen, and returns (Y, X) or (Y, X, C) pixels."""

@@ -10,9 +10,9 @@ from psygnal import Signal
 from napari_sam.errors import PromptError
 from napari_sam.masks import Window
 
-from .objects import Edit, Key, Object, Plane, common, object_iou
+from .objects import COMMIT, Edit, Key, Object, Plane, common, object_iou
 from .operations import Objects
-from .session import COMMIT, AnnotationSession
+from .session import AnnotationSession
 from .store import ObjectStore, window_of
 
 TAKEN = 0.5

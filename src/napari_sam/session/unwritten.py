@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from .objects import Edit, Key, Object, object_iou
+from .objects import PAINT, Edit, Key, Object, object_iou
 from .record import Record
-from .session import PAINT, AnnotationSession
+from .session import AnnotationSession
 from .store import ObjectStore
 
 SAME = 0.5

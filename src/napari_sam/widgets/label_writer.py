@@ -12,7 +12,7 @@ from psygnal import Signal
 from napari_sam.errors import ImageError
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
-from napari_sam.session.session import PAINT
+from napari_sam.session.objects import PAINT
 from napari_sam.session.store import window_of
 
 from .strokes import Strokes

@@ -1,0 +1,228 @@
+"""The objects of one image, every change of which can be taken back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from psygnal import Signal
+
+from napari_sam.errors import PromptError
+from napari_sam.masks import Window
+
+from .history import History
+from .objects import ACCEPT, ADOPT, PAINT, Edit, Key, Object, Plane
+from .operations import Objects, check, operate
+from .painting import Painted, stroke
+from .store import ObjectStore
+
+Clock = Callable[[], str]
+
+
+def utc_now() -> str:
+    """Return the time in UTC, by ISO 8601, to the second."""
+    return datetime.now(UTC).isoformat(timespec="seconds")
+
+
+class EditedObjects:
+    """Committed objects, and what was done to them.
+
+    Signals
+    -------
+    edited : Edit
+        Objects were added, changed or taken out; also by undoing and redoing.
+    recorded : str, Edit
+        As `edited`, for a journal: "do", "adopt", "undo" or "redo", and what was done in the first place.
+        It comes before `edited`, so that what cannot be drawn is still kept.
+
+    Parameters
+    ----------
+    first_id : int
+        The first object's label.
+    author : str
+        Who annotates.
+    clock : callable
+        Gives the time that objects are made at, as text.
+
+    Attributes
+    ----------
+    store : ObjectStore
+        All objects.
+    history : History
+        What was done to them.
+    read_only : str
+        Why no object can be changed, in one sentence; empty where they can.
+    """
+
+    edited = Signal(Edit)
+    recorded = Signal(str, Edit)
+
+    def __init__(self, first_id: int = 1, author: str = "", clock: Clock = utc_now) -> None:
+        self.store, self.history = ObjectStore(), History()
+        self.read_only = ""
+        self._next_id = first_id
+        self._author, self._clock = author, clock
+
+    @property
+    def objects(self) -> Objects:
+        """All committed objects."""
+        return tuple(self.store)
+
+    @property
+    def next_id(self) -> int:
+        """The label that the next object will get."""
+        return self._next_id
+
+    def reserve(self, label: int) -> None:
+        """Give no object a label up to this one, because it is in use."""
+        self._next_id = max(self._next_id, label + 1)
+
+    def restore(self, done: Sequence[Edit], undone: Sequence[Edit] = ()) -> None:
+        """Begin with the edits of an earlier session, and with those that it had taken back.
+
+        Parameters
+        ----------
+        done, undone : sequence of Edit
+            In the order in which they were made, with labels that were adopted in between; and taken back.
+
+        Raises
+        ------
+        PromptError
+            If there are objects already.
+        """
+        if not self.history.empty or len(self.store):
+            raise PromptError("There are commits already; restore earlier ones before the first.")
+        self.history.restore([edit for edit in done if edit.what != ADOPT], undone)
+        for edit in done:
+            self.store.apply(edit)
+        for edit in (*done, *undone):
+            for each in (*edit.before, *edit.after):
+                self.reserve(each.id)
+        if len(self.store):
+            self.edited.emit(Edit("restore", (), self.objects))
+
+    def adopt(self, objects: Sequence[Object]) -> None:
+        """Take labels that are there already as objects; this is not undone."""
+        fresh = tuple(each for each in objects if each.key not in self.store)
+        if not fresh:
+            return
+        for each in fresh:
+            self.reserve(each.id)
+        edit = Edit(ADOPT, (), fresh)
+        self._apply(edit, ADOPT, edit)
+
+    def accept(self, found: Sequence[Object]) -> Objects:
+        """Commit objects that were found without a person's prompts, all in one step; each gets a label."""
+        after = tuple(self._signed(replace(each, id=self._new_id())) for each in found)
+        self._do(Edit(ACCEPT, (), after))
+        return after
+
+    def put(self, what: str, before: Objects, after: Objects, **arguments: Any) -> Edit:
+        """Let objects make room for others that were made elsewhere, in one step."""
+        edit = Edit(what, before, tuple(map(self._signed, after)), arguments)
+        self._do(edit)
+        return edit
+
+    def _new_id(self) -> int:
+        label, self._next_id = self._next_id, self._next_id + 1
+        return label
+
+    def edit(self, what: str, keys: Sequence[Key], **arguments: Any) -> Edit:
+        """Do something to objects, in one step.
+
+        Parameters
+        ----------
+        what : str
+            One of `operations.OPERATIONS`.
+        keys : sequence of (id, plane)
+            Of objects that are there; others are passed over.
+        **arguments
+            What the operation takes besides, as plain JSON values.
+
+        Raises
+        ------
+        PromptError
+            If the operation does not fit the objects, changes nothing, or would take another one's label.
+        """
+        before = tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
+        edit = Edit(what, before, operate(what, before, self._next_id, **arguments), arguments)
+        check(edit, self.store)
+        self._do(edit)
+        return edit
+
+    def paint(self, plane: Plane, window: Window, labels: NDArray[np.integer]) -> Edit | None:
+        """Take over what was painted by hand into a window of a plane; it becomes part of the objects.
+
+        Pixels of an object that another one hides stay as they are.
+
+        Parameters
+        ----------
+        plane : tuple of int
+        window : (rows, columns)
+        labels : (h, w) int
+            What the window shows now.
+
+        Returns
+        -------
+        Edit or None
+            None if the window shows what it should.
+        """
+        return self.paint_planes([(plane, window, labels)])
+
+    def paint_planes(self, painted: Sequence[Painted]) -> Edit | None:
+        """Take over what was painted into windows of several planes, in one step; see `paint`."""
+        before, after = stroke(self.store, painted)
+        if not before and not after:
+            return None
+        edit = Edit(PAINT, before, tuple(self._signed(each) for each in after))
+        self._do(edit)
+        return edit
+
+    def _signed(self, each: Object) -> Object:
+        return each if each.made else replace(each, made=self._clock(), author=self._author)
+
+    def _check_open(self) -> None:
+        if self.read_only:
+            raise PromptError(self.read_only)
+
+    def _do(self, edit: Edit) -> None:
+        if edit.before or edit.after:
+            self._check_open()
+        for each in edit.after:
+            self.reserve(each.id)
+        self.history.add(edit)
+        self._apply(edit, "do", edit)
+
+    def _apply(self, change: Edit, how: str, edit: Edit) -> None:
+        """Change the objects, and tell of it; `how` and `edit` as `recorded` has them."""
+        self.store.apply(change)
+        try:
+            self.recorded.emit(how, edit)
+        finally:
+            self.edited.emit(change)
+
+    def undo(self) -> Edit | None:
+        """Take back the last edit and return it; None if there was none.
+
+        Raises
+        ------
+        PromptError
+            If nothing can be changed, or a label was adopted that has the number of an object to bring back.
+        """
+        self._check_open()
+        edit = self.history.step_back(self.store)
+        if edit is not None:
+            self._apply(edit.back, "undo", edit)
+        return edit
+
+    def redo(self) -> Edit | None:
+        """Bring back the last edit that was undone and return it; None if there was none, as `undo` does."""
+        self._check_open()
+        edit = self.history.step_on(self.store)
+        if edit is not None:
+            self._apply(edit, "redo", edit)
+        return edit
