@@ -272,6 +272,41 @@ def test_a_label_file_when_changed_elsewhere_in_one_object_then_that_alone_is_pa
     assert np.array_equal(drawn(session.store), corrected)
 
 
+def test_objects_that_were_deleted_in_the_saved_file_elsewhere_then_stay_deleted_until_taken_back(
+    tmp_path: Path,
+) -> None:
+    _, corrected = adopted_and_corrected(tmp_path / "j")
+    shown = np.where(np.isin(corrected, [3, 4]), 0, corrected)
+    labels = shown.copy()
+    session, merged = opened_again(tmp_path / "j", labels)
+    assert np.array_equal(drawn(session.store), shown)
+    assert merged.redrawn == []
+    assert opened_again(tmp_path / "j", shown.copy())[1].redrawn == []
+    session.undo()
+    assert np.array_equal(drawn(session.store), corrected)
+
+
+def test_objects_that_the_file_has_not_shown_yet_or_had_lost_when_it_was_saved_then_are_back(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "j"
+    session = AnnotationSession()
+    journal = Journal(path, SHAPE)
+    journal.follow(session)
+    for label, col in ((1, 5), (2, 25), (3, 45)):
+        session.put("commit", (), (square(label, 5, col),))
+    session.edit("delete", [(1, (0,))])
+    saved = drawn(session.store)
+    session.put("commit", (), (square(4, 25, 5),))
+    session.undo()
+    session.undo()
+    journal.close()
+    before = drawn(store_of(square(1, 5, 5), square(2, 5, 25)))
+    for shown in (saved, before):  # saved when the first was deleted; before there was a third
+        again, _ = opened_again(path, shown.copy())
+        assert sorted(each.id for each in again.store) == [1, 2, 3]
+
+
 def test_a_label_that_was_numbered_anew_when_the_file_is_opened_again_then_its_correction_stands(
     tmp_path: Path,
 ) -> None:

@@ -17,16 +17,14 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Window
 
-from .objects import ADOPT, Edit, Object, Plane, common
+from .as_saved import Pairs, deleted, held, paired, steps_in
+from .objects import Edit, Key, Object, Plane
 from .painting import Painted
 from .record import Record
 from .regions import few_pixels, regions
 from .session import AnnotationSession
 from .store import Labels, ObjectStore, window_of
-from .unwritten import SAME, Names, alike, bring, fitting, renamed
-
-Pairs = list[tuple[Object, Object]]
-"""Labels of a plane, and the objects that they show."""
+from .unwritten import Names, bring, fitting, renamed
 
 
 @dataclass(frozen=True, eq=False)
@@ -92,10 +90,11 @@ def merge(
     if drawn is not None:
         session.store.newest_on_top = drawn.newest_on_top
         names = bring(session, drawn, record)
-    steps = _steps(record) if drawn is None else ()
+    steps = steps_in(record) if drawn is None else ()
     merging = _Merging(session, labels, None if drawn is None else renamed(drawn, names), names, steps)
     planes = {plane, *(each.plane for store in (session.store, drawn or ()) for each in store)}
     planes |= {each.plane for step in steps for each in (*step.before, *step.after)}
+    merging.delete(sorted(planes))
     for step in (merging.find_names, merging.add):
         for each in sorted(planes):
             step(each)
@@ -123,6 +122,18 @@ class _Merging:
         self._saved: dict[Plane, Pairs] = {}
         self._painted: list[Painted] = []
         self.redrawn: list[Redrawn] = []
+
+    def delete(self, planes: Iterable[Plane]) -> None:
+        """Delete the objects of planes that another program has deleted in the labels, in one step."""
+        session = self._session
+        if session.read_only or not self._steps or not few_pixels(self._labels):
+            return
+        gone: list[Key] = []
+        for plane in planes:
+            shown = np.maximum(_numbered(self._labels[plane], {}), 0)
+            gone += [each.key for each in deleted(self._steps, session.store, shown, plane)]
+        if gone:
+            session.edit("delete", gone)
 
     def find_names(self, plane: Plane) -> None:
         """Give new numbers to labels of a plane whose numbers are those of other objects."""
@@ -181,14 +192,14 @@ class _Merging:
         known = {each.id for each, _ in saved}
         rest = [replace(each, id=self._names.get(each.id, each.id)) for each in found if each.id not in known]
         strange = [each for each in rest if self._drawn is None or each.key not in self._drawn]
-        pairs = _paired(strange, self._session.store)
-        paired = {each.id for each, _ in pairs}
-        return [*saved, *pairs], [each for each in strange if each.id not in paired]
+        pairs = paired(strange, self._session.store)
+        known |= {each.id for each, _ in pairs}
+        return [*saved, *pairs], [each for each in strange if each.id not in known]
 
     def _as_saved(self, shown: Labels, plane: Plane) -> Pairs:
         """Return the labels of a plane as a file has them that the journal held when it was saved."""
         if plane not in self._saved:
-            self._saved[plane] = _held(self._steps, shown, plane)
+            self._saved[plane] = held(self._steps, shown, plane)
         return self._saved[plane]
 
     def rename(self, planes: Iterable[Plane]) -> None:
@@ -212,71 +223,6 @@ class _Merging:
         """Take what was painted for edits of the objects, in one step."""
         if not self._session.read_only:
             self._session.paint_planes(self._painted)
-
-
-def _paired(strange: Sequence[Object], store: ObjectStore) -> Pairs:
-    """Return the labels of a plane that show objects of a store: by the same number, or in the same place."""
-    pairs: Pairs = []
-    for each in strange:
-        other = store.get(each.key)
-        if other is not None and common(each, other) >= SAME * min(each.area, other.area):
-            pairs.append((each, other))
-    named, taken = {each.id for each, _ in pairs}, {other.key for _, other in pairs}
-    for each in strange:
-        near = store.within(each.plane, window_of(each)) if each.id not in named else []
-        found = next((other for other in near if other.key not in taken and alike(each, other)), None)
-        if found is not None:
-            pairs.append((each, found))
-            taken.add(found.key)
-    return pairs
-
-
-def _steps(record: Record | None) -> tuple[Edit, ...]:
-    """Return all that a journal has done, and then what it can bring back."""
-    return () if record is None else (*record.line, *reversed(record.undone))
-
-
-def _held(steps: Sequence[Edit], shown: Labels, plane: Plane) -> Pairs:
-    """Return the labels of a plane that show what a journal held at one moment: when they differ least."""
-    there = [step for step in (_on(each, plane) for each in steps) if step.before or step.after]
-    store = ObjectStore()
-    for step in there[: _moment(there, shown, plane)]:
-        store.apply(step)
-    return _paired(regions(shown, plane), store) if len(store) else []
-
-
-def _moment(steps: Sequence[Edit], shown: Labels, plane: Plane) -> int:
-    """Return after how many steps a plane is the most like what labels show; of several, the last."""
-    store = ObjectStore()
-    begun = bool(steps) and steps[0].what == ADOPT  # it was never seen empty
-    differing = int(np.count_nonzero(shown))
-    fewest, best = shown.size + 1 if begun else differing, 0
-    for count, step in enumerate(steps, 1):
-        window = _around(step.moved)
-        differing -= int(np.count_nonzero(shown[window] != store.render(plane, window)))
-        store.apply(step)
-        differing += int(np.count_nonzero(shown[window] != store.render(plane, window)))
-        if differing <= fewest:
-            fewest, best = differing, count
-    return best
-
-
-def _on(step: Edit, plane: Plane) -> Edit:
-    """Return what a step does on one plane."""
-    before, after = (
-        tuple(each for each in side if each.plane == plane) for side in (step.before, step.after)
-    )
-    return Edit(step.what, before, after)
-
-
-def _around(objects: Sequence[Object]) -> Window:
-    """Return the window of a plane that objects are in."""
-    windows = [window_of(each) for each in objects] or [(slice(0, 0), slice(0, 0))]
-    rows, cols = zip(*windows, strict=True)
-    return (
-        slice(min(each.start for each in rows), max(each.stop for each in rows)),
-        slice(min(each.start for each in cols), max(each.stop for each in cols)),
-    )
 
 
 def _store_of(pairs: Pairs) -> ObjectStore:

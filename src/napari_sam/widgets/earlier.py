@@ -99,7 +99,7 @@ class Earlier:
         journal, trouble = _opened(image, name)
         if journal is not None:
             journal.follow(session)
-        returned = len({each.id for each in session.objects})
+        back = {each.id for each in session.objects}
         pixels, merged = None, Merged([], {}, {plane})
         try:
             if labels is None:
@@ -110,6 +110,7 @@ class Earlier:
             if journal is not None:
                 journal.close()
             raise
+        returned = len(back & {each.id for each in session.objects})
         return cls(session, journal, trouble, returned, merged, name, labels, pixels)
 
     def close(self) -> None:
