@@ -14,7 +14,8 @@ from napari_sam import weights
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.earlier import Earlier, free_name
+from napari_sam.widgets.earlier import Earlier
+from napari_sam.widgets.earlier_starts import free_name
 from napari_sam.widgets.jobs import Jobs
 from napari_sam.widgets.planes import plane_under_sliders
 

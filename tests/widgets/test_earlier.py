@@ -18,7 +18,8 @@ from napari_sam.session.journal import Journal
 from napari_sam.session.regions import labels_in
 from napari_sam.widgets import earlier as module
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.earlier import Earlier, free_name
+from napari_sam.widgets.earlier import Earlier
+from napari_sam.widgets.earlier_starts import free_name
 from napari_sam.widgets.label_stack import LabelStack
 from napari_sam.widgets.label_writer import LabelWriter, draw_all
 from napari_sam.widgets.pyramid import LabelPyramid

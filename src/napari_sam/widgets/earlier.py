@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import getpass
 import os
-from collections.abc import Container
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -179,12 +178,3 @@ def user_name() -> str:
         return getpass.getuser()
     except (OSError, KeyError, ImportError):
         return ""
-
-
-def free_name(name: str, taken: Container[str]) -> str:
-    """Return a name as napari gives it to a new layer: no two have the same."""
-    from napari.utils.naming import inc_name_count
-
-    while name in taken:
-        name = inc_name_count(name)
-    return name

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Hashable
-from dataclasses import dataclass
+from collections.abc import Callable
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-import numpy as np
 from psygnal import Signal
 
 from napari_sam.errors import NapariSamError
-from napari_sam.session.fingerprint import fingerprint
 
-from .planes import image_shape, layers_of
+from .earlier_starts import EarlierStarts
+from .planes import image_shape
 
 if TYPE_CHECKING:
     import napari
@@ -27,22 +25,6 @@ if TYPE_CHECKING:
     from .panel import Panel
     from .set_aside import SetAside
     from .strokes import Strokes
-
-
-@dataclass(frozen=True)
-class Begun:
-    """What is found again when an image is started once more, whatever it is called by then.
-
-    Attributes
-    ----------
-    called : str
-        What it was called at its first start.
-    name : str
-        What the journal of its labels goes by.
-    """
-
-    called: str
-    name: str
 
 
 class Starting:
@@ -81,9 +63,7 @@ class Starting:
         self._strokes: Strokes | None = None
         self._predictors: dict[tuple[str, str], Predictor] = {}
         jobs.idle.connect(self._forget_strokes)
-        self._known_as: dict[Any, str] = {}  # of annotated Labels layers by id, before somebody renamed them
-        self._begun: dict[Hashable, Begun] = {}  # by image
-        self._labels_of: dict[Hashable, Any] = {}  # id of the last labels of an image layer, by what it is
+        self._starts = EarlierStarts()
         self._suggested_for: Any = None
 
     def start(self) -> None:
@@ -110,7 +90,7 @@ class Starting:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
-        name, known = self._name_of(labels, image), self._known(image)
+        name, known = self._starts.name_of(labels, image, viewer.layers), self._starts.as_known(image)
         panel.start.setEnabled(False)
         self._strokes = None if labels is None else Strokes(labels)
         shown = None if labels is None else as_now(labels)
@@ -149,39 +129,7 @@ class Starting:
         """Choose the labels of the image's last start, if they are there, or else new ones."""
         image, combo = self.chosen(self._panel.image), self._panel.labels
         if image is not None:
-            found = (self._labels_of.get(each) for each in (image.unique_id, _look(image)))
-            label = next(filter(None, found), None)
-            combo.setCurrentIndex(max(combo.findData(str(label)), 0))
-
-    def _name_of(self, labels: Any, image: Any) -> str:
-        """Return the name that the journal of labels goes by.
-
-        Of new ones, that of the labels of an image that were there the last time and are gone, or a free one.
-        """
-        from .earlier import free_name
-
-        layers = self._viewer.layers
-        if labels is not None:
-            return str(self._known_as.get(labels.unique_id, labels.name))
-        known = (self._known_as.get(layer.unique_id) for layer in layers)
-        taken = {*(layer.name for layer in layers), *filter(None, known)}
-        begun = self._begun.get(_key(image))
-        if begun is not None and begun.name not in taken:
-            return begun.name
-        return free_name(f"{image.name} cells", taken)
-
-    def _known(self, image: Any) -> Any:
-        """Return an image by the name of its first start: the journal of one without a file goes by it."""
-        begun = self._begun.get(_key(image))
-        return image if begun is None or begun.called == image.name else Called(image, begun.called)
-
-    def _remember(self, chosen: Any, image: Any, labels: Any, name: str) -> None:
-        """Remember what was begun: on which layer, how the model sees it, with which labels and journal."""
-        begun = self._begun.get(_key(image))
-        self._begun[_key(image)] = Begun(image.name if begun is None else begun.called, name)
-        self._known_as[labels.unique_id] = name
-        for each in (chosen.unique_id, _look(chosen)):
-            self._labels_of[each] = labels.unique_id
+            combo.setCurrentIndex(max(combo.findData(str(self._starts.labels_of(image))), 0))
 
     def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any) -> None:
         """Annotate, going on with earlier work."""
@@ -202,7 +150,7 @@ class Starting:
             self.failed.emit(str(error))
             return
         self._strokes = None  # they are the annotation's
-        self._remember(chosen, image, annotation.writer.labels, earlier.name)
+        self._starts.remember(chosen, image, annotation.writer.labels, earlier.name)
         self.begun.emit(annotation, image)
 
     def _predictor(self, job: Job, model: str, device: str) -> Predictor:
@@ -216,42 +164,3 @@ class Starting:
             self._predictors.clear()  # one model's memory is enough
             self._predictors[key] = Predictor(loaded)
         return self._predictors[key]
-
-
-class Called:
-    """An image by another name than it has now.
-
-    Parameters
-    ----------
-    image : napari.layers.Image or Mixed
-    name : str
-    """
-
-    def __init__(self, image: Any, name: str) -> None:
-        self.image, self.name = image, name
-
-    def __getattr__(self, name: str) -> Any:
-        """Return what the image has."""
-        return getattr(self.image, name)
-
-
-@image_shape.register
-def _(image: Called) -> tuple[int, ...]:
-    return image_shape(image.image)
-
-
-@layers_of.register
-def _(image: Called) -> tuple[Any, ...]:
-    return layers_of(image.image)
-
-
-def _key(image: Any) -> Hashable:
-    """Return what tells an image, as the model sees it, from all others of a viewer."""
-    return layers_of(image)[0].unique_id, type(image).__name__
-
-
-def _look(image: Any) -> Hashable:
-    """Return what an image layer is known by when it was removed and is there again, as another layer."""
-    source, data = image.source.path, image.data
-    pixels = fingerprint(data) if source is None and type(data) is np.ndarray else ""  # at no cost
-    return str(source), image.name, pixels
