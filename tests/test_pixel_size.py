@@ -10,8 +10,9 @@ import pytest
 import tifffile
 import zarr
 
-from napari_sam.automatic.batch import BatchSettings, run_batch
+from napari_sam.automatic.batch import run_batch
 from napari_sam.automatic.batch_files import write_tiff
+from napari_sam.automatic.batch_image import BatchSettings
 from napari_sam.cli import main
 from napari_sam.export import space_in
 from napari_sam.pixel_size import PixelSize, pixel_size_of

@@ -19,9 +19,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.automatic import AutomaticSettings, batch_cluster, segment_automatically
-from napari_sam.automatic.batch import BatchSettings, Job, one_by_one, run_batch
+from napari_sam.automatic.batch import run_batch
 from napari_sam.automatic.batch_cluster import on_cluster
-from napari_sam.automatic.batch_files import LARGE, images_of, label_names, opened
+from napari_sam.automatic.batch_files import LARGE, images_of, opened
+from napari_sam.automatic.batch_image import BatchSettings, Job, one_by_one
+from napari_sam.automatic.batch_names import label_names
 from napari_sam.automatic.batch_summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError
 from napari_sam.training.samples import read_image
@@ -106,8 +108,9 @@ def test_batch_when_the_folder_is_of_something_else_then_refused(folder: Path, t
     run_batch(images, out, CPU)
     with pytest.raises(DataError, match="another automatic and method"):
         run_batch(images, out, BatchSettings(method="grid", automatic=AutomaticSettings(overlap=0.5)))
-    with pytest.raises(DataError, match="holds the images"):
-        run_batch(images, folder, CPU)
+    for same in (folder, tmp_path / "labels" / ".." / folder.name):
+        with pytest.raises(DataError, match="holds the images"):
+            run_batch(images, same, CPU, overwrite=True)
     (tmp_path / "other").mkdir()
     (tmp_path / "other" / "a.tif").write_bytes(b"mine")
     with pytest.raises(DataError, match="not of a batch"):

@@ -15,8 +15,9 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.automatic import AutomaticSettings
-from napari_sam.automatic.batch import BatchSettings, Job, Run, one_by_one, run_batch
-from napari_sam.automatic.batch_files import label_names
+from napari_sam.automatic.batch import Run, run_batch
+from napari_sam.automatic.batch_image import BatchSettings, Job, one_by_one
+from napari_sam.automatic.batch_names import label_names
 from napari_sam.automatic.batch_summary import Row, read_summary
 
 ONE = BatchSettings(device="cpu")
@@ -38,7 +39,7 @@ def painting(value: int, *, killed_at: str = "", log: list[str] | None = None) -
                 log.append(job.image.name)
             path = job.labels.with_name(f"{job.labels.name}.tif")
             tifffile.imwrite(path, np.full((32, 32), value, np.uint16))
-            yield Row(str(job.image), value, 0.1, 0.5)
+            yield Row(str(job.image), path.name, value, 0.1, 0.5)
 
     return run
 
@@ -130,17 +131,21 @@ def test_batch_when_only_some_images_are_given_then_the_others_stay_in_the_summa
     out, log = tmp_path / "out", list[str]()
     run_batch(images[:2], out, ONE, run=painting(1))
     run_batch(images[2:], out, ONE, run=painting(1))
-    assert [Path(file).name for file in read_summary(out)] == ["a.tif", "b.tif", "c.tif"]
+    assert list(read_summary(out)) == images
     run_batch(images, out, ONE, run=painting(2, log=log))
     assert log == []
     run_batch(images[:1], out, ONE, overwrite=True, run=painting(3))
-    assert [Path(file).name for file in read_summary(out)] == ["a.tif"]
+    assert {file: row.objects for file, row in read_summary(out).items()} == dict(
+        zip(images, (3, 1, 1), strict=True)
+    )
+    run_batch(images[:1], out, OTHER, overwrite=True, run=painting(4))
+    assert list(read_summary(out)) == images[:1]
 
 
-def test_batch_when_images_of_one_name_come_one_after_another_then_the_first_is_not_taken_for_the_second(
+def test_batch_when_images_of_one_name_come_one_after_another_then_each_keeps_its_labels(
     tmp_path: Path,
 ) -> None:
-    first, second = written([tmp_path / "x" / "a.tif", tmp_path / "y" / "a.tif"])
+    first, second, third = written([tmp_path / folder / "a.tif" for folder in "xyz"])
     out, log = tmp_path / "out", list[str]()
     run_batch([first], out, ONE, run=painting(1))
 
@@ -150,9 +155,32 @@ def test_batch_when_images_of_one_name_come_one_after_another_then_the_first_is_
 
     with pytest.raises(Killed):
         run_batch([second], out, ONE, run=run)
-    run_batch([first], out, ONE, run=painting(1, log=log))
-    assert log == ["a.tif"]
-    assert labels_of(out, [first]) == [1]
+    run_batch([second], out, ONE, run=painting(2, log=log))
+    run_batch([first, second, third], out, ONE, run=painting(3, log=log))
+    assert log == ["a.tif", "a.tif"]
+    rows = run_batch([second], out, ONE, overwrite=True, run=painting(4))
+    assert [(row.file, row.labels, row.objects) for row in rows] == [(str(second), "y_a.tif.tif", 4)]
+    held = {row.labels: (image, row.objects) for image, row in read_summary(out).items()}
+    assert held == {"a.tif": (first, 1), "y_a.tif.tif": (second, 4), "z_a.tif.tif": (third, 3)}
+    for name, (_, value) in held.items():
+        assert tifffile.imread(out / name).max() == value
+
+
+def test_batch_when_named_as_seen_from_here_then_it_goes_on_when_moved_and_is_another_from_elsewhere(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out, log = Path("..") / "out", list[str]()
+    for number, folder in enumerate("xy", 1):
+        written([tmp_path / "all" / folder / "a.tif"])
+        monkeypatch.chdir(tmp_path / "all" / folder)
+        (row,) = run_batch([Path("a.tif")], out, ONE, run=painting(number))
+        assert (row.file, row.objects) == ("a.tif", number)
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "all").rename(tmp_path / "moved")
+    images = [Path("moved") / folder / "a.tif" for folder in "xy"]
+    rows = run_batch(images, tmp_path / "moved" / "out", ONE, run=painting(3, log=log))
+    assert [(row.file, row.objects) for row in rows] == [(str(images[0]), 1), (str(images[1]), 2)]
+    assert log == []
 
 
 def test_label_names_when_paths_are_written_alike_then_each_image_has_labels_of_its_own(

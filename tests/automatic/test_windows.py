@@ -19,8 +19,8 @@ from napari_sam.automatic import AutomaticSettings, WindowSettings, segment_wind
 from napari_sam.automatic.reading import LargeImage, shows_nothing
 from napari_sam.automatic.stitch import tiles_of
 from napari_sam.automatic.windows import label_windows
-from napari_sam.automatic.windows_output import at_once, disk_errors, state_path
-from napari_sam.errors import Cancelled, DataError, DiskFullError, ImageError
+from napari_sam.automatic.windows_state import state_path
+from napari_sam.errors import Cancelled, DataError, ImageError
 from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
 from napari_sam.weights import LoadedModel, load_model
@@ -268,32 +268,6 @@ def test_survey_when_an_image_is_sparse_then_the_range_is_that_of_what_is_there(
         LargeImage(np.zeros((4, 5), complex)).survey()
 
 
-def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:
-    with pytest.raises(DiskFullError, match="make room"), disk_errors(tmp_path):
-        raise OSError(28, "No space left on device")
-    with pytest.raises(DataError, match="may not be written"), disk_errors(tmp_path):
-        raise PermissionError(13, "denied")
-    with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
-        (tmp_path / "nothing").read_text()
-
-
 def test_window_settings_when_no_such_windows_can_be_then_refused() -> None:
     with pytest.raises(ImageError, match="does not suit"):
         WindowSettings(100, 60)
-
-
-def test_at_once_when_writing_fails_then_the_old_file_stays_and_nothing_is_beside_it(tmp_path: Path) -> None:
-    path = tmp_path / "labels.npy"
-    path.write_bytes(b"old")
-
-    def stop_halfway() -> None:
-        with at_once(path) as part:
-            part.write_bytes(b"half")
-            raise OSError("no room")
-
-    with pytest.raises(OSError, match="no room"):
-        stop_halfway()
-    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
-    with at_once(path) as part:
-        part.write_bytes(b"new")
-    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"new"]

@@ -16,8 +16,9 @@ from scipy import ndimage
 from napari_sam.automatic import WindowSettings
 from napari_sam.automatic.reading import LargeImage
 from napari_sam.automatic.windows import label_windows
-from napari_sam.automatic.windows_output import WindowedLabels, state_path
+from napari_sam.automatic.windows_output import WindowedLabels
 from napari_sam.automatic.windows_pending import pending_path
+from napari_sam.automatic.windows_state import state_path
 from napari_sam.errors import DataError
 
 SMALL = WindowSettings(128, 32)

@@ -17,8 +17,8 @@ from qtpy.QtCore import QEvent, QMimeData, QModelIndex, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
 from qtpy.QtWidgets import QApplication
 
-from napari_sam.automatic import batch
-from napari_sam.automatic.batch import Job
+from napari_sam.automatic import batch_image
+from napari_sam.automatic.batch_image import Job
 from napari_sam.training.samples import read_image
 from napari_sam.widgets.batch import BatchWidget
 
@@ -134,7 +134,7 @@ def test_batch_when_a_finished_row_is_double_clicked_then_image_and_labels_are_s
 def test_batch_when_cancelled_then_finished_images_stay_and_are_skipped_by_the_next_start(
     make_batch: Make, folder: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    widget, go, segment = make_batch(), Event(), batch.segment_file
+    widget, go, segment = make_batch(), Event(), batch_image.segment_file
     segmented: list[str] = []
 
     def held(job: Job, *given: Any, **options: Any) -> Any:
@@ -143,7 +143,7 @@ def test_batch_when_cancelled_then_finished_images_stay_and_are_skipped_by_the_n
             go.wait(20)
         return segment(job, *given, **options)
 
-    monkeypatch.setattr(batch, "segment_file", held)
+    monkeypatch.setattr(batch_image, "segment_file", held)
     add(qtbot, widget, folder)
     widget.start()
     qtbot.waitUntil(lambda: states(widget) == ["done", "failed", "running", "waiting"], timeout=60_000)

@@ -13,7 +13,8 @@ from typing import Any
 from napari_sam.errors import DataError
 from napari_sam.weights import LoadedModel, load_model
 
-from .batch import BatchSettings, Job, Run, segment_file
+from .batch import Run
+from .batch_image import BatchSettings, Job, segment_file
 from .batch_summary import Row
 
 WAIT = 5

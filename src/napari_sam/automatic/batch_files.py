@@ -1,10 +1,7 @@
-"""Which images a batch is of, how each is opened, and where its labels go."""
+"""Which images a batch is of, how each is opened, and how labels are written."""
 
 from __future__ import annotations
 
-import os
-import zlib
-from collections import Counter
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from glob import glob, has_magic
@@ -16,8 +13,9 @@ from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
 from napari_sam.pixel_size import PixelSize
+from napari_sam.writing import at_once, disk_errors
 
-from .windows_output import at_once, disk_errors
+from .batch_names import full_path
 
 LARGE = 4096
 """Sides of a plane beyond which it is segmented window by window."""
@@ -33,7 +31,11 @@ def images_of(names: Sequence[str]) -> list[Path]:
     DataError
         If a file is not there, or a folder or pattern holds no image.
     """
-    return list(dict.fromkeys(path for name in names for path in _images_in(name)))
+    found: dict[Path, Path] = {}
+    for name in names:
+        for path in _images_in(name):
+            found.setdefault(full_path(path), path)
+    return list(found.values())
 
 
 def is_one(names: Sequence[str]) -> bool:
@@ -50,30 +52,6 @@ def is_image(path: Path) -> bool:
             (path / each).is_file() for each in ("zarr.json", ".zarray", ".zgroup")
         )
     return path.suffix.lower() in SUFFIXES and not path.name.startswith(".")
-
-
-def label_names(images: Sequence[Path]) -> dict[Path, str]:
-    """Return a name without an ending for each image's labels: its own, or its path where two share it.
-
-    Paths that are written alike with ``_`` between their parts have a checksum at the end.
-    """
-    stems = [image.stem for image in images]
-    if len(images) == 1 or len({stem.casefold() for stem in stems}) == len(images):
-        return dict(zip(images, stems, strict=True))
-    absolute = [image.absolute() for image in images]
-    folder = os.path.commonpath([each.parent for each in absolute])
-    paths = [each.relative_to(folder) for each in absolute]
-    names = ["_".join(path.parts) for path in paths]
-    count = Counter(name.casefold() for name in names)
-    return {
-        image: with_checksum(name, path) if count[name.casefold()] > 1 else name
-        for image, path, name in zip(images, paths, names, strict=True)
-    }
-
-
-def with_checksum(name: str, path: Path) -> str:
-    """Return a name that tells a path from others of the name."""
-    return f"{name}-{zlib.crc32(path.as_posix().encode()):08x}"
 
 
 @contextmanager

@@ -19,7 +19,7 @@ from .batch_axes import opened_plane
 from .batch_files import opened
 
 if TYPE_CHECKING:
-    from .batch import BatchSettings, Job
+    from .batch_image import BatchSettings, Job
 
 MOST = 60
 """Images on a sheet, spread over a larger batch."""

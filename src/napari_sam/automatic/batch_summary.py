@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Mapping
+import os
+from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from napari_sam.errors import DataError
+from napari_sam.writing import disk_errors, write_text
 
-from .batch_files import with_checksum
-from .windows_output import disk_errors, write_text
+from .batch_names import full_path
 
-COLUMNS = ("file", "objects", "seconds", "mean_score", "error")
+COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error")
 SUMMARY = "summary.csv"
 
 
@@ -24,6 +25,9 @@ class Row:
     Attributes
     ----------
     file : str
+        The image.
+    labels : str
+        The name of its labels; empty if there are none.
     objects : int
     seconds : float
     mean_score : float
@@ -33,14 +37,15 @@ class Row:
     """
 
     file: str
+    labels: str = ""
     objects: int = 0
     seconds: float = 0.0
     mean_score: float = 0.0
     error: str = ""
 
 
-def read_summary(out: Path) -> dict[str, Row]:
-    """Return the rows of a folder's summary by file; none if there is no summary.
+def read_summary(out: Path) -> dict[Path, Row]:
+    """Return the rows of a folder's summary by the full path of their image; none if there is no summary.
 
     Raises
     ------
@@ -50,7 +55,8 @@ def read_summary(out: Path) -> dict[str, Row]:
     path = out / SUMMARY
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            return {row["file"]: _row(row) for row in csv.DictReader(file)}
+            rows = [(full_path(Path(row["file"]), out), row) for row in csv.DictReader(file)]
+            return {image: _row(row, image) for image, row in rows}
     except FileNotFoundError:
         return {}
     except (OSError, KeyError, TypeError, ValueError) as error:
@@ -59,40 +65,15 @@ def read_summary(out: Path) -> dict[str, Row]:
         ) from error
 
 
-def others(known: Mapping[str, Row], names: Mapping[Path, str]) -> list[Row]:
-    """Return the rows of images that a batch is not of, and whose labels it does not write over.
-
-    Parameters
-    ----------
-    known : dict
-        Rows by file.
-    names : dict
-        Images of the batch, and the names of their labels.
-    """
-    images = {image.absolute() for image in names}
-    taken = {name.casefold() for name in names.values()}
-    return [
-        row
-        for file, row in known.items()
-        if Path(file).absolute() not in images and taken.isdisjoint(_possible_names(Path(file).absolute()))
-    ]
-
-
-def _possible_names(image: Path) -> set[str]:
-    """Return the names, casefolded, that labels of an image have among whichever others."""
-    tails = [Path(*image.parts[start:]) for start in range(1, len(image.parts))]
-    names = {image.stem, *("_".join(tail.parts) for tail in tails)}
-    names |= {with_checksum("_".join(tail.parts), tail) for tail in tails}
-    return {name.casefold() for name in names}
-
-
-def _row(held: dict[str, str]) -> Row:
+def _row(held: dict[str, str], file: Path) -> Row:
     numbers = int(held["objects"]), float(held["seconds"]), float(held["mean_score"])
-    return Row(held["file"], *numbers, held["error"])
+    return Row(str(file), held["labels"], *numbers, held["error"])
 
 
 def write_summary(out: Path, rows: Iterable[Row]) -> None:
-    """Write a folder's summary, at once or not at all.
+    """Write a folder's summary, at once or not at all, with images as seen from the folder.
+
+    So they are found again when all is moved, and from wherever the next batch is started.
 
     Raises
     ------
@@ -103,8 +84,19 @@ def write_summary(out: Path, rows: Iterable[Row]) -> None:
     table = csv.writer(text, lineterminator="\n")
     table.writerow(COLUMNS)
     for row in rows:
-        table.writerow(
-            astuple(replace(row, seconds=round(row.seconds, 3), mean_score=round(row.mean_score, 4)))
+        seen = replace(
+            row,
+            file=_seen_from(out, Path(row.file)),
+            seconds=round(row.seconds, 3),
+            mean_score=round(row.mean_score, 4),
         )
+        table.writerow(astuple(seen))
     with disk_errors(out):
         write_text(out / SUMMARY, text.getvalue())
+
+
+def _seen_from(folder: Path, image: Path) -> str:
+    try:
+        return Path(os.path.relpath(image, folder)).as_posix()
+    except ValueError:  # on another drive
+        return str(image.absolute())

@@ -10,10 +10,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import Cancelled
-from napari_sam.pixel_size import PixelSize
+from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
+from napari_sam.writing import disk_errors
 
 from .instances import Labels
 from .painting import painted
@@ -21,7 +22,8 @@ from .reading import LargeImage, Pixels, shows_nothing
 from .segment import Method, method_for, propose
 from .settings import AutomaticSettings
 from .stitch import Tile, WindowSettings, stitch, tiles_of
-from .windows_output import MadeWith, Overwrite, WindowedLabels, disk_errors
+from .windows_output import Overwrite, WindowedLabels
+from .windows_state import MadeWith
 from .windows_version import version_of
 
 Scores = NDArray[np.float64]
@@ -56,7 +58,6 @@ def segment_windows(
     settings: AutomaticSettings | None = None,
     windows: WindowSettings | None = None,
     channel_axis: int | None = None,
-    pixel_size: PixelSize | None = None,
     file: Path | None = None,
     overwrite: Overwrite = False,
     progress: Progress | None = None,
@@ -78,42 +79,34 @@ def segment_windows(
     method, settings, channel_axis
         As `segment_automatically` takes them.
     windows : WindowSettings, optional
-    pixel_size : PixelSize, optional
-        Noted with the labels.
     file : Path, optional
-        Where the image is. Labels that were begun before it was written anew are of another image; without
-        it this is seen of arrays in memory alone.
+        Where the image is, which tells how large a pixel is, and when labels are of what it was before.
     overwrite : bool or "others"
         Begin anew whatever is there, or only what was begun from another image or with other settings.
-    progress : callable, optional
-        Called with the number of windows done and of all windows.
-    cancelled : callable, optional
-        Asked in between whether to stop.
+    progress, cancelled : callable, optional
+        Called with the number of windows done and of all; asked in between whether to stop.
 
     Raises
     ------
-    ImageError
-        If the image cannot be used, or the method with this model.
-    DataError
-        If the output cannot be written, or was begun from another image or with other settings.
+    ImageError, DataError
+        If image, method or output cannot be used, or labels were begun from another image or otherwise.
     Cancelled, OutOfMemoryError
         If `cancelled` said so, or the device has too little memory; finished windows stay.
     """
-    settings = settings or AutomaticSettings()
-    windows = windows or WindowSettings()
+    settings, windows = settings or AutomaticSettings(), windows or WindowSettings()
     source = LargeImage(image, channel_axis)
     chosen = method_for(sam, method)
-    find = _finding(Predictor(sam), chosen, settings, cancelled)
     made_with = {
         "version of the image": version_of(image, file),
         "model": sam.weights_hash,
         "method": chosen,
         "settings": asdict(settings),
     }
+    find = _finding(Predictor(sam), chosen, settings, cancelled)
     segmented = label_windows(source, output, find, made_with, windows, overwrite, progress, cancelled)
-    if pixel_size is not None:
+    if file is not None and (size := pixel_size_of(file)) is not None:
         with disk_errors(output):
-            pixel_size.note(segmented.path)
+            size.note(segmented.path)
     return segmented
 
 

@@ -1,106 +1,27 @@
-"""Labels on disk that grow window by window, and the small file that tells how far they are."""
+"""Labels on disk that grow window by window."""
 
 from __future__ import annotations
 
-import errno
 import json
-from collections.abc import Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from itertools import product
 from pathlib import Path
 from typing import Any, Literal
 
 import numpy as np
 
-from napari_sam.errors import DataError, DiskFullError
-from napari_sam.predict import Normalization
+from napari_sam.errors import DataError
+from napari_sam.writing import at_once, disk_errors, write_text
 
 from .instances import Labels
 from .stitch import Box, Stitched, resolved
 from .windows_pending import Pending, pending_path
+from .windows_state import MadeWith, State, differing, read_state, state_path
 
-FORMAT = 1
-"""Counts up whenever the file changes its meaning."""
 CHUNK = 512
 """Side of a chunk, in pixels."""
-FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
-"""What systems answer on a full disk, or one of which a person has had their share."""
-MadeWith = dict[str, Any]
 Overwrite = bool | Literal["others"]
 """Whether to begin anew whatever is there, or only what was begun from another image or otherwise."""
-
-
-@dataclass(frozen=True)
-class State:
-    """How far the labels of an image are.
-
-    Attributes
-    ----------
-    made_with : dict
-        JSON values that tell image, model and settings from others.
-    normalization : Normalization, optional
-        Of the whole image; None before it was surveyed.
-    done : int
-        Windows.
-    next_label : int
-        Higher labels are of a window that was not finished.
-    merged : dict
-        Labels that are to become another one.
-    objects : int
-    score : float
-        Sum of those of all objects.
-    """
-
-    made_with: MadeWith
-    normalization: Normalization | None = None
-    done: int = 0
-    next_label: int = 1
-    merged: dict[int, int] = field(default_factory=dict)
-    objects: int = 0
-    score: float = 0.0
-
-    @property
-    def mean_score(self) -> float:
-        """Of an object; 0 without any."""
-        return self.score / self.objects if self.objects else 0.0
-
-    def after(self, stitched: Stitched, score: float) -> State:
-        """Return the state with one more window, whose new objects have a sum of scores."""
-        return replace(
-            self,
-            done=self.done + 1,
-            next_label=self.next_label + len(stitched.new),
-            merged={**self.merged, **stitched.merged},
-            objects=self.objects + len(stitched.new) - len(stitched.merged),
-            score=self.score + score,
-        )
-
-    def to_json(self) -> str:
-        """Return it as text."""
-        content = {**vars(self), "format": FORMAT, "merged": list(self.merged.items())}
-        if self.normalization is not None:
-            content["normalization"] = self.normalization.to_dict()
-        return json.dumps(content)
-
-    @classmethod
-    def from_json(cls, text: str) -> State:
-        """Read what `to_json` wrote.
-
-        Raises
-        ------
-        ValueError, KeyError, TypeError
-            If it is something else.
-        """
-        content = json.loads(text)
-        if content.pop("format") != FORMAT:
-            raise ValueError("another format")
-        content["merged"] = dict(content["merged"])
-        if (held := content["normalization"]) is not None:
-            colours = tuple(tuple(colour) for colour in held.pop("colours"))
-            low, high = tuple(held.pop("low")), tuple(held.pop("high"))
-            content["normalization"] = Normalization(low=low, high=high, colours=colours, **held)
-        return cls(**content)
 
 
 class WindowedLabels:
@@ -133,7 +54,7 @@ class WindowedLabels:
             raise DataError(f"{path} has an ending that cannot hold labels of a large image; use .zarr.")
         made_with = json.loads(json.dumps(made_with))
         if path.exists() and overwrite is not True:
-            state = _read_state(path)
+            state = read_state(path)
             other = differing(state.made_with, made_with)
             if other and not overwrite:
                 raise DataError(
@@ -243,61 +164,3 @@ class WindowedLabels:
         names, places = np.unique(labels, return_inverse=True)
         last = np.array([resolved(merged, int(name)) for name in names], np.int32)
         return last[places].reshape(labels.shape)
-
-
-def state_path(path: Path) -> Path:
-    """Return the file that tells how far labels are."""
-    return path.with_name(f"{path.name}.state.json")
-
-
-def write_text(path: Path, text: str) -> None:
-    """Write a small file at once or not at all."""
-    with at_once(path) as part:
-        part.write_text(text, encoding="utf-8")
-
-
-@contextmanager
-def at_once(path: Path) -> Iterator[Path]:
-    """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails."""
-    part = path.with_name(f".{path.name}.part")
-    try:
-        yield part
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
-
-
-@contextmanager
-def disk_errors(path: Path) -> Iterator[None]:
-    """Say in one sentence that a disk is full or may not be written to.
-
-    Raises
-    ------
-    DataError
-        Then, a `DiskFullError` if it is full; other errors pass.
-    """
-    try:
-        yield
-    except OSError as error:
-        if error.errno in FULL:
-            raise DiskFullError(
-                f"The disk of {path} is full; make room and start the same again: what is finished stays."
-            ) from error
-        if isinstance(error, PermissionError):
-            raise DataError(f"{path} may not be written to ({error}); choose another output.") from error
-        raise
-
-
-def _read_state(path: Path) -> State:
-    try:
-        return State.from_json(state_path(path).read_text(encoding="utf-8"))
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise DataError(
-            f"{path} exists, and nothing tells how it was made; choose another output, or overwrite it."
-        ) from error
-
-
-def differing(made_with: MadeWith, wanted: MadeWith) -> list[str]:
-    """Return the names of what differs."""
-    names = made_with.keys() | wanted.keys()
-    return sorted(name for name in names if made_with.get(name) != wanted.get(name))

@@ -84,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
-    from ..automatic.batch import BatchSettings, run_batch
+    from ..automatic.batch import run_batch
+    from ..automatic.batch_image import BatchSettings
     from ..automatic.batch_summary import SUMMARY
     from ..errors import DataError
     from .files import LABEL_SUFFIXES
@@ -121,7 +122,6 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
 def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
     """Segment an image window by window."""
     from ..automatic import segment_windows
-    from ..pixel_size import pixel_size_of
     from ..weights import load_model
     from .progress import progress_bar
 
@@ -136,7 +136,6 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
             model,
             method=arguments.method,
             channel_axis=arguments.channel_axis,
-            pixel_size=pixel_size_of(path),
             file=path,
             overwrite=arguments.overwrite,
             progress=progress,

@@ -54,7 +54,7 @@ def write_labels(path: Path, labels: NDArray[np.uint16], size: PixelSize | None 
         If the disk is full, or the file may not be written to.
     """
     from ..automatic.batch_files import write_tiff
-    from ..automatic.windows_output import at_once, disk_errors
+    from ..writing import at_once, disk_errors
 
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".png"):

@@ -215,25 +215,25 @@ class BatchWidget(QWidget):
 
 def _work(job: Job, asked: Asked) -> list[Row]:
     """Run in the worker."""
-    from napari_sam.automatic.batch import BatchSettings, jobs_of, run_batch
+    from napari_sam.automatic.batch import run_batch
+    from napari_sam.automatic.batch_image import BatchSettings
     from napari_sam.weights.loading import locate
 
     locate(asked.model, job.progress)  # a download is shown
-    places = {str(each.image): each for each in jobs_of(asked.images, asked.out)}
     return run_batch(
         asked.images,
         asked.out,
         BatchSettings(asked.model, asked.device, channel_axis=asked.channel_axis),
         overwrite=asked.anew,
         run=_runner(job, asked.cluster),
-        told=lambda row: job.tell(Finished(row, places[row.file].written)),
+        told=lambda row: job.tell(Finished(row, asked.out / row.labels if row.labels else None)),
         progress=job.progress,
         cancelled=job.cancelled,
     )
 
 
 def _runner(job: Job, cluster: str) -> Run:
-    from napari_sam.automatic.batch import one_by_one
+    from napari_sam.automatic.batch_image import one_by_one
 
     if cluster:
         from napari_sam.automatic.batch_cluster import on_cluster

@@ -1,0 +1,51 @@
+"""Files that are written at once or not at all, and what is said of a disk that does not take them."""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from .errors import DataError, DiskFullError
+
+FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
+"""What systems answer on a full disk, or one of which a person has had their share."""
+
+
+def write_text(path: Path, text: str) -> None:
+    """Write a small file at once or not at all."""
+    with at_once(path) as part:
+        part.write_text(text, encoding="utf-8")
+
+
+@contextmanager
+def at_once(path: Path) -> Iterator[Path]:
+    """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails."""
+    part = path.with_name(f".{path.name}.part")
+    try:
+        yield part
+        part.replace(path)
+    finally:
+        part.unlink(missing_ok=True)
+
+
+@contextmanager
+def disk_errors(path: Path) -> Iterator[None]:
+    """Say in one sentence that a disk is full or may not be written to.
+
+    Raises
+    ------
+    DataError
+        Then, a `DiskFullError` if it is full; other errors pass.
+    """
+    try:
+        yield
+    except OSError as error:
+        if error.errno in FULL:
+            raise DiskFullError(
+                f"The disk of {path} is full; make room and start the same again: what is finished stays."
+            ) from error
+        if isinstance(error, PermissionError):
+            raise DataError(f"{path} may not be written to ({error}); choose another output.") from error
+        raise

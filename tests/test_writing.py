@@ -1,0 +1,34 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from napari_sam.errors import DataError, DiskFullError
+from napari_sam.writing import at_once, disk_errors
+
+
+def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:
+    with pytest.raises(DiskFullError, match="make room"), disk_errors(tmp_path):
+        raise OSError(28, "No space left on device")
+    with pytest.raises(DataError, match="may not be written"), disk_errors(tmp_path):
+        raise PermissionError(13, "denied")
+    with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
+        (tmp_path / "nothing").read_text()
+
+
+def test_at_once_when_writing_fails_then_the_old_file_stays_and_nothing_is_beside_it(tmp_path: Path) -> None:
+    path = tmp_path / "labels.npy"
+    path.write_bytes(b"old")
+
+    def stop_halfway() -> None:
+        with at_once(path) as part:
+            part.write_bytes(b"half")
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        stop_halfway()
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+    with at_once(path) as part:
+        part.write_bytes(b"new")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"new"]
