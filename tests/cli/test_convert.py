@@ -1,12 +1,16 @@
 from __future__ import annotations
 
+import json
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
 
 from napari_sam.cli import main
+from napari_sam.export import space_in
+from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 
 @pytest.fixture
@@ -58,3 +62,62 @@ def test_convert_when_there_are_no_objects_then_the_image_gives_the_size(
     assert main(["convert", str(tmp_path / "a.json"), "-o", str(tmp_path / "back.tif")]) == 0
     assert np.array_equal(tifffile.imread(tmp_path / "back.tif"), tifffile.imread(empty))
     assert "back.tif: 0 objects" in capsys.readouterr().out
+
+
+def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(tmp_path: Path) -> None:
+    movie, geojson, rois = (tmp_path / name for name in ("movie.tif", "a.geojson", "a.zip"))
+    labels = np.zeros((3, 20, 30), np.uint16)
+    labels[:, 2:6, 3:9], labels[1:, 9:14, 20:25] = 1, 2
+    tifffile.imwrite(movie, labels, photometric="minisblack", metadata={"axes": "TYX"})
+    assert main(["convert", str(movie), "-o", str(geojson)]) == 0
+    planes = [each["geometry"]["plane"] for each in json.loads(geojson.read_text())["features"]]
+    assert planes == [{"c": -1, "z": 0, "t": time} for time in (0, 1, 1, 2, 2)]
+    assert main(["convert", str(geojson), "-o", str(rois), "--like", str(movie)]) == 0
+    assert main(["convert", str(rois), "-o", str(tmp_path / "back.tif"), "--like", str(movie)]) == 0
+    with tifffile.TiffFile(tmp_path / "back.tif") as back:
+        assert np.array_equal(back.asarray(), labels)
+        assert back.series[0].axes == "TYX"
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((2, 40, 60), {"metadata": {"axes": "CYX"}}),
+        ((2, 3, 40, 60), {"metadata": {"axes": "TCYX"}}),
+        ((40, 60, 3), {"photometric": "rgb"}),
+    ],
+)
+def test_convert_when_the_image_has_channels_or_frames_then_its_labels_have_frames_alone(
+    labels: Path, tmp_path: Path, shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    image, back = tmp_path / "image.tif", tmp_path / "back.tif"
+    tifffile.imwrite(image, np.zeros(shape, np.uint8), **({"photometric": "minisblack"} | options))
+    assert main(["convert", str(labels), "-o", str(tmp_path / "a.geojson")]) == 0
+    assert main(["convert", str(tmp_path / "a.geojson"), "-o", str(back), "--like", str(image)]) == 0
+    drawn = tifffile.imread(back)
+    if drawn.ndim == 3:
+        assert not drawn[1:].any()
+        drawn = drawn[0]
+    assert np.array_equal(drawn, tifffile.imread(labels))
+
+
+def test_convert_when_the_image_has_other_axes_then_one_sentence(
+    labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    stack, image = tmp_path / "stack.tif", str(labels)
+    tifffile.imwrite(stack, np.ones((2, 40, 60), np.uint8), photometric="minisblack")
+    assert main(["convert", str(stack), "-o", str(tmp_path / "a.json"), "--like", image]) == 1
+    assert f"{image} has 2 axes without channels" in capsys.readouterr().err
+
+
+def test_convert_when_a_tiff_tells_how_large_its_pixels_are_then_ome_zarr_does_and_back(
+    labels: Path, tmp_path: Path
+) -> None:
+    tifffile.imwrite(labels, tifffile.imread(labels), **PixelSize(0.5, 0.25).to_tiff())
+    again, back = tmp_path / "a.ome.zarr", tmp_path / "back.tif"
+    assert main(["convert", str(labels), "-o", str(again)]) == 0
+    space = space_in(again)
+    assert space is not None
+    assert (space.scale, space.units) == ((0.5, 0.25), ("micrometer", "micrometer"))
+    assert main(["convert", str(again), "-o", str(back)]) == 0
+    assert pixel_size_of(back) == PixelSize(0.5, 0.25)

@@ -211,8 +211,8 @@ def test_geojson_of_a_stack_when_an_object_is_at_z_0_then_all_have_a_plane(tmp_p
 def test_geojson_of_a_time_series_when_read_then_every_frame_has_its_object(tmp_path: Path) -> None:
     frames = [feature(0, {}, {"c": -1, "z": 0, "t": time}) for time in range(3)]
     regions, shape = read_regions(geojson(tmp_path / "t.geojson", *frames))
-    assert [region.plane for region in regions] == [(0, 0), (1, 0), (2, 0)]
-    assert shape == (3, 1, 4, 4)
+    assert [region.plane for region in regions] == [(0,), (1,), (2,)]
+    assert shape == (3, 4, 4)
     assert (labels_from_regions(regions, shape) > 0).all()
 
 
@@ -230,7 +230,7 @@ def test_geojson_when_properties_are_null_then_the_object_is_read(tmp_path: Path
 @pytest.mark.parametrize(
     ("positions", "plane"),
     [
-        ({"t_position": 2}, (1, 0)),
+        ({"t_position": 2}, (1,)),
         ({"t_position": 2, "z_position": 3}, (1, 2)),
         ({"position": 4}, (3,)),
         ({}, ()),

@@ -3,9 +3,16 @@
 from __future__ import annotations
 
 import argparse
+from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from . import arguments as arg
+
+if TYPE_CHECKING:
+    from ..export import Region
+    from ..export.regions import Shape
+    from ..export.space import Space
 
 EXAMPLE = """\
 example:
@@ -45,14 +52,54 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from ..export import labels_from_regions, read_regions, regions_from_labels, space_in, write_regions
-    from .files import read_image
 
     regions, shape = read_regions(arguments.file)
+    space = space_in(arguments.file)
     if arguments.like:
-        axes = len(shape)
-        shape = read_image(arguments.like).shape[:axes]
+        regions, shape, its_space = _laid_in(arguments.like, regions, shape)
+        space = space or its_space
     if arguments.pieces:
         regions = regions_from_labels(labels_from_regions(regions, shape), pieces=True)
-    space = space_in(arguments.file)
     write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)
     print(f"{arguments.output}: {len(regions)} object{'' if len(regions) == 1 else 's'}")
+
+
+def _laid_in(image: Path, regions: list[Region], shape: Shape) -> tuple[list[Region], Shape, Space | None]:
+    """Return objects as they lie in an image, its shape without channels, and its axes and pixel size.
+
+    Objects without a plane lie in the first one of a stack: programs leave out positions of 0.
+    """
+    from ..errors import DataError
+    from ..export.space import USUAL, measured, named_axes, plain_space
+    from ..pixel_size import pixel_size_of
+
+    axes, sides = _planes(image, len(shape))
+    if len(shape) == 2 < len(sides):
+        regions = [replace(region, plane=(0,) * (len(sides) - 2)) for region in regions]
+    elif len(sides) != len(shape):
+        raise DataError(
+            f"{image} has {len(sides)} axes without channels, and the objects lie in {len(shape)}; give the"
+            " image that they were drawn on."
+        )
+    if len(sides) not in USUAL:
+        return regions, sides, None
+    plain = plain_space(len(sides))
+    return regions, sides, measured(replace(plain, axes=named_axes(axes) or plain.axes), pixel_size_of(image))
+
+
+def _planes(image: Path, dimensions: int) -> tuple[str, Shape]:
+    """Return names, if the file tells them, and lengths of axes without channels and needless ones of 1."""
+    from ..automatic.batch_axes import named_axes
+    from ..automatic.batch_files import opened
+
+    with opened(image) as array:
+        shape = array.shape
+    axes = named_axes(image)
+    if not axes:  # colours are the last axis of a picture
+        sides = shape[:-1] if len(shape) > 2 and shape[-1] in (3, 4) else shape
+        axes = [("", side) for side in sides]
+    axes = [(name, side) for name, side in axes if name not in ("C", "S")]
+    for index in reversed(range(len(axes) - 2)):
+        if len(axes) > dimensions and axes[index][1] == 1:
+            del axes[index]
+    return "".join(name for name, _ in axes).lower(), tuple(side for _, side in axes)

@@ -15,9 +15,10 @@ from napari_sam.masks import cropped
 
 from .reading import BROKEN, numbered
 from .regions import Region, Shape, extent, window_in
+from .space import Space
 
 
-def write_coco(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+def write_coco(path: Path, regions: Sequence[Region], shape: Shape, _: Space | None = None) -> None:
     """Write objects as COCO annotations; every plane of a stack is an image of its own."""
     planes = sorted({region.plane for region in regions} | ({()} if len(shape) == 2 else set()))
     images = [

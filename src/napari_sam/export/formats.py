@@ -11,13 +11,13 @@ from napari_sam.errors import DataError
 from .coco import read_coco, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
-from .labels import read_labels, write_tiff
+from .labels import read_labels, space_of_tiff, write_tiff
 from .ome_zarr import enlist, find_labels, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
 from .space import Space
 from .table import write_table
 
-Write = Callable[[Path, Sequence[Region], Shape], None]
+Write = Callable[[Path, Sequence[Region], Shape, Space | None], None]
 Read = Callable[[Path], tuple[list[Region], Shape]]
 
 WRITERS: dict[str, Write] = {
@@ -90,7 +90,7 @@ def write_regions(
             if write is write_ome_zarr:
                 write_ome_zarr(part, regions, shape, space, image)
             else:
-                write(part, regions, shape)
+                write(part, regions, shape, space)
             _place(part, path, Path(folder) / "old")
         if image is not None:
             enlist(path, image)
@@ -148,4 +148,6 @@ def space_in(path: Path) -> Space | None:
     DataError
         If the file cannot be read.
     """
-    return find_labels(path).space if READERS.get(_ending(path)) is read_ome_zarr else None
+    if (ending := _ending(path)) in (".tif", ".tiff"):
+        return space_of_tiff(path)
+    return find_labels(path).space if ending == ".zarr" else None

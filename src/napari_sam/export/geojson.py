@@ -14,13 +14,11 @@ from napari_sam.errors import DataError
 from .reading import BROKEN, axes_of, numbered
 from .regions import Region, Shape, extent
 from .rings import filled, outline
-
-PLANE_KEYS = ("c", "z", "t")
-"""QuPath's names of the axes before (Y, X)."""
+from .space import Space, stacked_axes
 
 
-def write_geojson(path: Path, regions: Sequence[Region], shape: Shape) -> None:
-    """Write objects as detections; a stack's first axis is z, and t comes before it.
+def write_geojson(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
+    """Write objects as detections; a stack's axis is z unless its space says t.
 
     Raises
     ------
@@ -29,11 +27,12 @@ def write_geojson(path: Path, regions: Sequence[Region], shape: Shape) -> None:
     """
     if len(shape) > 4:
         raise DataError(f"GeoJSON has no place for {len(shape)} axes; export planes, or use COCO JSON.")
-    content = {"type": "FeatureCollection", "features": [_feature(region) for region in regions]}
+    axes = stacked_axes(space, len(shape))
+    content = {"type": "FeatureCollection", "features": [_feature(region, axes) for region in regions]}
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _feature(region: Region) -> dict[str, Any]:
+def _feature(region: Region, axes: str) -> dict[str, Any]:
     polygons = [[ring.tolist() for ring in polygon] for polygon in outline(region)]
     one = len(polygons) == 1
     geometry: dict[str, Any] = {
@@ -41,8 +40,7 @@ def _feature(region: Region) -> dict[str, Any]:
         "coordinates": polygons[0] if one else polygons,
     }
     if region.plane:
-        time, depth = (0, *region.plane)[-2:]
-        geometry["plane"] = {"c": -1, "z": depth, "t": time}
+        geometry["plane"] = {"c": -1, "z": 0, "t": 0, **dict(zip(axes, region.plane, strict=True))}
     measured: dict[str, float] = {"area px^2": region.area}
     if region.iou_prediction is not None:
         measured["predicted IoU"] = region.iou_prediction
@@ -73,8 +71,9 @@ def read_geojson(path: Path) -> tuple[list[Region], Shape]:
         content = json.loads(path.read_text(encoding="utf-8"))
         features = content if isinstance(content, list) else content["features"]
         places = [_place(feature) for feature in features]
-        axes = max(axes_of(places), *map(_axes_told, features), 0)
-        regions = numbered(map(_region, features, (place[2 - axes :] for place in places)))
+        axes = axes_of(places, max(map(_axes_told, features), default=0))
+        planes = (tuple(place[axis] for axis in axes) for place in places)
+        regions = numbered(map(_region, features, planes))
     except BROKEN as error:
         raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
     return regions, extent(regions)

@@ -15,12 +15,15 @@ from napari_sam.errors import DataError
 from .reading import BROKEN, axes_of, numbered
 from .regions import Region, Shape, extent
 from .rings import Ring, filled, outline
+from .space import Space, stacked_axes
 
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
 
 
-def write_rois(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+def write_rois(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
     """Write objects as ROIs, those with holes or several pieces as composite ones.
+
+    A stack's axis is z unless its space says t.
 
     Raises
     ------
@@ -31,12 +34,13 @@ def write_rois(path: Path, regions: Sequence[Region], shape: Shape) -> None:
         raise DataError(
             f"ImageJ's ROIs have no place for {len(shape)} axes; export planes, or use COCO JSON."
         )
+    axes = stacked_axes(space, len(shape))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for index, region in enumerate(regions, 1):
-            file.writestr(f"{index:05d}-{region.id}.roi", _roi(region).tobytes())
+            file.writestr(f"{index:05d}-{region.id}.roi", _roi(region, axes).tobytes())
 
 
-def _roi(region: Region) -> ImagejRoi:
+def _roi(region: Region, axes: str) -> ImagejRoi:
     rings = [ring for polygon in outline(region) for ring in polygon]
     name = f"{region.category} {region.id}".strip()
     if len(rings) == 1:
@@ -45,10 +49,10 @@ def _roi(region: Region) -> ImagejRoi:
         roi.right, roi.bottom = (int(side) for side in rings[0].max(axis=0))
     else:
         roi = _composite(region, rings, name)
-    time, depth = (-1, -1, *region.plane)[-2:]
-    roi.t_position, roi.z_position = time + 1, depth + 1
-    if len(region.plane) == 1:
-        roi.position = depth + 1
+    place = dict(zip(axes, region.plane, strict=True))
+    roi.t_position, roi.z_position = (place.get(axis, -1) + 1 for axis in "tz")
+    if len(place) == 1:
+        roi.position = region.plane[0] + 1
     return roi
 
 
@@ -81,25 +85,27 @@ def read_rois(path: Path) -> tuple[list[Region], Shape]:
     try:
         read = roiread(path)
         rois = read if isinstance(read, list) else [read]
+        places = [_place(roi) for roi in rois]
+        axes = axes_of(places)
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
-        axes = axes_of((roi.t_position, _depth(roi)) for roi in rois)
-        regions = numbered(_region(roi, axes) for roi in rois)
+        planes = (tuple(max(place[axis] - 1, 0) for axis in axes) for place in places)
+        regions = numbered(map(_region, rois, planes))
     except (*BROKEN, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} holds no ImageJ ROIs ({error}); save them again.") from error
     return regions, extent(regions)
 
 
-def _depth(roi: ImagejRoi) -> int:
-    return roi.z_position or roi.position
+def _place(roi: ImagejRoi) -> tuple[int, int]:
+    """Return frame and slice, from 1 on; of images with one axis ImageJ may know the position alone."""
+    return roi.t_position, roi.z_position or (0 if roi.t_position else roi.position)
 
 
-def _region(roi: ImagejRoi, axes: int) -> Region | None:
+def _region(roi: ImagejRoi, plane: tuple[int, ...]) -> Region | None:
     found = filled(_rings(roi))
     if found is None:
         return None
     category, _, number = roi.name.rpartition(" ") if roi.name else ("", "", "")
-    place = (max(roi.t_position - 1, 0), max(_depth(roi) - 1, 0))
-    return Region(int(number) if number.isdecimal() else 0, place[2 - axes :], *found, category=category)
+    return Region(int(number) if number.isdecimal() else 0, plane, *found, category=category)
 
 
 def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:

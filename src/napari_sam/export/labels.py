@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,32 +13,37 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
+from napari_sam.pixel_size import pixel_size_of
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
+from .space import Space, measured, named_axes, plain_space, size_in
 
-AXES = {2: "YX", 3: "ZYX", 4: "TZYX", 5: "TZCYX"}
 
-
-def write_tiff(path: Path, regions: Sequence[Region], shape: Shape) -> None:
+def write_tiff(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
     """Write a label image of the smallest unsigned type that holds the numbers, later objects on top.
+
+    Axes and the size of a pixel are those of the space, as far as it says them.
 
     Raises
     ------
     DataError
         If there are more than five axes, or no pixels.
     """
-    if len(shape) not in AXES:
+    if not 2 <= len(shape) <= 5:
         raise DataError(f"A TIFF has no place for {len(shape)} axes; export planes, or use COCO JSON.")
     if 0 in shape:
         raise DataError(f"A TIFF has no place for an image of {shape}, without pixels; use OME-Zarr.")
     labels = labels_from_regions(regions, shape)
     kind = np.uint16 if labels.max(initial=0) < 2**16 else np.uint32
+    space = space or plain_space(len(shape))
+    size = size_in(space)
     tifffile.imwrite(
         path,
         labels.astype(kind),
         compression="zlib",
         photometric="minisblack",
-        metadata={"axes": AXES[len(shape)]},
+        metadata={"axes": space.axes.upper()},
+        **(size.to_tiff() if size else {}),
     )
 
 
@@ -62,6 +68,16 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
             " one channel of whole numbers."
         )
     return regions_from_labels(labels), labels.shape
+
+
+def space_of_tiff(path: Path) -> Space | None:
+    """Return axes and pixel size as far as a TIFF says them; None of more than five axes."""
+    with tifffile.TiffFile(path) as file:
+        axes = file.series[0].axes.lower()
+    if not 2 <= len(axes) <= 5:
+        return None
+    plain = plain_space(len(axes))
+    return measured(replace(plain, axes=named_axes(axes) or plain.axes), pixel_size_of(path))
 
 
 def _array_in(path: Path) -> tuple[NDArray[Any], bool]:

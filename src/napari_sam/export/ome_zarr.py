@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
-from napari_sam.pixel_size import ATTRIBUTE
+from napari_sam.pixel_size import ATTRIBUTE, PixelSize
 
 from .reading import BROKEN
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
-from .space import USUAL, Space, plain_space
+from .space import USUAL, Space, measured, plain_space
 
 if TYPE_CHECKING:
     import zarr
@@ -167,16 +167,8 @@ def find_labels(path: Path) -> Found:
 
 def _space_of(array: zarr.Array[Any]) -> Space:
     """Return the space of a bare array, of which `napari-sam auto` notes how large a pixel is."""
-    space = plain_space(array.ndim)
     size: Any = array.attrs.get(ATTRIBUTE)
-    if size is None:
-        return space
-    apart = array.ndim - 2
-    return replace(
-        space,
-        scale=(*space.scale[:apart], *(float(side) for side in size)),
-        units=(*space.units[:apart], "micrometer", "micrometer"),
-    )
+    return measured(plain_space(array.ndim), None if size is None else PixelSize(*map(float, size)))
 
 
 def _of_group(path: Path, group: Any) -> Found:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
 
@@ -13,9 +13,18 @@ BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowE
 """What is raised where a file does not hold what it should."""
 
 
-def axes_of(places: Iterable[tuple[int, int]]) -> int:
-    """Return how many axes before (Y, X) hold all positions (t, z) of a file: none, z, or t and z."""
-    return max((2 if time else 1 if depth else 0 for time, depth in places), default=0)
+def axes_of(places: Sequence[tuple[int, int]], told: int = 0) -> list[int]:
+    """Return which of the axes t and z an image has, as 0 and 1: those along which objects lie.
+
+    Parameters
+    ----------
+    places : sequence of (t, z)
+        0 where a file leaves a position out.
+    told : int
+        How many axes the file tells of, which objects may lie at the first position of.
+    """
+    used = [axis for axis in (0, 1) if any(place[axis] for place in places)]
+    return used if told <= len(used) else [0, 1][2 - told :]
 
 
 def numbered(found: Iterable[Region | None]) -> list[Region]:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
+
+from napari_sam.pixel_size import MICROMETERS, PixelSize
 
 ORDER = "tczyx"
 """The axes that OME-NGFF knows, in the order that it wants them in."""
@@ -45,6 +47,35 @@ def plain_space(dimensions: int) -> Space:
     """Return the space of an image of which nothing else is known; at most five dimensions."""
     axes = USUAL[dimensions]
     return Space(axes, (1.0,) * dimensions, (0.0,) * dimensions, ("pixel",) * dimensions)
+
+
+def measured(space: Space, size: PixelSize | None) -> Space:
+    """Return a space with the height and width of its pixels in micrometers, if they are known."""
+    if size is None:
+        return space
+    apart = len(space.axes) - 2
+    return replace(
+        space,
+        scale=(*space.scale[:apart], size.rows, size.cols),
+        units=(*space.units[:apart], "micrometer", "micrometer"),
+    )
+
+
+def size_in(space: Space) -> PixelSize | None:
+    """Return how large the pixels of a space are; None if it does not tell by lengths."""
+    if not all(unit in MICROMETERS for unit in space.units[-2:]):
+        return None
+    rows, cols = (
+        size * MICROMETERS[unit] for size, unit in zip(space.scale[-2:], space.units[-2:], strict=True)
+    )
+    return PixelSize(rows, cols)
+
+
+def stacked_axes(space: Space | None, dimensions: int) -> str:
+    """Return the axes before (Y, X) by what the space says, if these are t and z, or the usual ones."""
+    said = "" if space is None else space.axes[:-2]
+    known = len(said) == dimensions - 2 and set(said) <= {"t", "z"}
+    return said if known else USUAL[dimensions][:-2]
 
 
 def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:

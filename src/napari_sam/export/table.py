@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from .regions import Region, Shape
+from .space import Space
 
 COLUMNS = (
     "label", "class", "plane", "area", "centroid_row", "centroid_col",
@@ -16,7 +17,7 @@ COLUMNS = (
 )  # fmt: skip
 
 
-def write_table(path: Path, regions: Sequence[Region], _shape: Shape) -> None:
+def write_table(path: Path, regions: Sequence[Region], _: Shape, __: Space | None = None) -> None:
     """Write label, class, plane, area, centroid, bounding box (all inside), predicted IoU, model and note."""
     with path.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
