@@ -10,7 +10,6 @@ from pathlib import Path
 import pytest
 from psygnal import EmitLoopError
 
-from napari_sam.errors import PromptError
 from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session import journal as journal_module
 from napari_sam.session.journal import Journal
@@ -115,7 +114,7 @@ def test_a_journal_when_opening_fails_for_any_reason_then_the_next_can_be_opened
     assert held.value is not None  # and with it the journal that failed, so that no collection let go of it
 
 
-def test_a_label_adopted_after_the_object_of_its_number_was_deleted_when_begun_again_then_is_there(
+def test_a_label_painted_by_the_number_of_a_deleted_object_when_undone_then_goes_before_that_is_back(
     an_object: MakeObject, added: MakeEdit, tmp_path: Path
 ) -> None:
     path = tmp_path / "a.journal"
@@ -132,14 +131,17 @@ def test_a_label_adopted_after_the_object_of_its_number_was_deleted_when_begun_a
     again, reopened = begin(path)
     assert ids(again) == ids(session) == [1, 7]
     assert again.store[other.key].origin == (20, 3)
-    assert steps_of(reopened.record) == {(7, (1,)): ("adopt", "describe"), (1, (1,)): ("adopt",)}
-    assert [edit.what for edit in again.history.done] == ["commit", "delete", "describe"]
-    for each in (session, again):  # what was deleted would take the place of what was adopted
-        each.undo()
-        with pytest.raises(PromptError, match="Label 1 is another object's by now"):
+    assert steps_of(reopened.record) == {(7, (1,)): ("adopt", "describe"), (1, (1,)): ("paint",)}
+    assert [edit.what for edit in again.history.done] == ["commit", "delete", "paint", "describe"]
+    for each in (session, again):
+        for _ in range(3):
             each.undo()
+        assert each.store[other.key].origin == an_object(1).origin
+        assert each.undo() is not None
+        assert ids(each) == [7]
+        for _ in range(4):
+            each.redo()
         assert each.store[other.key].origin == (20, 3)
-        assert each.redo() is not None
 
 
 def test_labels_adopted_before_and_after_what_is_undone_when_begun_again_then_are_all_there(

@@ -106,14 +106,22 @@ class EditedObjects:
             self.edited.emit(Edit("restore", (), self.objects))
 
     def adopt(self, objects: Sequence[Object]) -> None:
-        """Take labels that are there already as objects; this is not undone."""
-        fresh = tuple(each for each in objects if each.key not in self.store)
-        if not fresh:
-            return
-        for each in fresh:
+        """Take labels that are there already as objects; this is not undone.
+
+        But for those that have the label of an object that a step took away and may bring back: somebody
+        painted them since, and that is a step of its own, which is taken back first.
+        """
+        fresh = [each for each in objects if each.key not in self.store]
+        known = self.history.keys if fresh and not self.read_only else frozenset()
+        painted = tuple(each for each in fresh if each.key in known)
+        adopted = tuple(each for each in fresh if each.key not in known)
+        for each in adopted:
             self.reserve(each.id)
-        edit = Edit(ADOPT, (), fresh)
-        self._apply(edit, ADOPT, edit)
+        if adopted:
+            edit = Edit(ADOPT, (), adopted)
+            self._apply(edit, ADOPT, edit)
+        if painted:
+            self._do(Edit(PAINT, (), painted))
 
     def accept(self, found: Sequence[Object]) -> Objects:
         """Commit objects that were found without a person's prompts, all in one step; each gets a label."""
@@ -211,10 +219,10 @@ class EditedObjects:
         Raises
         ------
         PromptError
-            If nothing can be changed, or a label was adopted that has the number of an object to bring back.
+            If nothing can be changed.
         """
         self._check_open()
-        edit = self.history.step_back(self.store)
+        edit = self.history.step_back()
         if edit is not None:
             self._apply(edit.back, "undo", edit)
         return edit
@@ -222,7 +230,7 @@ class EditedObjects:
     def redo(self) -> Edit | None:
         """Bring back the last edit that was undone and return it; None if there was none, as `undo` does."""
         self._check_open()
-        edit = self.history.step_on(self.store)
+        edit = self.history.step_on()
         if edit is not None:
             self._apply(edit, "redo", edit)
         return edit

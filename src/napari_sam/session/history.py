@@ -4,10 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from napari_sam.errors import PromptError
-
-from .objects import Edit
-from .store import ObjectStore
+from .objects import Edit, Key
 
 
 class History:
@@ -32,6 +29,12 @@ class History:
         """Whether nothing was ever done."""
         return not (self._done or self._undone)
 
+    @property
+    def keys(self) -> frozenset[Key]:
+        """Of all objects that a step took or brought, whether it stands or was taken back."""
+        edits = (*self._done, *self._undone)
+        return frozenset(each.key for edit in edits for each in (*edit.before, *edit.after))
+
     def restore(self, done: Sequence[Edit], undone: Sequence[Edit]) -> None:
         """Be as an earlier history was."""
         self._done, self._undone = list(done), list(undone)
@@ -41,32 +44,13 @@ class History:
         self._done.append(edit)
         self._undone.clear()
 
-    def step_back(self, store: ObjectStore | None = None) -> Edit | None:
-        """Return the edit to take back now; None if there is none.
-
-        Raises
-        ------
-        PromptError
-            If an object of a store, that was adopted since, would be overwritten.
-        """
-        if self._done:
-            _check(self._done[-1].back, store)
+    def step_back(self) -> Edit | None:
+        """Return the edit to take back now; None if there is none."""
         return _moved(self._done, self._undone)
 
-    def step_on(self, store: ObjectStore | None = None) -> Edit | None:
-        """Return the edit to bring back now; None if there is none. It is refused as by `step_back`."""
-        if self._undone:
-            _check(self._undone[-1], store)
+    def step_on(self) -> Edit | None:
+        """Return the edit to bring back now; None if there is none."""
         return _moved(self._undone, self._done)
-
-
-def _check(change: Edit, store: ObjectStore | None) -> None:
-    other = None if store is None else store.overwritten(change)
-    if other is not None:
-        raise PromptError(
-            f"Label {other.id} is another object's by now, so this step cannot be taken back or brought back;"
-            " go on from what is there."
-        )
 
 
 def _moved(source: list[Edit], target: list[Edit]) -> Edit | None:
