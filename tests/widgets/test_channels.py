@@ -128,10 +128,17 @@ def test_layers_that_lie_over_each_other_when_mixed_then_the_model_sees_them_in_
     assert [box.how.itemText(i) for i in range(box.how.count())] == ["as it is", "layers (2)"]
     box.how.setCurrentIndex(1)
     assert [colours.currentText() for colours, _ in box._rows] == ["green", "magenta"]
+    box._rows[1][0].setCurrentText("red")
+    box._rows[1][1].setValue(0.5)
+    widget._viewer.layers["membrane"].name = "actin"  # and what is chosen stays
+    widget._viewer.add_image(STACK[0, 2, 0], name="late")
+    widget._viewer.layers["actin"].name = "membrane"
+    assert box.how.currentText() == "layers (3)"
+    assert [colours.currentText() for colours, _ in box._rows] == ["green", "red", NONE]
     annotation = start(widget, qtbot)
     record = annotation.part.embedding.normalization
     assert record.channels == ("cells", "membrane")
-    assert record.colours == ((0, 1, 0), (1, 0, 1))
+    assert record.colours == ((0, 1, 0), (0.5, 0, 0))
     widget._viewer.layers.remove("membrane")
     assert "was removed" in widget.panel.status.text()
     assert widget.annotation is None

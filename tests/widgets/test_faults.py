@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import signal
 import subprocess
 import sys
@@ -140,15 +141,16 @@ def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotat
         (lambda: setattr(dims, "order", (2, 0, 1)), lambda: setattr(dims, "order", (0, 1, 2))),
         (lambda: setattr(dims, "ndisplay", 3), lambda: setattr(dims, "ndisplay", 2)),
     ):
-        widget.panel.say("")
         change()
         assert "roll the axes back" in told(widget)
-        widget.panel.say("")
         annotation.prompts.points.add([1, 80, 100])
         assert "roll the axes back" in told(widget)
         assert not annotation.session.proposals
         annotation.clear()
+        assert told(widget) == ""
+        widget.pages.fail("roll the axes back")
         back()
+        assert told(widget) == ""
     assert np.array_equal(shown(widget), before)
     dims.set_point(0, 1)
     qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
@@ -224,6 +226,44 @@ def test_another_model_and_new_embeddings_when_committed_objects_are_there_then_
     assert [each.model for each in annotation.session.objects] == ["discs", "discs", "larger"]
     shown_now = shown(widget)
     assert np.array_equal(shown_now[before > 0], before[before > 0])
+
+
+class Disk(np.ndarray):
+    """Pixels on a disk that may be full."""
+
+    full = False
+
+    def __setitem__(self, place: Any, value: Any) -> None:
+        if self.full:
+            raise OSError(errno.ENOSPC, "No space left on device")
+        super().__setitem__(place, value)
+
+
+def test_labels_that_take_no_pixels_then_steps_are_kept_and_shown_once_they_do(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE, start=False)
+    widget._viewer.add_labels(np.zeros(IMAGE.shape, int).view(Disk), name="mine")
+    widget.panel.labels.setCurrentText("mine")
+    restart(widget, qtbot)
+    annotation = widget.annotation
+    assert annotation is not None
+    pixels = annotation.writer.labels.data
+    commit(widget, qtbot, 30, 40)
+    pixels.full = True
+    annotation.editing.undo()
+    for place in ((80, 100), (60, 20)):
+        commit(widget, qtbot, *place)
+        assert told(widget).startswith("Committed label")
+        assert "No space left on device), so it does not show all objects" in told(widget)
+    assert set(np.unique(pixels)) == {0, 1}
+    assert widget.object_panel.model.rowCount() == 2
+    assert annotation.keeping.journal is not None
+    assert len(read_record(annotation.keeping.journal.path).objects) == 2
+    pixels.full = False
+    commit(widget, qtbot, 100, 20)
+    assert told(widget) == "Committed label 4. 3 so far."
+    assert np.array_equal(pixels, annotation.session.store.render((), (slice(0, 120), slice(0, 160))))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable
+from pathlib import Path
 from threading import Event
 from typing import Any
 
@@ -77,7 +78,7 @@ def drawn(widget: AnnotatorWidget) -> NDArray[Any]:
 
 
 def test_follow_when_asked_then_the_object_goes_through_the_planes_and_one_undo_takes_that_back(
-    stack: AnnotatorWidget, ball: NDArray[np.bool_], qtbot: Any
+    stack: AnnotatorWidget, ball: NDArray[np.bool_], qtbot: Any, tmp_path: Path
 ) -> None:
     commit(qtbot, stack, 3)
     assert stack.panel.stack.isVisible()
@@ -94,6 +95,11 @@ def test_follow_when_asked_then_the_object_goes_through_the_planes_and_one_undo_
     assert [index for index, plane in enumerate(drawn(stack)) if plane.any()] == [3]
     stack.annotation.editing.redo()
     assert np.array_equal(drawn(stack) == 1, found)
+    saving = stack.saving
+    assert saving is not None
+    saving.save(tmp_path / "ball.csv")
+    qtbot.waitUntil(lambda: not saving.jobs.busy, timeout=20_000)
+    assert stack.panel.status.text() == f"Saved 1 object to {tmp_path / 'ball.csv'}."
 
 
 def test_follow_when_another_plane_was_committed_and_joined_then_both_are_one_object(

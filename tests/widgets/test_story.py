@@ -97,10 +97,15 @@ def test_a_click_shows_three_candidates_and_the_second_becomes_a_label_that_can_
 
 def test_enter_commits_the_suggested_and_escape_drops(make_annotator: Make, qtbot: Any) -> None:
     widget = make_annotator()
-    annotation = widget.annotation
+    annotation, told = widget.annotation, widget.panel.status
     assert annotation is not None
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    assert "There are no candidates" in told.text()
     click(qtbot, widget, (40, 50))
+    assert told.text() == widget.object_panel.status.text() == ""
+    widget.pages.fail("There is no such candidate.")
     press_key(qtbot, widget, Qt.Key.Key_Escape)
+    assert told.text() == told.styleSheet() == ""
     assert annotation.session.proposals == ()
     assert len(annotation.prompts.points.data) == 0
     click(qtbot, widget, (60, 70))

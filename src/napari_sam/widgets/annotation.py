@@ -5,16 +5,12 @@ from __future__ import annotations
 from functools import partial
 from typing import TYPE_CHECKING
 
-import numpy as np
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
-from napari_sam.session import Plane
-from napari_sam.session.opening import Opened
 
 from .adopting import Adopting
-from .asking import Asking, inside
+from .asking import Asking
 from .candidate_view import CandidateView
 from .choosing import Chooser
 from .committing import Committing
@@ -26,6 +22,7 @@ from .keeping import Keeping
 from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
+from .opening import Opening
 from .parts import Load, Parts
 from .planes import image_shape, layers_of
 from .prompt_layers import PromptLayers
@@ -38,16 +35,13 @@ if TYPE_CHECKING:
 
     from napari.components import ViewerModel
     from napari.layers import Image, Layer, Points, Shapes
-    from numpy.typing import NDArray
 
     from napari_sam.session.merging import Merged
+    from napari_sam.session.opening import Opened
 
     from .earlier import Earlier
     from .jobs import Jobs
     from .mixed import Mixed
-
-PATIENCE = 150
-"""Milliseconds that the sliders and the view have to rest before anything is read."""
 
 
 class Annotation:
@@ -59,6 +53,8 @@ class Annotation:
         One sentence for the person.
     failed : str
         One sentence about what went wrong.
+    settled
+        What went wrong last is not so any more, or of no matter.
     stopped
         A layer that it needs is gone, or the image could not be embedded.
 
@@ -82,6 +78,7 @@ class Annotation:
 
     said = Signal(str)
     failed = Signal(str)
+    settled = Signal()
     stopped = Signal()
 
     def __init__(
@@ -100,14 +97,14 @@ class Annotation:
         self._viewer, self._image, self._jobs = viewer, image, jobs
         self.seeing = Seeing(viewer, image)
         self._parts = Parts(image, load, jobs)
-        self.part: Opened | None = None
         labels = layer_of(earlier, image, viewer.dims)
         self.writer = LabelWriter(self.session, labels, strokes or Strokes(labels))
-        self._adopting = Adopting(self.writer, jobs, earlier.merged)
         self.keeping = Keeping(earlier, jobs)
         self._greeting = self.keeping.greeting
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
+        self._adopting = Adopting(self.writer, jobs, earlier.merged)
+        self._opening = Opening(self.session, self.seeing, self._parts, self.prompts, self._adopting, jobs)
         self.chooser = Chooser(viewer, self.view)
         self.editing = Editing(
             viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane
@@ -122,10 +119,6 @@ class Annotation:
         self.committing = Committing(
             self.session, self.writer, self.chooser, asking, self.seeing, lambda: self.part, jobs
         )
-        # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
-        self._rest = QTimer(jobs)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(PATIENCE)
         self._bind_keys()
         self._connect()
         self._take(given)
@@ -136,22 +129,31 @@ class Annotation:
         """The layers of prompts and candidates, which go at Stop."""
         return *self.prompts.layers, *self.view.layers
 
+    @property
+    def part(self) -> Opened | None:
+        """The part of the image that is open, or was last."""
+        return self._opening.part
+
+    @property
+    def trouble(self) -> str:
+        """What is not kept on disk, or not shown, of all that is committed; empty where nothing is wrong."""
+        return " ".join(filter(None, (self.keeping.trouble, self.writer.trouble)))
+
     def _connect(self) -> None:
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self.committing.take)
-        self.committing.done.connect(self._tell)
         self.committing.said.connect(self.said.emit)
         self.committing.failed.connect(self.failed.emit)
-        self.editing.said.connect(self._tell)
+        self.editing.said.connect(self.said.emit)
         self.editing.failed.connect(self.failed.emit)
         self.editing.reopen_asked.connect(self.committing.reopen)
         self.editing.prompts_used.connect(self.clear)
         self.prompts.changed.connect(self._prompted)
         self._asking.failed.connect(self.failed.emit)
-        self._parts.opened.connect(self._embedded)
+        self._opening.opened.connect(self._opened)
         self._parts.failed.connect(self.failed.emit)
         self.seeing.moved.connect(self._moved)
-        self.seeing.panned.connect(self._panned)
+        self.seeing.regained.connect(self.settled.emit)
         self.seeing.replaced.connect(self._replaced)
         self.seeing.failed.connect(self.failed.emit)
         self.keeping.said.connect(self.said.emit)
@@ -159,7 +161,6 @@ class Annotation:
         self._guard.said.connect(self.said.emit)
         self._guard.lost.connect(self._lost)
         self._jobs.failed.connect(self._job_failed)
-        self._rest.timeout.connect(self._open)
 
     def _take(self, given: Points | Shapes | None) -> None:
         try:
@@ -188,10 +189,8 @@ class Annotation:
 
     def close(self) -> None:
         """Stop listening; labels stay, and somebody else takes `layers` away."""
-        self._rest.stop()
-        self._rest.deleteLater()
+        self._opening.close()
         self._jobs.cancel()
-        self._parts.opened.disconnect(self._embedded)
         self.seeing.close()
         self._guard.close()
         self._jobs.failed.disconnect(self._job_failed)
@@ -231,39 +230,18 @@ class Annotation:
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
         self.committing.clear()
+        self.settled.emit()
 
-    def _open(self) -> None:
-        """Open the part of the plane that the prompts are in, or else that is seen."""
-        if self.session.ready and self._jobs.busy:  # with what somebody waits for
-            self._rest.start()
-            return
-        try:
-            held = self._parts.place(inside(self.prompts.read(self.seeing.plane)))
-        except NapariSamError:  # which is told when the prompts are asked
-            held = self._parts.place(inside(()))
-        if not self._open_there(held):
-            self._parts.open(self.seeing.plane, held)
-
-    def _open_there(self, held: NDArray[np.float64]) -> bool:
-        """Say whether the part that is open now holds some positions."""
-        return self.session.ready and self.part is not None and self.part.window.holds(held)
-
-    def _embedded(self, plane: Plane, opened: Opened) -> None:
-        if plane == self.seeing.plane:
-            self._adopting.know(plane, partial(self._ready, plane, opened))
-
-    def _ready(self, plane: Plane, opened: Opened) -> None:
-        first = not self.session.ready
-        self.part = opened
-        self.session.open(opened.predictor, opened.embedding, plane)
+    def _opened(self, opened: Opened, first: bool) -> None:
         self._asking.reset_pace()
         greeting, self._greeting = self._greeting, ""
         if first or opened.note:
             words = (greeting, opened.note, "Ready: click on a cell, or draw a box around it.")
             self.said.emit(" ".join(filter(None, words)))
-        self._asking.ask(plane, opened)
+        self._asking.ask(self.seeing.plane, opened)
 
     def _prompted(self) -> None:
+        self.settled.emit()
         self._asking.renew()
         if self.seeing.possible():
             self._asking.ask(self.seeing.plane, self.part)
@@ -280,12 +258,7 @@ class Annotation:
         self.session.release()
         self.session.close()
         self._jobs.cancel()
-        self._rest.start()
-
-    def _panned(self) -> None:
-        """Open what is seen of a large plane, ahead of the next prompt."""
-        if self.part is not None and not self.part.window.whole:
-            self._rest.start()
+        self._opening.open_later()
 
     def _replaced(self) -> None:
         self._parts.clear()
@@ -294,7 +267,7 @@ class Annotation:
             self.failed.emit("The image has another shape now, so annotation stopped; your labels are kept.")
             self.stopped.emit()
             return
-        self._open()
+        self._opening.open()
 
     def _lost(self, why: str) -> None:
         """Stop, because a layer is gone."""
@@ -303,8 +276,3 @@ class Annotation:
         start = "Press Start" if there else "Open it again and press Start"
         self.failed.emit(f"{why} {start} to go on{kept}.")
         self.stopped.emit()
-
-    def _tell(self, done: str) -> None:
-        """Tell what was done, and why it is not kept, if it is not."""
-        trouble = self.keeping.trouble
-        (self.failed if trouble else self.said).emit(f"{done} {trouble}".strip())

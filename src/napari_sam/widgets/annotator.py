@@ -63,7 +63,7 @@ class AnnotatorWidget(QWidget):
         self.pages = Pages(self)
         self.panel, self.object_panel = self.pages.panel, self.pages.object_panel
         self.key_page = self.pages.key_page
-        self._sections = Sections(self.pages.say, self._fail)
+        self._sections = Sections(self.pages.say, self.pages.fail)
         self.jobs = Jobs(self)
         self._aside = SetAside(napari_viewer.layers, self)
         self.leaving = Leaving(napari_viewer.layers, self)
@@ -90,16 +90,18 @@ class AnnotatorWidget(QWidget):
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
         panel.image.currentIndexChanged.connect(lambda _: self._follow_image())
+        for combo in (panel.image, panel.labels, panel.prompts, panel.model, panel.device):
+            combo.activated.connect(lambda _: self.pages.settle())
         panel.hint_closed.connect(self._close_hint)
         self.key_page.changed.connect(self._use_keys)
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
         self._starting.begun.connect(self._attach)
-        self._starting.failed.connect(self._fail)
+        self._starting.failed.connect(self.pages.fail)
         jobs.started.connect(panel.job.begin)
         jobs.progressed.connect(panel.job.show_progress)
         jobs.idle.connect(panel.job.end)
         jobs.idle.connect(lambda: panel.start.setEnabled(True))
-        jobs.failed.connect(self._fail)
+        jobs.failed.connect(self.pages.fail)
         for event in self._layer_events():
             event.connect(self.reset_choices)
 
@@ -154,8 +156,10 @@ class AnnotatorWidget(QWidget):
 
         if self.annotation is not None:
             return
-        prompts = (*self._choices(Points), *self._choices(Shapes))
-        self.panel.set_choices(self.panel.image, self._choices(Image))
+        prompts, images = (*self._choices(Points), *self._choices(Shapes)), self._choices(Image)
+        if len(images) > self.panel.image.count():
+            self.pages.settle()
+        self.panel.set_choices(self.panel.image, images)
         self.panel.set_choices(self.panel.labels, [(NEW_LABELS, ""), *self._choices(Labels)])
         self.panel.set_choices(self.panel.prompts, [(NEW_PROMPTS, ""), *prompts])
         self._follow_image()
@@ -166,7 +170,10 @@ class AnnotatorWidget(QWidget):
 
         self._starting.follow_image()
         image = self._starting.chosen(self.panel.image)
-        self.panel.channels.offer(() if image is None else channel_choices(image, self._viewer.layers))
+        if image is None:
+            self.panel.channels.offer(())
+        else:
+            self.panel.channels.offer(channel_choices(image, self._viewer.layers), image.unique_id)
 
     def _choices(self, kind: type[Layer]) -> list[tuple[str, str]]:
         """Return the layers of a kind by name, each with what it is known by when it is renamed."""
@@ -191,11 +198,12 @@ class AnnotatorWidget(QWidget):
         self.stack = sections.hear(Stack(viewer, image, annotation, panel.stack))
         self.reviewing = sections.hear(Reviewing(viewer, image, annotation, panel.segment_all))
         look = ObjectLook.from_settings(self._settings.get("objects"))
-        self.objects = sections.add(Objects(viewer, image, annotation, self.object_panel, look))
+        self.objects = sections.hear(Objects(viewer, image, annotation, self.object_panel, look))
         files = [file for file in map(file_of, layers_of(image)) if file is not None]
         self.saving = sections.hear(Saving(annotation, self.object_panel, files))
         wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = (
             (annotation.stopped, self.stop),
+            (annotation.settled, self.pages.settle),
             (annotation.session.proposed, self._show_proposals),
             (annotation.prompts.changed, self._show_pending),
             (annotation.committing.prompts_changed, self._show_pending),
@@ -207,6 +215,7 @@ class AnnotatorWidget(QWidget):
         for signal, slot in wires:
             signal.connect(slot)
         self._wires = wires
+        self.pages.trouble = lambda: annotation.trouble
         self._show_learned(annotation.chooser.preference)
         self.pages.set_running(True)
         self._show_pending()
@@ -219,6 +228,7 @@ class AnnotatorWidget(QWidget):
             return
         for signal, slot in self._wires:
             signal.disconnect(slot)
+        self.pages.trouble = str
         self.leaving.take(self._sections.close())
         self.stack = self.reviewing = self.objects = self.saving = None
         self.pages.set_running(False)
@@ -229,6 +239,7 @@ class AnnotatorWidget(QWidget):
         if self.annotation is None:
             self.start()
         else:
+            self.pages.settle()
             self.stop()
 
     def _cancel(self) -> None:
@@ -236,7 +247,7 @@ class AnnotatorWidget(QWidget):
         self.jobs.cancel()
         if self.annotation is not None and not self.annotation.session.ready:
             self.stop()
-        self.panel.say("Cancelled.")
+        self.pages.say("Cancelled.")
 
     def _show_pending(self) -> None:
         """Show whether there is something to commit, and something to clear."""
@@ -251,12 +262,12 @@ class AnnotatorWidget(QWidget):
         if annotation is not None and part is not None and annotation.chooser.offer is not None:
             self.panel.thumbnails.show_offer(annotation.chooser.offer, part.picture, part.window.origin)
             correcting = "" if self.reviewing is None else self.reviewing.task
-            self.panel.say(annotation.committing.task or correcting)
+            self.pages.say(annotation.committing.task or correcting)
             return
         self.panel.thumbnails.clear()
         if len(proposals) > 1:
             enter, escape = (self.key_page.keymap.text(each) for each in ("commit", "clear"))
-            self.panel.say(f"{len(proposals)} boxes: {enter} commits one cell for each, {escape} drops them.")
+            self.pages.say(f"{len(proposals)} boxes: {enter} commits one cell for each, {escape} drops them.")
 
     def _show_mark(self, index: int) -> None:
         if self.annotation is not None and self.annotation.chooser.offer is not None:
@@ -285,6 +296,3 @@ class AnnotatorWidget(QWidget):
 
     def _show_polarity(self, positive: bool) -> None:
         self.panel.set_outside(not positive)
-
-    def _fail(self, text: str) -> None:
-        self.pages.say(text, error=True)

@@ -13,9 +13,12 @@ from napari_sam.session.channels import COLOURS, NONE, Channel, Mix
 from .buttons import explain_folding
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Hashable, Sequence
 
     from .mixed import Choice
+
+    Kept = dict[Hashable, tuple[str, float]]
+    """Colour and weight of channels, by their keys."""
 
 AS_IT_IS = "as it is"
 ROW, HEIGHT = 58, 240
@@ -38,6 +41,7 @@ class ChannelBox(QCollapsible):
         super().__init__("Channels", parent)
         explain_folding(self)
         self._choices: tuple[Choice, ...] = ()
+        self._image: Hashable = None
         self._rows: list[tuple[QComboBox, QDoubleSpinBox]] = []
         self.how = QComboBox(self)
         self.how.setAccessibleName("What the channels are")
@@ -46,7 +50,7 @@ class ChannelBox(QCollapsible):
         )
         self.how.setMinimumWidth(80)
         self.how.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
-        self.how.currentIndexChanged.connect(self._show)
+        self.how.currentIndexChanged.connect(lambda _: self._show({}))
         self._list = QScrollArea(self)
         self._list.setWidgetResizable(True)
         self._list.setFrameShape(QFrame.Shape.NoFrame)
@@ -57,24 +61,27 @@ class ChannelBox(QCollapsible):
         self.collapse(animate=False)
         self.setVisible(False)  # until there is something to choose
 
-    def offer(self, choices: Sequence[Choice]) -> None:
-        """Offer what the channels can be; the same choices as before change nothing.
+    def offer(self, choices: Sequence[Choice], image: Hashable = None) -> None:
+        """Offer what the channels can be; what was chosen for the same image stays, whatever layers come.
 
         Parameters
         ----------
         choices : sequence of Choice
-            One whose axis is named for channels is taken at once.
+            One whose axis is named for channels is taken at once, of another image.
+        image : hashable
+            What the image is known by.
         """
-        if tuple(choices) == self._choices:
+        if (tuple(choices), image) == (self._choices, self._image):
             return
-        self._choices = tuple(choices)
-        named = next((index for index, each in enumerate(choices, 1) if each.named), 0)
+        same, chosen, kept = image == self._image, self._choice, self._kept
+        self._choices, self._image = tuple(choices), image
+        taken = [each.axis == chosen.axis if same and chosen else each.named and not same for each in choices]
         with QSignalBlocker(self.how):
             self.how.clear()
             self.how.addItems([AS_IT_IS, *(each.title for each in choices)])
-            self.how.setCurrentIndex(named)
-        self._show()
-        if named:
+            self.how.setCurrentIndex(taken.index(True) + 1 if any(taken) else 0)
+        self._show(kept if same else {})
+        if any(taken) and not same:
             self.expand(animate=False)
         self.setVisible(bool(choices))
 
@@ -83,15 +90,23 @@ class ChannelBox(QCollapsible):
         index = self.how.currentIndex()
         return self._choices[index - 1] if index > 0 else None
 
-    def _show(self) -> None:
-        """List the channels of what is chosen."""
+    @property
+    def _kept(self) -> Kept:
+        """What is chosen for each channel."""
+        keys = () if self._choice is None else self._choice.keys
+        rows = ((colours.currentText(), weight.value()) for colours, weight in self._rows)
+        return dict(zip(keys, rows, strict=True))
+
+    def _show(self, kept: Kept) -> None:
+        """List the channels of what is chosen: what was there stays, and what came is not seen."""
         page, self._rows = QWidget(), []
         grid = QGridLayout(page)
         grid.setContentsMargins(0, 0, 0, 0)
         choice = self._choice
-        listed = [] if choice is None else list(zip(choice.names, choice.colours, strict=True))
-        for row, (name, colour) in enumerate(listed):
-            colours, weight = _colours(name, colour), _weight(name)
+        listed = [] if choice is None else list(zip(choice.keys, choice.names, choice.colours, strict=True))
+        for row, (key, name, suggested) in enumerate(listed):
+            colour, value = kept.get(key, (NONE if kept else suggested, 1.0))
+            colours, weight = _colours(name, colour), _weight(name, value)
             label = QLabel(name)
             label.setToolTip(name)
             label.setMinimumWidth(30)
@@ -133,12 +148,12 @@ def _colours(name: str, chosen: str) -> QComboBox:
     return combo
 
 
-def _weight(name: str) -> QDoubleSpinBox:
+def _weight(name: str, value: float) -> QDoubleSpinBox:
     spin = QDoubleSpinBox()
     spin.setRange(LEAST, 1)
     spin.setMinimumWidth(WEIGHT)
     spin.setSingleStep(0.1)
-    spin.setValue(1)
+    spin.setValue(value)
     spin.setAccessibleName(f"Weight of {name}")
     spin.setToolTip("How bright this channel is in the mixture")
     return spin

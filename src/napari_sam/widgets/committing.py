@@ -26,8 +26,6 @@ class Committing:
 
     Signals
     -------
-    done : str
-        What was committed, in a sentence.
     said : str
         One sentence for the person.
     failed : str
@@ -52,7 +50,6 @@ class Committing:
         Whose answers to prompts that go are not wanted any more.
     """
 
-    done = Signal(str)
     said = Signal(str)
     failed = Signal(str)
     prompts_changed = Signal()
@@ -94,7 +91,7 @@ class Committing:
         self.prompts_changed.emit()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         labels = {each.id for each in session.objects}  # an object of a stack is one in each plane
-        self.done.emit(f"Committed {made}. {len(labels)} so far.")
+        self.said.emit(f"Committed {made}. {len(labels)} so far.")
 
     @property
     def _new_labels(self) -> int:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -18,7 +19,7 @@ from napari_sam.session.store import window_of
 from .strokes import Strokes
 
 if TYPE_CHECKING:
-    from collections.abc import Sequence
+    from collections.abc import Callable, Sequence
 
     from napari.layers import Labels
     from numpy.typing import NDArray
@@ -65,6 +66,8 @@ class LabelWriter:
         The session's objects.
     changes : int
         How often the layer has changed, by whomever.
+    trouble : str
+        Why the layer does not show all objects, in one sentence; empty while it does.
     """
 
     replaced = Signal()
@@ -73,7 +76,8 @@ class LabelWriter:
     def __init__(self, session: AnnotationSession, labels: Labels, strokes: Strokes | None = None) -> None:
         self._session, self.store = session, session.store
         self.labels = labels
-        self.changes = 0
+        self.changes, self.trouble = 0, ""
+        self._missed: tuple[Object, ...] = ()
         self._below: WeakKeyDictionary[Edit, tuple[Pixels, Pixels]] = WeakKeyDictionary()
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
@@ -92,6 +96,8 @@ class LabelWriter:
 
     def close(self) -> None:
         """Stop listening, and let the layer have its own undo and redo again."""
+        if self._missed:
+            self._attempt(self._given_up, ())
         for name in self._steps:
             delattr(self.labels, name)
         self.labels.editable = self._editable
@@ -143,16 +149,29 @@ class LabelWriter:
     def redraw(self) -> None:
         """Show the objects that are on top now, where some overlap; no other pixel changes."""
         store = self.store
-        self._write(
-            [self._given_up(each) for each in store if len(store.within(each.plane, window_of(each))) > 1]
-        )
+        together = [each for each in store if len(store.within(each.plane, window_of(each))) > 1]
+        self._attempt(self._given_up, together)
 
     def _draw(self, edit: Edit) -> None:
         """Give every pixel of what changed the label that the objects say, in one step."""
-        if self._drawing:
+        if not self._drawing:
+            self._attempt(partial(self._wanted, gone={each.id for each in edit.before}), edit.moved)
+
+    def _attempt(self, pixels: Callable[[Object], Pixels], objects: Sequence[Object]) -> None:
+        """Write what some objects have to show, and those that the layer did not take the last time."""
+        again = partial(self._wanted, gone={each.id for each in self._missed})
+        try:
+            self._write([*map(pixels, objects), *map(again, self._missed)])
+        except Exception as error:  # noqa: BLE001 (whatever the layer's array raises, the objects are kept)
+            self._missed = (*self._missed, *objects)
+            self.trouble = (
+                f"The layer {self.labels.name!r} cannot be written to ({error}), so it does not show all"
+                " objects; that is tried again with the next step."
+            )
             return
-        gone = {each.id for each in edit.before}
-        self._write([self._wanted(each, gone) for each in edit.moved])
+        if self._missed:
+            self.labels.refresh()  # of an attempt that failed, a part may be there
+        self._missed, self.trouble = (), ""
 
     def _write(self, parts: Sequence[Pixels]) -> None:
         """Write pixels and what they show, in one step."""

@@ -16,6 +16,7 @@ from .planes import ALIGNED, image_shape, layers_of, read_window, sliders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
+    from uuid import UUID
 
     from napari.layers import Layer
     from numpy.typing import NDArray
@@ -169,6 +170,8 @@ class Choice:
         None for layers.
     sources : tuple of int or str
         Places on the axis, or names of layers.
+    keys : tuple of int or UUID
+        What the same channels are known by later: their places, or what layers are, whatever their names.
     names : tuple of str
         What the person calls them.
     colours : tuple of str
@@ -180,6 +183,7 @@ class Choice:
     title: str
     axis: int | None
     sources: tuple[int | str, ...]
+    keys: tuple[int | UUID, ...]
     names: tuple[str, ...]
     colours: tuple[str, ...]
     named: bool = False
@@ -204,12 +208,13 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
         if count <= MOST:
             channels = tuple(f"channel {place}" for place in range(count))
             colours = suggested_colours(count)
-            choices.append(Choice(title, axis, tuple(range(count)), channels, colours, axis == named))
+            places = tuple(range(count))
+            choices.append(Choice(title, axis, places, places, channels, colours, axis == named))
     others = [each for each in layers if _can_be_mixed(image, each)]
     if others:
         together = (image, *others)
-        names = tuple(each.name for each in together)
-        choices.append(Choice(f"layers ({len(names)})", None, names, names, _shown_colours(together)))
+        names, keys = tuple(each.name for each in together), tuple(each.unique_id for each in together)
+        choices.append(Choice(f"layers ({len(names)})", None, names, keys, names, _shown_colours(together)))
     return tuple(choices)
 
 

@@ -33,6 +33,8 @@ class Objects:
 
     Signals
     -------
+    said, failed : str
+        One sentence for the person, about what was done and what went wrong.
     look_changed : ObjectLook
         The person wants to see objects otherwise from now on.
 
@@ -46,6 +48,8 @@ class Objects:
         To begin with.
     """
 
+    said = Signal(str)
+    failed = Signal(str)
     look_changed = Signal(ObjectLook)
 
     def __init__(
@@ -178,13 +182,15 @@ class Objects:
         try:
             self._set_classes(self.look.classes.add(name), name.strip())
         except NapariSamError as error:
-            self._fail(str(error))
+            self.failed.emit(str(error))
+        else:
+            self._annotation.settled.emit()
 
     def _rename_class(self, old: str, new: str) -> None:
         try:
             classes = self.look.classes.rename(old, new)
         except NapariSamError as error:
-            self._fail(str(error))
+            self.failed.emit(str(error))
             self._show_classes()
             return
         self._set_classes(classes, new.strip())
@@ -244,6 +250,3 @@ class Objects:
         if look != self.look:
             self.look = look
             self.look_changed.emit(look)
-
-    def _fail(self, text: str) -> None:
-        self._panel.say(text, error=True)

@@ -12,6 +12,8 @@ from .object_panel import ObjectPanel
 from .panel import Panel
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from .keymap import Keymap
 
 OBJECTS = 1
@@ -30,10 +32,14 @@ class Pages(QTabWidget):
     panel : Panel
     object_panel : ObjectPanel
     key_page : KeyPage
+    trouble : callable
+        Gives a sentence on what goes on being wrong, which is shown with every other one; mostly empty.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
+        self._wrong = False
+        self.trouble: Callable[[], str] = str
         self.panel, self.object_panel, self.key_page = Panel(self), ObjectPanel(self), KeyPage(self)
         pages = (
             (_scrolled(self.panel), "Annotate", "Choose image and model, and annotate"),
@@ -59,10 +65,25 @@ class Pages(QTabWidget):
         self.panel.set_keymap(keymap)
         self.object_panel.set_keymap(keymap)
 
-    def say(self, text: str, *, error: bool = False) -> None:
+    def say(self, text: str) -> None:
+        """Show a sentence."""
+        trouble = self.trouble()
+        self._show(text if trouble in text else f"{text} {trouble}".strip(), wrong=bool(trouble))
+
+    def fail(self, text: str) -> None:
+        """Show a sentence on what went wrong."""
+        self._show(text, wrong=True)
+
+    def settle(self) -> None:
+        """Show no longer what went wrong, unless it goes on."""
+        if self._wrong:
+            self.say("")
+
+    def _show(self, text: str, *, wrong: bool) -> None:
         """Show a sentence on both pages, since both show what it is about."""
-        self.panel.say(text, error=error)
-        self.object_panel.say(text, error=error)
+        self._wrong = wrong
+        self.panel.say(text, error=wrong)
+        self.object_panel.say(text, error=wrong)
 
 
 def _scrolled(panel: QWidget) -> QScrollArea:

@@ -221,6 +221,7 @@ class Reviewing:
     def step(self, by: int) -> None:
         """Look at the next proposal, or the one before."""
         if self._current() is not None:
+            self._annotation.settled.emit()
             self.review.step(by)
             self._look()
 

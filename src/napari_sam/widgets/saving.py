@@ -130,7 +130,8 @@ class Saving:
         store.apply(Edit("save", (), session.objects))  # that of the session changes while it is written
         attributes = {**attributes, "metadata": {OBJECTS: store}}
         write = partial(write_labels_layer, str(path), as_now(labels), attributes)
-        done = f"Saved {len(store)} object{'' if len(store) == 1 else 's'} to {path}."
+        count = len({each.id for each in store})  # an object of a stack is one in each plane
+        done = f"Saved {count} object{'' if count == 1 else 's'} to {path}."
         self.jobs.run("Saving", lambda _: write(), lambda _: self.said.emit(done))
 
 

@@ -28,6 +28,8 @@ class Seeing:
         Another part of the plane is seen.
     replaced
         The image has other pixels.
+    regained
+        A plane is seen again, after none could be annotated.
     failed : str
         Why what is seen now cannot be annotated, in one sentence.
 
@@ -50,11 +52,13 @@ class Seeing:
     moved = Signal()
     panned = Signal()
     replaced = Signal()
+    regained = Signal()
     failed = Signal(str)
 
     def __init__(self, viewer: ViewerModel, image: Image | Mixed) -> None:
         self._image, self._dims, self._camera = image, viewer.dims, camera_of(viewer)
         self.plane: Plane = plane_under_sliders(image, viewer.dims)
+        self._possible = True
 
     def begin(self) -> None:
         """Watch, beginning with what is seen now."""
@@ -79,7 +83,10 @@ class Seeing:
         return plane_or_told(self._image, self._dims, self.failed.emit)
 
     def _moved(self) -> None:
-        plane = self._plane()
+        plane, before = self._plane(), self._possible
+        self._possible = plane is not None
+        if self._possible and not before:
+            self.regained.emit()
         if plane is not None and plane != self.plane:
             self.plane = plane
             self.moved.emit()
