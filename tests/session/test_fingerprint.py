@@ -19,6 +19,19 @@ def test_a_fingerprint_when_pixels_dtype_or_shape_differ_then_differs() -> None:
     assert fingerprint(IMAGE) == fingerprint(IMAGE.copy()) == fingerprint(np.asfortranarray(IMAGE))
 
 
+@pytest.mark.parametrize("shape", [(2048, 2048), (1024, 1024, 3)])
+def test_a_fingerprint_when_a_few_columns_of_a_large_image_differ_then_differs(shape: tuple[int, ...]) -> None:
+    image = np.zeros(shape, np.uint8)
+    other = image.copy()
+    other[:, 501:504] = 1
+    assert fingerprint(image) != fingerprint(other)
+
+
+def test_a_memory_mapped_image_then_is_read_as_a_lazy_one(tmp_path: Path) -> None:
+    np.save(tmp_path / "a.npy", IMAGE)
+    assert fingerprint(np.load(tmp_path / "a.npy", mmap_mode="r")) == fingerprint(da.from_array(IMAGE))
+
+
 @pytest.mark.parametrize("shape", [(300, 400), (300, 400, 3), (2, 50, 300, 400), (7, 9), (1, 1), (0, 5)])
 def test_a_lazy_image_then_has_one_that_holds_for_equal_pixels(shape: tuple[int, ...]) -> None:
     image = np.random.default_rng(1).integers(0, 255, shape, np.uint8)

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-import zlib
+import math
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import xxhash
 from numpy.typing import NDArray
 
-SAMPLE = 1 << 16
+SAMPLE = 1 << 18
 """About so many pixels of an image in memory are looked at."""
 SIDE = 64
 """Of the squares that are read of a lazy image, in pixels: each costs no more than the chunks it meets."""
@@ -20,9 +21,9 @@ SHORT = 5
 
 
 def fingerprint(data: Any) -> str:
-    """Return an image's shape and dtype and a checksum of some of its pixels, as text.
+    """Return an image's shape and dtype and a checksum of its pixels, as text.
 
-    Another image has another one, unless it differs only where nobody looked.
+    Another image has another one, unless it is large or lazy and differs only where nobody looked.
 
     Parameters
     ----------
@@ -31,13 +32,17 @@ def fingerprint(data: Any) -> str:
         coarsest is looked at.
     """
     finest, coarsest = (data[0], data[-1]) if isinstance(data, Sequence) else (data, data)
-    seen = _strided(coarsest) if isinstance(coarsest, np.ndarray) else _squares(coarsest)
-    return f"{tuple(finest.shape)} {finest.dtype} {zlib.crc32(np.ascontiguousarray(seen).tobytes())}"
+    in_memory = isinstance(coarsest, np.ndarray) and not isinstance(coarsest, np.memmap)
+    seen = np.ascontiguousarray(_strided(coarsest) if in_memory else _squares(coarsest))
+    return f"{tuple(finest.shape)} {finest.dtype} {xxhash.xxh3_64_hexdigest(seen.tobytes())}"
 
 
 def _strided(data: NDArray[Any]) -> NDArray[Any]:
-    sample: NDArray[Any] = data.flat[:: max(data.size // SAMPLE, 1)]
-    return sample
+    """Return all pixels, or of many every so manieth, in all rows and columns alike."""
+    step = max(data.size // SAMPLE, 1)
+    while math.gcd(step, data.size) > 1:  # else a step of 64 would see every 64th column of 2,048
+        step += 1
+    return data if step == 1 else data.flat[::step]
 
 
 def _squares(data: Any) -> NDArray[Any]:
