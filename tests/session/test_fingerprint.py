@@ -20,7 +20,9 @@ def test_a_fingerprint_when_pixels_dtype_or_shape_differ_then_differs() -> None:
 
 
 @pytest.mark.parametrize("shape", [(2048, 2048), (1024, 1024, 3)])
-def test_a_fingerprint_when_a_few_columns_of_a_large_image_differ_then_differs(shape: tuple[int, ...]) -> None:
+def test_a_fingerprint_when_a_few_columns_of_a_large_image_differ_then_differs(
+    shape: tuple[int, ...],
+) -> None:
     image = np.zeros(shape, np.uint8)
     other = image.copy()
     other[:, 501:504] = 1

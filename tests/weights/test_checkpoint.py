@@ -78,16 +78,13 @@ def test_save_when_read_back_then_the_same_weights_in_half_precision(tiny: Sam, 
         assert torch.equal(built[key], half), key
 
 
-@pytest.mark.parametrize("wrapping", ["plain", "model_state", "prefix", "both", "parallel"])
-def test_read_when_wrapped_as_micro_sam_does_then_the_same_weights(
-    tiny: Sam, tmp_path: Path, wrapping: str
+@pytest.mark.parametrize("wrapped", [False, True])
+@pytest.mark.parametrize("prefix", ["", "sam.", "module.sam.", "module._orig_mod.", "net.model."])
+def test_read_when_wrapped_as_other_programs_do_then_the_same_weights(
+    tiny: Sam, tmp_path: Path, prefix: str, wrapped: bool
 ) -> None:
-    state: dict[str, object] = dict(tiny.state_dict())
-    if wrapping in ("prefix", "both"):
-        state = {f"sam.{key}": value for key, value in state.items()}
-    if wrapping == "parallel":
-        state = {f"module.sam.{key}": value for key, value in state.items()}
-    if wrapping in ("model_state", "both"):
+    state: dict[str, object] = {f"{prefix}{key}": value for key, value in tiny.state_dict().items()}
+    if wrapped:
         state = {"model_state": state, "epoch": 3, "decoder_state": {"x": torch.zeros(2)}}
     path = tmp_path / "model.pt"
     torch.save(state, path)
@@ -147,7 +144,9 @@ def test_read_when_bytes_are_damaged_then_read_or_refused_in_a_sentence(
         read_checkpoint(path)
 
 
-@pytest.mark.parametrize("text", ["{", "null", "[]", "{}", '{"encoder": {"patch": 16}}'])
+@pytest.mark.parametrize(
+    "text", ["{", "null", "[]", "{}", '{"encoder": {"patch": 16}}', '{"encoder": [1], "decoder": {}}']
+)
 def test_read_when_the_description_is_odd_then_says_so(tmp_path: Path, text: str) -> None:
     path = tmp_path / "newer.safetensors"
     save_file({"image_encoder.x": torch.zeros(1)}, path, {"napari_sam.config": text})

@@ -24,7 +24,9 @@ from .device import is_memory_error
 
 State = dict[str, Tensor]
 WRAPPINGS = ("model_state", "model_state_dict", "state_dict", "model")
-PREFIXES = ("module.", "sam.")
+ENCODER = ".image_encoder."
+COMPILED = "_orig_mod."
+"""What torch.compile puts before the names in a module."""
 NOT_WEIGHTS = ("pixel_mean", "pixel_std")
 CONFIG_KEY = "napari_sam.config"
 
@@ -70,7 +72,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
 def _parse_config(text: str, name: str) -> SamConfig:
     try:
         return SamConfig.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError) as error:
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
         raise WeightsError(
             f"The description of the architecture in {name} cannot be read ({error}); it may come from a"
             " newer napari-sam: update it, or choose another checkpoint."
@@ -118,12 +120,13 @@ def unwrap(stored: Any, name: str) -> State:
         if isinstance(stored, Mapping) and isinstance(stored.get(key), Mapping):
             stored = stored[key]
     items = stored.items() if isinstance(stored, Mapping) else ()
-    state = {key: value for key, value in items if isinstance(key, str) and isinstance(value, Tensor)}
-    for prefix in PREFIXES:
-        if state and all(key.startswith(prefix) for key in state):
-            state = {key.removeprefix(prefix): value for key, value in state.items()}
-    if not any(key.startswith("image_encoder.") for key in state):
+    named = ((key, value) for key, value in items if isinstance(key, str) and isinstance(value, Tensor))
+    state = {key.replace(COMPILED, ""): value for key, value in named}
+    first = next((key for key in state if ENCODER in f".{key}"), None)
+    if first is None:
         raise WeightsError(f"{name} holds no Segment Anything weights; choose a SAM checkpoint.")
+    prefix = first[: f".{first}".index(ENCODER)]  # of DataParallel, Lightning, micro-sam
+    state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     return {key: value for key, value in state.items() if key not in NOT_WEIGHTS}
 
 
