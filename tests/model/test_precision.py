@@ -45,6 +45,14 @@ def test_keep_in_when_autocast_then_answers_are_those_of_weights_that_it_convert
         torch.testing.assert_close(one, other, rtol=0, atol=0)
 
 
+def test_positions_when_autocast_then_are_as_exact_as_without() -> None:
+    encode = small_vit().prompt_encoder.pe_layer
+    positions = torch.rand(50, 2, generator=torch.Generator().manual_seed(0))
+    with torch.autocast("cpu", torch.bfloat16):
+        reduced = encode(positions)
+    assert torch.equal(reduced, encode(positions))
+
+
 def test_load_model_in_bfloat16_on_a_cpu_then_weights_take_half_and_prompts_are_answered() -> None:
     exact = load_model("cell-tiny", device="cpu", precision="float32")
     kept = load_model("cell-tiny", device="cpu", precision="bfloat16")

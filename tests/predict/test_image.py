@@ -62,6 +62,15 @@ def test_to_rgb_with_one_hot_pixel_keeps_the_contrast_of_the_rest() -> None:
     assert np.median(pixels) > 80
 
 
+@pytest.mark.parametrize("dtype", [np.int16, np.float64])
+def test_to_rgb_when_all_but_a_few_pixels_span_0_to_255_then_they_are_clipped(dtype: type) -> None:
+    image = np.random.default_rng(0).choice([0, 100, 255], (100, 100)).astype(dtype)
+    image[50, :2] = 4000, -30
+    pixels, record = to_rgb(image)
+    assert (record.low, record.high) == ((0,), (255,))
+    np.testing.assert_array_equal(pixels[0], np.clip(image, 0, 255))
+
+
 def test_to_rgb_when_few_pixels_differ_from_a_constant_falls_back_to_the_extremes() -> None:
     image = np.zeros((100, 100), np.float32)
     image[5, 5] = 3

@@ -12,8 +12,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import ndimage
 
-from napari_sam.errors import PromptError
+from napari_sam.errors import ImageError, PromptError
 from napari_sam.predict import Candidate, Candidates, Frame, PlaneWindow, Predictor, Prompts, window_around
+from napari_sam.predict.window import read_part
 from napari_sam.weights import LoadedModel, load_model
 
 SIDE, CHUNK = 8192, 512
@@ -108,6 +109,14 @@ def test_channels_first_then_the_window_is_cut_from_rows_and_columns(discs: Load
     assert part.shape == crop.shape == (50, 60)
     assert part.normalization == replace(crop.normalization, window=(20, 10, 50, 60))
     assert np.array_equal(part.levels[0].features.embedding, crop.levels[0].features.embedding)
+
+
+@pytest.mark.parametrize(
+    "window", [PlaneWindow((60, 10), (50, 60), (90, 80)), PlaneWindow((-9, 0), (50, 60), (90, 80))]
+)
+def test_a_window_that_does_not_lie_in_the_image_then_is_refused(window: PlaneWindow) -> None:
+    with pytest.raises(ImageError, match=r"of \(50, 60\) from .* does not lie in the image of shape"):
+        read_part(np.zeros((90, 80)), window)
 
 
 @settings(max_examples=60, deadline=None)

@@ -1,3 +1,4 @@
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,17 @@ def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig,
 def test_read_folder_when_labels_have_another_size_then_says_so(folder: DataConfig) -> None:
     tifffile.imwrite(folder.labels[0] / "1.tif", np.zeros((5, 5), np.uint16))
     with pytest.raises(DataError, match="give labels of the image's size"):
+        read_folder(folder)
+
+
+def test_read_folder_when_an_image_is_no_plane_or_a_named_one_is_missing_then_names_it(
+    folder: DataConfig,
+) -> None:
+    with pytest.raises(DataError, match=r"x1, x2 in .*images: no such image"):
+        read_folder(replace(folder, stems=("0", "x2", "x1")))
+    tifffile.imwrite(folder.images / "1.tif", np.zeros((7, 90, 120), np.uint8))
+    (folder.images / "1.png").unlink()
+    with pytest.raises(DataError, match=r"1\.tif cannot be learnt from: An image of shape \(7, 90, 120\)"):
         read_folder(folder)
 
 
@@ -251,9 +263,39 @@ def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path
     )
     config = TrainConfig.from_toml(path, data_root=Path("root"))
     root = Path("root")
+    path.write_text(f'init = "cell-tiny"\n{path.read_text()}')
+    assert TrainConfig.from_toml(path).init == Path("cell-tiny")
     nested = DataConfig(root / "i", (root / "in", root / "out"), partial=True)
     assert config.data == (DataConfig(root / "i", (root / "l",)), nested)
     assert config.diameters == (10, 20)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ('tune = "encoder"', "tune is 'encoder'; give one of all, decoder, lora"),
+        ("steps = 2.5", "steps is 2.5; give a whole number, 0 or more"),
+        ("save_every = 0", "save_every is 0; give a whole number, 1 or more"),
+        ("crop_size = 100", "give a multiple of 32"),
+        ("ema = 2", "ema is 2; give a number of 0 to 1"),
+        ("diameters = [20, 10]", "the smaller one first"),
+        ("corrections = []", "give whole numbers"),
+        ("fixed_norms = 1", "true or false"),
+        ("data = 3", "A set in run.toml needs images and labels"),
+        ('[[data]]\nimages = "i"\nlabels = "l"\nwieght = 2', "needs images and labels, and may have weight"),
+        ('[[data]]\nimages = "i"\nlabels = "l"\nweight = -1', "weight is below 0"),
+        ('[[data]]\nimages = "i"\nlabels = "l"\nweight = "often"', "cannot be read"),
+        ("# \udcff", "cannot be read as a training configuration"),
+    ],
+)
+def test_config_when_a_setting_makes_no_sense_then_says_what_to_give(
+    tmp_path: Path, text: str, message: str
+) -> None:
+    path = tmp_path / "run.toml"
+    data = "" if "data" in text else '\n[[data]]\nimages = "i"\nlabels = "l"\n'
+    path.write_text(text + data, encoding="utf-8", errors="surrogateescape")
+    with pytest.raises(DataError, match=message):
+        TrainConfig.from_toml(path)
 
 
 def test_generated_when_seen_from_farther_then_labels_lie_on_the_picture_and_the_rest_is_empty(

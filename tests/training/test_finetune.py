@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from napari_sam.training.finetune import HELD_OUT, Comparison, FineTuning, finis
 from napari_sam.training.loop import Clock, learning_rate, train
 from napari_sam.training.report import ObjectScore, Report
 from napari_sam.training.samples import read_folder
+from napari_sam.training.step import encode
 from napari_sam.training.whole import WholeImages, frame
 from napari_sam.weights import load_model, read_checkpoint, save_checkpoint
 
@@ -140,6 +142,19 @@ def test_whole_images_when_the_encoder_is_frozen_then_an_image_is_always_the_sam
     assert not torch.equal(varied[0].images, varied[1].images)
 
 
+def test_encode_when_there_are_more_images_than_are_kept_then_the_others_are_encoded_again(
+    data: DataConfig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.training.step.KEPT", 1)
+    sam, kept = load_model(VIT, "cpu", precision="float32").sam, {}
+    batches = WholeImages([(read_folder(data), 1.0)], vit_config(data, "decoder"), sam.config, varied=False)
+    every = {batch.key: batch for batch in (batches[step] for step in range(8))}
+    expected = {key: encode(sam, batch, {}).embedding for key, batch in every.items()}
+    for key, batch in [*every.items(), *every.items()]:
+        assert torch.equal(encode(sam, batch, kept).embedding, expected[key])
+    assert list(kept) == list(every)[:1]
+
+
 def test_frame_when_the_image_is_wide_then_labels_lie_on_their_objects_and_below_is_nothing(
     data: DataConfig,
 ) -> None:
@@ -174,13 +189,29 @@ def test_hold_out_when_there_are_images_then_every_fifth_by_the_seed(
     for folder in ("images", "labels"):
         (tmp_path / folder).mkdir()
         for number in range(count):
-            (tmp_path / folder / f"{number}.png").touch()
+            Image.fromarray(np.full((2, 2), number + 1, np.uint8)).save(tmp_path / folder / f"{number}.png")
     data = DataConfig(tmp_path / "images", (tmp_path / "labels",))
     learnt, out = hold_out(data, 3)
     assert len(out) == held
     assert sorted(learnt + out) == sorted(str(number) for number in range(count))
     assert hold_out(data, 3) == (learnt, out)
     assert len({hold_out(data, seed)[1] for seed in range(12)}) > 1
+
+
+def test_hold_out_when_an_image_is_there_twice_or_empty_then_nothing_held_out_is_learnt_or_empty(
+    data: DataConfig,
+) -> None:
+    for name, copy in (("0.png", "also 0.png"), ("1.png", "a copy.png")):
+        shutil.copy(data.images / name, data.images / copy)
+        shutil.copy(data.labels[0] / f"{name[0]}.tif", data.labels[0] / f"{copy[:-4]}.tif")
+    Image.open(data.images / "2.png").save(data.images / "2.tif")
+    for empty in "345":
+        tifffile.imwrite(data.labels[0] / f"{empty}.tif", np.zeros((64, 96), np.uint16))
+    for seed in range(9):
+        stems = hold_out(data, seed)
+        learnt, held = (read_folder(replace(data, stems=each)) for each in stems)
+        assert not {each.image.tobytes() for each in learnt} & {each.image.tobytes() for each in held}
+        assert all(each.labels.any() for each in held)
 
 
 def test_hold_out_when_there_is_one_image_then_asks_for_two(data: DataConfig) -> None:

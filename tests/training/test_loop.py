@@ -10,7 +10,7 @@ from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.loop import learning_rate, train
+from napari_sam.training.loop import initial_model, learning_rate, train
 from napari_sam.training.rows import append_row
 from napari_sam.training.simulate import corrective_points
 
@@ -127,12 +127,22 @@ def test_train_when_the_checkpoint_of_an_earlier_version_has_no_settings_then_go
 
 
 @pytest.mark.filterwarnings("ignore:This DataLoader will create")  # where there is but one core
-def test_train_when_more_workers_make_the_batches_then_the_same_weights(
+def test_train_when_none_or_more_workers_make_the_batches_then_the_same_weights(
     config: TrainConfig, tmp_path: Path
 ) -> None:
-    one = train(replace(config, steps=3), tmp_path / "one").state_dict()
-    two = train(replace(config, steps=3, workers=2), tmp_path / "two").state_dict()
+    none, one, two = (
+        train(replace(config, steps=3, workers=count), tmp_path / str(count)).state_dict()
+        for count in range(3)
+    )
     assert all(torch.equal(value, two[name]) for name, value in one.items())
+    assert all(torch.equal(value, none[name]) for name, value in one.items())
+
+
+def test_initial_model_when_there_is_no_such_architecture_then_names_those_there_are(
+    config: TrainConfig,
+) -> None:
+    with pytest.raises(DataError, match="no architecture 'vit_x'; give one of vit_b"):
+        initial_model(replace(config, model="vit_x"))
 
 
 def test_train_when_it_runs_on_then_the_prompt_loss_falls(config: TrainConfig, tmp_path: Path) -> None:

@@ -29,7 +29,8 @@ class RandomPositionEncoding(nn.Module):
 
     def forward(self, xy: Tensor) -> Tensor:
         """Encode (..., 2) positions (x, y) in [0, 1] as (..., 2 * features) float32."""
-        projected = 2 * math.pi * ((2 * xy - 1) @ self.positional_encoding_gaussian_matrix)
+        with torch.autocast(xy.device.type, enabled=False):  # in bfloat16, a pixel of 1,024 would be lost
+            projected = 2 * math.pi * ((2 * xy - 1) @ self.positional_encoding_gaussian_matrix)
         return torch.cat([projected.sin(), projected.cos()], dim=-1)
 
     def grid(self, size: int) -> Tensor:

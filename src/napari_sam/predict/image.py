@@ -280,7 +280,9 @@ def _rescale(channel: NDArray[Any], low: float, high: float) -> NDArray[np.float
     """Map low to 0 and high to 255, clipped; a constant channel becomes 0."""
     if (low, high) == (0.0, 255.0):
         whole: NDArray[np.float32] = channel.astype(np.float32)
-        return whole if channel.dtype.kind != "f" else np.nan_to_num(whole, nan=0.0, posinf=255.0, neginf=0.0)
+        if channel.dtype == np.uint8:
+            return whole
+        return np.clip(np.nan_to_num(whole, copy=False), 0, 255, out=whole)
     if channel.dtype == np.uint8:
         table = _rescale(np.arange(256, dtype=np.float32), low, high)
         looked_up: NDArray[np.float32] = table[channel]

@@ -152,7 +152,7 @@ def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
 
 def _checked_points(values: ArrayLike) -> NDArray[np.float64]:
     try:
-        points = np.asarray(values, np.float64)
+        points = np.array(values, np.float64)  # a copy: a layer's own points are moved in place
     except (TypeError, ValueError) as error:
         raise PromptError("The points are not numbers; give (row, col) pairs.") from error
     if points.size == 0:

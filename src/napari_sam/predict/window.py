@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike
 
-from napari_sam.errors import PromptError
+from napari_sam.errors import ImageError, PromptError
 
 from .candidates import Candidate, Candidates
 from .frames import Frame, Positions
@@ -168,6 +168,11 @@ def read_part(image: ArrayLike, window: PlaneWindow | None, channel_axis: int | 
         Any array that can be sliced: numpy, dask, zarr.
     window : PlaneWindow or None
     channel_axis : int, optional
+
+    Raises
+    ------
+    ImageError
+        If the window does not lie in the image.
     """
     if window is None:
         return image
@@ -176,7 +181,14 @@ def read_part(image: ArrayLike, window: PlaneWindow | None, channel_axis: int | 
     if channel_axis is not None:
         index.insert(channel_axis % 3, slice(None))
     lazy: Any = image if hasattr(image, "shape") else np.asarray(image)
-    return np.asarray(lazy[tuple(index)])
+    part = np.asarray(lazy[tuple(index)])
+    seen = tuple(side for side, cut in zip(part.shape, index, strict=False) if cut != slice(None))
+    if seen != tuple(window.shape):
+        raise ImageError(
+            f"The window of {window.shape} from {window.origin} does not lie in the image of shape"
+            f" {lazy.shape}; give one that does."
+        )
+    return part
 
 
 def whole_plane(plane: Shape) -> PlaneWindow:

@@ -9,6 +9,15 @@ from typing import Any, Literal
 
 from napari_sam.errors import DataError
 
+CHOICES = {"tune": ("all", "decoder", "lora"), "precision": ("bfloat16", "float32")}
+"""Settings that are one of a few words."""
+COUNTS = ("crops", "prompts_per_crop", "views", "save_every")
+"""Whole numbers that are 1 at least; the others may be 0."""
+SHARES = ("any_scale_share", "synthetic", "ema")
+"""Numbers that are 1 at most."""
+STRIDE = 32
+"""A crop's side is a multiple of the encoder's coarsest stride."""
+
 
 @dataclass(frozen=True)
 class DataConfig:
@@ -121,6 +130,12 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not self.data:
             raise DataError("The training configuration names no [[data]]; give at least one set.")
+        if min(each.weight for each in self.data) < 0 or not sum(each.weight for each in self.data):
+            raise DataError("A set's weight is below 0, or all are 0; give how often each is drawn from.")
+        for field in fields(self):
+            value = getattr(self, field.name)
+            if what := _wanted(field.name, value, field.default):
+                raise DataError(f"The setting {field.name} is {value!r}; give {what}.")
 
     @property
     def decay_start(self) -> int:
@@ -138,25 +153,69 @@ class TrainConfig:
         """
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
+        except (OSError, ValueError) as error:
             raise DataError(f"{path} cannot be read as a training configuration: {error}.") from error
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
             raise DataError(f"{path.name} has unknown settings {sorted(unknown)}; remove or rename them.")
         root = data_root or path.parent
         for name in ("data", "validation"):
-            values[name] = tuple(_data_config(entry, root, path) for entry in values.get(name, ()))
+            entries = values.get(name, [])
+            sets = entries if isinstance(entries, list) else [entries]
+            values[name] = tuple(_data_config(entry, root, path) for entry in sets)
         if "init" in values:
-            values["init"] = root / values["init"]
+            named = Path(str(values["init"]))
+            file = root / named
+            values["init"] = file if file.suffix or file.is_file() else named
         settings: dict[str, Any] = {k: tuple(v) if isinstance(v, list) else v for k, v in values.items()}
         return cls(**settings)
 
 
-def _data_config(entry: dict[str, Any], root: Path, path: Path) -> DataConfig:
+def _wanted(name: str, value: Any, default: Any) -> str:
+    """Return what a setting should be; nothing if it is."""
+    if name in CHOICES:
+        return "" if value in CHOICES[name] else f"one of {', '.join(CHOICES[name])}"
+    if name == "crop_size" and isinstance(value, int):
+        return "" if value > 0 and value % STRIDE == 0 else f"a multiple of {STRIDE}"
+    match default:
+        case bool():
+            return "" if isinstance(value, bool) else "true or false"
+        case int():
+            least = int(name in COUNTS)
+            return "" if _is_whole(value, least) else f"a whole number, {least} or more"
+        case float():
+            most = 1 if name in SHARES else float("inf")
+            fits = isinstance(value, int | float) and 0 <= value <= most
+            return "" if fits else f"a number of 0 {'to 1' if name in SHARES else 'or more'}"
+        case (float(), float()):
+            pair = (
+                isinstance(value, tuple)
+                and len(value) == 2
+                and all(isinstance(v, int | float) for v in value)
+            )
+            return "" if pair and 0 < value[0] <= value[1] else "two numbers above 0, the smaller one first"
+        case (int(), *_):
+            whole = isinstance(value, tuple) and value and all(_is_whole(v, 0) for v in value)
+            return "" if whole else "whole numbers, 0 or more"
+    return ""
+
+
+def _is_whole(value: Any, least: int) -> bool:
+    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+
+
+def _data_config(entry: Any, root: Path, path: Path) -> DataConfig:
+    known = {field.name for field in fields(DataConfig)}
+    if not isinstance(entry, dict) or not {"images", "labels"} <= entry.keys() <= known:
+        raise DataError(
+            f"A set in {path.name} needs images and labels, and may have weight, partial and stems; write it"
+            " below a line of its own, [[data]] or [[validation]]."
+        )
     try:
-        named = entry["labels"]
+        named, stems = entry["labels"], entry.get("stems", ())
         labels = tuple(root / name for name in ([named] if isinstance(named, str) else named))
         weight, partial = float(entry.get("weight", 1)), bool(entry.get("partial", False))
-        return DataConfig(root / entry["images"], labels, weight, partial, tuple(entry.get("stems", ())))
-    except (KeyError, TypeError) as error:
-        raise DataError(f"A set in {path.name} lacks {error}; give its images and labels folders.") from error
+        stems = (stems,) if isinstance(stems, str) else tuple(stems)
+        return DataConfig(root / entry["images"], labels, weight, partial, stems)
+    except (TypeError, ValueError) as error:
+        raise DataError(f"A set in {path.name} cannot be read ({error}); correct it.") from error

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
 import numpy as np
+import pooch
 
 from napari_sam.errors import DataError
 from napari_sam.model import Sam, SamConfig
@@ -18,7 +20,7 @@ from .config import DataConfig, TrainConfig
 from .evaluate import Folder, evaluate
 from .loop import train
 from .report import MEASURES, Report
-from .samples import paired_levels
+from .samples import paired_levels, read_labels
 from .sheet import contact_sheet
 
 HELD_OUT = "held-out images"
@@ -157,21 +159,45 @@ def headline(report: Report) -> float:
 def hold_out(data: DataConfig, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Draw every fifth image, at least one; return the stems to learn from and those held out.
 
+    Files that are one image stay together, and what is held out has objects to measure on.
+
     Raises
     ------
     DataError
-        If there are fewer than two annotated images.
+        If there are fewer than two images with objects.
     """
-    stems = [image.stem for image, _ in paired_levels(data.images, data.labels, data.stems)]
-    if len(stems) < 2:
+    pairs = paired_levels(data.images, data.labels, data.stems)
+    groups = one_image_each([image for image, _ in pairs])
+    shown = {image.stem for image, labels in pairs if read_labels(labels[0]).any()}
+    order = np.random.default_rng(seed).permutation(len(groups)).tolist()
+    usable = [index for index in order if shown.intersection(groups[index])]
+    if len(usable) < 2:
         raise DataError(
-            f"Only {stems[0]} in {data.images} has labels, and one image is held out to see whether the model"
-            " became better; give at least two."
+            f"Fewer than two different images in {data.images} have labels that show objects, and one is held"
+            " out to see whether the model became better; give at least two."
         )
-    order = np.random.default_rng(seed).permutation(len(stems)).tolist()
-    count = max(len(stems) // EVERY, 1)
-    held, learnt = sorted(order[:count]), sorted(order[count:])
-    return tuple(stems[index] for index in learnt), tuple(stems[index] for index in held)
+    held = usable[: min(max(len(groups) // EVERY, 1), len(usable) - 1)]
+    learnt = [index for index in order if index not in held]
+    return _stems(groups, learnt), _stems(groups, held)
+
+
+def one_image_each(images: Sequence[Path]) -> list[list[str]]:
+    """Group the stems of files that are one image: of one stem, or the same byte for byte."""
+    files: dict[str, list[Path]] = {}
+    for image in images:
+        files.setdefault(image.stem, []).append(image)
+    first: dict[str, str] = {}
+    groups: dict[str, list[str]] = {}
+    for stem, same in files.items():
+        contents = [pooch.file_hash(str(file), alg="sha256") for file in same]
+        name = next((first[content] for content in contents if content in first), stem)
+        first.update(dict.fromkeys(contents, name))
+        groups.setdefault(name, []).append(stem)
+    return list(groups.values())
+
+
+def _stems(groups: Sequence[Sequence[str]], chosen: Sequence[int]) -> tuple[str, ...]:
+    return tuple(stem for index in sorted(chosen) for stem in groups[index])
 
 
 def plan(
@@ -205,7 +231,7 @@ def plan(
     Raises
     ------
     DataError
-        If there are fewer than two annotated images.
+        If there are fewer than two images with objects.
     """
     if steps is None:
         steps, minutes = (UNLIMITED, minutes) if minutes else (STEPS, MINUTES)

@@ -185,7 +185,7 @@ class Run:
             batch_size=None,
             sampler=range(start * group.size + group.rank, config.steps * group.size, group.size),
             num_workers=config.workers,
-            prefetch_factor=4,
+            prefetch_factor=4 if config.workers else None,
             pin_memory=self.sam.pixel_mean.is_cuda,
         )
 
@@ -249,8 +249,16 @@ class Run:
 
 
 def initial_model(config: TrainConfig) -> Sam:
-    """Build the model, with the weights of `config.init` where given."""
+    """Build the model, with the weights of `config.init` where given.
+
+    Raises
+    ------
+    DataError
+        If there is no such architecture.
+    """
     if config.init is None:
+        if config.model not in CONFIGS:
+            raise DataError(f"There is no architecture {config.model!r}; give one of {', '.join(CONFIGS)}.")
         # what rates candidates is learned from the finished network, see `fit_rating`
         return Sam(replace(CONFIGS[config.model], rating=(0, 0)))
     from napari_sam.weights import load_model

@@ -12,7 +12,7 @@ import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_sam.errors import DataError
+from napari_sam.errors import DataError, ImageError
 from napari_sam.predict.image import resize, to_rgb
 
 from .config import DataConfig
@@ -143,9 +143,12 @@ def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> 
     Raises
     ------
     DataError
-        If a file is unreadable, the shapes differ, or labels are no whole numbers.
+        If a file is unreadable or no plane, the shapes differ, or labels are no whole numbers.
     """
-    pixels, _ = to_rgb(read_image(image_path))
+    try:
+        pixels, _ = to_rgb(read_image(image_path))
+    except ImageError as error:
+        raise DataError(f"{image_path.name} cannot be learnt from: {error}") from error
     levels = tuple(read_labels(path) for path in label_paths)
     for path, labels in zip(label_paths, levels, strict=True):
         if labels.shape != pixels.shape[1:]:
@@ -183,13 +186,18 @@ def paired_levels(
     Raises
     ------
     DataError
-        If a folder is missing, or no image has labels at every level.
+        If a folder is missing, or no image, or not every named one, has labels at every level.
     """
     levels = [dict(image_label_pairs(images, folder)) for folder in labels]
     wanted = [image for image in levels[0] if not stems or image.stem in stems]
     complete = [image for image in wanted if all(image in level for level in levels)]
     if not complete:
         raise DataError(f"No image in {images} has labels at every level; give matching folders.")
+    if missing := sorted(set(stems) - {image.stem for image in complete}):
+        raise DataError(
+            f"{', '.join(missing[:3])} in {images}: no such image, or none with labels at every level; give"
+            " other stems."
+        )
     return [(image, tuple(level[image] for level in levels)) for image in complete]
 
 

@@ -15,6 +15,8 @@ from .simulate import InitialPrompts, corrective_points
 
 WITHOUT_POINT = 0.25
 """Share of the corrective rounds that get their mask back and no new point (paper, appendix A)."""
+KEPT = 512
+"""Most images whose features are kept, 4 MB each for Meta's frames: a card has no room for any number."""
 
 
 def step_losses(
@@ -48,12 +50,12 @@ def step_losses(
 
 
 def encode(sam: Sam, batch: Batch, kept: dict[int, Features]) -> Features:
-    """Encode a batch's images, or return what was kept of them."""
+    """Encode a batch's images, or return what was kept of them; keep what a frozen encoder makes of some."""
     if batch.key is not None and batch.key in kept:
         return kept[batch.key]
     images = sam.normalize(batch.images.to(sam.pixel_mean.device, non_blocking=True))
     features: Features = sam.image_encoder(images)
-    if batch.key is not None:
+    if batch.key is not None and len(kept) < KEPT:
         kept[batch.key] = features
     return features
 
@@ -131,7 +133,7 @@ def decode_points(
         dense = sam.prompt_encoder.no_mask_embed.weight[:, :, None, None]
     else:
         dense = sam.prompt_encoder.mask_downscaling(masks)
-    positions = sam.prompt_encoder.dense_positions()
+    positions = sam.prompt_encoder.dense_positions().to(windows.embedding.dtype)
     logits: Tensor
     iou: Tensor
     logits, iou = sam.mask_decoder(windows.embedding, positions, sparse, dense, windows.skips)
