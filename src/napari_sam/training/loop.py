@@ -77,13 +77,10 @@ def train(
         if group.first:
             record_start(out / NAME, config, start)
             records.forget(start)
-        clock, fixed = Clock(minutes), False
+        clock = Clock(minutes)
         for step, batch in enumerate(run.batches(sets, start), start):
             began = time.perf_counter()
             left = group.share_number(clock.left(), chosen)
-            if not fixed and (config.fixed_norms or falls(config, step, left)):
-                freeze_norms(run.sam, run.average)
-                fixed = True
             values = run.step(batch, step, left)
             last = step + 1 == config.steps or left == 0
             if group.first:
@@ -174,6 +171,7 @@ class Run:
         groups = parameter_groups(self.sam, config.weight_decay)
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.kept: dict[int, Features] = {}
+        self.norms_learn = True
 
     def batches(self, sets: Sequence[tuple[list[Sample], float]], start: int) -> Iterable[Batch]:
         """Return this process's batches from a step on, made ahead by a process of their own."""
@@ -191,6 +189,9 @@ class Run:
 
     def step(self, batch: Batch, step: int, left: float) -> dict[str, float]:
         """Do one step of the optimizer and take it into the average; return its losses."""
+        if self.norms_learn and (self.config.fixed_norms or falls(self.config, step, left)):
+            freeze_norms(self.sam, self.average)
+            self.norms_learn = False
         for group in self.optimizer.param_groups:
             group["lr"] = learning_rate(self.config, step, left)
         losses = step_losses(self.sam, batch, self.config, step, self.kept)
