@@ -101,13 +101,15 @@ def test_convert_when_the_image_has_channels_or_frames_then_its_labels_have_fram
     assert np.array_equal(drawn, tifffile.imread(labels))
 
 
-def test_convert_when_the_image_has_other_axes_then_one_sentence(
+def test_convert_when_the_image_has_other_axes_or_is_the_output_then_one_sentence(
     labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     stack, image = tmp_path / "stack.tif", str(labels)
     tifffile.imwrite(stack, np.ones((2, 40, 60), np.uint8), photometric="minisblack")
     assert main(["convert", str(stack), "-o", str(tmp_path / "a.json"), "--like", image]) == 1
     assert f"{image} has 2 axes without channels" in capsys.readouterr().err
+    assert main(["convert", str(stack), "-o", image, "--like", image, "--overwrite"]) == 1
+    assert "is the image itself" in capsys.readouterr().err
 
 
 def test_convert_when_a_tiff_tells_how_large_its_pixels_are_then_ome_zarr_does_and_back(

@@ -58,10 +58,14 @@ def test_the_demo_when_there_is_no_screen_then_writes_labels_and_a_picture_witho
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="macOS and Windows always have a screen")
-def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_draws_it(tmp_path: Path) -> None:
+def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_draws_it_and_keeps_what_is_there(
+    tmp_path: Path,
+) -> None:
+    (tmp_path / "labels.tif").write_bytes(b"mine")
     done = run_demo(tmp_path, "--screenshot", "seen.png")
     assert done.returncode == 0, done.stderr
-    assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "seen.png"}
+    assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "labels-2.tif", "seen.png"}
+    assert (tmp_path / "labels.tif").read_bytes() == b"mine"
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the virtual screen is X11")

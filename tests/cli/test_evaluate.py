@@ -63,6 +63,8 @@ def test_evaluate_when_a_method_is_named_then_it_alone_is_measured_and_nothing_i
         with pytest.raises(SystemExit, match="2"):
             main([*typed, *wrong])
         assert wrong[0].replace("failures", "limit") in capsys.readouterr().err
+    assert main(["evaluate", "--scenes", "1", "--json", str(tmp_path / "none" / "a.json")]) == 1
+    assert "a.json does not exist; make it first" in capsys.readouterr().err
 
 
 def test_evaluate_when_images_are_enlarged_then_the_same_objects_are_larger(

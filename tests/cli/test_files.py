@@ -5,10 +5,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from napari_sam.cli.files import LABEL_SUFFIXES, read_image, write_labels
+from napari_sam.cli.files import read_image, write_labels
+from napari_sam.cli.outputs import LABELS
 
 
-@pytest.mark.parametrize("suffix", LABEL_SUFFIXES)
+@pytest.mark.parametrize("suffix", LABELS.endings)
 def test_write_labels_when_a_file_is_there_then_it_is_replaced_by_labels_that_read_back(
     suffix: str, tmp_path: Path
 ) -> None:

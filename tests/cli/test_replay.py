@@ -105,6 +105,11 @@ def test_what_was_painted_when_replayed_then_is_taken_as_it_is_and_said(
     )
     labels = np.load(out)
     assert (labels.shape, labels[1, 3, 28:38].tolist()) == ((2, 30, 40), [7] * 5 + [8] * 4 + [0])
+    assert main(["replay", str(journal.path), "-o", str(out)]) == 1
+    assert main(["replay", str(journal.path), "-o", str(tmp_path / "a.tif"), "--overwrite"]) == 1
+    said = capsys.readouterr().err
+    assert "labels.npy exists; choose another output, or give --overwrite." in said
+    assert "a.tif is the image itself" in said
 
 
 def test_proposals_that_were_accepted_when_replayed_then_are_taken_as_found_and_what_followed_is_done_again(

@@ -65,8 +65,8 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
 
 
 def add_overwrite_option(parser: argparse.ArgumentParser) -> None:
-    """Add ``--overwrite``, which `check_outputs` wants to know."""
-    parser.add_argument("--overwrite", action="store_true", help="replace files that are there")
+    """Add ``--overwrite``, without which nothing is written over."""
+    parser.add_argument("--overwrite", action="store_true", help="replace what is there in OUT")
 
 
 def _numbers(text: str, parts: list[str]) -> list[float]:

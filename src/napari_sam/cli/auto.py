@@ -51,7 +51,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", type=Path, metavar="JSON", help="also write each mask, as SA-1B does")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the labels on the image")
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the images' axis of channels")
-    parser.add_argument("--overwrite", action="store_true", help="write anew what is there in OUT")
+    arg.add_overwrite_option(parser)
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run a batch on that cluster of dask workers")
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
@@ -88,12 +88,12 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
     from ..automatic.batch_image import BatchSettings
     from ..automatic.batch_summary import SUMMARY
     from ..errors import DataError
-    from .files import LABEL_SUFFIXES
+    from .outputs import LABELS
     from .progress import progress_bar
 
     if arguments.masks or arguments.picture:
         raise arg.UsageError("--masks and --picture are for one image; a batch has its sheet.png")
-    if arguments.output.suffix in (".zarr", *LABEL_SUFFIXES):
+    if arguments.output.suffix in (".zarr", *LABELS.endings):
         raise arg.UsageError(
             f"the labels of several images go into a folder, and not into {arguments.output}"
         )
@@ -152,15 +152,12 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_label_path, write_labels
-    from .outputs import check_outputs, check_picture_path
+    from .files import write_labels
+    from .outputs import LABELS, PICTURE, TEXT, check_outputs
     from .progress import progress_bar
 
-    written, picture = arguments.output, arguments.picture
-    check_label_path(written)
-    if picture:
-        check_picture_path(picture)
-    check_outputs(path, written, arguments.masks, picture, overwrite=arguments.overwrite)
+    written = (arguments.output, LABELS), (arguments.masks, TEXT), (arguments.picture, PICTURE)
+    check_outputs(path, *written, overwrite=arguments.overwrite)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("segmenting") as progress:

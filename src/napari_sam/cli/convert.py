@@ -45,17 +45,19 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="the image, for its size: GeoJSON and ROIs do not tell",
     )
     parser.add_argument("--pieces", action="store_true", help="make an object of every connected piece")
-    parser.add_argument("--overwrite", action="store_true", help="replace a file that is there")
+    arg.add_overwrite_option(parser)
     parser.set_defaults(run=run)
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from ..export import labels_from_regions, read_regions, regions_from_labels, space_in, write_regions
+    from ..overwriting import check_not_the_image
 
     regions, shape = read_regions(arguments.file)
     space = space_in(arguments.file)
     if arguments.like:
+        check_not_the_image(arguments.like, arguments.output)
         regions, shape, its_space = _laid_in(arguments.like, regions, shape)
         space = space or its_space
     if arguments.pieces:

@@ -6,6 +6,7 @@ import argparse
 import os
 import sys
 import time
+from itertools import chain, count
 from pathlib import Path
 from typing import Any
 
@@ -79,14 +80,20 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     labels, scores = segment(predictor, embedding, prompts)
     candidates = predictor.predict(embedding, awaiting)
     seconds = time.perf_counter() - began
-    write_labels(LABELS, labels)
-    picture = arguments.screenshot or PICTURE
+    held, picture = _free(LABELS), arguments.screenshot or _free(PICTURE)
+    write_labels(held, labels)
     draw(sample.image, labels, [*prompts, awaiting], candidates).save(picture)
     print(
         f"Segmented {len(scores)} cells of '{sample.title}' with {model.name} in {seconds:.1f} s; "
-        f"{LABELS} holds them as labels 1 to {len(scores)}."
+        f"{held} holds them as labels 1 to {len(scores)}."
     )
     print(
         f"There is no screen: {picture} shows them and the {len(candidates)} candidates of one more click. "
         "With a screen, this opens napari."
     )
+
+
+def _free(path: Path) -> Path:
+    """Return a path, or the first one with a number after its name where nothing is yet."""
+    numbered = (path.with_stem(f"{path.stem}-{number}") for number in count(2))
+    return next(each for each in chain([path], numbered) if not each.exists())

@@ -89,8 +89,12 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.automatic_scores import METHODS
     from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
+    from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar
 
+    for path, kind in ((arguments.json, TEXT), (arguments.failures, PICTURE)):
+        if path:
+            check_output(path, kind, overwrite=True)
     if arguments.images and not arguments.labels:
         raise DataError("There are images but no labels to compare with; give their folder with --labels.")
     if unknown := set(arguments.methods) - set(METHODS):

@@ -12,9 +12,6 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..pixel_size import PixelSize
 
-LABEL_SUFFIXES = (".tif", ".tiff", ".png", ".npy")
-STACK_SUFFIXES = (".tif", ".tiff", ".npy")
-
 
 def read_image(path: Path) -> NDArray[Any]:
     """Read one image from a TIFF, PNG, JPEG or .npy file.
@@ -35,14 +32,6 @@ def read_image(path: Path) -> NDArray[Any]:
     except (ValueError, EOFError) as error:
         raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
     return array
-
-
-def check_label_path(path: Path) -> None:
-    """Raise `DataError` now if `write_labels` could not write there later."""
-    if path.suffix.lower() not in LABEL_SUFFIXES:
-        raise DataError(f"{path} has an ending that cannot hold labels; use {', '.join(LABEL_SUFFIXES)}.")
-    if not path.absolute().parent.is_dir():
-        raise DataError(f"The folder of {path} does not exist; make it first.")
 
 
 def write_labels(path: Path, labels: NDArray[np.uint16], size: PixelSize | None = None) -> None:
@@ -104,15 +93,6 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     if not -4 <= axis < 4 or axis in (0, -4):
         raise DataError(f"The channel axis {axis} is none of {path}; of 4 axes, give 1, 2 or 3.")
     return np.moveaxis(array, axis, -1)
-
-
-def check_stack_path(path: Path) -> None:
-    """Raise `DataError` now if `write_label_stack` could not write there later."""
-    if path.suffix.lower() not in STACK_SUFFIXES:
-        raise DataError(
-            f"{path} has an ending that cannot hold labels of planes; use {', '.join(STACK_SUFFIXES)}."
-        )
-    check_label_path(path)
 
 
 def write_label_stack(path: Path, labels: NDArray[np.int32], axes: str) -> None:

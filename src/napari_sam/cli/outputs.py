@@ -3,44 +3,51 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import DataError
 from ..overwriting import check_not_the_image
 
-PICTURE_SUFFIXES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp")
+
+class Kind(NamedTuple):
+    """What is written, and the endings of files that can hold it; any, if none are given."""
+
+    what: str
+    endings: tuple[str, ...] = ()
 
 
-def check_outputs(image: Path, *outputs: Path | None, overwrite: bool) -> None:
+LABELS = Kind("labels", (".tif", ".tiff", ".png", ".npy"))
+PLANES = Kind("labels of planes", (".tif", ".tiff", ".npy"))
+PICTURE = Kind("a picture", (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".webp"))
+TEXT = Kind("text")
+
+
+def check_outputs(source: Path, *outputs: tuple[Path | None, Kind], overwrite: bool) -> None:
     """Raise `DataError` now if something could not be written later, or would be lost by it.
 
     Parameters
     ----------
-    image : Path
+    source : Path
         What is read; it has to be there, and nothing may be written over it.
-    *outputs : Path or None
+    *outputs : (Path or None, Kind)
         The files to write; None where one is not asked for.
     overwrite : bool
         Whether a person said that files that are there may go.
     """
-    if not image.exists():
-        raise DataError(f"There is no image {image}; check the name.")
-    check_not_the_image(image, *outputs)
-    written = [path for path in outputs if path is not None]
-    for path in written:
-        _check_output(path, overwrite)
-        if written.count(path) > 1:
+    if not source.exists():
+        raise DataError(f"There is no image {source}; check the name.")
+    written = [(path, kind) for path, kind in outputs if path is not None]
+    check_not_the_image(source, *(path for path, _ in written))
+    for path, kind in written:
+        check_output(path, kind, overwrite=overwrite)
+        if sum(path == other for other, _ in written) > 1:
             raise DataError(f"{path} is named for two things that are written; choose another for one.")
 
 
-def check_picture_path(path: Path) -> None:
-    """Raise `DataError` now if no picture could be written with this ending later."""
-    if path.suffix.lower() not in PICTURE_SUFFIXES:
-        raise DataError(
-            f"{path} has an ending that cannot hold a picture; use {', '.join(PICTURE_SUFFIXES)}."
-        )
-
-
-def _check_output(path: Path, overwrite: bool) -> None:
+def check_output(path: Path, kind: Kind, *, overwrite: bool) -> None:
+    """Raise `DataError` now if a file could not be written later, or would be replaced unasked."""
+    if kind.endings and path.suffix.lower() not in kind.endings:
+        raise DataError(f"{path} has an ending that cannot hold {kind.what}; use {', '.join(kind.endings)}.")
     if not path.absolute().parent.is_dir():
         raise DataError(f"The folder of {path} does not exist; make it first.")
     if path.is_dir():

@@ -61,6 +61,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "-o", "--output", type=Path, metavar="OUT", help="write the new masks as labels: .tif or .npy"
     )
+    arg.add_overwrite_option(parser)
     parser.set_defaults(run=run)
 
 
@@ -76,14 +77,16 @@ def run(arguments: argparse.Namespace) -> None:
     from ..session.record import read_record
     from ..session.replay import replay
     from .annotated import Planes
-    from .files import check_stack_path, write_label_stack
+    from .files import write_label_stack
+    from .outputs import PLANES, check_outputs
     from .progress import progress_bar
 
-    if arguments.output:
-        check_stack_path(arguments.output)
-    record = read_record(arguments.journal)
+    record, out = read_record(arguments.journal), arguments.output
+    images = _images(arguments, record)
+    for each in (arguments.journal, *images):
+        check_outputs(each, (out, PLANES), overwrite=arguments.overwrite)
     with ExitStack() as stack, progress_bar("replaying", "object") as progress:
-        arrays = [stack.enter_context(opened(path)) for path in _images(arguments, record)]
+        arrays = [stack.enter_context(opened(path)) for path in images]
         found = replay(
             record,
             Planes(arrays, record.shape, arguments.channel_axis),
@@ -91,9 +94,9 @@ def run(arguments: argparse.Namespace) -> None:
             other_weights=arguments.model is not None,
             progress=progress,
         )
-    if arguments.output:
+    if out:
         labels = _labels([each for each in found.objects if not each.remade.failure], record.shape)
-        write_label_stack(arguments.output, labels, _axes(labels.ndim))
+        write_label_stack(out, labels, _axes(labels.ndim))
     report(found)
 
 

@@ -66,14 +66,12 @@ def run(arguments: argparse.Namespace) -> None:
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_label_path, write_labels
-    from .outputs import check_outputs, check_picture_path
+    from .files import write_labels
+    from .outputs import LABELS, PICTURE, check_outputs
     from .progress import progress_bar
 
-    check_label_path(arguments.output)
-    if arguments.picture:
-        check_picture_path(arguments.picture)
-    check_outputs(arguments.image, arguments.output, arguments.picture, overwrite=arguments.overwrite)
+    written = (arguments.output, LABELS), (arguments.picture, PICTURE)
+    check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
     image = read_plane(arguments.image, arguments.channel_axis)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))

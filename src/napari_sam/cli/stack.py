@@ -87,16 +87,16 @@ def run(arguments: argparse.Namespace) -> None:
     from ..automatic.tracks import as_tracks, load_tracker, track_objects
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import check_stack_path, read_stack, write_label_stack
-    from .outputs import check_outputs
+    from .files import read_stack, write_label_stack
+    from .outputs import PLANES, TEXT, check_outputs
     from .progress import progress_bar
 
-    check_stack_path(arguments.output)
     in_time, prompted = arguments.axis == "t", bool(arguments.prompt)
     if in_time and not prompted:
         load_tracker()  # a tracker that is not there is better known before the work
     table = _table(arguments)
-    check_outputs(arguments.image, arguments.output, table, overwrite=arguments.overwrite)
+    written = (arguments.output, PLANES), (table, TEXT)
+    check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
     planes = read_stack(arguments.image, arguments.channel_axis)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
