@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import groupby
 
 import numpy as np
 import torch
@@ -165,13 +166,13 @@ def _seen(features: Features, count: int) -> Sequence[NDArray[np.float32] | None
 
 
 def _batches(queries: Sequence[Query], limit: int) -> Iterator[list[int]]:
-    """Yield indices of queries that can be decoded together."""
+    """Yield indices of queries that can be decoded together, those of one level after another."""
     groups: dict[tuple[int, bool, bool], list[int]] = {}
     for index, query in enumerate(queries):
         groups.setdefault(query.kind, []).append(index)
     for group in groups.values():
         for start in range(0, len(group), limit):
-            yield group[start : start + limit]
+            yield sorted(group[start : start + limit], key=lambda index: queries[index].window.level)
 
 
 def _decode_batch(model: LoadedModel, features: Features, queries: Sequence[Query]) -> tuple[Tensor, Tensor]:
@@ -196,15 +197,18 @@ def _features(embedding: Embedding, queries: Sequence[Query], model: LoadedModel
     config = model.sam.config
     if not config.windowed:
         return embedding.levels[0].features
-    windows = Features.joined([_window_features(embedding, query.window, model) for query in queries])
+    levels = groupby((query.window for query in queries), key=lambda window: window.level)
+    windows = Features.joined([_cut(embedding, level, list(group), model) for level, group in levels])
     return windows.each(lambda plane, _: plane.to(model.dtype))
 
 
-def _window_features(embedding: Embedding, window: Window, model: LoadedModel) -> Features:
-    """Return the features of one window, of a level that is there or of one that is made when needed."""
+def _cut(embedding: Embedding, level: int, windows: Sequence[Window], model: LoadedModel) -> Features:
+    """Return the features of windows at one level, which is there or is made where it is needed."""
     count = len(embedding.levels)
-    if window.level >= count:
-        return embedding.fine[window.level - count].window(model, window.origin)
-    features = embedding.levels[window.level].features
-    origin = torch.tensor([window.origin])
-    return cut_windows(features, torch.zeros(1, dtype=torch.long), origin, model.sam.config.embedding_size)
+    if level >= count:
+        return Features.joined(
+            [embedding.fine[level - count].window(model, window.origin) for window in windows]
+        )
+    origins = torch.tensor([window.origin for window in windows])
+    images = torch.zeros(len(windows), dtype=torch.long)
+    return cut_windows(embedding.levels[level].features, images, origins, model.sam.config.embedding_size)
