@@ -18,7 +18,7 @@ from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal import Journal
 from napari_sam.session.object_json import as_json
 
-KILLS, JOURNALS = 25, 8
+KILLS, JOURNALS = 25, 4
 """Kills of each of some journals: a long one would only take longer to read."""
 MOST, LONGEST = 7, 0.005
 """Steps that a process does at most before its time is up, and seconds that are left to it then."""

@@ -220,20 +220,14 @@ def test_a_keyboard_when_keys_are_swapped_then_both_act_on_the_layers_that_they_
     assert points.keymap == {}
 
 
-@pytest.mark.parametrize(
-    ("key", "lost"),
-    [
+def test_a_key_of_napari_itself_when_taken_then_a_sentence_says_so(make_annotator: Make, qtbot: Any) -> None:
+    page = opened(make_annotator())
+    for key, lost in (
         (Qt.Key.Key_Delete, "'delete selected points'"),
         (Qt.Key.Key_Space, "'hold for pan zoom'"),
         (Qt.Key.Key_J, ""),
-    ],
-)
-def test_a_key_of_napari_itself_when_taken_then_a_sentence_says_so(
-    make_annotator: Make, qtbot: Any, key: Any, lost: str
-) -> None:
-    widget = make_annotator()
-    page = opened(widget)
-    choose(qtbot, page, "reject", key)
-    assert page.keymap["reject"]
-    assert ("napari's" in page.status.text()) == bool(lost)
-    assert lost in page.status.text()
+    ):
+        choose(qtbot, page, "reject", key)
+        assert page.keymap["reject"]
+        assert ("napari's" in page.status.text()) == bool(lost)
+        assert lost in page.status.text()

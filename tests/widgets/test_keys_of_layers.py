@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from qtpy.QtCore import Qt
 
 from napari_sam.widgets.annotation import Annotation
@@ -31,27 +30,28 @@ def activate(widget: AnnotatorWidget, name: str) -> Any:
     return layers[name]
 
 
-@pytest.mark.parametrize("name", ["cells", "Candidates", "Candidate names"])
 def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_those_of_the_dock(
-    make_annotator: Make, qtbot: Any, name: str
+    make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
-    annotation = annotation_of(widget)
-    for key, left in ((Key.Key_Return, 1), (Key.Key_1, 1), (Key.Key_Escape, 0)):
-        point(qtbot, widget, 40, 50)
-        activate(widget, name)
-        press(qtbot, widget, key)
-        assert annotation.session.proposals == ()
-        assert len(annotation.session.objects) == left
-        press(qtbot, widget, Key.Key_Z, CONTROL)
-        assert annotation.session.objects == ()
-    press(qtbot, widget, Key.Key_Z, CONTROL | SHIFT)
-    assert len(annotation.session.objects) == 1
-    widget._viewer.cursor.position = next(iter(annotation.session.objects)).centre
-    press(qtbot, widget, Key.Key_X)
-    assert annotation.session.objects == ()
-    press(qtbot, widget, Key.Key_B)
-    assert widget._viewer.layers.selection.active.name == "Boxes"
+    session = annotation_of(widget).session
+    for name in ("cells", "Candidates", "Candidate names"):
+        for key, left in ((Key.Key_Escape, 0), (Key.Key_Return, 1), (Key.Key_1, 1)):
+            point(qtbot, widget, 40, 50)
+            activate(widget, name)
+            press(qtbot, widget, key)
+            assert session.proposals == ()
+            assert len(session.objects) == left
+            if left:
+                press(qtbot, widget, Key.Key_Z, CONTROL)
+                assert session.objects == ()
+        press(qtbot, widget, Key.Key_Z, CONTROL | SHIFT)
+        assert len(session.objects) == 1
+        widget._viewer.cursor.position = next(iter(session.objects)).centre
+        press(qtbot, widget, Key.Key_X)
+        assert session.objects == ()
+        press(qtbot, widget, Key.Key_B)
+        assert widget._viewer.layers.selection.active.name == "Boxes"
 
 
 def test_the_image_when_annotation_stops_then_has_naparis_keys_again(
@@ -80,30 +80,31 @@ def test_keys_when_channels_are_mixed_then_act_on_every_layer_of_theirs(
         assert annotation_of(widget).session.proposals == ()
 
 
-@pytest.mark.parametrize(
-    ("mode", "key", "ours"),
-    [
+def test_enter_and_escape_when_the_labels_are_active_then_are_naparis_only_while_it_draws(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    session = annotation_of(widget).session
+    for mode, key, ours in (
         ("pan_zoom", Key.Key_Return, True),
         ("pan_zoom", Key.Key_Escape, True),
         ("paint", Key.Key_Return, True),
         ("paint", Key.Key_Escape, False),
         ("polygon", Key.Key_Return, False),
         ("polygon", Key.Key_Escape, False),
-    ],
-)
-def test_enter_and_escape_when_the_labels_are_active_then_are_naparis_only_while_it_draws(
-    make_annotator: Make, qtbot: Any, mode: str, key: Any, ours: bool
-) -> None:
-    widget = make_annotator()
-    point(qtbot, widget, 40, 50)
-    labels = activate(widget, "cells cells")
-    labels.mode = "polygon"
-    labels.mode = mode
-    press(qtbot, widget, key)
-    assert (annotation_of(widget).session.proposals == ()) is ours
-    assert len(annotation_of(widget).session.objects) == (ours and key == Key.Key_Return)
-    press(qtbot, widget, Key.Key_Z, CONTROL)
-    assert annotation_of(widget).session.objects == ()
+    ):
+        point(qtbot, widget, 40, 50)
+        labels = activate(widget, "cells cells")
+        labels.mode = "polygon"
+        labels.mode = mode
+        press(qtbot, widget, key)
+        assert (session.proposals == ()) is ours
+        assert len(session.objects) == (ours and key == Key.Key_Return)
+        press(qtbot, widget, Key.Key_Z, CONTROL)
+        assert session.objects == ()
+        labels.mode = "pan_zoom"
+        press(qtbot, widget, Key.Key_Escape)
+        assert session.proposals == ()
 
 
 def test_other_keys_when_the_labels_are_active_then_stay_naparis(make_annotator: Make, qtbot: Any) -> None:

@@ -73,8 +73,7 @@ def test_start_then_layers_come_one_a_turn_and_the_widget_is_busy_all_through(
     assert annotates(widget, qtbot, 40, 50)
 
 
-@pytest.mark.parametrize("layers", [2, 4, 7])
-@pytest.mark.parametrize("how", ["Stop", "Cancel"])
+@pytest.mark.parametrize(("how", "layers"), [("Stop", 2), ("Cancel", 4), ("Stop", 7)])
 def test_start_when_stopped_between_its_layers_then_leaves_image_and_labels_and_starts_again(
     make_annotator: Make, qtbot: Any, how: str, layers: int
 ) -> None:
@@ -185,8 +184,7 @@ def test_stop_then_layers_go_one_a_turn_and_start_in_between_begins_with_none_of
     assert names(viewer) == []
 
 
-@pytest.mark.parametrize("moment", ["looking", "begun"])
-@pytest.mark.parametrize("undone", [False, True])
+@pytest.mark.parametrize(("moment", "undone"), [("looking", False), ("looking", True), ("begun", False)])
 def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_taken_over_at_once(
     make_annotator: Make, qtbot: Any, moment: str, undone: bool
 ) -> None:
@@ -200,7 +198,7 @@ def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_tak
     labels.brush_size = 9
     labels.paint((40, 50), 7)
     labels.paint((90, 120), 7)
-    if undone and moment == "looking":  # by napari itself: there is no session yet
+    if undone:  # by napari itself: there is no session yet
         labels.undo()
         labels.undo()
     painted = labels.data.copy()
