@@ -126,16 +126,16 @@ def test_segment_windows_when_laid_differently_then_nearly_the_same_objects(
     """At an IoU of 0.5 the average precision of one by the other is above 0.9 both ways."""
     image = mosaic(data_folder, 2)
     found = []
-    for number, windows in enumerate([WindowSettings(), WindowSettings(256, 64), WindowSettings(300, 64)]):
+    for number, windows in enumerate([WindowSettings(), WindowSettings(256, 64)]):
         out = tmp_path / f"{number}.zarr"
         result = segment_windows(image, out, tiny, windows=windows)
         labels = np.asarray(zarr.open_array(out, mode="r")[...])
         assert result.objects == len(np.unique(labels)) - 1 > 20
         assert 0.3 < result.score < 1
         found.append(labels)
-    for other in found[1:]:
-        assert average_precision(found[0], other, [0.5])[0] > 0.9
-        assert average_precision(other, found[0], [0.5])[0] > 0.9
+    one, other = found
+    assert average_precision(one, other, [0.5])[0] > 0.9
+    assert average_precision(other, one, [0.5])[0] > 0.9
 
 
 def test_segment_windows_when_the_image_is_lazy_then_the_same(
