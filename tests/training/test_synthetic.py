@@ -1,9 +1,11 @@
 import numpy as np
 import pytest
+from scipy import ndimage
 
 from napari_sam.training.synthetic import Scene, scene
+from napari_sam.training.synthetic.blur import blurred
 from napari_sam.training.synthetic.layouts import borders, divided, seams, touching_groups
-from napari_sam.training.synthetic.visibility import border_contrast, steepness, visible
+from napari_sam.training.synthetic.visibility import border_contrast, grown, steepness, visible
 
 SCENES = 40
 
@@ -75,6 +77,24 @@ def test_border_contrast_when_borders_are_drawn_faint_or_missing_then_says_how_w
     assert 0.55 < contrast(5 * outline) < contrast(10 * outline) < contrast(100 * outline)
     assert contrast(80.0 * (labels > 0)) < 0.99  # the line between the two is missing
     assert border_contrast(steepness(np.zeros((3, 96, 96), np.uint8)), np.zeros_like(labels)) == 1
+
+
+@pytest.mark.parametrize("sigma", [0.6, 3.0, 40.0])
+@pytest.mark.parametrize(("shape", "dtype"), [((50, 50), np.float32), ((2, 37, 37), np.float64)])
+def test_blurred_when_narrow_or_wide_then_as_a_sum_of_neighbours(
+    sigma: float, shape: tuple[int, ...], dtype: type
+) -> None:
+    field = np.random.default_rng(0).standard_normal(shape).astype(dtype)
+    expected = ndimage.gaussian_filter(field, sigma, axes=(-2, -1))
+    assert blurred(field, sigma).dtype == dtype
+    np.testing.assert_allclose(blurred(field, sigma), expected, atol=2e-6)
+
+
+@pytest.mark.parametrize("reach", [1, 4])
+def test_grown_then_each_pixel_is_the_largest_around_it(reach: int) -> None:
+    values = np.random.default_rng(0).uniform(0, 1, (9, 30))
+    for field in (values, values > 0.95):
+        np.testing.assert_array_equal(grown(field, reach), ndimage.maximum_filter(field, 2 * reach + 1))
 
 
 def test_divided_when_a_clump_is_cut_then_it_is_filled_with_touching_cells_of_about_the_size() -> None:

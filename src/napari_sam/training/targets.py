@@ -8,6 +8,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from torch import Tensor
 
+from .synthetic.layouts import largest_depths
+
 
 def dense_targets(labels: NDArray[np.int32] | None, size: int, partial: bool = False) -> Tensor:
     """Return foreground, distance to the border over the object's largest, boundary, and weight.
@@ -33,9 +35,6 @@ def dense_targets(labels: NDArray[np.int32] | None, size: int, partial: bool = F
     neighbours = (half[:-2, 1:-1], half[2:, 1:-1], half[1:-1, :-2], half[1:-1, 2:])
     boundary = np.any([centre != other for other in neighbours], axis=0) & (centre > 0)
     distance = ndimage.distance_transform_edt((centre > 0) & ~boundary) + 0.5 * boundary
-    ids = np.unique(centre)
-    largest = np.zeros(int(ids.max()) + 1)
-    largest[ids] = ndimage.maximum(distance, centre, ids)
-    normalised = distance / np.maximum(largest[centre], 0.5) * (centre > 0)
+    normalised = distance / np.maximum(largest_depths(distance, centre)[centre], 0.5) * (centre > 0)
     known = ndimage.maximum_filter(centre > 0, 5) if partial else np.ones(centre.shape, bool)
     return torch.from_numpy(np.stack([centre > 0, normalised, boundary, known]).astype(np.float32))

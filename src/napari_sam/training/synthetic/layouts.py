@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 from scipy.spatial import cKDTree
 
+from .blur import blurred
 from .shapes import Mask, Rng, blob, rod, spread_cell
 
 Labels = NDArray[np.int32]
@@ -121,9 +122,11 @@ def divided(clumps: Labels, radius: float, rng: Rng) -> Labels:
     starts = np.arange(-grid, size + grid, grid)
     centres = np.stack(np.meshgrid(starts, starts, indexing="ij"), -1).reshape(-1, 2)
     centres = centres + rng.uniform(0, grid) + rng.normal(0, 0.25 * grid, centres.shape)
-    nearest = _nearest(warped, centres).reshape(size, size) + 1
-    pairs = np.where(clumps > 0, clumps * (len(centres) + 1) + nearest, 0)
-    return merged_crumbs(renumbered(pairs), clumps, radius)
+    inside = np.flatnonzero(clumps)
+    pairs = np.zeros(clumps.size, np.int64)
+    nearest = cKDTree(centres).query(warped[inside])[1]
+    pairs[inside] = clumps.ravel()[inside] * (len(centres) + 1) + nearest + 1
+    return merged_crumbs(renumbered(pairs.reshape(size, size)), clumps, radius)
 
 
 def renumbered(labels: NDArray[np.integer]) -> Labels:
@@ -132,13 +135,9 @@ def renumbered(labels: NDArray[np.integer]) -> Labels:
     return np.asarray(numbers[labels] - (labels == 0).any(), np.int32)
 
 
-def _nearest(positions: NDArray[np.float64], centres: NDArray[np.float64]) -> NDArray[np.int64]:
-    return np.asarray(cKDTree(centres).query(positions)[1])
-
-
 def _warped_positions(size: int, radius: float, rng: Rng) -> NDArray[np.float64]:
     """Return every pixel's position, pushed about a little."""
-    shift = ndimage.gaussian_filter(rng.standard_normal((2, size, size)), (0, radius / 2 + 1, radius / 2 + 1))
+    shift = np.asarray(blurred(rng.standard_normal((2, size, size)), radius / 2 + 1), np.float64)
     shift *= rng.uniform(0, 0.35) * radius / (shift.std() + 1e-9)
     positions: NDArray[np.float64] = (np.mgrid[:size, :size] + shift).reshape(2, -1).T
     return positions

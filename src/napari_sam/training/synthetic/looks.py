@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import ndimage
 
+from .blur import blurred
 from .layouts import Labels, Levels, borders, log_uniform, seams
 from .shapes import Rng
 
 Picture = NDArray[np.floating]
+"""(3, Y, X), or (1, Y, X) while it is grey."""
 Colour = NDArray[np.float64]
 
 
@@ -55,10 +56,15 @@ def grey(value: float) -> Colour:
     return np.full(3, value)
 
 
+def planes(colour: Colour) -> NDArray[np.float64]:
+    """Return a colour for pictures, (3, 1, 1), or one plane for a grey: a third of the work."""
+    return (colour[:1] if (colour == colour[0]).all() else colour)[:, None, None]
+
+
 def texture(size: int, grain: float, rng: Rng) -> Picture:
     """Return smooth noise of unit strength; sometimes ridged, sometimes speckled."""
     noise = rng.standard_normal((size, size), dtype=np.float32)
-    smooth: Picture = ndimage.gaussian_filter(noise, grain)
+    smooth: Picture = blurred(noise, grain)
     smooth /= smooth.std() + 1e-6
     kind = rng.random()
     if kind < 0.2:
@@ -69,23 +75,23 @@ def texture(size: int, grain: float, rng: Rng) -> Picture:
 
 
 def paint(picture: Picture, labels: Labels, look: Paint, rng: Rng) -> Picture:
-    """Paint one level over a (3, Y, X) picture."""
+    """Paint one level over a picture."""
     size = labels.shape[0]
     jitter = rng.normal(0, look.spread, int(labels.max()) + 1).astype(np.float32)
-    inside = ndimage.gaussian_filter((labels > 0).astype(np.float32), 0.6)
+    inside = blurred((labels > 0).astype(np.float32), 0.6)
     surface = jitter[labels] + look.texture * texture(size, look.grain, rng)
-    own = look.colour[:, None, None].astype(np.float32) + surface
+    own = planes(look.colour).astype(np.float32) + surface
     painted = picture + look.opacity * inside * (own - picture)
     if look.rim or look.halo:
-        edge = ndimage.gaussian_filter(borders(labels).astype(np.float32), look.width)
+        edge = blurred(borders(labels).astype(np.float32), look.width)
         edge /= edge.max() + 1e-6
         painted += edge * np.where(labels > 0, look.rim, look.halo).astype(np.float32)
     touching = seams(labels)
     if touching.any():  # objects that touch can always be told apart
-        seam = ndimage.gaussian_filter(touching.astype(np.float32), rng.uniform(0.5, 1.2))
+        seam = blurred(touching.astype(np.float32), rng.uniform(0.5, 1.2))
         painted += seam / seam.max() * np.float32(rng.choice([-1, 1]) * rng.uniform(0.15, 0.4))
     if look.shade:
-        soft = ndimage.gaussian_filter((labels > 0).astype(np.float32), 1 + look.width)
+        soft = blurred((labels > 0).astype(np.float32), 1 + look.width)
         across, down = np.gradient(soft)
         angle = rng.uniform(0, 2 * np.pi)
         slope = np.cos(angle) * across + np.sin(angle) * down
@@ -99,7 +105,7 @@ def ground(size: int, colour: Colour, strength: float, rng: Rng) -> Picture:
     fine = texture(size, log_uniform(rng, 0.5, 4), rng)
     share = rng.uniform(0, 1)
     noise = strength * (share * coarse + (1 - share) * fine)
-    return np.asarray(colour[:, None, None] + noise, np.float32)
+    return np.asarray(planes(colour) + noise, np.float32)
 
 
 def fluorescence(levels: Levels, rng: Rng) -> Picture:

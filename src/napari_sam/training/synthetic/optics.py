@@ -15,7 +15,7 @@ from .shapes import Rng
 
 
 def taken(picture: Picture, rng: Rng) -> NDArray[np.uint8]:
-    """Take a (3, Y, X) picture of 0 to 1 with an imperfect instrument; (3, Y, X) uint8."""
+    """Take a picture of 0 to 1 with an imperfect instrument; (3, Y, X) uint8."""
     if rng.random() < 0.12:
         picture = 1 - picture
     if rng.random() < 0.4:
@@ -28,6 +28,7 @@ def taken(picture: Picture, rng: Rng) -> NDArray[np.uint8]:
         steps = int(rng.integers(12, 64))
         picture = np.rint(picture * steps) / steps
     eight_bit = np.rint(picture * 255).astype(np.uint8)
+    eight_bit = eight_bit if len(eight_bit) == 3 else eight_bit.repeat(3, axis=0)
     return compressed(eight_bit, rng) if rng.random() < 0.2 else eight_bit
 
 
@@ -47,8 +48,8 @@ def out_of_focus(picture: Picture, rng: Rng) -> Picture:
 
 def noisy(picture: Picture, rng: Rng) -> Picture:
     """Add shot noise, read noise and, now and then, scan lines."""
-    one = rng.random() < 0.7 and bool(np.allclose(picture[0], picture[2], atol=1e-3))
-    shape = (1, *picture.shape[1:]) if one else picture.shape
+    one = rng.random() < 0.7 and bool(np.allclose(picture[0], picture[-1], atol=1e-3))
+    shape = (1 if one else 3, *picture.shape[1:])
     noise = rng.standard_normal(shape, dtype=np.float32)
     shot, read = log_uniform(rng, 0.002, 0.12), log_uniform(rng, 0.002, 0.05)
     picture = picture + noise * np.sqrt(shot**2 * np.clip(picture, 0, 1) + read**2)
