@@ -30,6 +30,8 @@ from qtpy.QtWidgets import (
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch import BatchWidget
+from napari_sam.widgets.object_model import CLASS, HEADERS
+from napari_sam.widgets.pages import OBJECTS
 
 from .conftest import settle
 
@@ -40,7 +42,8 @@ CONTROLS = (
 )  # fmt: skip
 QTS_OWN = (QScrollBar, QHeaderView)
 """Qt names them by what they are part of."""
-NARROW = 300
+NARROW, LAPTOP = 300, 740
+"""Pixels of a narrow dock, and of a laptop's screen below its bars."""
 
 
 def controls(root: QWidget) -> Iterator[QWidget]:
@@ -115,6 +118,9 @@ def full(make_annotator: Make, qtbot: Any) -> AnnotatorWidget:
 def test_every_control_then_has_a_name_and_a_tooltip(full: AnnotatorWidget) -> None:
     batch = BatchWidget(full._viewer)
     full._viewer.window.add_dock_widget(batch, name="batch")
+    batch.panel.computing.model.addItem("a model with a long name (download 1250 MB)")
+    assert batch.panel.minimumSizeHint().width() <= NARROW
+    assert full._viewer.window._qt_window.minimumSizeHint().height() <= LAPTOP
     for dock in (full, batch):
         there = list(controls(dock))
         assert len(there) > 10
@@ -135,9 +141,12 @@ def test_a_narrow_dock_then_cuts_no_text(full: AnnotatorWidget) -> None:
         full.pages.setCurrentIndex(index)
         QApplication.processEvents()
         assert cut(full) == []
-    full.pages.setCurrentWidget(full.object_panel)
+    full.pages.setCurrentIndex(OBJECTS)
     QApplication.processEvents()
     assert not full.object_panel.table.horizontalScrollBar().isVisible()
+    columns = [full.object_panel.table.columnWidth(index) for index in range(len(HEADERS))]
+    assert columns[HEADERS.index("plane")] > 0
+    assert columns[CLASS] >= columns[HEADERS.index("area")]
 
 
 def test_a_layers_long_name_when_cut_then_is_in_the_lists_tooltips(make_annotator: Make) -> None:

@@ -19,6 +19,7 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.key_page import ACTIONS, ASKED, KeyPage
 from napari_sam.widgets.keyboard import Keyboard
 from napari_sam.widgets.keymap import DEFAULTS, Keymap
+from napari_sam.widgets.pages import OBJECTS
 from napari_sam.widgets.pressed import _menu_item_of
 
 Make = Callable[..., AnnotatorWidget]
@@ -178,7 +179,7 @@ def test_keys_in_the_table_of_objects_when_changed_then_follow(make_annotator: M
     point(qtbot, widget, 40, 50)
     assert widget.annotation is not None
     widget.annotation.commit()
-    widget.pages.setCurrentWidget(widget.object_panel)
+    widget.pages.setCurrentIndex(OBJECTS)
     widget.annotation.editing.selection.set([(1, ())])
     for key, left in ((Qt.Key.Key_X, 1), (Qt.Key.Key_W, 0)):
         QTest.keyClick(widget.object_panel.table, key)

@@ -14,6 +14,7 @@ from napari_sam.session import Edit, Key, Object
 from napari_sam.session.classes import COLOURS
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.object_model import HEADERS
+from napari_sam.widgets.pages import OBJECTS
 from napari_sam.widgets.planes import camera_of
 
 from .conftest import settle
@@ -48,7 +49,7 @@ def keys_selected(widget: AnnotatorWidget) -> set[Key]:
 
 
 def press_row(qtbot: Any, widget: AnnotatorWidget, key: Key, *, twice: bool = False) -> None:
-    widget.pages.setCurrentWidget(widget.object_panel)
+    widget.pages.setCurrentIndex(OBJECTS)
     panel = widget.object_panel
     place = panel.table.visualRect(panel.model.index(panel.model.row(key), 0)).center()
     qtbot.mouseClick(panel.table.viewport(), Qt.MouseButton.LeftButton, pos=place)

@@ -14,6 +14,7 @@ from qtpy.QtWidgets import QFileDialog
 from napari_sam.export import read_regions
 from napari_sam.widgets import saving
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.pages import OBJECTS
 from napari_sam.widgets.saving import FORMATS, with_ending
 
 from .conftest import settle
@@ -48,7 +49,7 @@ def test_save_when_pressed_then_writes_what_there_is_whole_and_says_so(
         return str(tmp_path / "mine"), next(name for name, ending in FORMATS.items() if ending == ".json")
 
     monkeypatch.setattr(QFileDialog, "getSaveFileName", answer)
-    widget.pages.setCurrentWidget(panel)
+    widget.pages.setCurrentIndex(OBJECTS)
     qtbot.mouseClick(panel.save, Qt.MouseButton.LeftButton)
     wait(qtbot, widget)
     ((begin, formats),) = asked

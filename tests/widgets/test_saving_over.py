@@ -13,6 +13,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.pages import OBJECTS
 
 from .conftest import IMAGE, settle
 
@@ -41,7 +42,7 @@ def widget(make_annotator: Make, qtbot: Any, folder: Path) -> AnnotatorWidget:
     widget.annotation.prompts.points.add((40, 50))
     settle(qtbot, widget)
     widget.annotation.commit()
-    widget.pages.setCurrentWidget(widget.object_panel)
+    widget.pages.setCurrentIndex(OBJECTS)
     return widget
 
 

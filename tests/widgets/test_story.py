@@ -112,6 +112,10 @@ def test_enter_commits_the_suggested_and_escape_drops(make_annotator: Make, qtbo
     candidates = annotation.session.proposals[0].candidates
     press_key(qtbot, widget, Qt.Key.Key_Return)
     assert np.array_equal(labels(widget) == 1, candidates.masks[candidates.best])
+    annotation.editing.reopen()
+    assert "Reopened label 1" in told.text()
+    press_key(qtbot, widget, Qt.Key.Key_Escape)
+    assert told.text() == ""
 
 
 def test_a_click_on_a_thumbnail_commits_it(make_annotator: Make, qtbot: Any) -> None:
@@ -375,7 +379,7 @@ def test_closing_and_reopening_leaves_labels_and_no_listeners(make_annotator: Ma
         again = AnnotatorWidget(viewer)
         viewer.window.add_dock_widget(again, name="again")
         wait(qtbot, again)
-        again.panel.labels.setCurrentText("cells cells")
+        assert again.panel.labels.currentText() == "cells cells"
         again.start()
         wait(qtbot, again)
         click(qtbot, again, (80, 90))
@@ -396,4 +400,6 @@ def test_without_an_image_start_says_what_to_do(make_napari_viewer: Any, qtbot: 
     assert "There is no image" in widget.panel.status.text()
     assert widget.panel.model.currentData() == "cell-tiny"
     assert widget.panel.model.findData("vit_b") > 0
+    viewer.add_image(np.zeros((8, 8), np.uint8))
+    assert widget.panel.status.text() == ""
     widget.jobs.close()

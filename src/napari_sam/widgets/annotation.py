@@ -230,7 +230,7 @@ class Annotation:
     def clear(self) -> None:
         """Drop the prompts and their candidates."""
         self.committing.clear()
-        self.settled.emit()
+        self.said.emit("")  # what was told of them
 
     def _opened(self, opened: Opened, first: bool) -> None:
         self._asking.reset_pace()

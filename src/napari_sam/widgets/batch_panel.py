@@ -20,7 +20,7 @@ from qtpy.QtWidgets import (
 )
 
 from .batch_table import NUMBERS, BatchTable
-from .buttons import button
+from .buttons import button, narrow
 from .model_choice import ModelAndDevice
 from .progress_bar import ProgressBar
 
@@ -155,6 +155,8 @@ class BatchPanel(QWidget):
         for title, field, tip in tips:
             field.setToolTip(tip)
             field.setAccessibleName(title)
+            if isinstance(field, QComboBox):
+                narrow(field)
             form.addRow(title, out if field is self.out else field)
         self._fields = [*(field for _, field, _ in tips), choose, self.anew]
         return form

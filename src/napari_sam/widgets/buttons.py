@@ -1,13 +1,16 @@
-"""Buttons that say what they do, to eyes and to screen readers."""
+"""Controls that say what they do, to eyes and to screen readers, and leave a dock narrow."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QPushButton, QWidget
+from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
 from superqt import QCollapsible
 
 from .tips import explain
+
+NARROWEST = 80
+"""Pixels of a list, at the least."""
 
 
 def button(
@@ -39,3 +42,9 @@ def explain_folding(section: QCollapsible) -> None:
     toggle = section.toggleButton()
     toggle.setAccessibleName(section.text())
     toggle.setToolTip("Fold or unfold this section")
+
+
+def narrow(combo: QComboBox) -> None:
+    """Let a list be as narrow as a dock is, whatever the longest text in it."""
+    combo.setMinimumWidth(NARROWEST)
+    combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)

@@ -10,7 +10,7 @@ from superqt import QCollapsible
 
 from napari_sam.session.channels import COLOURS, NONE, Channel, Mix
 
-from .buttons import explain_folding
+from .buttons import explain_folding, narrow
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -48,8 +48,7 @@ class ChannelBox(QCollapsible):
         self.how.setToolTip(
             "Let the model see several channels at once, of an axis or layers, each in a colour"
         )
-        self.how.setMinimumWidth(80)
-        self.how.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+        narrow(self.how)
         self.how.currentIndexChanged.connect(lambda _: self._show({}))
         self._list = QScrollArea(self)
         self._list.setWidgetResizable(True)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from napari_sam.export.layers import OBJECTS
 from napari_sam.session.fingerprint import fingerprint
 
 from .planes import image_shape, layers_of
@@ -40,10 +41,15 @@ class EarlierStarts:
         self._begun: dict[Hashable, Begun] = {}  # by image
         self._labels_of: dict[Hashable, Any] = {}  # id of the last labels of an image layer, by what it is
 
-    def labels_of(self, layer: Any) -> Any:
-        """Return the id of the Labels layer of an image layer's last start; None if there was none."""
-        found = (self._labels_of.get(each) for each in (layer.unique_id, _look(layer)))
-        return next(filter(None, found), None)
+    def labels_of(self, image: Any, layers: Iterable[Any]) -> Any:
+        """Return the id of the Labels layer of an image layer's last start; None if there was none.
+
+        Of a start in a dock that was closed since, the labels are known by objects and name.
+        """
+        name = new_name(image)
+        found = (self._labels_of.get(each) for each in (image.unique_id, _look(image)))
+        alike = (each.unique_id for each in layers if each.name == name and OBJECTS in each.metadata)
+        return next(filter(None, (*found, *alike)), None)
 
     def name_of(self, labels: Labels | None, image: Any, layers: Iterable[Any]) -> str:
         """Return the name that the journal of labels goes by.
@@ -64,7 +70,7 @@ class EarlierStarts:
         begun = self._begun.get(_key(image))
         if begun is not None and begun.name not in taken:
             return begun.name
-        return free_name(f"{image.name} cells", taken)
+        return free_name(new_name(image), taken)
 
     def as_known(self, image: Any) -> Any:
         """Return an image by the name of its first start: the journal of one without a file goes by it."""
@@ -117,6 +123,11 @@ def _look(image: Any) -> Hashable:
     source, data = image.source.path, image.data
     pixels = fingerprint(data) if source is None and type(data) is np.ndarray else ""  # at no cost
     return str(source), image.name, pixels
+
+
+def new_name(image: Any) -> str:
+    """Return what new labels of an image are called."""
+    return f"{image.name} cells"
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -29,7 +29,7 @@ from napari_sam.errors import KeymapError
 from .buttons import button
 from .class_list import ClassList
 from .keymap import Keymap
-from .object_model import HEADERS, ObjectModel
+from .object_model import CLASS, HEADERS, ObjectModel
 from .pressed import key_of
 from .tips import name_keys
 
@@ -57,7 +57,7 @@ ALWAYS = {"Delete": "delete", "Backspace": "delete"}
 NEEDED = {"delete": 1, "merge": 2, "fill_holes": 1, "smooth": 1, "remove_specks": 1, "reopen": 1}
 """As many selected objects at the least."""
 MARGIN = 5
-WIDTHS = (34, 54, 46, 38, 44, 46)
+WIDTHS = (34, 54, 46, 38, 44, 56)
 """Of the columns, in pixels; together they fit a dock of 300 pixels with its bars."""
 OVERLAPS = ("older ones on top", "newest on top")
 COLUMNS_OF_BUTTONS = 3
@@ -157,9 +157,9 @@ class ObjectPanel(QWidget):
         down.setDefaultSectionSize(table.fontMetrics().lineSpacing() + 6)
         across.setSectionsClickable(True)
         across.setMinimumSectionSize(30)
-        across.setStretchLastSection(True)
         for column, width in enumerate(WIDTHS):
             table.setColumnWidth(column, width)
+        across.setSectionResizeMode(CLASS, QHeaderView.ResizeMode.Stretch)
         table.setSortingEnabled(True)
         table.sortByColumn(HEADERS.index("id"), Qt.SortOrder.AscendingOrder)
         self._chosen.selectionChanged.connect(self._selection_changed)
@@ -193,6 +193,10 @@ class ObjectPanel(QWidget):
         form.addRow("Note", self.note)
         form.addRow("Overlaps", self.overlaps)
         return form
+
+    def set_stack(self, *, stack: bool) -> None:
+        """Tell in which plane objects are, or leave that out where there is only one."""
+        self.table.setColumnHidden(HEADERS.index("plane"), not stack)
 
     def fill(self, objects: Iterable[Object]) -> None:
         """Show these objects and no others."""

@@ -14,6 +14,7 @@ from .going import go_to
 from .highlight import Highlight
 from .object_look import ObjectLook
 from .picking import Picker
+from .planes import image_shape
 
 if TYPE_CHECKING:
     from collections.abc import Iterable
@@ -77,6 +78,7 @@ class Objects:
         self._selection.changed.connect(self._show_selection)
         self._connect_panel()
         self._meet(self._session.store)
+        panel.set_stack(stack=len(image_shape(image)) > 2)
         panel.fill(self._session.store)
         panel.set_newest(look.newest_on_top)
         panel.set_coloured(look.coloured)

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from qtpy.QtCore import Qt
-from qtpy.QtWidgets import QScrollArea, QTabWidget, QWidget
+from qtpy.QtWidgets import QTabWidget, QWidget
 
 from .key_page import KeyPage
 from .object_panel import ObjectPanel
 from .panel import Panel
+from .scrolling import scrolled
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -18,10 +18,12 @@ if TYPE_CHECKING:
 
 OBJECTS = 1
 """Place of the page of objects, which is for an annotation that goes on."""
+HEIGHT = 260
+"""Pixels at the least, so that two docks fit the screen of a laptop."""
 
 
 class Pages(QTabWidget):
-    """Three pages, of which the first is as high as it needs to be and scrolls.
+    """Three pages, which scroll where they are higher than the dock.
 
     Parameters
     ----------
@@ -42,8 +44,8 @@ class Pages(QTabWidget):
         self.trouble: Callable[[], str] = str
         self.panel, self.object_panel, self.key_page = Panel(self), ObjectPanel(self), KeyPage(self)
         pages = (
-            (_scrolled(self.panel), "Annotate", "Choose image and model, and annotate"),
-            (self.object_panel, "Objects", "All committed objects, and what can be done to them"),
+            (scrolled(self.panel), "Annotate", "Choose image and model, and annotate"),
+            (scrolled(self.object_panel), "Objects", "All committed objects, and what can be done to them"),
             (self.key_page, "Keys", "All keys, which can be changed"),
         )
         for page, title, tip in pages:
@@ -52,6 +54,7 @@ class Pages(QTabWidget):
         if bar is not None:
             bar.setAccessibleName("Pages of the dock")
             bar.setToolTip("What the dock shows")
+        self.setMinimumHeight(HEIGHT)
         self.set_running(False)
 
     def set_running(self, running: bool) -> None:
@@ -84,15 +87,3 @@ class Pages(QTabWidget):
         self._wrong = wrong
         self.panel.say(text, error=wrong)
         self.object_panel.say(text, error=wrong)
-
-
-def _scrolled(panel: QWidget) -> QScrollArea:
-    """Let a panel be higher than the window, but no wider."""
-    area = QScrollArea()
-    area.setWidget(panel)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    bar = area.verticalScrollBar()
-    area.setMinimumWidth(panel.minimumSizeHint().width() + (bar.sizeHint().width() if bar else 0))
-    return area

@@ -17,7 +17,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from .buttons import button
+from .buttons import button, narrow
 from .channel_box import ChannelBox
 from .keymap import CHOICES, Keymap
 from .model_choice import ModelAndDevice
@@ -95,8 +95,7 @@ class Panel(QWidget):
         for title, combo, tip in rows:
             combo.setToolTip(tip)
             combo.setAccessibleName(title)
-            combo.setMinimumWidth(80)
-            combo.setSizeAdjustPolicy(QComboBox.SizeAdjustPolicy.AdjustToMinimumContentsLengthWithIcon)
+            narrow(combo)
             form.addRow(title, combo)
         layout.addLayout(form)
         layout.addWidget(self.channels)

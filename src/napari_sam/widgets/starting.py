@@ -122,14 +122,15 @@ class Starting:
         if image is None or image.unique_id == self._suggested_for:
             return
         first, self._suggested_for = self._suggested_for is None, image.unique_id
-        if not first:  # labels may be chosen while there is no image
+        if not (first and self._panel.labels.currentData()):  # which may be chosen while there is no image
             self.suggest_labels()
 
     def suggest_labels(self) -> None:
         """Choose the labels of the image's last start, if they are there, or else new ones."""
         image, combo = self.chosen(self._panel.image), self._panel.labels
         if image is not None:
-            combo.setCurrentIndex(max(combo.findData(str(self._starts.labels_of(image))), 0))
+            found = self._starts.labels_of(image, self._viewer.layers)
+            combo.setCurrentIndex(max(combo.findData(str(found)), 0))
 
     def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any) -> None:
         """Annotate, going on with earlier work."""
