@@ -137,10 +137,13 @@ def test_every_control_then_has_a_name_and_a_tooltip(full: AnnotatorWidget) -> N
 
 def test_a_narrow_dock_then_cuts_no_text(full: AnnotatorWidget) -> None:
     assert [button.isEnabled() for button in full.panel.thumbnails.buttons] == [True] * 3
+    full.pages.fail("Where nobody scrolled to")
     for index in range(full.pages.count()):
         full.pages.setCurrentIndex(index)
         QApplication.processEvents()
         assert cut(full) == []
+        assert full.panel.status.isVisible()
+        assert full.panel.status.visibleRegion().boundingRect().height() == full.panel.status.height()
     full.pages.setCurrentIndex(OBJECTS)
     QApplication.processEvents()
     assert not full.object_panel.table.horizontalScrollBar().isVisible()

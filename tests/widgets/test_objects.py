@@ -290,7 +290,7 @@ def test_a_class_when_removed_then_its_objects_have_none_and_undoing_offers_it_a
     assert {each.category for each in annotation.session.objects} == {"axon"}
     assert classes.list.count() == 2
     classes.list.item(1).setText(" ")
-    assert "needs a name" in widget.object_panel.status.text()
+    assert "needs a name" in widget.panel.status.text()
     assert classes.list.item(1).text() == "axon"
 
 

@@ -55,7 +55,7 @@ def test_save_when_pressed_then_writes_what_there_is_whole_and_says_so(
     ((begin, formats),) = asked
     assert Path(begin).name == "cells cells"
     assert "*.geojson" in formats
-    assert panel.status.text() == f"Saved 2 objects to {tmp_path / 'mine.json'}."
+    assert widget.panel.status.text() == f"Saved 2 objects to {tmp_path / 'mine.json'}."
     regions, shape = read_regions(tmp_path / "mine.json")
     assert widget.annotation is not None
     objects = widget.annotation.session.objects
@@ -84,7 +84,7 @@ def test_a_file_that_cannot_be_written_then_one_sentence_says_so(
     assert widget.saving is not None
     widget.saving.save(tmp_path / "nowhere" / "cells.tif")
     wait(qtbot, widget)
-    assert "could not be written" in widget.object_panel.status.text()
+    assert "could not be written" in widget.panel.status.text()
     assert widget.object_panel.save.isEnabled()
 
 

@@ -62,7 +62,7 @@ class Person:
         self._qtbot.wait(150)
         assert widget.saving is not None
         self._qtbot.waitUntil(lambda: not widget.saving.jobs.busy, timeout=20_000)  # type: ignore[union-attr]
-        return str(widget.object_panel.status.text())
+        return str(widget.panel.status.text())
 
     def _answer(self, answer: QMessageBox.StandardButton | None) -> None:
         box = QApplication.activeModalWidget()
@@ -92,7 +92,7 @@ def test_save_when_the_name_is_the_folder_of_the_image_then_refuses(
 ) -> None:
     assert widget.saving is not None
     widget.saving.save(folder)
-    assert "is the image itself" in widget.object_panel.status.text()
+    assert "is the image itself" in widget.panel.status.text()
     assert (folder / "raw.tif").exists()
 
 
@@ -109,7 +109,7 @@ def test_save_when_a_mixed_layers_file_is_named_then_refuses(
     assert widget.saving is not None
     for name in ("raw.tif", "other.tif"):
         widget.saving.save(folder / name)
-        assert f"{name} is the image itself" in widget.object_panel.status.text()
+        assert f"{name} is the image itself" in widget.panel.status.text()
     assert np.array_equal(tifffile.imread(folder / "other.tif"), IMAGE + 9)
 
 

@@ -97,9 +97,10 @@ def test_follow_when_asked_then_the_object_goes_through_the_planes_and_one_undo_
     assert np.array_equal(drawn(stack) == 1, found)
     saving = stack.saving
     assert saving is not None
+    drawn(stack)[0, :3, :3] = 9  # a label of a plane that nobody has looked at
     saving.save(tmp_path / "ball.csv")
     qtbot.waitUntil(lambda: not saving.jobs.busy, timeout=20_000)
-    assert stack.panel.status.text() == f"Saved 1 object to {tmp_path / 'ball.csv'}."
+    assert stack.panel.status.text() == f"Saved 2 objects to {tmp_path / 'ball.csv'}."
 
 
 def test_follow_when_another_plane_was_committed_and_joined_then_both_are_one_object(

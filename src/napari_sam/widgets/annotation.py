@@ -175,6 +175,7 @@ class Annotation:
         for each in merged.redrawn:
             yield self.writer.show(each)
         self.writer.listen()
+        self.writer.labels.visible = True  # or nobody sees what is committed
         for layer in (self.writer.labels, *self.view.layers, *self.prompts.layers):
             if layer not in self._viewer.layers:
                 yield self._viewer.add_layer(layer)

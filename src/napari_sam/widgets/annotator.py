@@ -18,6 +18,7 @@ from .keymap import Keymap
 from .leaving import Leaving
 from .model_choice import known_models
 from .object_look import ObjectLook
+from .object_panel import MARGIN
 from .pages import Pages
 from .panel import NEW_LABELS, NEW_PROMPTS
 from .sections import Sections
@@ -69,7 +70,9 @@ class AnnotatorWidget(QWidget):
         self.leaving = Leaving(napari_viewer.layers, self)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
-        layout.addWidget(self.pages)
+        layout.addWidget(self.pages, 1)
+        layout.addWidget(self.panel.status)
+        self.panel.status.setContentsMargins(MARGIN, 0, MARGIN, MARGIN)
         self._starting = Starting(
             napari_viewer, self.panel, self.jobs, self._aside, lambda: self.key_page.keymap
         )

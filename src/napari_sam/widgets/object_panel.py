@@ -16,7 +16,6 @@ from qtpy.QtWidgets import (
     QGridLayout,
     QHBoxLayout,
     QHeaderView,
-    QLabel,
     QLineEdit,
     QPushButton,
     QTableView,
@@ -129,10 +128,6 @@ class ObjectPanel(QWidget):
         last.addWidget(self.colours, 1)
         last.addWidget(self.save)
         layout.addLayout(last)
-        self.status = QLabel(self)
-        self.status.setAccessibleName("Messages about objects")
-        self.status.setWordWrap(True)
-        layout.addWidget(self.status)
         self.set_keymap(Keymap())
         self.set_selection(())
 
@@ -239,11 +234,6 @@ class ObjectPanel(QWidget):
         """Show whether labels have the colours of their classes."""
         with QSignalBlocker(self.colours):
             self.colours.setChecked(coloured)
-
-    def say(self, text: str, *, error: bool = False) -> None:
-        """Show one sentence."""
-        self.status.setStyleSheet("color: #ff8a80;" if error else "")
-        self.status.setText(text)
 
     def _selection_changed(self) -> None:
         if not self._quiet:

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 OBJECTS = 1
 """Place of the page of objects, which is for an annotation that goes on."""
-HEIGHT = 260
+HEIGHT = 220
 """Pixels at the least, so that two docks fit the screen of a laptop."""
 
 
@@ -83,7 +83,5 @@ class Pages(QTabWidget):
             self.say("")
 
     def _show(self, text: str, *, wrong: bool) -> None:
-        """Show a sentence on both pages, since both show what it is about."""
         self._wrong = wrong
         self.panel.say(text, error=wrong)
-        self.object_panel.say(text, error=wrong)

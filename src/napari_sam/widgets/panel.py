@@ -47,6 +47,11 @@ class Panel(QWidget):
         ``"points"``, ``"boxes"``, ``"scribbles"`` or ``"lassos"``.
     outside_asked : bool
         Whether the next points are outside the object.
+
+    Attributes
+    ----------
+    status : QLabel
+        What was done and what went wrong; to be laid out where no scrolling hides it.
     """
 
     start_asked = Signal()
@@ -69,6 +74,11 @@ class Panel(QWidget):
         self.channels = ChannelBox(self)
         self.thumbnails = Thumbnails(self)
         self.stack = StackPanel(self)
+        self.status = QLabel(self)
+        self.status.setAccessibleName("Messages")
+        self.status.setWordWrap(True)
+        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
+        self.status.setMinimumHeight(2 * self.status.fontMetrics().lineSpacing())
         self.job = ProgressRow(self)
         self.job.cancel_asked.connect(self.cancel_asked)
         self.segment_all = SegmentAll(self)
@@ -108,11 +118,6 @@ class Panel(QWidget):
         layout.addWidget(self.thumbnails)
         layout.addWidget(self._build_actions())
         layout.addWidget(self.stack)
-        self.status = QLabel(self)
-        self.status.setAccessibleName("Messages")
-        self.status.setWordWrap(True)
-        self.status.setTextInteractionFlags(Qt.TextInteractionFlag.TextSelectableByMouse)
-        layout.addWidget(self.status)
         layout.addWidget(self.segment_all)
         layout.addWidget(self._build_learned())
         layout.addStretch()

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
@@ -16,7 +16,7 @@ from napari_sam.session import Edit
 from napari_sam.session.store import ObjectStore
 
 from .earlier import as_now
-from .jobs import Jobs
+from .jobs import Job, Jobs
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -129,10 +129,17 @@ class Saving:
         store.newest_on_top = session.store.newest_on_top
         store.apply(Edit("save", (), session.objects))  # that of the session changes while it is written
         attributes = {**attributes, "metadata": {OBJECTS: store}}
-        write = partial(write_labels_layer, str(path), as_now(labels), attributes)
-        count = len({each.id for each in store})  # an object of a stack is one in each plane
-        done = f"Saved {count} object{'' if count == 1 else 's'} to {path}."
-        self.jobs.run("Saving", lambda _: write(), lambda _: self.said.emit(done))
+        pixels = as_now(labels)
+
+        def write(_: Job) -> int:
+            write_labels_layer(str(path), pixels, attributes)
+            shown = np.unique(np.asarray(pixels))  # also labels of planes that were not looked at yet
+            return len({each.id for each in store}.union(shown[shown > 0].tolist()))
+
+        def done(count: int) -> None:
+            self.said.emit(f"Saved {count} object{'' if count == 1 else 's'} to {path}.")
+
+        self.jobs.run("Saving", write, done)
 
 
 def check_not_of_image(path: Path, files: Sequence[Path]) -> None:
