@@ -200,7 +200,7 @@ def test_buttons_and_keys_of_the_table_then_edit_what_is_selected_and_are_undone
     qtbot.keyClick(panel.table, Qt.Key.Key_Delete)
     assert areas(widget) == {2: 100, 3: 100}
     assert panel.model.rowCount() == 2
-    assert "Delete: 1 label" in panel.status.text()
+    assert "Delete: 1 label" in widget.panel.status.text()
 
 
 def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
