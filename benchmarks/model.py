@@ -88,7 +88,8 @@ def vit_b_cases(attention: str, device: str) -> Iterator[Case]:
         return reference(image_embeddings=embedding.contiguous(), **asked)
 
     for dtype in DTYPES:
-        keep_in(sam, dtype)  # as `load_model` does; the reference has weights of its own
+        if device == "cpu":  # as `load_model` does; the reference has weights of its own
+            keep_in(sam, dtype)
         with torch.inference_mode(), torch.autocast(device, torch.bfloat16, enabled=dtype == torch.bfloat16):
             features = sam.prepare(Features(embedding.to(dtype)))
         for count in (1, 64):

@@ -156,9 +156,13 @@ def test_read_sample_when_labels_are_fractions_or_colours_then_says_so(
         read_sample(folder.images / "0.png", tmp_path / "colours.png")
 
 
-def test_read_folder_when_an_image_is_broken_then_names_it(folder: DataConfig) -> None:
-    (folder.images / "2.png").write_bytes(b"not an image")
-    with pytest.raises(DataError, match=r"2\.png cannot be read"):
+@pytest.mark.parametrize("name", ["2.png", "2.tif"])
+def test_read_folder_when_an_image_is_broken_then_names_it(folder: DataConfig, name: str) -> None:
+    (folder.images / "2.png").unlink()
+    tifffile.imwrite(folder.images / name, np.zeros((90, 120), np.uint8), compression="zlib")
+    whole = (folder.images / name).read_bytes()
+    (folder.images / name).write_bytes(whole[:-9])  # within the compressed pixels
+    with pytest.raises(DataError, match=rf"{name} cannot be read"):
         read_folder(folder)
 
 

@@ -110,7 +110,7 @@ def _read(path: Path, modes: Sequence[str]) -> NDArray[Any]:
             return np.asarray(tifffile.imread(path))
         with Image.open(path) as opened:
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file raises whatever its damage makes of it
         message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
         raise DataError(message) from error
 
