@@ -59,6 +59,7 @@ FLOORS = {
         "pixel_size",
         "errors",
         "progress",
+        "writing",
     },
 }
 
