@@ -290,6 +290,8 @@ def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_
             commit(widget, qtbot, *place)
             assert told(widget).startswith("Committed label")
             assert "could not be written" in told(widget)
+        widget.annotation.clear()
+        assert "could not be written" in told(widget)  # as long as that is so, whatever else is told
     widget.annotation.editing.undo()
     assert told(widget).startswith("Took back")
     assert "written" not in told(widget)
