@@ -12,6 +12,7 @@ from PIL import Image
 from pycocotools import mask as rle
 
 from napari_sam.cli import main
+from napari_sam.export import read_regions
 
 STEM = "4327d2759187"
 
@@ -56,6 +57,9 @@ def test_auto_when_given_an_image_then_labels_masks_and_a_picture_are_written(
         assert rle.area(each["segmentation"]) == each["area"]
     with Image.open(picture) as drawn:
         assert max(drawn.size) >= 1080
+    regions, shape = read_regions(masks)
+    assert shape == labels.shape
+    assert [each.area for each in regions] == [each["area"] for each in content["annotations"]]
 
 
 def test_auto_when_nothing_is_there_then_empty_labels_and_a_line_that_says_what_to_change(
@@ -119,10 +123,12 @@ def test_auto_when_images_of_a_batch_show_nothing_then_says_how_many(
 ) -> None:
     for name in ("a.npy", "b.npy"):
         np.save(tmp_path / name, np.zeros((50, 60), np.uint8))
-    assert main(["auto", str(tmp_path / "*.npy"), "-o", str(tmp_path / "labels")]) == 0
-    said = capsys.readouterr()
-    assert "2 images without any object" in said.err
-    assert said.out.strip() == f"{tmp_path / 'labels'}: 2 images, 0 labels"
+    typed = ["auto", str(tmp_path / "**" / "*.[nt][pi][yf]"), "-o", str(tmp_path / "labels")]
+    for _ in range(2):  # the second time the pattern finds the labels, too
+        assert main(typed) == 0
+        said = capsys.readouterr()
+        assert "2 images without any object" in said.err
+        assert said.out.strip() == f"{tmp_path / 'labels'}: 2 images, 0 labels"
 
 
 def test_auto_when_the_folder_is_empty_or_the_options_clash_then_says_so(

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+import zarr
 
 from napari_sam.cli import main
 from napari_sam.export import space_in
@@ -34,6 +35,14 @@ def test_convert_when_sent_through_three_formats_then_the_labels_come_back(
     assert "back.tif: 2 objects" in capsys.readouterr().out
 
 
+def test_convert_when_an_ome_zarr_image_has_no_labels_then_gets_some(labels: Path, tmp_path: Path) -> None:
+    image = tmp_path / "image.ome.zarr"
+    zarr.create_group(image, zarr_format=2).create_array("0", data=np.zeros((40, 60), np.uint8))
+    assert main(["convert", str(labels), "-o", str(image / "labels" / "cells")]) == 0
+    assert main(["convert", str(image), "-o", str(tmp_path / "back.tif")]) == 0
+    assert np.array_equal(tifffile.imread(tmp_path / "back.tif"), tifffile.imread(labels))
+
+
 def test_convert_when_pieces_are_asked_for_then_three_objects(
     labels: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,6 +58,8 @@ def test_convert_when_the_file_is_there_or_missing_then_one_sentence(
     assert "there already" in capsys.readouterr().err
     assert main(["convert", str(tmp_path / "no.tif"), "-o", str(tmp_path / "a.csv")]) == 1
     assert "There is no file" in capsys.readouterr().err
+    assert main(["convert", str(labels), "-o", str(tmp_path / "none" / "a.csv")]) == 1
+    assert "a.csv does not exist; make it first" in capsys.readouterr().err
 
 
 def test_convert_when_there_are_no_objects_then_the_image_gives_the_size(

@@ -85,6 +85,13 @@ def run_batch(
     return [rows[str(job.image)] for job in jobs]
 
 
+def without_labels(images: Sequence[Path], out: Path) -> list[Path]:
+    """Leave out what a batch wrote into its folder, which a pattern finds when it is started again."""
+    if not (out / SETTINGS).is_file():
+        return list(images)
+    return [image for image in images if not image.parent.samefile(out)]
+
+
 def _begin(out: Path, images: Sequence[Path], settings: BatchSettings, overwrite: bool) -> dict[Path, Row]:
     """Make the folder, or make sure that it is of the same batch, and return the rows of what is finished."""
     if out.exists() and not out.is_dir():

@@ -84,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
-    from ..automatic.batch import run_batch
+    from ..automatic.batch import run_batch, without_labels
     from ..automatic.batch_image import BatchSettings
     from ..automatic.batch_summary import SUMMARY
     from ..errors import DataError
@@ -106,6 +106,7 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
         arguments.model, arguments.device, arguments.method, channel_axis=arguments.channel_axis
     )
     out: Path = arguments.output
+    images = without_labels(images, out) or images
     with progress_bar("segmenting", "image") as progress:
         rows = run_batch(images, out, settings, overwrite=arguments.overwrite, run=runner, progress=progress)
     failed = [row for row in rows if row.error]

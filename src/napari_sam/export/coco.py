@@ -68,6 +68,8 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
+        if "image" in content:  # a file of SA-1B, which is of one image
+            content["images"] = [{**content["image"], "id": 0}]
         names = {each["id"]: each["name"] for each in content.get("categories", [])}
         planes = {each["id"]: tuple(each.get("plane", ())) for each in content["images"]}
         regions = numbered(_region(each, names, planes) for each in content["annotations"])
@@ -104,7 +106,7 @@ def _region(each: dict[str, Any], names: dict[int, str], planes: dict[int, tuple
     name = names.get(each.get("category_id", 0), "")
     return Region(
         int(each.get("label") or 0),
-        planes.get(each["image_id"], ()),
+        planes.get(each.get("image_id", 0), ()),
         origin,
         mask,
         category="" if name == "object" else name,

@@ -12,7 +12,7 @@ from .coco import read_coco, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
 from .labels import read_labels, space_of_tiff, write_tiff
-from .ome_zarr import enlist, find_labels, image_of, is_label_image, read_ome_zarr, write_ome_zarr
+from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
 from .space import Space
 from .table import write_table
@@ -84,6 +84,10 @@ def write_regions(
     if path.is_dir() and not is_label_image(path):
         raise DataError(f"{path} holds something else than labels and is kept; choose another name.")
     image = image_of(path)
+    if image is not None and format_of(image):
+        path.absolute().parent.mkdir(exist_ok=True)  # an image without labels has no folder for them
+    if not path.absolute().parent.is_dir():
+        raise DataError(f"The folder of {path} does not exist; make it first.")
     try:
         with TemporaryDirectory(dir=path.parent) as folder:
             part = Path(folder) / path.name
