@@ -11,7 +11,7 @@ from napari_sam.masks import Window
 from .objects import ADOPT, Edit, Key, Object, Plane, common
 from .record import Record
 from .regions import regions
-from .store import Labels, ObjectStore, window_of
+from .store import Labels, ObjectStore, whole_of, window_of
 from .unwritten import SAME, alike
 
 Pairs = list[tuple[Object, Object]]
@@ -27,7 +27,7 @@ def held(steps: Sequence[Edit], shown: Labels, plane: Plane) -> Pairs:
     """Return the labels of a plane that show what a journal held at one moment: when they differ least."""
     there = _on_plane(steps, plane)
     moment, _ = _moment(there, shown, plane)
-    store = _done(there[:moment])
+    store = ObjectStore.after(there[:moment])
     return paired(regions(shown, plane), store) if len(store) else []
 
 
@@ -48,11 +48,10 @@ def deleted(steps: Sequence[Edit], store: ObjectStore, shown: Labels, plane: Pla
     plane : tuple of int
     """
     there = _on_plane(steps, plane)
-    whole = (slice(0, shown.shape[0]), slice(0, shown.shape[1]))
-    now = store.render(plane, whole)
-    missing = now[shown != now]
-    gone = np.setdiff1d(missing, shown)
-    if not missing.size or gone.size < np.unique(missing).size or shown[shown != now].any():
+    now = store.render(plane, whole_of(shown))
+    differing = shown != now
+    gone = np.unique(now[differing])
+    if not gone.size or shown[differing].any() or np.isin(gone, shown).any():
         return []
     if _moment(there, shown, plane)[1] == 0:
         return []
@@ -79,14 +78,6 @@ def paired(strange: Sequence[Object], store: ObjectStore) -> Pairs:
             pairs.append((each, found))
             taken.add(found.key)
     return pairs
-
-
-def _done(steps: Sequence[Edit]) -> ObjectStore:
-    """Return what is there after some steps."""
-    store = ObjectStore()
-    for step in steps:
-        store.apply(step)
-    return store
 
 
 def _moment(steps: Sequence[Edit], shown: Labels, plane: Plane) -> tuple[int, int]:

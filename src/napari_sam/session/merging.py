@@ -23,7 +23,7 @@ from .painting import Painted
 from .record import Record
 from .regions import few_pixels, regions
 from .session import AnnotationSession
-from .store import Labels, ObjectStore, window_of
+from .store import Labels, ObjectStore, whole_of, window_of
 from .unwritten import Names, bring, fitting, renamed
 
 
@@ -130,7 +130,7 @@ class _Merging:
             return
         gone: list[Key] = []
         for plane in planes:
-            shown = np.maximum(_numbered(self._labels[plane], {}), 0)
+            shown = _shown(self._labels[plane], {})
             gone += [each.key for each in deleted(self._steps, session.store, shown, plane)]
         if gone:
             session.edit("delete", gone)
@@ -163,8 +163,8 @@ class _Merging:
 
     def _whole(self, plane: Plane) -> None:
         store, pixels = self._session.store, np.asarray(self._labels[plane])
-        window = _all_of(pixels)
-        shown = np.maximum(_numbered(pixels, self._names), 0)
+        window = whole_of(pixels)
+        shown = _shown(pixels, self._names)
         pairs, strange = self._strange(pixels, plane)
         drawn = self._drawn if self._drawn is not None else _store_of(self._saved[plane])
         now, was = store.render(plane, window), drawn.render(plane, window)
@@ -183,9 +183,9 @@ class _Merging:
 
         Where it is not known what was drawn, those that the journal has held are among the first.
         """
-        shown = np.maximum(_numbered(pixels, {}), 0)
+        shown = _shown(pixels, {})
         if self._drawn is not None and np.array_equal(
-            _numbered(shown, self._names), self._drawn.render(plane, _all_of(shown))
+            _numbered(shown, self._names), self._drawn.render(plane, whole_of(shown))
         ):
             return [], []
         found, saved = regions(shown, plane), self._as_saved(shown, plane)
@@ -206,7 +206,7 @@ class _Merging:
         """Let planes without objects show the labels that got another number by that."""
         for plane in sorted(planes):
             pixels = np.asarray(self._labels[plane])
-            window = _all_of(pixels)
+            window = whole_of(pixels)
             self._redraw(plane, window, pixels, _numbered(pixels, self._names))
 
     def _redraw(self, plane: Plane, window: Window, before: NDArray[Any], wanted: NDArray[Any]) -> None:
@@ -227,9 +227,12 @@ class _Merging:
 
 def _store_of(pairs: Pairs) -> ObjectStore:
     """Return the objects that labels show."""
-    store = ObjectStore()
-    store.apply(Edit("shown", (), tuple(other for _, other in pairs)))
-    return store
+    return ObjectStore.after([Edit("shown", (), tuple(other for _, other in pairs))])
+
+
+def _shown(pixels: Any, names: Names) -> Labels:
+    """Return the labels that pixels show, by the numbers of a session: those below zero are nobody's."""
+    return np.maximum(_numbered(np.asarray(pixels), names), 0)
 
 
 def _numbered(pixels: NDArray[Any], names: Names) -> Labels:
@@ -238,11 +241,6 @@ def _numbered(pixels: NDArray[Any], names: Names) -> Labels:
     for label, number in names.items():
         numbered[pixels == label] = number
     return numbered
-
-
-def _all_of(pixels: NDArray[Any]) -> Window:
-    """Return the window that is a whole plane's pixels."""
-    return slice(0, pixels.shape[0]), slice(0, pixels.shape[1])
 
 
 def _of(pixels: Labels, each: Object) -> Labels:

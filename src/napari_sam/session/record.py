@@ -66,10 +66,7 @@ class Record:
     @property
     def objects(self) -> tuple[Object, ...]:
         """What there is in the end."""
-        store = ObjectStore()
-        for edit in self.line:
-            store.apply(edit)
-        return tuple(store)
+        return tuple(ObjectStore.after(self.line))
 
 
 def steps_of(record: Record) -> dict[Key, tuple[str, ...]]:

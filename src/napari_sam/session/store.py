@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,14 @@ class ObjectStore:
         self.newest_on_top = False
         self._objects: dict[Key, Object] = {}
         self._cells: dict[tuple[Plane, int, int], dict[Key, None]] = {}
+
+    @classmethod
+    def after(cls, edits: Iterable[Edit]) -> ObjectStore:
+        """Return what is there after some edits."""
+        store = cls()
+        for edit in edits:
+            store.apply(edit)
+        return store
 
     def __len__(self) -> int:
         return len(self._objects)
@@ -124,6 +133,11 @@ def window_of(each: Object) -> Window:
     """Return the bounding box of an object in its plane."""
     (row, col), (height, width) = each.origin, each.mask.shape
     return slice(row, row + height), slice(col, col + width)
+
+
+def whole_of(labels: NDArray[Any]) -> Window:
+    """Return the window that is the whole of a plane's labels."""
+    return slice(0, labels.shape[0]), slice(0, labels.shape[1])
 
 
 def _shared(each: Object, window: Window) -> tuple[Window, Window]:

@@ -74,7 +74,7 @@ def renamed(drawn: ObjectStore, names: Names) -> ObjectStore:
     """Return what was drawn, by the numbers that the session knows it by."""
     if not names:
         return drawn
-    other = ObjectStore()
+    again = tuple(replace(each, id=names.get(each.id, each.id)) for each in drawn)
+    other = ObjectStore.after([Edit("rename", (), again)])
     other.newest_on_top = drawn.newest_on_top
-    other.apply(Edit("rename", (), tuple(replace(each, id=names.get(each.id, each.id)) for each in drawn)))
     return other

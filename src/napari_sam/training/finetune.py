@@ -14,6 +14,7 @@ from napari_sam.errors import DataError
 from napari_sam.model import Sam, SamConfig
 from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel, load_model, save_checkpoint
+from napari_sam.writing import write_text
 
 from .adapters import Tune
 from .config import DataConfig, TrainConfig
@@ -296,7 +297,5 @@ def finish(
         path = path.replace(out / "model.safetensors")
     settings = asdict(task.config) | {"steps": steps, "held_out": task.held_out.stems}
     text = json.dumps(comparison.to_dict() | {"settings": settings}, indent=1, default=str)
-    part = out / "comparison.part"
-    part.write_text(text + "\n", encoding="utf-8")
-    part.replace(out / "comparison.json")
+    write_text(out / "comparison.json", text + "\n")
     return path, comparison

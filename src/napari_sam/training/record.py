@@ -13,6 +13,7 @@ import pooch
 import torch
 
 import napari_sam
+from napari_sam.writing import write_text
 
 from .config import DataConfig, TrainConfig
 from .samples import paired_levels
@@ -23,9 +24,7 @@ NAME = "run.json"
 def record_start(path: Path, config: TrainConfig, step: int) -> None:
     """Add how a run starts, or goes on from a step, to a JSON file; a list, the first start first."""
     starts = json.loads(path.read_text(encoding="utf-8")) if step and path.exists() else []
-    part = path.with_suffix(".part")
-    part.write_text(json.dumps([*starts, described(config, step)], indent=1) + "\n", encoding="utf-8")
-    part.replace(path)
+    write_text(path, json.dumps([*starts, described(config, step)], indent=1) + "\n")
 
 
 def described(config: TrainConfig, step: int) -> dict[str, Any]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
+from napari_sam.writing import at_once
+
 
 def append_row(path: Path, row: dict[str, float]) -> None:
     """Append one row of numbers to a CSV file, with a header when it is new."""
@@ -29,7 +31,5 @@ def drop_rows(path: Path, step: int) -> None:
     if not kept:
         path.unlink()
         return
-    part = path.with_suffix(".part")
-    with part.open("w", newline="", encoding="utf-8") as file:
+    with at_once(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         csv.writer(file).writerows([header, *kept])
-    part.replace(path)

@@ -10,6 +10,7 @@ import torch
 
 from napari_sam.model import Sam
 from napari_sam.weights import LoadedModel
+from napari_sam.writing import at_once
 
 from .config import DataConfig, TrainConfig
 from .evaluate import Folder, evaluate
@@ -69,9 +70,8 @@ class Validation:
         ]
         for folder, report in zip(self.folders, reports, strict=True):
             append_scores(self.out / "scores.csv", step, str(folder.images), report)
-        part = self.out / "sheet.part"
-        contact_sheet(model, self.folders, seed=self.config.seed).save(part, "PNG")
-        part.replace(self.out / f"sheet-{step}.png")
+        with at_once(self.out / f"sheet-{step}.png") as part:
+            contact_sheet(model, self.folders, seed=self.config.seed).save(part, "PNG")
         return reports
 
 
