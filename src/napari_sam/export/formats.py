@@ -84,11 +84,11 @@ def write_regions(
     if path.is_dir() and not is_label_image(path):
         raise DataError(f"{path} holds something else than labels and is kept; choose another name.")
     image = image_of(path)
-    if image is not None and format_of(image):
-        path.absolute().parent.mkdir(exist_ok=True)  # an image without labels has no folder for them
-    if not path.absolute().parent.is_dir():
-        raise DataError(f"The folder of {path} does not exist; make it first.")
     try:
+        if image is not None and format_of(image):
+            path.absolute().parent.mkdir(exist_ok=True)  # an image without labels has no folder for them
+        if not path.absolute().parent.is_dir():
+            raise FileNotFoundError(f"the folder of {path} does not exist; make it first")
         with TemporaryDirectory(dir=path.parent) as folder:
             part = Path(folder) / path.name
             if write is write_ome_zarr:
