@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -27,6 +28,12 @@ def _nothing_remembered(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None
     """Let no test know what another one chose or computed."""
     monkeypatch.setenv("NAPARI_SAM_CONFIG", str(tmp_path / "config"))
     monkeypatch.setenv("NAPARI_SAM_CACHE", str(tmp_path / "cache"))
+
+
+@pytest.fixture(autouse=True)
+def _layers_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Spare the search of all memory with each layer that goes, which napari does for drivers on Windows."""
+    monkeypatch.setattr("napari._vispy.canvas.gc", SimpleNamespace(collect=int), raising=False)
 
 
 @pytest.fixture
