@@ -56,6 +56,7 @@ FLOORS = {
         "weights",
         "model",
         "masks",
+        "label_tiff",
         "pixel_size",
         "errors",
         "progress",

@@ -11,10 +11,10 @@ import tifffile
 import zarr
 
 from napari_sam.automatic.batch import run_batch
-from napari_sam.automatic.batch_files import write_tiff
 from napari_sam.automatic.batch_image import BatchSettings
 from napari_sam.cli import main
 from napari_sam.export import space_in
+from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 PLANE = np.zeros((40, 50), np.uint16)
@@ -35,7 +35,7 @@ def test_pixel_size_when_a_tiff_says_it_in_any_way_then_it_is_in_micrometers(
     size = pixel_size_of(tmp_path / name)
     assert size is not None
     assert (size.rows, size.cols) == pytest.approx((0.25, 0.5))
-    write_tiff(tmp_path / "labels.tif", PLANE.astype(np.int32), size)
+    write_label_tiff(tmp_path / "labels.tif", PLANE.astype(np.int32), size=size)
     again = pixel_size_of(tmp_path / "labels.tif")
     assert again is not None
     assert (again.rows, again.cols) == pytest.approx((0.25, 0.5))

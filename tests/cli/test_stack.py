@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.cli import main
+from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
 """Middles (z, y, x) and half axes (z, y and x)."""
+PIXELS = PixelSize(0.5, 0.25)
 
 
 def seen(light: NDArray[np.float64]) -> NDArray[np.uint16]:
@@ -57,7 +59,7 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def save(folder: Path, image: NDArray[np.generic]) -> str:
     path = folder / "stack.tif"
-    tifffile.imwrite(path, image, photometric="minisblack")
+    tifffile.imwrite(path, image, photometric="minisblack", **PIXELS.to_tiff())
     return str(path)
 
 
@@ -71,6 +73,7 @@ def test_stack_when_nothing_is_prompted_then_every_ball_is_one_label(
         assert file.series[0].axes == "ZYX"
         labels = file.asarray()
     assert labels.dtype == np.uint16
+    assert pixel_size_of(out) == PIXELS
     assert labels.max() == len(BALLS)
     assert sorted(labels[middle] for middle, _ in BALLS) == [1, 2]
     assert all(iou(truth == n, labels == labels[BALLS[n - 1][0]]) > 0.8 for n in (1, 2))

@@ -1,4 +1,4 @@
-"""Which images a batch is of, how each is opened, and how labels are written."""
+"""Which images a batch is of, and how each is opened."""
 
 from __future__ import annotations
 
@@ -12,8 +12,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
-from napari_sam.pixel_size import PixelSize
-from napari_sam.writing import at_once, disk_errors
 
 from .batch_names import full_path
 
@@ -97,22 +95,6 @@ def is_large(array: Any, channel_axis: int | None) -> bool:
     if len(shape) == 3:
         shape.pop(-1 if channel_axis is None else channel_axis % 3)
     return max(shape, default=0) > LARGE
-
-
-def write_tiff(path: Path, labels: NDArray[np.integer], size: PixelSize | None = None) -> None:
-    """Write labels and the size of their pixels at once or not at all, in 16 bits where these suffice.
-
-    Raises
-    ------
-    DataError
-        If it cannot be written.
-    """
-    import tifffile
-
-    small = labels.max(initial=0) <= np.iinfo(np.uint16).max
-    with disk_errors(path), at_once(path) as part:
-        values = labels.astype(np.uint16 if small else np.uint32)
-        tifffile.imwrite(part, values, compression="zlib", **(size.to_tiff() if size else {}))
 
 
 def unreadable(path: Path, error: OSError) -> DataError:

@@ -14,6 +14,7 @@ import numpy as np
 import pooch
 
 from napari_sam.errors import Cancelled, DiskFullError
+from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
@@ -21,7 +22,7 @@ from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
 
 from .batch_axes import opened_plane
-from .batch_files import is_large, unreadable, write_tiff
+from .batch_files import is_large, unreadable
 from .batch_summary import Row
 from .painting import painted
 from .segment import Method, propose
@@ -163,5 +164,5 @@ def _segment(
     )
     labels, kept = painted(records, shape, settings.automatic)
     path = job.labels.with_name(f"{job.labels.name}.tif")
-    write_tiff(path, labels, pixel_size_of(job.image))
+    write_label_tiff(path, labels, size=pixel_size_of(job.image))
     return Segmented(path, len(kept), float(np.mean([each.worth for each in kept])) if kept else 0.0)

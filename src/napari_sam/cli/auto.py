@@ -170,7 +170,7 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     if count > np.iinfo(np.uint16).max:
         raise DataError(f"{count} objects are more than 16-bit labels can count; give an output in .zarr.")
     labels = found.astype(np.uint16)
-    write_labels(arguments.output, labels, pixel_size_of(path))
+    write_labels(arguments.output, labels, size=pixel_size_of(path))
     if arguments.masks:
         content = {
             "image": {"file_name": path.name, "height": shape[0], "width": shape[1]},

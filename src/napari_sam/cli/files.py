@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..label_tiff import narrowed, write_label_tiff
 from ..pixel_size import PixelSize
+from ..writing import at_once, disk_errors
 
 
 def read_image(path: Path) -> NDArray[Any]:
@@ -34,28 +35,35 @@ def read_image(path: Path) -> NDArray[Any]:
     return array
 
 
-def write_labels(path: Path, labels: NDArray[np.uint16], size: PixelSize | None = None) -> None:
-    """Write (Y, X) labels as .tif, .png or .npy, at once or not at all; TIFF tells a pixel's size.
+def write_labels(
+    path: Path, labels: NDArray[np.integer], axes: str = "YX", size: PixelSize | None = None
+) -> None:
+    """Write labels as .tif, .png or .npy, at once or not at all; TIFF tells axes and a pixel's size.
+
+    Parameters
+    ----------
+    path : Path
+    labels : (Y, X) or, but for .png, (..., Y, X) integers
+    axes : str
+        What they are, such as ZYX.
+    size : PixelSize, optional
 
     Raises
     ------
     DataError
         If the disk is full, or the file may not be written to.
     """
-    from ..automatic.batch_files import write_tiff
-    from ..writing import at_once, disk_errors
-
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".png"):
-        write_tiff(path, labels, size)
+        write_label_tiff(path, labels, axes, size)
         return
     with disk_errors(path), at_once(path) as part, part.open("wb") as file:
         if suffix == ".npy":
-            np.save(file, labels)
+            np.save(file, narrowed(labels))
         else:
             from PIL import Image
 
-            Image.fromarray(labels).save(file, "PNG")
+            Image.fromarray(narrowed(labels)).save(file, "PNG")
 
 
 def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
@@ -93,28 +101,3 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     if not -4 <= axis < 4 or axis in (0, -4):
         raise DataError(f"The channel axis {axis} is none of {path}; of 4 axes, give 1, 2 or 3.")
     return np.moveaxis(array, axis, -1)
-
-
-def write_label_stack(path: Path, labels: NDArray[np.int32], axes: str) -> None:
-    """Write labels as .tif or .npy, in 16 bits if these are enough; a file that is there stays until then.
-
-    Parameters
-    ----------
-    path : Path
-    labels : (N, Y, X) int32
-    axes : str
-        What a TIFF says that the axes are, such as ZYX.
-    """
-    small = int(labels.max(initial=0)) <= np.iinfo(np.uint16).max
-    values = labels.astype(np.uint16 if small else np.uint32)
-    with TemporaryDirectory(dir=path.absolute().parent, prefix=".labels-") as folder:
-        draft = Path(folder) / path.name
-        if path.suffix.lower() == ".npy":
-            np.save(draft, values)
-        else:
-            import tifffile
-
-            tifffile.imwrite(
-                draft, values, photometric="minisblack", compression="zlib", metadata={"axes": axes}
-            )
-        draft.replace(path)

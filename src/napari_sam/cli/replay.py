@@ -74,10 +74,11 @@ def run(arguments: argparse.Namespace) -> None:
         If an object comes out otherwise.
     """
     from ..automatic.batch_files import opened
+    from ..pixel_size import pixel_size_of
     from ..session.record import read_record
     from ..session.replay import replay
     from .annotated import Planes
-    from .files import write_label_stack
+    from .files import write_labels
     from .outputs import PLANES, check_outputs
     from .progress import progress_bar
 
@@ -96,7 +97,7 @@ def run(arguments: argparse.Namespace) -> None:
         )
     if out:
         labels = _labels([each for each in found.objects if not each.remade.failure], record.shape)
-        write_label_stack(out, labels, _axes(labels.ndim))
+        write_labels(out, labels, _axes(labels.ndim), pixel_size_of(images[0]))
     report(found)
 
 

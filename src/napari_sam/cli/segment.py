@@ -79,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
         embedding = predictor.embed(image, channel_axis=arguments.channel_axis, progress=progress)
     prompts = _prompts(arguments)
     labels, scores = segment(predictor, embedding, prompts, arguments.choice, arguments.multimask)
-    write_labels(arguments.output, labels, pixel_size_of(arguments.image))
+    write_labels(arguments.output, labels, size=pixel_size_of(arguments.image))
     if arguments.picture:
         from .picture import draw
 

@@ -85,9 +85,10 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("--tracks goes with --axis t; a volume has no tracks")
     from ..automatic.link import stack_normalization
     from ..automatic.tracks import as_tracks, load_tracker, track_objects
+    from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import read_stack, write_label_stack
+    from .files import read_stack, write_labels
     from .outputs import PLANES, TEXT, check_outputs
     from .progress import progress_bar
 
@@ -107,13 +108,14 @@ def run(arguments: argparse.Namespace) -> None:
         if prompted
         else _found(predictor, planes, record)
     )
+    size = pixel_size_of(arguments.image)
     if table is None:
         labels = labels if prompted else _linked(labels)
-        write_label_stack(arguments.output, labels, "ZYX")
+        write_labels(arguments.output, labels, "ZYX", size)
         print(f"{arguments.output}: {_count(int(labels.max()), 'object')} in {_count(len(labels), 'plane')}")
         return
     tracks = as_tracks(labels) if prompted else track_objects(labels)
-    write_label_stack(arguments.output, tracks.labels, "TYX")
+    write_labels(arguments.output, tracks.labels, "TYX", size)
     tracks.write(table)
     print(f"{arguments.output}: {_summary(tracks)}; {table}")
 

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
+from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
@@ -33,18 +34,8 @@ def write_tiff(path: Path, regions: Sequence[Region], shape: Shape, space: Space
         raise DataError(f"A TIFF has no place for {len(shape)} axes; export planes, or use COCO JSON.")
     if 0 in shape:
         raise DataError(f"A TIFF has no place for an image of {shape}, without pixels; use OME-Zarr.")
-    labels = labels_from_regions(regions, shape)
-    kind = np.uint16 if labels.max(initial=0) < 2**16 else np.uint32
     space = space or plain_space(len(shape))
-    size = size_in(space)
-    tifffile.imwrite(
-        path,
-        labels.astype(kind),
-        compression="zlib",
-        photometric="minisblack",
-        metadata={"axes": space.axes.upper()},
-        **(size.to_tiff() if size else {}),
-    )
+    write_label_tiff(path, labels_from_regions(regions, shape), space.axes.upper(), size_in(space))
 
 
 def read_labels(path: Path) -> tuple[list[Region], Shape]:

@@ -1,0 +1,49 @@
+"""Labels as TIFF, which says what their axes are and how large their pixels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .pixel_size import PixelSize
+from .writing import at_once, disk_errors
+
+
+def narrowed(labels: NDArray[np.integer]) -> NDArray[np.unsignedinteger[Any]]:
+    """Return labels in 16 bits where these suffice, in 32 elsewhere."""
+    small = labels.max(initial=0) <= np.iinfo(np.uint16).max
+    return labels.astype(np.uint16 if small else np.uint32)
+
+
+def write_label_tiff(
+    path: Path, labels: NDArray[np.integer], axes: str = "YX", size: PixelSize | None = None
+) -> None:
+    """Write labels at once or not at all, in 16 bits where these suffice.
+
+    Parameters
+    ----------
+    path : Path
+    labels : (..., Y, X) integers from 0 on
+    axes : str
+        What they are, such as ZYX.
+    size : PixelSize, optional
+
+    Raises
+    ------
+    DataError
+        If the disk is full, or the file may not be written to.
+    """
+    import tifffile
+
+    with disk_errors(path), at_once(path) as part:
+        tifffile.imwrite(
+            part,
+            narrowed(labels),
+            compression="zlib",
+            photometric="minisblack",
+            metadata={"axes": axes},
+            **(size.to_tiff() if size else {}),
+        )
