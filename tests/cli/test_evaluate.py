@@ -36,8 +36,12 @@ def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_jso
 def test_evaluate_when_automatic_on_one_image_then_three_methods_are_compared(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    typed, out = measuring(data_folder / "dsb2018", 1), tmp_path / "scores.json"
-    assert main([*typed, "--automatic", "--limit-images", "1", "--json", str(out)]) == 0
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        (whole,) = (data_folder / "dsb2018" / kind).glob("29dd28df98ee.*")
+        Image.open(whole).crop((0, 0, 128, 128)).save(tmp_path / kind / whole.name)
+    typed, out = measuring(tmp_path, 1), tmp_path / "scores.json"
+    assert main([*typed, "--automatic", "--json", str(out)]) == 0
     report = json.loads(out.read_text())
     methods = report["automatic"]["all"]
     assert list(methods) == ["auto", "watershed", "grid"]
