@@ -46,8 +46,8 @@ def test_everything_below_widgets_when_qt_and_napari_are_blocked_then_imports() 
 # floor -> the floors of this package that it may import
 FLOORS = {
     "model": {"model", "errors"},
-    "weights": {"weights", "model", "errors", "progress"},
-    "predict": {"predict", "weights", "model", "masks", "errors", "progress"},
+    "weights": {"weights", "model", "errors", "progress", "writing"},
+    "predict": {"predict", "weights", "model", "masks", "errors", "progress", "writing"},
     "session": {
         "session",
         "automatic",

@@ -32,3 +32,11 @@ def test_at_once_when_writing_fails_then_the_old_file_stays_and_nothing_is_besid
     with at_once(path) as part:
         part.write_bytes(b"new")
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"new"]
+
+
+def test_a_shared_file_when_two_write_it_at_once_then_the_last_one_is_there_whole(tmp_path: Path) -> None:
+    path = tmp_path / "settings.json"
+    with at_once(path, shared=True) as one, at_once(path, shared=True) as other:
+        one.write_text("one", encoding="utf-8")
+        other.write_text("other", encoding="utf-8")
+    assert [each.read_text(encoding="utf-8") for each in tmp_path.iterdir()] == ["one"]

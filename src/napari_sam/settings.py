@@ -9,6 +9,8 @@ from typing import Any
 
 import platformdirs
 
+from .writing import write_text
+
 
 def config_folder() -> Path:
     """Return the folder of this person's settings; the variable NAPARI_SAM_CONFIG names another."""
@@ -33,9 +35,4 @@ def write_settings(path: Path, values: dict[str, Any]) -> None:
         If the folder cannot be written.
     """
     path.parent.mkdir(parents=True, exist_ok=True)
-    part = path.with_suffix(f".{os.getpid()}.part")
-    try:
-        part.write_text(json.dumps(values, indent=2) + "\n", encoding="utf-8")
-        part.replace(path)
-    finally:
-        part.unlink(missing_ok=True)
+    write_text(path, json.dumps(values, indent=2) + "\n", shared=True)

@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from uuid import uuid4
 
 from .errors import DataError, DiskFullError
 
@@ -13,16 +14,24 @@ FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What systems answer on a full disk, or one of which a person has had their share."""
 
 
-def write_text(path: Path, text: str) -> None:
-    """Write a small file at once or not at all."""
-    with at_once(path) as part:
+def write_text(path: Path, text: str, *, shared: bool = False) -> None:
+    """Write a small file as `at_once` does."""
+    with at_once(path, shared=shared) as part:
         part.write_text(text, encoding="utf-8")
 
 
 @contextmanager
-def at_once(path: Path) -> Iterator[Path]:
-    """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails."""
-    part = path.with_name(f".{path.name}.part")
+def at_once(path: Path, *, shared: bool = False) -> Iterator[Path]:
+    """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails.
+
+    Parameters
+    ----------
+    path : Path
+    shared : bool
+        Others may write this file at the same moment, so the hidden path is of this call alone. What a killed
+        process left at such a path stays; elsewhere the next one writes over it.
+    """
+    part = path.with_name(f".{path.name}{'.' + uuid4().hex if shared else ''}.part")
     try:
         yield part
         part.replace(path)

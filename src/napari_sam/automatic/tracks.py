@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -15,6 +14,7 @@ from numpy.typing import ArrayLike, NDArray
 from skimage.measure import regionprops
 
 from napari_sam.errors import ImageError, NapariSamError
+from napari_sam.writing import at_once
 
 from .instances import Labels
 from .link import counted
@@ -81,15 +81,12 @@ class Tracks:
     def write(self, path: Path) -> None:
         """Write a table: track, t, (z), y, x, parent; a line an object and frame."""
         axes = AXES[-(self.data.shape[1] - 2) :]
-        with TemporaryDirectory(dir=path.absolute().parent, prefix=".tracks-") as folder:
-            draft = Path(folder) / path.name
-            with draft.open("w", newline="", encoding="utf-8") as file:
-                writer = csv.writer(file)
-                writer.writerow(("track", "t", *axes, "parent"))
-                for track, frame, *middle in self.data.tolist():
-                    parent = " ".join(map(str, self.graph.get(int(track), [])))
-                    writer.writerow((int(track), int(frame), *(f"{at:.3f}" for at in middle), parent))
-            draft.replace(path)
+        with at_once(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+            writer = csv.writer(file)
+            writer.writerow(("track", "t", *axes, "parent"))
+            for track, frame, *middle in self.data.tolist():
+                parent = " ".join(map(str, self.graph.get(int(track), [])))
+                writer.writerow((int(track), int(frame), *(f"{at:.3f}" for at in middle), parent))
 
 
 def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> Tracks:

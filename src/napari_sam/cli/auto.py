@@ -146,13 +146,11 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
 
 def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None:
     """Segment an image as a whole."""
-    import numpy as np
-
     from ..automatic import AutomaticSettings, nothing_found, paint, propose
-    from ..errors import DataError
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
+    from ..writing import write_text
     from .files import write_labels
     from .outputs import LABELS, PICTURE, TEXT, check_outputs
     from .progress import progress_bar
@@ -165,18 +163,15 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
         records, shape = propose(
             predictor, image, method=arguments.method, channel_axis=arguments.channel_axis, progress=progress
         )
-    found = paint(records, shape)
-    count = int(found.max())
-    if count > np.iinfo(np.uint16).max:
-        raise DataError(f"{count} objects are more than 16-bit labels can count; give an output in .zarr.")
-    labels = found.astype(np.uint16)
+    labels = paint(records, shape)
+    count = int(labels.max())
     write_labels(arguments.output, labels, size=pixel_size_of(path))
     if arguments.masks:
         content = {
             "image": {"file_name": path.name, "height": shape[0], "width": shape[1]},
             "annotations": [{"id": i, **each.to_annotation(shape)} for i, each in enumerate(records, 1)],
         }
-        arguments.masks.write_text(json.dumps(content), encoding="utf-8")
+        write_text(arguments.masks, json.dumps(content))
     if arguments.picture:
         from .picture import draw
 

@@ -89,6 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.automatic_scores import METHODS
     from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
+    from ..writing import write_text
     from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar
 
@@ -123,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
             progress=progress,
         )
     if arguments.json:
-        arguments.json.write_text(report.to_json() + "\n", encoding="utf-8")
+        write_text(arguments.json, report.to_json() + "\n")
     if arguments.failures:
         from ..training.sheet import failure_sheet
 

@@ -51,19 +51,22 @@ def write_labels(
     Raises
     ------
     DataError
-        If the disk is full, or the file may not be written to.
+        If the disk is full, the file may not be written to, or there are too many labels for a PNG.
     """
     suffix = path.suffix.lower()
     if suffix not in (".npy", ".png"):
         write_label_tiff(path, labels, axes, size)
         return
+    values = narrowed(labels)
+    if suffix == ".png" and values.dtype != np.uint16:
+        raise DataError(f"{labels.max()} labels are more than the 16 bits of a PNG can count; give a .tif.")
     with disk_errors(path), at_once(path) as part, part.open("wb") as file:
         if suffix == ".npy":
-            np.save(file, narrowed(labels))
+            np.save(file, values)
         else:
             from PIL import Image
 
-            Image.fromarray(narrowed(labels)).save(file, "PNG")
+            Image.fromarray(values).save(file, "PNG")
 
 
 def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:

@@ -27,7 +27,7 @@ Colour = tuple[int, int, int]
 
 def draw(
     image: NDArray[Any],
-    labels: NDArray[np.uint16],
+    labels: NDArray[np.integer],
     prompts: Sequence[Prompts] = (),
     candidates: Candidates | None = None,
     channel_axis: int | None = None,

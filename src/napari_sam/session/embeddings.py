@@ -8,7 +8,6 @@ import shutil
 from contextlib import suppress
 from pathlib import Path
 from time import perf_counter
-from uuid import uuid4
 
 import numpy as np
 import torch
@@ -24,6 +23,7 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.settings import config_folder, read_settings
 from napari_sam.weights import LoadedModel
 from napari_sam.weights.registry import cache_folder
+from napari_sam.writing import at_once
 
 from .channels import Mix
 from .embedding_file import load, save, size
@@ -116,12 +116,8 @@ class EmbeddingStore:
         with suppress(OSError):
             self.folder.mkdir(parents=True, exist_ok=True)
             self._make_room(size(levels))
-            part = self.folder / f"{uuid4().hex}.part"
-            try:
+            with at_once(path, shared=True) as part:
                 save(part, levels)
-                part.replace(path)
-            finally:
-                part.unlink(missing_ok=True)
 
     def _make_room(self, wanted: int) -> None:
         """Remove what was used longest ago until an entry fits within the limit.

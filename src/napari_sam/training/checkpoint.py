@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from contextlib import suppress
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -12,6 +11,7 @@ from typing import Any
 import torch
 
 from napari_sam.errors import DataError
+from napari_sam.writing import at_once
 
 from .config import TrainConfig
 
@@ -51,11 +51,9 @@ def write_state(path: Path, state: dict[str, Any], config: TrainConfig) -> None:
     DataError
         If the file cannot be written; an older one stays.
     """
-    part = path.with_suffix(".part")
     try:
-        with part.open("wb") as file:
+        with at_once(path) as part, part.open("wb") as file:
             torch.save({**state, "settings": json.dumps(fixed_settings(config))}, file)
-        part.replace(path)
     except (OSError, RuntimeError) as error:
         cause = error if isinstance(error, OSError) else error.__context__  # torch hides it in its own
         if not isinstance(cause, OSError):
@@ -63,9 +61,6 @@ def write_state(path: Path, state: dict[str, Any], config: TrainConfig) -> None:
         raise DataError(
             f"{path} could not be written ({cause.strerror}); free some space there, or choose another place."
         ) from error
-    finally:
-        with suppress(OSError):
-            part.unlink(missing_ok=True)
 
 
 def read_state(path: Path, config: TrainConfig) -> dict[str, Any]:

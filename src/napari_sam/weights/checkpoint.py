@@ -8,7 +8,6 @@ import pickle
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import torch
@@ -19,6 +18,7 @@ from torch.overrides import TorchFunctionMode
 
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, Sam, SamConfig, ViTConfig
+from napari_sam.writing import at_once
 
 from .device import is_memory_error
 
@@ -271,10 +271,8 @@ def save_checkpoint(
     config = json.dumps(sam.config.to_dict())
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        with TemporaryDirectory(dir=path.parent) as folder:
-            part = Path(folder) / path.name
+        with at_once(path) as part:
             save_file(state, part, {**(metadata or {}), CONFIG_KEY: config})
-            part.replace(path)
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path} could not be written ({error}); free some space or choose another place."
