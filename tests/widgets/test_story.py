@@ -74,6 +74,7 @@ def test_a_click_shows_three_candidates_and_the_second_becomes_a_label_that_can_
     widget = make_annotator()
     annotation = widget.annotation
     assert annotation is not None
+    assert widget.panel.labels.currentText() == "cells cells"  # where commits go, by its name
     click(qtbot, widget, (40, 50))
     (proposal,) = annotation.session.proposals
     assert len(proposal.candidates) == 3

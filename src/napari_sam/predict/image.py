@@ -288,12 +288,14 @@ def _rescale(channel: NDArray[Any], low: float, high: float) -> NDArray[np.float
         looked_up: NDArray[np.float32] = table[channel]
         return looked_up
     exact = channel.dtype.itemsize > 2 and channel.dtype != np.float32
-    values = channel.astype(np.float64 if exact else np.float32)
+    values: NDArray[np.floating] = channel.astype(np.float64 if exact else np.float32)
     if channel.dtype.kind == "f":
         values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     # halved, so that the span of the largest floats stays finite
     span = high / 2 - low / 2
     if not span > 0:
         return np.zeros(channel.shape, np.float32)
-    scaled: NDArray[np.float32] = ((np.clip(values, low, high) / 2 - low / 2) / span * 255).astype(np.float32)
-    return scaled
+    with np.errstate(over="ignore"):  # which is clipped
+        scaled = (values / 2 - low / 2) / span * 255
+    pixels: NDArray[np.float32] = np.clip(scaled, 0, 255, out=scaled).astype(np.float32, copy=False)
+    return pixels

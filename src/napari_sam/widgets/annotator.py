@@ -185,6 +185,7 @@ class AnnotatorWidget(QWidget):
     def start(self) -> None:
         """Start annotating what is chosen."""
         self.leaving.finish()
+        self.reset_choices()  # napari before 0.7 does not tell of renamed layers
         self._starting.start()
 
     def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
@@ -220,6 +221,7 @@ class AnnotatorWidget(QWidget):
         self._wires = wires
         self.pages.trouble = lambda: annotation.trouble
         self._show_learned(annotation.chooser.preference)
+        self.panel.name_labels(annotation.writer.labels.name)
         self.pages.set_running(True)
         self._show_pending()
 

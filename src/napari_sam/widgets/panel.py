@@ -227,6 +227,10 @@ class Panel(QWidget):
         if not running:
             self.thumbnails.clear()
 
+    def name_labels(self, name: str) -> None:
+        """Show where commits go, once it is there."""
+        self.labels.setItemText(self.labels.currentIndex(), name)
+
     def set_pending(self, objects: int, *, prompted: bool = False) -> None:
         """Say how many objects a commit would add, and whether there are prompts, answered or not."""
         self.commit.setText(f"Commit all {objects}" if objects > 1 else "Commit")

@@ -80,9 +80,12 @@ def sliders(image: Any) -> dict[int, str]:
     The name is the one that napari writes beside the slider; the number of places comes after it.
     """
     shape = image_shape(image)
-    names = getattr(image, "axis_labels", None) or range(-len(shape), 0)  # younger than napari 0.6
-    listed = zip(names, shape[:-2], strict=False)
-    return {axis: f"slider {name} ({count})" for axis, (name, count) in enumerate(listed) if count > 1}
+    listed = zip(image.axis_labels, shape[:-2], strict=False)
+    return {
+        axis: f"slider {name.removeprefix('axis ')} ({count})"  # as napari names them before 0.9
+        for axis, (name, count) in enumerate(listed)
+        if count > 1
+    }
 
 
 @singledispatch
