@@ -41,38 +41,23 @@ def follow(stack: AnnotatorWidget, qtbot: Any) -> str:
     return str(stack.panel.status.text())
 
 
-def test_follow_when_no_other_plane_shows_the_object_then_one_sentence_says_so_and_there_is_no_step(
+def test_follow_when_no_other_plane_shows_the_object_then_says_so_and_its_label_counts_once(
     stack: AnnotatorWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Following, "run", lambda *_, **__: ())
-    assert stack.annotation is not None
-    assert follow(stack, qtbot) == "Label 1 was not found in the neighbouring planes."
-    assert [edit.what for edit in stack.annotation.session.history.done] == ["commit"]
-
-
-def test_follow_when_no_other_plane_shows_it_any_more_then_its_masks_go_and_undo_brings_them_back(
-    stack: AnnotatorWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    found = [(mask(0, "propagated"), mask(2, "propagated")), ()]
+    found = [(), (mask(0, "propagated"), mask(2, "propagated")), ()]
     monkeypatch.setattr(Following, "run", lambda *_, **__: found.pop(0))
     assert stack.annotation is not None
-    session = stack.annotation.session
+    editing, session = stack.annotation.editing, stack.annotation.session
+    assert follow(stack, qtbot) == "Label 1 was not found in the neighbouring planes."
+    assert [edit.what for edit in session.history.done] == ["commit"]  # there is no step to take back
     assert follow(stack, qtbot).startswith("Label 1 goes through 3 planes, 0 to 2.")
     assert follow(stack, qtbot) == (
         "Label 1 was not found in the neighbouring planes any more; Ctrl+Z brings its masks there back."
     )
     assert [each.plane for each in session.objects] == [(1,)]
-    stack.annotation.editing.undo()
+    editing.undo()
     assert len(session.objects) == 3
 
-
-def test_a_label_of_several_planes_when_followed_and_taken_back_then_counts_once(
-    stack: AnnotatorWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Following, "run", lambda *_, **__: (mask(0, "propagated"), mask(2, "propagated")))
-    follow(stack, qtbot)
-    assert stack.annotation is not None
-    editing, session = stack.annotation.editing, stack.annotation.session
     editing.undo()
     assert stack.panel.status.text() == "Took back: follow, 1 label."
     editing.redo()

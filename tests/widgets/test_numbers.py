@@ -27,28 +27,20 @@ def start_on(widget: AnnotatorWidget, qtbot: Any, highest: int) -> Any:
     return widget.annotation
 
 
-def test_the_highest_label_of_a_dtype_when_it_is_free_then_is_given_and_the_next_is_not(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator(start=False)
-    annotation = start_on(widget, qtbot, 254)
-    prompt(widget, qtbot, 40, 50)
-    annotation.commit()
-    assert "Committed label 255." in widget.panel.status.text()
-    assert annotation.writer.labels.data[40, 50] == 255
-    prompt(widget, qtbot, 80, 100)
-    annotation.commit()
-    assert "cannot count beyond 255" in widget.panel.status.text()
-    assert annotation.writer.labels.data[80, 100] == 0
-
-
-def test_an_object_with_the_highest_label_when_reopened_then_can_be_committed_again(
+def test_the_highest_label_of_a_dtype_then_is_given_once_and_its_object_can_be_committed_again(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator(start=False)
     annotation = start_on(widget, qtbot, 254)
     prompt(widget, qtbot, 40, 50)
     annotation.commit(0)
+    assert "Committed label 255." in widget.panel.status.text()
+    assert annotation.writer.labels.data[40, 50] == 255
+    prompt(widget, qtbot, 80, 100)
+    annotation.commit()
+    assert "cannot count beyond 255" in widget.panel.status.text()
+    assert annotation.writer.labels.data[80, 100] == 0
+    annotation.clear()
     before = annotation.session.objects[-1].area
     annotation.editing.reopen((255, ()))
     settle(qtbot, widget)

@@ -39,7 +39,7 @@ def wait(qtbot: Any, widget: AnnotatorWidget) -> None:
     qtbot.waitUntil(lambda: not widget.saving.jobs.busy, timeout=20_000)  # type: ignore[union-attr]
 
 
-def test_save_when_pressed_then_writes_what_there_is_whole_and_says_so(
+def test_save_then_writes_what_there_is_whole_in_each_format_or_says_why_not(
     widget: AnnotatorWidget, qtbot: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     panel, asked = widget.object_panel, []
@@ -63,12 +63,7 @@ def test_save_when_pressed_then_writes_what_there_is_whole_and_says_so(
     assert [region.area for region in regions] == [each.area for each in objects][::-1]
     assert {region.model for region in regions} == {"discs"}
 
-
-def test_a_file_of_each_format_when_saved_then_is_there(
-    widget: AnnotatorWidget, qtbot: Any, tmp_path: Path
-) -> None:
     assert widget.saving is not None
-    assert widget.annotation is not None
     for ending in FORMATS.values():
         path = tmp_path / f"cells{ending}"
         widget.saving.save(path)
@@ -76,12 +71,6 @@ def test_a_file_of_each_format_when_saved_then_is_there(
         assert path.exists()
         if ending != ".csv":
             assert sorted(region.id for region in read_regions(path)[0]) == [1, 2]
-
-
-def test_a_file_that_cannot_be_written_then_one_sentence_says_so(
-    widget: AnnotatorWidget, qtbot: Any, tmp_path: Path
-) -> None:
-    assert widget.saving is not None
     widget.saving.save(tmp_path / "nowhere" / "cells.tif")
     wait(qtbot, widget)
     assert "could not be written" in widget.panel.status.text()

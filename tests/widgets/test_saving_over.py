@@ -77,23 +77,31 @@ def person(widget: AnnotatorWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch)
     return Person(widget, qtbot, monkeypatch)
 
 
-def test_save_when_the_name_is_the_images_own_then_refuses_without_a_question(
-    person: Person, folder: Path
+def test_save_when_a_name_is_taken_then_the_image_is_refused_and_what_else_is_there_is_asked_about(
+    widget: AnnotatorWidget, person: Person, folder: Path
 ) -> None:
     for name in ("raw.tif", "raw"):
         told = person.save(folder / name)
         assert told == f"{folder / 'raw.tif'} is the image itself; choose another name for what is written."
-        assert person.questions == []
         assert np.array_equal(tifffile.imread(folder / "raw.tif"), IMAGE + 7)
-
-
-def test_save_when_the_name_is_the_folder_of_the_image_then_refuses(
-    widget: AnnotatorWidget, folder: Path
-) -> None:
     assert widget.saving is not None
+    widget.panel.say("")
     widget.saving.save(folder)
     assert "is the image itself" in widget.panel.status.text()
     assert (folder / "raw.tif").exists()
+
+    there = folder / "mine.tif"
+    there.write_text("old")
+    assert person.save(there) == f"Saved 1 object to {there}."  # the dialog has asked
+    assert person.save(folder / "new") == f"Saved 1 object to {folder / 'new.tif'}."
+    assert person.questions == []
+    there.write_text("precious")
+    assert person.save(folder / "mine") == "Nothing was saved."  # No is the default
+    assert person.questions == ["mine.tif is there already. Do you want to replace it?"]
+    assert there.read_text() == "precious"
+    told = person.save(folder / "mine", QMessageBox.StandardButton.Yes)
+    assert told == f"Saved 1 object to {there}."
+    assert np.unique(tifffile.imread(there)).tolist() == [0, 1]
 
 
 def test_save_when_a_mixed_layers_file_is_named_then_refuses(
@@ -111,26 +119,3 @@ def test_save_when_a_mixed_layers_file_is_named_then_refuses(
         widget.saving.save(folder / name)
         assert f"{name} is the image itself" in widget.panel.status.text()
     assert np.array_equal(tifffile.imread(folder / "other.tif"), IMAGE + 9)
-
-
-def test_save_when_the_added_ending_makes_the_name_of_a_file_then_asks_and_no_is_the_default(
-    person: Person, folder: Path
-) -> None:
-    there = folder / "mine.tif"
-    there.write_text("precious")
-    assert person.save(folder / "mine") == "Nothing was saved."
-    assert person.questions == ["mine.tif is there already. Do you want to replace it?"]
-    assert there.read_text() == "precious"
-    told = person.save(folder / "mine", QMessageBox.StandardButton.Yes)
-    assert told == f"Saved 1 object to {there}."
-    assert np.unique(tifffile.imread(there)).tolist() == [0, 1]
-
-
-def test_save_when_the_person_typed_the_ending_then_the_dialog_has_asked_and_nothing_else_does(
-    person: Person, folder: Path
-) -> None:
-    there = folder / "mine.tif"
-    there.write_text("old")
-    assert person.save(there) == f"Saved 1 object to {there}."
-    assert person.save(folder / "new") == f"Saved 1 object to {folder / 'new.tif'}."
-    assert person.questions == []

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
-import pytest
 from napari.components import ViewerModel
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
@@ -49,62 +48,100 @@ def annotates(widget: AnnotatorWidget, qtbot: Any, *place: float) -> bool:
     return bool(drawn == annotation.session.objects[-1].id)
 
 
-def test_start_then_layers_come_one_a_turn_and_the_widget_is_busy_all_through(
+def test_layers_come_one_a_turn_and_go_so_and_a_start_in_between_begins_with_none_of_them(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator(start=False)
+    viewer = widget._viewer
     idle: list[int] = []
     widget.start()
-    widget.jobs.idle.connect(lambda: idle.append(len(widget._viewer.layers)))
+    widget.jobs.idle.connect(lambda: idle.append(len(viewer.layers)))
     seen: list[int] = []
 
     def look() -> None:
         if not idle:
-            seen.append(len(widget._viewer.layers))
+            seen.append(len(viewer.layers))
             QTimer.singleShot(0, look)
 
     look()
     settle(qtbot, widget)
     assert set(seen) == set(range(1, len(NAMES) + 1))
-    assert idle == [len(NAMES)]
-    assert names(widget._viewer) == NAMES
+    assert idle == [len(NAMES)]  # it is busy all through
+    assert names(viewer) == NAMES
     assert widget.annotation is not None
-    assert widget._viewer.layers.selection.active == widget.annotation.prompts.points
+    assert viewer.layers.selection.active == widget.annotation.prompts.points
     assert annotates(widget, qtbot, 40, 50)
 
-
-@pytest.mark.parametrize(("how", "layers"), [("Stop", 2), ("Cancel", 4), ("Stop", 7)])
-def test_start_when_stopped_between_its_layers_then_leaves_image_and_labels_and_starts_again(
-    make_annotator: Make, qtbot: Any, how: str, layers: int
-) -> None:
-    widget = make_annotator(start=False)
-    act = widget._start_or_stop if how == "Stop" else widget._cancel
-    found = start_and(widget, act, layers)
-    assert found == []
-    qtbot.waitUntil(lambda: found == [NAMES[:layers]], timeout=20_000)
-    qtbot.waitUntil(lambda: widget.annotation is None)
-    settle(qtbot, widget)
-    assert names(widget._viewer) == NAMES[:2]
-    assert not widget.jobs.busy
-    assert widget.panel.start.text() == "Start"
+    left: list[int] = []
+    viewer.layers.events.removed.connect(lambda _: left.append(len(viewer.layers)))
+    widget.stop()
+    assert left == []
+    viewer.layers.remove("Candidates")  # by the person
+    qtbot.waitUntil(lambda: len(left) == 3, timeout=20_000)
+    assert len(viewer.layers) > 2
     widget.start()
+    assert names(viewer) == NAMES[:2]
     settle(qtbot, widget)
-    assert names(widget._viewer) == NAMES
-    assert annotates(widget, qtbot, 40, 50)
+    assert names(viewer) == NAMES
+    assert annotates(widget, qtbot, 80, 100)
+    widget.stop()
+    viewer.layers.clear()
+    qtbot.wait(50)
+    assert names(viewer) == []
 
 
-@pytest.mark.parametrize("name", ["cells", "cells cells", "Candidates"])
-def test_start_when_a_layer_goes_between_then_one_sentence_and_the_rest_goes_too(
-    make_annotator: Make, qtbot: Any, name: str
+def test_start_when_stopped_before_or_between_its_layers_then_leaves_image_and_labels_and_starts_again(
+    make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator(start=False)
-    layers = widget._viewer.layers
-    start_and(widget, lambda: layers.remove(name), 5)
-    qtbot.waitUntil(lambda: "was removed" in widget.panel.status.text(), timeout=20_000)
-    assert f"{name!r} was removed, so annotation stopped" in widget.panel.status.text()
+    viewer = widget._viewer
+    labels = viewer.add_labels(np.zeros(IMAGE.shape, np.int32), name="cells cells")
+    listeners = len(labels.events.paint.callbacks)
+    widget.panel.labels.setCurrentText(labels.name)
+    widget.start()
+    assert len(labels.events.paint.callbacks) == listeners + 1
+    widget.stop()  # which cancels
     settle(qtbot, widget)
     assert widget.annotation is None
-    assert names(widget._viewer) == [each for each in NAMES[:2] if each != name]
+    assert len(labels.events.paint.callbacks) == listeners  # strokes are heard no more
+
+    stop, cancel = widget._start_or_stop, widget._cancel
+    for act, layers, place in ((stop, 2, (40, 50)), (cancel, 4, (80, 100)), (stop, 7, (100, 20))):
+        viewer.layers.remove("cells cells")
+        found = start_and(widget, act, layers)
+        assert found == []
+        qtbot.waitUntil(lambda found=found, layers=layers: found == [NAMES[:layers]], timeout=20_000)
+        qtbot.waitUntil(lambda: widget.annotation is None)
+        settle(qtbot, widget)
+        assert names(viewer) == NAMES[:2]
+        assert widget.panel.start.text() == "Start"
+        widget.start()
+        settle(qtbot, widget)
+        assert names(viewer) == NAMES
+        assert annotates(widget, qtbot, *place)
+        widget.stop()
+        settle(qtbot, widget)
+
+
+def test_start_when_a_layer_goes_or_the_image_is_replaced_between_then_one_sentence_and_the_rest_goes_too(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    layers, status = widget._viewer.layers, widget.panel.status
+    for name in ("cells", "cells cells", "Candidates"):
+        start_and(widget, lambda name=name: layers.remove(name), 5)
+        said = f"{name!r} was removed, so annotation stopped"
+        qtbot.waitUntil(lambda said=said: said in status.text(), timeout=20_000)
+        settle(qtbot, widget)
+        assert widget.annotation is None
+        assert names(widget._viewer) == [each for each in NAMES[:2] if each != name]
+        layers.clear()
+        widget._viewer.add_image(IMAGE, name="cells")
+    start_and(widget, lambda: setattr(layers["cells"], "data", IMAGE[:50]), 4)
+    qtbot.waitUntil(lambda: "another shape" in status.text(), timeout=20_000)
+    assert widget.annotation is None
+    settle(qtbot, widget)
+    assert names(widget._viewer) == NAMES[:2]
 
 
 def test_start_when_sliders_and_image_move_between_then_all_is_over_the_image_and_that_plane_is_open(
@@ -125,18 +162,6 @@ def test_start_when_sliders_and_image_move_between_then_all_is_over_the_image_an
     assert annotation.seeing.plane == (2,)
     assert {tuple(layer.translate) for layer in viewer.layers} == {(0, 7, 9)}
     assert annotates(widget, qtbot, 2, 40, 50)
-
-
-def test_start_when_the_image_is_replaced_between_then_stops_in_one_sentence(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator(start=False)
-    viewer = widget._viewer
-    start_and(widget, lambda: setattr(viewer.layers["cells"], "data", IMAGE[:50]), 4)
-    qtbot.waitUntil(lambda: "another shape" in widget.panel.status.text(), timeout=20_000)
-    assert widget.annotation is None
-    settle(qtbot, widget)
-    assert names(viewer) == NAMES[:2]
 
 
 def test_start_when_the_dock_goes_between_then_no_layer_comes_after_it(
@@ -161,65 +186,31 @@ def test_start_when_the_window_is_closed_between_then_nothing_goes_on(
     assert len(viewer.layers) <= 4
 
 
-def test_stop_then_layers_go_one_a_turn_and_start_in_between_begins_with_none_of_them(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator()
-    viewer, left = widget._viewer, []
-    assert annotates(widget, qtbot, 30, 40)
-    viewer.layers.events.removed.connect(lambda _: left.append(len(viewer.layers)))
-    widget.stop()
-    assert left == []
-    viewer.layers.remove("Candidates")  # by the person
-    qtbot.waitUntil(lambda: len(left) == 3, timeout=20_000)
-    assert len(viewer.layers) > 2
-    widget.start()
-    assert names(viewer) == NAMES[:2]
-    settle(qtbot, widget)
-    assert names(viewer) == NAMES
-    assert annotates(widget, qtbot, 80, 100)
-    widget.stop()
-    viewer.layers.clear()
-    qtbot.wait(50)
-    assert names(viewer) == []
-
-
-@pytest.mark.parametrize(("moment", "undone"), [("looking", False), ("looking", True), ("begun", False)])
 def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_taken_over_at_once(
-    make_annotator: Make, qtbot: Any, moment: str, undone: bool
+    make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
     assert annotates(widget, qtbot, 40, 50)
     labels = widget.annotation.writer.labels  # type: ignore[union-attr]
-    widget.stop()
-    settle(qtbot, widget)
     drawn = labels.data.copy()
-    widget.start() if moment == "looking" else begin(qtbot, widget)
     labels.brush_size = 9
-    labels.paint((40, 50), 7)
-    labels.paint((90, 120), 7)
-    if undone:  # by napari itself: there is no session yet
-        labels.undo()
-        labels.undo()
-    painted = labels.data.copy()
-    settle(qtbot, widget)
-    session = widget.annotation.session  # type: ignore[union-attr]
-    assert np.array_equal(labels.data, painted)
-    shown = {each.id: session.store.area_shown(each) for each in session.objects}
-    assert shown == {label: (painted == label).sum() for label in np.unique(painted[painted > 0]).tolist()}
-    while len(session.history.done) > 1:
-        session.undo()
-    assert np.array_equal(labels.data, drawn)
-
-
-def test_strokes_when_nothing_was_begun_then_are_heard_no_more(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator(start=False)
-    labels = widget._viewer.add_labels(np.zeros(IMAGE.shape, np.int32))
-    listeners = len(labels.events.paint.callbacks)
-    widget.panel.labels.setCurrentText(labels.name)
-    widget.start()
-    assert len(labels.events.paint.callbacks) == listeners + 1
-    widget.stop()  # which cancels
-    settle(qtbot, widget)
-    assert widget.annotation is None
-    assert len(labels.events.paint.callbacks) == listeners
+    for moment, undone in (("looking", False), ("looking", True), ("begun", False)):
+        widget.stop()
+        settle(qtbot, widget)
+        widget.start() if moment == "looking" else begin(qtbot, widget)
+        labels.paint((40, 50), 7)
+        labels.paint((90, 120), 7)
+        if undone:  # by napari itself: there is no session yet
+            labels.undo()
+            labels.undo()
+        painted = labels.data.copy()
+        assert np.array_equal(painted, drawn) == undone
+        settle(qtbot, widget)
+        session = widget.annotation.session  # type: ignore[union-attr]
+        assert np.array_equal(labels.data, painted)
+        shown = {each.id: session.store.area_shown(each) for each in session.objects}
+        there = np.unique(painted[painted > 0]).tolist()
+        assert shown == {label: (painted == label).sum() for label in there}
+        while len(session.history.done) > 1:
+            session.undo()
+        assert np.array_equal(labels.data, drawn)
