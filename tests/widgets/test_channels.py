@@ -54,7 +54,7 @@ def test_an_image_of_five_axes_when_sliders_move_then_prompts_and_labels_stay_wi
     assert np.count_nonzero(labels.data) == np.count_nonzero(labels.data[1, 2, 3]) == made.area
 
 
-def test_a_channel_axis_when_mixed_then_prompts_and_labels_are_seen_over_every_channel(
+def test_a_channel_axis_when_mixed_then_points_boxes_and_labels_are_seen_over_every_channel(
     make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
 ) -> None:
     widget = make_annotator(STACK, start=False, axis_labels=AXES)
@@ -88,25 +88,28 @@ def test_a_channel_axis_when_mixed_then_prompts_and_labels_are_seen_over_every_c
     go(widget, qtbot, 0, 0, 3)
     assert np.count_nonzero(labels._slice.image.raw) == 0
 
-
-def test_boxes_over_mixed_channels_when_drawn_on_any_of_them_then_are_answered(
-    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
-) -> None:
-    widget = make_annotator(STACK, start=False, axis_labels=AXES)
-    annotation = start(widget, qtbot)
     go(widget, qtbot, 0, 2, 1)
     boxes = annotation.prompts.boxes
     corners = [(0, 2, 1, *corner) for corner in ((10, 10), (10, 40), (40, 40), (40, 10))]
     boxes.add_rectangles(np.array([boxes.world_to_data(corner) for corner in corners]))
     settle(qtbot, widget)
-    assert [each.prompts.box for each in annotation.session.proposals] == [(10, 10, 40, 40)]
-    assert annotation.session.proposals[0].plane == (0, 0, 1)
+    assert [each.prompts.box for each in session.proposals] == [(10, 10, 40, 40)]
+    assert session.proposals[0].plane == (0, 0, 1)
 
 
-def test_a_first_axis_of_channels_when_mixed_then_labels_have_the_shape_without_it(
+def test_a_first_axis_of_channels_when_mixed_then_needs_one_and_labels_have_the_shape_without_it(
     make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
 ) -> None:
     widget = make_annotator(STACK[0, :, 0], start=False, axis_labels=("c", "y", "x"))
+    colours = [each for each, _ in widget.panel.channels._rows]
+    before = [each.currentText() for each in colours]
+    for each in colours:
+        each.setCurrentText(NONE)
+    widget.start()
+    assert widget.annotation is None
+    assert "sees no channel" in widget.panel.status.text()
+    for each, colour in zip(colours, before, strict=True):
+        each.setCurrentText(colour)
     widget._viewer.add_labels(np.zeros((60, 80), int), name="cellpose")
     widget.panel.labels.setCurrentText("cellpose")
     annotation = start(widget, qtbot)
@@ -142,14 +145,3 @@ def test_layers_that_lie_over_each_other_when_mixed_then_the_model_sees_them_in_
     widget._viewer.layers.remove("membrane")
     assert "was removed" in widget.panel.status.text()
     assert widget.annotation is None
-
-
-def test_a_mix_without_a_channel_when_started_then_one_sentence_says_so(
-    make_annotator: Callable[..., AnnotatorWidget],
-) -> None:
-    widget = make_annotator(STACK[0, :, 0], start=False, axis_labels=("c", "y", "x"))
-    for colours, _ in widget.panel.channels._rows:
-        colours.setCurrentText(NONE)
-    widget.start()
-    assert widget.annotation is None
-    assert "sees no channel" in widget.panel.status.text()

@@ -13,6 +13,8 @@ from superqt import QCollapsible
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch import BatchWidget
 
+from .conftest import settle
+
 Make = Callable[..., AnnotatorWidget]
 
 DOCS = Path(__file__).parents[2] / "docs"
@@ -40,7 +42,9 @@ def texts(widget: QWidget) -> Iterator[str]:
         yield from (tabs.tabText(index) for index in range(tabs.count()))
 
 
-def test_a_button_in_the_pages_when_looked_for_then_is_there(make_annotator: Make, qtbot: Any) -> None:
+def test_a_button_in_the_pages_then_is_there_and_a_key_does_something(
+    make_annotator: Make, qtbot: Any
+) -> None:
     widget = make_annotator(start=False)
     batch = BatchWidget(widget._viewer)
     qtbot.waitUntil(lambda: not batch.opening.busy, timeout=20_000)
@@ -64,13 +68,13 @@ def test_a_button_in_the_pages_when_looked_for_then_is_there(make_annotator: Mak
     batch.jobs.close()
     batch.opening.close()
 
-
-def test_a_key_in_the_pages_when_pressed_then_does_something(make_annotator: Make) -> None:
-    annotation = make_annotator().annotation
-    assert annotation is not None
+    panel.set_running(False)
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None
     bound = {
         str(key).replace("Return", "Enter").replace("Escape", "Esc")
-        for key in annotation.prompts.points.keymap
+        for key in widget.annotation.prompts.points.keymap
     }
     known = bound | HELD | IN_TABLE
     assert {key: page for key, page in named(r"<kbd>([^<]+)</kbd>").items() if key not in known} == {}

@@ -77,12 +77,37 @@ def drawn(widget: AnnotatorWidget) -> NDArray[Any]:
     return np.asarray(widget.annotation.writer.labels.data)
 
 
-def test_follow_when_asked_then_the_object_goes_through_the_planes_and_one_undo_takes_that_back(
-    stack: AnnotatorWidget, ball: NDArray[np.bool_], qtbot: Any, tmp_path: Path
+def test_follow_when_cancelled_then_changes_nothing_and_else_goes_through_the_planes_in_one_step(
+    stack: AnnotatorWidget,
+    ball: NDArray[np.bool_],
+    qtbot: Any,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     commit(qtbot, stack, 3)
     assert stack.panel.stack.isVisible()
+    begun, go, run = Event(), Event(), Following.run
+
+    def held(self: Following, *given: Any, **options: Any) -> Any:
+        begun.set()
+        go.wait(20)
+        return run(self, *given, **options)
+
+    monkeypatch.setattr(Following, "run", held)
+    stack.panel.stack.follow.click()
+    assert begun.wait(20)
+    go_to(stack, 5)  # the sliders may be moved meanwhile
+    assert stack.stack is not None
+    assert stack.stack.jobs.busy
+    stack.panel.stack.cancel_asked.emit()
+    assert "nothing was changed" in stack.panel.status.text()
+    go.set()
+    settle(qtbot, stack)
     assert [len(np.unique(plane)) for plane in drawn(stack)] == [1, 1, 1, 2, 1, 1, 1]
+
+    go_to(stack, 3)
+    qtbot.wait(200)
+    settle(qtbot, stack)
     stack.panel.stack.follow.click()
     assert not stack.panel.stack.follow.isEnabled()
     settle(qtbot, stack)
@@ -103,11 +128,23 @@ def test_follow_when_asked_then_the_object_goes_through_the_planes_and_one_undo_
     assert stack.panel.status.text() == f"Saved 2 objects to {tmp_path / 'ball.csv'}."
 
 
-def test_follow_when_another_plane_was_committed_and_joined_then_both_are_one_object(
+def test_objects_of_two_planes_when_joined_then_are_one_and_are_followed_as_one(
     stack: AnnotatorWidget, qtbot: Any
 ) -> None:
-    stack.panel.stack.join.click()
-    assert "two commits in different planes" in stack.panel.status.text()
+    layers, panel = list(stack._viewer.layers), stack.panel.stack
+    nothing = "no labels yet; commit objects"
+    for asked, said in (
+        (panel.link, nothing),
+        (panel.track, nothing),
+        (panel.follow, "no object to follow"),
+        (panel.join, "two commits in different planes"),
+    ):
+        stack.panel.say("")
+        asked.click()
+        settle(qtbot, stack)
+        assert said in stack.panel.status.text()
+    assert list(stack._viewer.layers) == layers
+
     commit(qtbot, stack, 2)
     commit(qtbot, stack, 4)
     assert set(np.unique(drawn(stack))) == {0, 1, 2}
@@ -121,36 +158,9 @@ def test_follow_when_another_plane_was_committed_and_joined_then_both_are_one_ob
     assert {each.id for each in stack.annotation.session.objects} == {1}
 
 
-def test_follow_when_cancelled_or_there_is_nothing_then_says_so_and_nothing_changes(
-    stack: AnnotatorWidget, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_labels_or_why_not_is_said(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    stack.panel.stack.follow.click()
-    assert "no object to follow" in stack.panel.status.text()
-    commit(qtbot, stack, 3)
-    begun, go, run = Event(), Event(), Following.run
-
-    def held(self: Following, *given: Any, **options: Any) -> Any:
-        begun.set()
-        go.wait(20)
-        return run(self, *given, **options)
-
-    monkeypatch.setattr(Following, "run", held)
-    stack.panel.stack.follow.click()
-    assert begun.wait(20)
-    go_to(stack, 5)  # the sliders may be moved meanwhile
-    assert stack.stack is not None
-    assert stack.stack.jobs.busy
-    stack.panel.stack.cancel_asked.emit()
-    assert "nothing was changed" in stack.panel.status.text()
-    go.set()
-    settle(qtbot, stack)
-    assert [index for index, plane in enumerate(drawn(stack)) if plane.any()] == [3]
-
-
-def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_labels(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    pytest.importorskip("laptrack")
     widget = make_annotator(np.zeros((4, 60, 80), np.uint8), start=False, scale=(2, 0.5, 0.5))
     given = np.zeros((4, 60, 80), np.int32)
     for index in range(4):
@@ -160,6 +170,21 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     widget.panel.labels.setCurrentText("given")
     widget.start()
     settle(qtbot, widget)
+    assert widget.stack is not None
+    widget._viewer.dims.ndisplay = 3
+    for act in (widget.stack.follow, widget.stack.link):
+        widget.panel.say("")
+        act()
+        assert "switch 3-D off" in widget.panel.status.text()
+    widget._viewer.dims.ndisplay = 2
+    with monkeypatch.context() as without:
+        without.setitem(sys.modules, "laptrack", None)
+        widget.panel.stack.track.click()
+        settle(qtbot, widget)
+    assert "pip install 'napari-sam-microscopy[tracking]'" in widget.panel.status.text()
+    assert "given tracks" not in widget._viewer.layers
+
+    pytest.importorskip("laptrack")
     active = widget._viewer.layers.selection.active
     widget.panel.stack.link.click()
     settle(qtbot, widget)
@@ -203,41 +228,6 @@ def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_
     assert "4 objects go through the planes of 2 volumes, each linked by itself" in widget.panel.status.text()
 
 
-def test_link_and_track_when_nothing_is_labelled_then_say_so_and_add_no_layer(
-    stack: AnnotatorWidget, qtbot: Any
-) -> None:
-    layers = list(stack._viewer.layers)
-    for asked in (stack.panel.stack.link, stack.panel.stack.track):
-        stack.panel.say("")
-        asked.click()
-        settle(qtbot, stack)
-        assert "no labels yet; commit objects" in stack.panel.status.text()
-    assert list(stack._viewer.layers) == layers
-
-
-def test_track_when_laptrack_is_not_installed_then_says_how_to_install_it(
-    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setitem(sys.modules, "laptrack", None)
-    image = np.zeros((2, 60, 80), np.uint8)
-    widget = make_annotator(image, start=False)
-    labels = np.zeros(image.shape, np.int32)
-    labels[:, 5:9, 5:9] = 1
-    widget._viewer.add_labels(labels, name="given")
-    widget.panel.labels.setCurrentText("given")
-    widget.start()
-    settle(qtbot, widget)
-    widget.panel.stack.track.click()
-    settle(qtbot, widget)
-    assert "pip install 'napari-sam-microscopy[tracking]'" in widget.panel.status.text()
-    assert "given tracks" not in widget._viewer.layers
-
-
-def test_stack_section_when_the_image_is_a_plane_then_is_not_shown(make_annotator: Make) -> None:
-    widget = make_annotator()
-    assert not widget.panel.stack.isVisible()
-
-
 def offered(widget: AnnotatorWidget) -> list[str]:
     combo = widget.panel.stack.axis
     return [combo.itemText(index) for index in range(combo.count())]
@@ -263,15 +253,3 @@ def test_channels_in_the_middle_when_mixed_then_objects_go_along_the_other_axis_
     begin(qtbot, widget)
     assert offered(widget) == ["slider -4 (6)"]
     assert widget.panel.stack.chosen_axis == 0
-
-
-def test_follow_and_link_when_seen_in_3d_then_one_sentence_says_what_to_do(
-    make_annotator: Make,
-) -> None:
-    widget = make_annotator(np.zeros((6, 40, 50), np.uint8))
-    assert widget.stack is not None
-    widget._viewer.dims.ndisplay = 3
-    for act in (widget.stack.follow, widget.stack.link):
-        widget.panel.say("")
-        act()
-        assert "switch 3-D off" in widget.panel.status.text()
