@@ -25,7 +25,7 @@ def cellpose() -> np.ndarray:
     return labels
 
 
-def test_labels_of_a_file_when_one_is_reopened_and_refined_then_it_alone_changes(
+def test_labels_of_a_file_when_one_is_refined_then_it_alone_changes_and_a_table_tells_what_made_an_object(
     make_annotator: Callable[..., AnnotatorWidget], qtbot: Any, tmp_path: Path
 ) -> None:
     widget = make_annotator(start=False)
@@ -38,6 +38,10 @@ def test_labels_of_a_file_when_one_is_reopened_and_refined_then_it_alone_changes
         refine_one_of(widget, layer, qtbot)
         widget.stop()
         settle(qtbot, widget)
+    widget.panel.labels.setCurrentIndex(0)
+    widget.start()
+    settle(qtbot, widget)
+    tells_what_made_it(widget, qtbot, tmp_path / "cells.csv")
 
 
 def refine_one_of(widget: AnnotatorWidget, layer: Any, qtbot: Any) -> None:
@@ -68,17 +72,14 @@ def refine_one_of(widget: AnnotatorWidget, layer: Any, qtbot: Any) -> None:
     assert np.array_equal(layer.data, cellpose())
 
 
-def test_annotated_labels_when_saved_by_napari_then_the_table_tells_what_made_them(
-    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any, tmp_path: Path
-) -> None:
-    widget = make_annotator()
+def tells_what_made_it(widget: AnnotatorWidget, qtbot: Any, path: Path) -> None:
+    """Commit an object, save its labels by napari as a table, and look at that."""
     annotation = widget.annotation
     assert annotation is not None
     annotation.prompts.points.add([40, 50])
     settle(qtbot, widget)
     annotation.commit()
     (made,) = annotation.session.objects
-    path = tmp_path / "cells.csv"
     annotation.writer.labels.save(str(path), plugin=PLUGIN)
     with path.open(newline="") as file:
         (row,) = csv.DictReader(file)

@@ -115,7 +115,26 @@ def full(make_annotator: Make, qtbot: Any) -> AnnotatorWidget:
     return widget
 
 
-def test_every_control_then_has_a_name_and_a_tooltip(full: AnnotatorWidget) -> None:
+def cuts_no_text(full: AnnotatorWidget) -> None:
+    """Assert that all is seen whole in the narrow dock."""
+    assert [button.isEnabled() for button in full.panel.thumbnails.buttons] == [True] * 3
+    full.pages.fail("Where nobody scrolled to")
+    for index in range(full.pages.count()):
+        full.pages.setCurrentIndex(index)
+        QApplication.processEvents()
+        assert cut(full) == []
+        assert full.panel.status.isVisible()
+        assert full.panel.status.visibleRegion().boundingRect().height() == full.panel.status.height()
+    full.pages.setCurrentIndex(OBJECTS)
+    QApplication.processEvents()
+    assert not full.object_panel.table.horizontalScrollBar().isVisible()
+    columns = [full.object_panel.table.columnWidth(index) for index in range(len(HEADERS))]
+    assert columns[HEADERS.index("plane")] > 0
+    assert columns[CLASS] >= columns[HEADERS.index("area")]
+
+
+def named_and_explained(full: AnnotatorWidget) -> None:
+    """Assert that every control of both docks has a name and a tooltip."""
     batch = BatchWidget(full._viewer)
     full._viewer.window.add_dock_widget(batch, name="batch")
     batch.panel.computing.model.addItem("a model with a long name (download 1250 MB)")
@@ -135,36 +154,19 @@ def test_every_control_then_has_a_name_and_a_tooltip(full: AnnotatorWidget) -> N
     batch.opening.close()
 
 
-def test_a_narrow_dock_then_cuts_no_text(full: AnnotatorWidget) -> None:
-    assert [button.isEnabled() for button in full.panel.thumbnails.buttons] == [True] * 3
-    full.pages.fail("Where nobody scrolled to")
-    for index in range(full.pages.count()):
-        full.pages.setCurrentIndex(index)
-        QApplication.processEvents()
-        assert cut(full) == []
-        assert full.panel.status.isVisible()
-        assert full.panel.status.visibleRegion().boundingRect().height() == full.panel.status.height()
-    full.pages.setCurrentIndex(OBJECTS)
-    QApplication.processEvents()
-    assert not full.object_panel.table.horizontalScrollBar().isVisible()
-    columns = [full.object_panel.table.columnWidth(index) for index in range(len(HEADERS))]
-    assert columns[HEADERS.index("plane")] > 0
-    assert columns[CLASS] >= columns[HEADERS.index("area")]
+def test_a_narrow_dock_then_cuts_no_text_and_every_control_has_a_name_and_a_tooltip(
+    full: AnnotatorWidget,
+) -> None:
+    cuts_no_text(full)
+    full.pages.setCurrentIndex(0)
+    named_and_explained(full)
 
 
-def test_a_layers_long_name_when_cut_then_is_in_the_lists_tooltips(make_annotator: Make) -> None:
-    widget = make_annotator(start=False)
-    name = "2026-11-26 plate 3 well B07 field 12 DAPI, FITC, Cy5 - background subtracted"
-    widget._viewer.add_image(np.zeros((8, 8), np.uint8), name=name)
-    combo = widget.panel.image
-    assert combo.itemData(combo.findText(name), Qt.ItemDataRole.ToolTipRole) == name
-    assert widget.panel.minimumSizeHint().width() <= NARROW
-
-
-def test_pictures_on_a_screen_of_twice_the_pixels_then_use_them(
+def test_a_plane_shows_no_stack_pictures_use_all_pixels_and_a_layers_long_name_is_in_the_tooltip(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = make_annotator()
+    assert not widget.panel.stack.isVisible()
     assert widget.annotation is not None
     sizes = []
     for ratio in (1.0, 2.0):
@@ -176,3 +178,11 @@ def test_pictures_on_a_screen_of_twice_the_pixels_then_use_them(
         widget.annotation.clear()
     assert len(sizes[0]) == 3
     assert sizes[1] == [2 * width for width in sizes[0]]
+
+    widget.stop()
+    settle(qtbot, widget)
+    name = "2026-11-26 plate 3 well B07 field 12 DAPI, FITC, Cy5 - background subtracted"
+    widget._viewer.add_image(np.zeros((8, 8), np.uint8), name=name)
+    combo = widget.panel.image
+    assert combo.itemData(combo.findText(name), Qt.ItemDataRole.ToolTipRole) == name
+    assert widget.panel.minimumSizeHint().width() <= NARROW

@@ -105,7 +105,7 @@ def test_start_when_image_and_labels_are_slow_then_no_pixel_is_read_in_the_windo
     assert threading.main_thread().name not in readers
 
 
-def test_start_when_cancelled_while_it_looks_then_the_journal_is_free_for_the_next(
+def test_start_when_cancelled_or_a_layer_goes_while_it_looks_then_the_journal_is_free_for_the_next(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     go, opened = threading.Event(), threading.Event()
@@ -130,6 +130,27 @@ def test_start_when_cancelled_while_it_looks_then_the_journal_is_free_for_the_ne
     assert widget.annotation is not None
     assert widget.annotation.keeping.trouble == ""
     assert [layer.name for layer in widget._viewer.layers].count("cells cells") == 1
+
+    widget.stop()
+    settle(qtbot, widget)
+    viewer = widget._viewer
+    widget.start()
+    viewer.layers.remove("cells")
+    settle(qtbot, widget)
+    assert widget.annotation is None
+    assert "'cells' was removed, so annotation did not start" in widget.panel.status.text()
+    viewer.add_image(IMAGE, name="cells")
+    viewer.add_labels(np.zeros(IMAGE.shape, int), name="given")
+    widget.panel.labels.setCurrentText("given")
+    widget.start()
+    viewer.layers["cells"].data = IMAGE[:50]
+    settle(qtbot, widget)
+    assert "another shape now" in widget.panel.status.text()
+    viewer.layers["cells"].data = IMAGE
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation is not None
+    assert widget.annotation.keeping.trouble == ""
 
 
 def test_labels_when_painted_after_stop_then_the_next_start_knows_it_and_it_can_be_taken_back(
@@ -215,30 +236,6 @@ def test_labels_that_cannot_be_taken_over_when_started_on_then_one_sentence_and_
     settle(qtbot, widget)
     assert "the disk is gone" in widget.panel.status.text()
     pixels.broken = False
-    widget.start()
-    settle(qtbot, widget)
-    assert widget.annotation is not None
-    assert widget.annotation.keeping.trouble == ""
-
-
-def test_start_when_a_layer_goes_while_it_looks_then_one_sentence_and_the_journal_is_free(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator(start=False)
-    viewer = widget._viewer
-    widget.start()
-    viewer.layers.remove("cells")
-    settle(qtbot, widget)
-    assert widget.annotation is None
-    assert "'cells' was removed, so annotation did not start" in widget.panel.status.text()
-    viewer.add_image(IMAGE, name="cells")
-    viewer.add_labels(np.zeros(IMAGE.shape, int), name="given")
-    widget.panel.labels.setCurrentText("given")
-    widget.start()
-    viewer.layers["cells"].data = IMAGE[:50]
-    settle(qtbot, widget)
-    assert "another shape now" in widget.panel.status.text()
-    viewer.layers["cells"].data = IMAGE
     widget.start()
     settle(qtbot, widget)
     assert widget.annotation is not None

@@ -72,32 +72,13 @@ def test_layers_when_renamed_reordered_rescaled_and_moved_then_commits_go_on(
     assert (drawn[30, 40], drawn[80, 100], drawn[100, 20]) == (1, 2, 3)
 
 
-def test_labels_when_renamed_and_started_again_then_their_prompts_are_back_and_new_ones_are_apart(
+def test_layers_when_removed_or_renamed_then_starting_again_brings_all_back_and_new_labels_are_apart(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator(IMAGE)
     commit(widget, qtbot, 30, 40)
     assert widget.annotation is not None
-    (before,) = widget.annotation.session.objects
-    widget._viewer.layers["cells cells"].name = "mine"
-    widget.stop()
-    restart(widget, qtbot)
-    assert widget.annotation.writer.labels.name == "mine"
-    (after,) = widget.annotation.session.objects
-    assert after.prompts is not None
-    assert after.prompts.positions.tolist() == before.prompts.positions.tolist()
-    widget.stop()
-    widget.panel.labels.setCurrentIndex(0)
-    restart(widget, qtbot)
-    assert widget.annotation.session.objects == ()
-    assert widget.annotation.writer.labels.name == "cells cells [1]"
-
-
-def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator(IMAGE)
-    commit(widget, qtbot, 30, 40)
+    (first,) = widget.annotation.session.objects
     before = shown(widget)
     for name in ("Points", "cells", "cells cells"):
         widget._viewer.layers.remove(name)
@@ -112,6 +93,19 @@ def test_a_layer_when_removed_then_it_is_said_and_starting_again_brings_all_back
         assert np.array_equal(shown(widget), before)
     commit(widget, qtbot, 80, 100)
     assert shown(widget)[80, 100] == 2
+
+    widget._viewer.layers["cells cells"].name = "mine"
+    widget.stop()
+    restart(widget, qtbot)
+    assert widget.annotation.writer.labels.name == "mine"
+    again, _ = widget.annotation.session.objects
+    assert again.prompts is not None
+    assert again.prompts.positions.tolist() == first.prompts.positions.tolist()
+    widget.stop()
+    widget.panel.labels.setCurrentIndex(0)
+    restart(widget, qtbot)
+    assert widget.annotation.session.objects == ()
+    assert widget.annotation.writer.labels.name == "cells cells [1]"
 
 
 def test_the_image_when_removed_after_stop_then_napari_draws_its_labels_and_the_next_image(
@@ -278,8 +272,9 @@ def no_file_beyond(size: int) -> Iterator[None]:
 
 
 def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_once_there_is_room(
-    make_annotator: Make, qtbot: Any
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setattr("napari_sam.widgets.keeping.AGAIN", 100)
     widget = make_annotator(IMAGE)
     commit(widget, qtbot, 30, 40)
     assert widget.annotation is not None
@@ -298,23 +293,14 @@ def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_
     record = read_record(journal.path)
     assert (len(record.objects), len(record.undone)) == (2, 1)
 
-
-def test_a_full_disk_when_there_is_room_again_then_commits_are_written_by_themselves_and_it_is_said(
-    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("napari_sam.widgets.keeping.AGAIN", 100)
-    widget = make_annotator(IMAGE)
-    assert widget.annotation is not None
-    journal = widget.annotation.keeping.journal
-    assert journal is not None
     with no_file_beyond(journal.path.stat().st_size + 50):
-        commit(widget, qtbot, 30, 40)
-        qtbot.wait(350)
+        commit(widget, qtbot, 80, 100)
+        qtbot.wait(350)  # it was tried again
         assert "could not be written" in told(widget)
-        assert read_record(journal.path).objects == ()
+        assert len(read_record(journal.path).objects) == 2
     qtbot.waitUntil(lambda: not journal.trouble, timeout=5_000)
     assert told(widget) == "The disk has room again, and all commits are kept on it."
-    assert len(read_record(journal.path).objects) == 1
+    assert len(read_record(journal.path).objects) == 3
 
 
 def test_an_image_that_was_replaced_under_its_name_then_labels_are_back_and_it_is_said(
@@ -322,13 +308,12 @@ def test_an_image_that_was_replaced_under_its_name_then_labels_are_back_and_it_i
 ) -> None:
     path = tmp_path / "cells.tif"
     told_at_start = []
+    widget = make_annotator(start=False)
     for image in (IMAGE, IMAGE, IMAGE + 1):
         tifffile.imwrite(path, image)
-        widget = make_annotator(image, start=False)
         widget._viewer.layers.clear()
         widget._viewer.open(str(path), plugin="napari")
-        widget.start()
-        qtbot.waitUntil(lambda widget=widget: not widget.jobs.busy, timeout=20_000)
+        restart(widget, qtbot)
         told_at_start.append(told(widget))
         if len(told_at_start) == 1:
             commit(widget, qtbot, 30, 40)

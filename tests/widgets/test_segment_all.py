@@ -111,7 +111,13 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     assert review.open == proposals
 
     press(qtbot, widget, Qt.Key.Key_Q)
+    assert widget.panel.status.text() == "Rejected 1 proposal. Ctrl+Z brings it back."
     assert review.open == proposals[1:]
+    press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
+    assert widget.panel.status.text() == "Took back: reject."
+    assert review.open == proposals
+    assert review.current is proposals[0]
+    press(qtbot, widget, Qt.Key.Key_Q)
     assert review.current is proposals[1]
     press(qtbot, widget, Qt.Key.Key_Period, Qt.Key.Key_Period, Qt.Key.Key_Comma)
     assert review.current is proposals[2]
@@ -137,20 +143,7 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     assert widget.panel.status.text().endswith("have labels already or were rejected.")
 
 
-def test_a_proposal_when_rejected_then_ctrl_z_brings_it_back_and_says_so(make: Make, qtbot: Any) -> None:
-    widget = make()
-    _, reviewing = parts(widget)
-    proposals = search(qtbot, widget)
-    press(qtbot, widget, Qt.Key.Key_Q)
-    assert widget.panel.status.text() == "Rejected 1 proposal. Ctrl+Z brings it back."
-    assert reviewing.review.open == proposals[1:]
-    press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
-    assert widget.panel.status.text() == "Took back: reject."
-    assert reviewing.review.open == proposals
-    assert reviewing.review.current is proposals[0]
-
-
-def test_a_proposal_when_clicked_on_then_is_the_current_one_and_no_point_is_added(
+def test_a_proposal_when_clicked_on_then_is_the_current_one_and_once_accepted_is_not_proposed_again(
     make: Make, qtbot: Any
 ) -> None:
     widget = make()
@@ -177,6 +170,11 @@ def test_a_proposal_when_clicked_on_then_is_the_current_one_and_no_point_is_adde
     click(widget, proposals[1], "Shift")  # which is an object now, and selected
     assert review.current is proposals[2]
     assert [each.mask.sum() for each in annotation.editing.selection.objects] == [proposals[1].mask.sum()]
+    again = search(qtbot, widget)
+    assert proposals[1].origin not in {each.origin for each in again}
+    assert len(again) == len(proposals) - 1
+    annotation.editing.edit("delete", [annotation.session.objects[0].key])
+    assert len(review.open) == len(proposals)
 
 
 def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_layer_stays(
@@ -230,20 +228,6 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
     panel._put_back()
     again = searched(qtbot, widget)
     assert [(each.origin, each.score) for each in again] == [(each.origin, each.score) for each in proposals]
-
-
-def test_what_is_committed_then_is_not_proposed_until_it_is_deleted(make: Make, qtbot: Any) -> None:
-    widget = make()
-    annotation, reviewing = parts(widget)
-    proposals = search(qtbot, widget, "plane")
-    best = proposals[-1]
-    reviewing.review.choose(best.key)
-    reviewing.accept()
-    again = search(qtbot, widget, "plane")
-    assert best.origin not in {each.origin for each in again}
-    assert len(again) == len(proposals) - 1
-    annotation.editing.edit("delete", [annotation.session.objects[0].key])
-    assert len(reviewing.review.open) == len(proposals)
 
 
 def test_everything_of_a_stack_then_planes_come_one_by_one_and_answers_lead_through_them(
