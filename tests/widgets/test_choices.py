@@ -41,7 +41,7 @@ def stop(widget: AnnotatorWidget, qtbot: Any) -> None:
     settle(qtbot, widget)
 
 
-def test_another_image_when_chosen_after_stop_then_its_cells_go_into_labels_of_its_own(
+def test_another_image_when_chosen_after_stop_then_its_cells_go_into_labels_of_its_own_or_chosen_ones(
     widget: AnnotatorWidget, qtbot: Any
 ) -> None:
     labels = widget.panel.labels
@@ -62,11 +62,6 @@ def test_another_image_when_chosen_after_stop_then_its_cells_go_into_labels_of_i
     layers = widget._viewer.layers
     assert layers["cells cells"].data[80, 100] == 0
     assert layers["control cells"].data[80, 100] == 1
-
-
-def test_labels_when_chosen_after_the_image_then_are_those_that_are_annotated(
-    widget: AnnotatorWidget, qtbot: Any
-) -> None:
     widget._viewer.add_labels(np.zeros(IMAGE.shape, np.int32), name="mine")
     widget.panel.image.setCurrentText("control")
     widget.panel.labels.setCurrentText("mine")

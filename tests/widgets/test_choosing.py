@@ -13,8 +13,7 @@ from napari.layers import Points
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
 from qtpy.QtTest import QTest
-from qtpy.QtWidgets import QApplication, QComboBox, QPushButton, QToolButton
-from superqt import QCollapsible
+from qtpy.QtWidgets import QApplication
 
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
@@ -84,10 +83,16 @@ def stars(widget: AnnotatorWidget) -> list[bool]:
     return [button.text().endswith("*") for button in widget.panel.thumbnails.buttons]
 
 
-def test_the_pointer_fills_the_wheel_marks_and_enter_takes_the_marked(
+def test_the_pointer_fills_the_wheel_marks_enter_takes_the_marked_and_stop_leaves_no_callbacks(
     make_annotator: Make, qtbot: Any
 ) -> None:
-    widget = make_annotator()
+    widget = make_annotator(start=False)
+    viewer = widget._viewer
+    lists = (viewer.mouse_move_callbacks, viewer.mouse_wheel_callbacks, viewer.mouse_drag_callbacks)
+    before = [len(each) for each in lists]
+    widget.start()
+    settle(qtbot, widget)
+    assert [len(each) for each in lists] != before
     annotation, pointer = running(widget), Pointer(qtbot, widget)
     view, chooser = annotation.view, annotation.chooser
     pointer.click(60, 80)
@@ -117,6 +122,10 @@ def test_the_pointer_fills_the_wheel_marks_and_enter_takes_the_marked(
     pointer.key(Qt.Key.Key_Return)
     labels = annotation.writer.labels.data
     assert np.array_equal(labels == 1, offer.candidates.masks[offer.shown[2]])
+    widget.stop()
+    assert [len(each) for each in lists] == before
+    settle(qtbot, widget)
+    assert not any(isinstance(layer, Points) for layer in viewer.layers)
 
 
 def test_a_shift_click_takes_the_candidate_under_the_pointer_and_adds_no_point(
@@ -206,19 +215,11 @@ def test_choices_are_learned_kept_suggested_next_time_and_forgotten_by_a_button(
     assert running(widget).chooser.offer.suggested == model_suggests  # type: ignore[union-attr]
 
 
-def test_the_dock_is_remembered_narrow_and_named(make_annotator: Make, qtbot: Any) -> None:
+def test_the_dock_is_remembered_and_narrow(make_annotator: Make, qtbot: Any) -> None:
     widget = make_annotator(start=False)
     panel = widget.panel
     assert panel.hint.isVisible()
     assert panel.minimumSizeHint().width() <= 300
-    controls = [*panel.findChildren(QComboBox), *panel.findChildren(QPushButton)]
-    for section in panel.findChildren(QCollapsible):
-        controls.remove(section.toggleButton())  # its text is its name
-    controls += [panel.outside, panel.job.bar, *panel.thumbnails.findChildren(QToolButton)]
-    assert [control for control in controls if not control.accessibleName()] == []
-    assert [
-        control for control in controls[:-1] if not control.toolTip() and control is not panel.job.bar
-    ] == []
     qtbot.mouseClick(panel.hint_button, Qt.MouseButton.LeftButton)
     panel.model.setCurrentIndex(panel.model.findData("vit_b"))
     panel.device.setCurrentText("cpu")
@@ -232,17 +233,3 @@ def test_the_dock_is_remembered_narrow_and_named(make_annotator: Make, qtbot: An
     assert again.panel.model.currentData() == "vit_b"
     assert again.panel.device.currentText() == "cpu"
     again.jobs.close()
-
-
-def test_after_stop_the_viewer_has_its_own_mouse_callbacks_only(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator(start=False)
-    viewer = widget._viewer
-    lists = (viewer.mouse_move_callbacks, viewer.mouse_wheel_callbacks, viewer.mouse_drag_callbacks)
-    before = [len(each) for each in lists]
-    widget.start()
-    settle(qtbot, widget)
-    assert [len(each) for each in lists] != before
-    widget.stop()
-    assert [len(each) for each in lists] == before
-    settle(qtbot, widget)
-    assert not any(isinstance(layer, Points) for layer in viewer.layers)

@@ -39,12 +39,43 @@ def test_drawings_of_every_kind_then_become_boxes_masks_and_points_of_their_plan
     assert nothing is None
 
 
-def test_a_scribble_and_a_lasso_when_drawn_then_are_answered_and_committed(
+def test_lassos_then_are_one_object_each_and_a_reopened_one_is_asked_with_again(
     make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
 ) -> None:
     widget = make_annotator()
     annotation = widget.annotation
     assert annotation is not None
+    annotation.prompts.use_lassos()
+    annotation.prompts.boxes.add_polygons([AROUND])
+    settle(qtbot, widget)
+    annotation.commit()
+    (made,) = annotation.session.objects
+    annotation.editing.reopen()
+    settle(qtbot, widget)
+    (proposal,) = annotation.session.proposals
+    assert made.prompts is not None
+    assert proposal.prompts.mask is made.prompts.mask
+    annotation.clear()
+    annotation.prompts.use_lassos()
+    annotation.prompts.boxes.add_polygons([AROUND, AROUND + np.array([40, 60])])
+    settle(qtbot, widget)
+    assert [each.prompts.mask is not None for each in annotation.session.proposals] == [True, True]
+    annotation.commit()
+    assert len(annotation.session.objects) == 3
+
+
+def test_a_scribble_and_a_lasso_when_chosen_by_key_and_drawn_then_are_answered_and_committed(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    canvas = widget._viewer.window._qt_viewer.canvas.native
+    for key, mode in (
+        (Qt.Key.Key_K, "add_path"), (Qt.Key.Key_L, "add_polygon_lasso"), (Qt.Key.Key_B, "add_rectangle"),
+    ):  # fmt: skip
+        qtbot.keyClick(canvas, key)
+        assert annotation.prompts.boxes.mode == mode
     prompts, session = annotation.prompts, annotation.session
     widget._use_tool("scribbles")
     assert prompts.boxes.mode == "add_path"
@@ -68,48 +99,3 @@ def test_a_scribble_and_a_lasso_when_drawn_then_are_answered_and_committed(
     assert proposal.prompts.box is not None
     annotation.commit()
     assert [each.id for each in session.objects] == [1, 2]
-
-
-def test_a_committed_lasso_when_reopened_then_its_mask_is_asked_with_again(
-    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
-) -> None:
-    widget = make_annotator()
-    annotation = widget.annotation
-    assert annotation is not None
-    annotation.prompts.use_lassos()
-    annotation.prompts.boxes.add_polygons([AROUND])
-    settle(qtbot, widget)
-    annotation.commit()
-    (made,) = annotation.session.objects
-    annotation.editing.reopen()
-    settle(qtbot, widget)
-    (proposal,) = annotation.session.proposals
-    assert made.prompts is not None
-    assert proposal.prompts.mask is made.prompts.mask
-
-
-def test_the_keys_of_the_two_tools_then_are_no_others(
-    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
-) -> None:
-    widget = make_annotator()
-    assert widget.annotation is not None
-    canvas = widget._viewer.window._qt_viewer.canvas.native
-    for key, mode in (
-        (Qt.Key.Key_K, "add_path"), (Qt.Key.Key_L, "add_polygon_lasso"), (Qt.Key.Key_B, "add_rectangle"),
-    ):  # fmt: skip
-        qtbot.keyClick(canvas, key)
-        assert widget.annotation.prompts.boxes.mode == mode
-
-
-def test_several_lassos_then_are_one_object_each(
-    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
-) -> None:
-    widget = make_annotator()
-    annotation = widget.annotation
-    assert annotation is not None
-    annotation.prompts.use_lassos()
-    annotation.prompts.boxes.add_polygons([AROUND, AROUND + np.array([40, 60])])
-    settle(qtbot, widget)
-    assert [each.prompts.mask is not None for each in annotation.session.proposals] == [True, True]
-    annotation.commit()
-    assert len(annotation.session.objects) == 2

@@ -40,7 +40,7 @@ def rest(qtbot: Any, widget: AnnotatorWidget, row: float, col: float) -> Pointer
     return pointer
 
 
-def test_click_where_the_pointer_rested_then_the_network_is_not_asked_again(
+def test_click_where_the_pointer_rested_then_the_network_is_not_asked_again_nor_for_what_is_no_first_point(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
@@ -53,27 +53,7 @@ def test_click_where_the_pointer_rested_then_the_network_is_not_asked_again(
     asked = running(widget).session.answer([proposal.prompts])[0].candidates
     for item, other in zip(proposal.candidates.items, asked.items, strict=True):
         np.testing.assert_array_equal(item.mask, other.mask)
-
-
-def test_click_elsewhere_then_it_is_answered_for_where_it_is(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
-    pointer = rest(qtbot, widget, 50, 60)
-    pointer.click(80, 100)
-    [proposal] = running(widget).session.proposals
-    np.testing.assert_allclose(proposal.prompts.positions, [[80, 100]], atol=1)
-    chosen = proposal.chosen(None)
-    rows, cols = np.nonzero(chosen.mask)
-    middle = np.array([rows.mean(), cols.mean()]) + chosen.origin
-    np.testing.assert_allclose(middle, [80, 100], atol=1.5)
-
-
-def test_rest_when_a_click_would_add_no_first_point_inside_then_nothing_is_asked(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator()
-    pointer = rest(qtbot, widget, 50, 60)
-    pointer.click(50, 60)
-    counted = decoded(widget)
+    counted.clear()
     pointer.move(70, 60)  # there is a prompt already
     qtbot.wait(200)
     running(widget).clear()
@@ -87,9 +67,19 @@ def test_rest_when_a_click_would_add_no_first_point_inside_then_nothing_is_asked
     assert not counted
 
 
-def test_stop_while_a_click_is_foreseen_then_nothing_comes_after_it(make_annotator: Make, qtbot: Any) -> None:
+def test_click_elsewhere_then_it_is_answered_for_where_it_is_and_after_stop_nothing_comes(
+    make_annotator: Make, qtbot: Any
+) -> None:
     widget = make_annotator()
-    pointer = Pointer(qtbot, widget)
+    pointer = rest(qtbot, widget, 50, 60)
+    pointer.click(80, 100)
+    [proposal] = running(widget).session.proposals
+    np.testing.assert_allclose(proposal.prompts.positions, [[80, 100]], atol=1)
+    chosen = proposal.chosen(None)
+    rows, cols = np.nonzero(chosen.mask)
+    middle = np.array([rows.mean(), cols.mean()]) + chosen.origin
+    np.testing.assert_allclose(middle, [80, 100], atol=1.5)
+    running(widget).clear()
     pointer.move(50, 60)
     widget.stop()
     qtbot.wait(200)

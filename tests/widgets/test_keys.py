@@ -118,22 +118,9 @@ def test_a_key_when_changed_then_is_named_wherever_it_was(make_annotator: Make, 
     assert panel.status.text() == "Delete: 1 label. [ takes it back."
 
 
-def test_a_key_that_is_taken_when_pressed_then_one_sentence_and_nothing_changes(
+def test_defaults_when_pressed_then_every_action_has_its_first_key_and_the_table_of_objects_follows(
     make_annotator: Make, qtbot: Any
 ) -> None:
-    page = opened(make_annotator(start=False))
-    for action, key, modifier, said in (
-        ("merge", Qt.Key.Key_X, None, "X is the key of 'delete an object'"),
-        ("merge", Qt.Key.Key_O, CONTROL, "in napari's menus; choose another"),
-        ("merge", Qt.Key.Key_Exclam, SHIFT, "napari does not hear of the key"),
-    ):
-        choose(qtbot, page, action, key, modifier)
-        assert said in page.status.text()
-        assert page.keymap == Keymap()
-        assert page.table.item(ACTIONS.index(action), 1).text() == "M"
-
-
-def test_defaults_when_pressed_then_every_action_has_its_first_key(make_annotator: Make, qtbot: Any) -> None:
     widget = make_annotator()
     page = opened(widget)
     choose(qtbot, page, "second", Qt.Key.Key_J)
@@ -146,10 +133,24 @@ def test_defaults_when_pressed_then_every_action_has_its_first_key(make_annotato
     press(qtbot, widget, Qt.Key.Key_2)
     assert widget.annotation is not None
     assert len(widget.annotation.session.objects) == 1
+    choose(qtbot, opened(widget), "delete", Qt.Key.Key_W)
+    widget.pages.setCurrentIndex(OBJECTS)
+    widget.annotation.editing.selection.set([(1, ())])
+    for key, left in ((Qt.Key.Key_X, 1), (Qt.Key.Key_W, 0)):
+        QTest.keyClick(widget.object_panel.table, key)
+        assert len(widget.annotation.session.objects) == left
 
 
-def test_a_row_that_waits_when_left_then_keeps_its_key(make_annotator: Make, qtbot: Any) -> None:
-    page = opened(make_annotator(start=False))
+def test_the_page_then_is_narrow_and_named_and_says_which_keys_are_taken(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    page = opened(widget)
+    assert page.minimumSizeHint().width() <= 300
+    assert widget.pages.minimumSizeHint().width() <= 300
+    assert page.table.accessibleName()
+    assert page.defaults.accessibleName()
+    assert [action for action, key in DEFAULTS.items() if _menu_item_of(key)] == []
     row = ACTIONS.index("first")
     page.table.setCurrentCell(row, 0)
     qtbot.keyClick(page.table, Qt.Key.Key_Return)
@@ -160,30 +161,24 @@ def test_a_row_that_waits_when_left_then_keeps_its_key(make_annotator: Make, qtb
     QApplication.sendEvent(page.table, QFocusEvent(QEvent.Type.FocusOut))
     assert page.table.item(row, 1).text() == "1"
     assert page.keymap == Keymap()
-
-
-def test_the_page_then_is_narrow_named_and_of_keys_that_no_menu_has(make_annotator: Make) -> None:
-    widget = make_annotator(start=False)
-    page = opened(widget)
-    assert page.minimumSizeHint().width() <= 300
-    assert widget.pages.minimumSizeHint().width() <= 300
-    assert page.table.accessibleName()
-    assert page.defaults.accessibleName()
-    assert [action for action, key in DEFAULTS.items() if _menu_item_of(key)] == []
-
-
-def test_keys_in_the_table_of_objects_when_changed_then_follow(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
-    page = opened(widget)
-    choose(qtbot, page, "delete", Qt.Key.Key_W)
-    point(qtbot, widget, 40, 50)
-    assert widget.annotation is not None
-    widget.annotation.commit()
-    widget.pages.setCurrentIndex(OBJECTS)
-    widget.annotation.editing.selection.set([(1, ())])
-    for key, left in ((Qt.Key.Key_X, 1), (Qt.Key.Key_W, 0)):
-        QTest.keyClick(widget.object_panel.table, key)
-        assert len(widget.annotation.session.objects) == left
+    for action, key, modifier, said in (
+        ("merge", Qt.Key.Key_X, None, "X is the key of 'delete an object'"),
+        ("merge", Qt.Key.Key_O, CONTROL, "in napari's menus; choose another"),
+        ("merge", Qt.Key.Key_Exclam, SHIFT, "napari does not hear of the key"),
+    ):
+        choose(qtbot, page, action, key, modifier)
+        assert said in page.status.text()
+        assert page.keymap == Keymap()
+        assert page.table.item(ACTIONS.index(action), 1).text() == "M"
+    for key, lost in (
+        (Qt.Key.Key_Delete, "'delete selected points'"),
+        (Qt.Key.Key_Space, "'hold for pan zoom'"),
+        (Qt.Key.Key_J, ""),
+    ):
+        choose(qtbot, page, "reject", key)
+        assert page.keymap["reject"]
+        assert ("napari's" in page.status.text()) == bool(lost)
+        assert lost in page.status.text()
 
 
 @pytest.fixture
@@ -219,16 +214,3 @@ def test_a_keyboard_when_keys_are_swapped_then_both_act_on_the_layers_that_they_
     keyboard.close()
     assert labels.keymap == {}
     assert points.keymap == {}
-
-
-def test_a_key_of_napari_itself_when_taken_then_a_sentence_says_so(make_annotator: Make, qtbot: Any) -> None:
-    page = opened(make_annotator())
-    for key, lost in (
-        (Qt.Key.Key_Delete, "'delete selected points'"),
-        (Qt.Key.Key_Space, "'hold for pan zoom'"),
-        (Qt.Key.Key_J, ""),
-    ):
-        choose(qtbot, page, "reject", key)
-        assert page.keymap["reject"]
-        assert ("napari's" in page.status.text()) == bool(lost)
-        assert lost in page.status.text()

@@ -30,7 +30,7 @@ def activate(widget: AnnotatorWidget, name: str) -> Any:
     return layers[name]
 
 
-def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_those_of_the_dock(
+def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_those_of_the_dock_until_stop(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
@@ -52,12 +52,6 @@ def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_tho
         assert session.objects == ()
         press(qtbot, widget, Key.Key_B)
         assert widget._viewer.layers.selection.active.name == "Boxes"
-
-
-def test_the_image_when_annotation_stops_then_has_naparis_keys_again(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = make_annotator()
     image = widget._viewer.layers["cells"]
     assert len(image.keymap) == len(DEFAULTS)
     widget.stop()
@@ -80,7 +74,7 @@ def test_keys_when_channels_are_mixed_then_act_on_every_layer_of_theirs(
         assert annotation_of(widget).session.proposals == ()
 
 
-def test_enter_and_escape_when_the_labels_are_active_then_are_naparis_only_while_it_draws(
+def test_enter_and_escape_when_the_labels_are_active_then_are_naparis_while_it_draws_and_other_keys_always(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
@@ -105,10 +99,6 @@ def test_enter_and_escape_when_the_labels_are_active_then_are_naparis_only_while
         labels.mode = "pan_zoom"
         press(qtbot, widget, Key.Key_Escape)
         assert session.proposals == ()
-
-
-def test_other_keys_when_the_labels_are_active_then_stay_naparis(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
     labels = activate(widget, "cells cells")
     press(qtbot, widget, Key.Key_P)
     assert labels.mode == "paint"

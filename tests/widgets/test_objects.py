@@ -117,16 +117,7 @@ def test_a_row_when_clicked_then_the_view_goes_there_and_the_object_is_outlined(
     settle(qtbot, widget)
 
 
-def test_a_row_when_its_object_is_in_view_then_the_view_stays(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator(np.zeros((120, 160), np.uint8))
-    adopt(widget, (10, 10), (80, 100))
-    centre = camera_of(widget._viewer).center
-    press_row(qtbot, widget, (2, ()))
-    assert camera_of(widget._viewer).center == centre
-    assert keys_selected(widget) == {(2, ())}
-
-
-def test_an_object_when_clicked_on_the_image_then_its_row_is_selected_and_no_point_added(
+def test_an_object_when_clicked_on_the_image_or_in_the_labels_layer_or_picked_then_its_row_is_selected(
     make_annotator: Make,
 ) -> None:
     widget = three(make_annotator)
@@ -139,11 +130,6 @@ def test_an_object_when_clicked_on_the_image_then_its_row_is_selected_and_no_poi
     assert keys_selected(widget) == {C}
     assert len(widget.annotation.prompts.points.data) == 0
     assert widget.annotation.prompts.points.mode == "add"
-
-
-def test_in_the_labels_layer_a_click_selects_one_object_and_the_picker_too(make_annotator: Make) -> None:
-    widget = three(make_annotator)
-    assert widget.annotation is not None
     labels = widget.annotation.writer.labels
     widget._viewer.layers.selection.active = labels
     labels.mode = "pan_zoom"
@@ -156,7 +142,7 @@ def test_in_the_labels_layer_a_click_selects_one_object_and_the_picker_too(make_
     assert keys_selected(widget) == {C}
 
 
-def test_objects_when_edited_by_keys_then_those_selected_unless_the_pointer_is_over_another(
+def test_objects_when_edited_by_keys_then_those_selected_or_pointed_at_and_a_sorted_table_keeps_its_selection(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = three(make_annotator)
@@ -176,9 +162,25 @@ def test_objects_when_edited_by_keys_then_those_selected_unless_the_pointer_is_o
     selection.set([A, B])
     press_key(qtbot, widget, Qt.Key.Key_Escape)
     assert keys_selected(widget) == set()
+    widget.annotation.editing.undo()
+    annotation, panel = widget.annotation, widget.object_panel
+    panel.table.sortByColumn(HEADERS.index("area"), Qt.SortOrder.DescendingOrder)
+    annotation.editing.selection.set([A, C])
+    annotation.session.edit("merge", [A, B])
+    assert panel.model.key(0) == A
+    assert keys_selected(widget) == {A, C}
+    panel.table.sortByColumn(HEADERS.index("id"), Qt.SortOrder.DescendingOrder)
+    assert keys_selected(widget) == {A, C}
+    annotation.editing.undo()
+    assert keys_selected(widget) == {A, B, C}  # what came in the place of a selected object
+    panel.table.selectionModel().select(
+        panel.model.index(panel.model.row(B), 0),
+        QItemSelectionModel.SelectionFlag.Deselect | QItemSelectionModel.SelectionFlag.Rows,
+    )
+    assert keys_selected(widget) == {A, C}
 
 
-def test_buttons_and_keys_of_the_table_then_edit_what_is_selected_and_are_undone(
+def test_buttons_and_keys_of_the_table_then_edit_what_is_selected_until_stop_empties_the_page(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = three(make_annotator)
@@ -201,6 +203,11 @@ def test_buttons_and_keys_of_the_table_then_edit_what_is_selected_and_are_undone
     assert areas(widget) == {2: 100, 3: 100}
     assert panel.model.rowCount() == 2
     assert "Delete: 1 label" in widget.panel.status.text()
+    widget.stop()
+    assert widget.objects is None
+    assert widget.object_panel.model.rowCount() == 0
+    settle(qtbot, widget)
+    assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
 
 
 def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
@@ -274,7 +281,7 @@ def test_classes_when_given_then_rows_and_labels_show_them_and_they_are_remember
     assert [names.item(row).text() for row in range(names.count())] == ["none", "axon", "astrocyte"]
 
 
-def test_a_class_when_removed_then_its_objects_have_none_and_undoing_offers_it_again(
+def test_a_class_when_its_removal_or_renaming_is_taken_back_then_is_offered_as_before(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
@@ -292,14 +299,32 @@ def test_a_class_when_removed_then_its_objects_have_none_and_undoing_offers_it_a
     classes.list.item(1).setText(" ")
     assert "needs a name" in widget.panel.status.text()
     assert classes.list.item(1).text() == "axon"
+    assert widget.objects is not None
+    widget.objects._add_class("glia")
+    before = widget.objects.look.classes
+    classes.list.item(1).setText("nerve fibre")
+    renamed = widget.objects.look.classes
+    assert list(renamed) == ["nerve fibre", "glia"]
+    for _ in range(2):
+        annotation.editing.undo()
+        assert {each.category for each in annotation.session.objects} == {"axon"}
+        assert widget.objects.look.classes == before
+        annotation.editing.redo()
+        assert {each.category for each in annotation.session.objects} == {"nerve fibre"}
+        assert widget.objects.look.classes == renamed
+    assert [classes.list.item(row).text() for row in range(3)] == ["none", "nerve fibre", "glia"]
 
 
-def test_a_note_when_written_then_the_object_has_it_and_the_row_says_it(
+def test_a_row_when_its_object_is_in_view_then_the_view_stays_and_a_note_is_written_and_said(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = three(make_annotator)
     annotation, panel = widget.annotation, widget.object_panel
     assert annotation is not None
+    centre = camera_of(widget._viewer).center
+    press_row(qtbot, widget, C)
+    assert camera_of(widget._viewer).center == centre
+    assert keys_selected(widget) == {C}
     press_row(qtbot, widget, B)
     qtbot.keyClicks(panel.note, "mitotic")
     qtbot.keyClick(panel.note, Qt.Key.Key_Return)
@@ -330,39 +355,6 @@ def test_overlaps_when_shown_the_other_way_then_labels_change_at_once_and_next_t
     assert widget.object_panel.overlaps.currentIndex() == 1
 
 
-def test_the_table_when_sorted_and_edited_then_the_selection_stays(make_annotator: Make) -> None:
-    widget = three(make_annotator)
-    annotation, panel = widget.annotation, widget.object_panel
-    assert annotation is not None
-    panel.table.sortByColumn(HEADERS.index("area"), Qt.SortOrder.DescendingOrder)
-    annotation.editing.selection.set([A, C])
-    annotation.session.edit("merge", [A, B])
-    assert panel.model.key(0) == A
-    assert keys_selected(widget) == {A, C}
-    panel.table.sortByColumn(HEADERS.index("id"), Qt.SortOrder.DescendingOrder)
-    assert keys_selected(widget) == {A, C}
-    annotation.editing.undo()
-    assert keys_selected(widget) == {A, B, C}  # what came in the place of a selected object
-    panel.table.selectionModel().select(
-        panel.model.index(panel.model.row(B), 0),
-        QItemSelectionModel.SelectionFlag.Deselect | QItemSelectionModel.SelectionFlag.Rows,
-    )
-    assert keys_selected(widget) == {A, C}
-
-
-def test_an_annotation_when_stopped_then_the_page_is_empty_and_its_layer_gone(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    widget = three(make_annotator)
-    assert widget.objects is not None
-    assert widget.object_panel.model.rowCount() == 3
-    widget.stop()
-    assert widget.objects is None
-    assert widget.object_panel.model.rowCount() == 0
-    settle(qtbot, widget)
-    assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
-
-
 def test_many_objects_then_the_selected_ones_are_boxed_and_all_can_be_selected(make_annotator: Make) -> None:
     widget = make_annotator(np.zeros((600, 600), np.uint8))
     assert widget.annotation is not None
@@ -377,26 +369,3 @@ def test_many_objects_then_the_selected_ones_are_boxed_and_all_can_be_selected(m
     widget.annotation.session._do(Edit("delete", widget.annotation.session.objects, ()))
     assert keys_selected(widget) == set()
     assert len(highlight.data) == 0
-
-
-def test_a_class_when_its_renaming_is_taken_back_then_has_its_old_name_and_colour(
-    make_annotator: Make,
-) -> None:
-    widget = make_annotator()
-    adopt(widget, (10, 10), (10, 30), category="axon")
-    annotation, classes = widget.annotation, widget.object_panel.classes
-    assert annotation is not None
-    assert widget.objects is not None
-    widget.objects._add_class("glia")
-    before = widget.objects.look.classes
-    classes.list.item(1).setText("nerve fibre")
-    renamed = widget.objects.look.classes
-    assert list(renamed) == ["nerve fibre", "glia"]
-    for _ in range(2):
-        annotation.editing.undo()
-        assert {each.category for each in annotation.session.objects} == {"axon"}
-        assert widget.objects.look.classes == before
-        annotation.editing.redo()
-        assert {each.category for each in annotation.session.objects} == {"nerve fibre"}
-        assert widget.objects.look.classes == renamed
-    assert [classes.list.item(row).text() for row in range(3)] == ["none", "nerve fibre", "glia"]

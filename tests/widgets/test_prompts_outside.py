@@ -14,7 +14,7 @@ from .conftest import settle
 Make = Callable[..., AnnotatorWidget]
 
 
-def test_a_point_outside_the_image_when_clicked_then_it_is_said_and_clear_takes_it_away(
+def test_points_that_cannot_be_answered_and_those_of_a_reopened_object_then_can_be_cleared(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
@@ -37,12 +37,6 @@ def test_a_point_outside_the_image_when_clicked_then_it_is_said_and_clear_takes_
     assert (panel.commit.isEnabled(), panel.clear.isEnabled()) == (True, True)
     annotation.commit()
     assert (panel.commit.isEnabled(), panel.clear.isEnabled()) == (False, False)
-
-
-def test_a_point_outside_the_object_alone_then_can_be_cleared(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
-    annotation = widget.annotation
-    assert annotation is not None
     annotation.prompts.positive = False
     annotation.prompts.points.add((40, 50))
     settle(qtbot, widget)
@@ -50,6 +44,13 @@ def test_a_point_outside_the_object_alone_then_can_be_cleared(make_annotator: Ma
     assert widget.panel.clear.isEnabled()
     annotation.clear()  # as Escape does
     assert not widget.panel.clear.isEnabled()
+    annotation.prompts.positive = True
+    annotation.editing.reopen()
+    settle(qtbot, widget)
+    assert widget.panel.clear.isEnabled()
+    qtbot.mouseClick(widget.panel.clear, Qt.MouseButton.LeftButton)
+    assert not widget.panel.clear.isEnabled()
+    assert len(annotation.session.objects) == 1
 
 
 def test_a_given_prompt_outside_the_image_when_started_then_can_be_cleared(
@@ -62,18 +63,3 @@ def test_a_given_prompt_outside_the_image_when_started_then_can_be_cleared(
     settle(qtbot, widget)
     assert "(300, 10) lies outside" in widget.panel.status.text()
     assert widget.panel.clear.isEnabled()
-
-
-def test_an_object_when_reopened_then_its_prompts_can_be_cleared(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
-    annotation = widget.annotation
-    assert annotation is not None
-    annotation.prompts.points.add((40, 50))
-    settle(qtbot, widget)
-    annotation.commit()
-    annotation.editing.reopen()
-    settle(qtbot, widget)
-    assert widget.panel.clear.isEnabled()
-    qtbot.mouseClick(widget.panel.clear, Qt.MouseButton.LeftButton)
-    assert not widget.panel.clear.isEnabled()
-    assert len(annotation.session.objects) == 1

@@ -68,7 +68,7 @@ def labels(widget: AnnotatorWidget) -> np.ndarray:
     return np.asarray(widget.annotation.writer.labels.data)
 
 
-def test_a_click_shows_three_candidates_and_the_second_becomes_a_label_that_can_be_undone(
+def test_a_click_shows_three_candidates_of_which_a_key_or_a_thumbnail_makes_a_label_that_can_be_undone(
     make_annotator: Make, qtbot: Any
 ) -> None:
     widget = make_annotator()
@@ -94,6 +94,10 @@ def test_a_click_shows_three_candidates_and_the_second_becomes_a_label_that_can_
     modifiers = Qt.KeyboardModifier.ControlModifier | Qt.KeyboardModifier.ShiftModifier
     press_key(qtbot, widget, Qt.Key.Key_Z, modifiers)
     assert np.array_equal(labels(widget), expected.astype(np.int32))
+    click(qtbot, widget, (80, 90))
+    third = annotation.session.proposals[0].candidates.masks[2]
+    qtbot.mouseClick(widget.panel.thumbnails.buttons[2], Qt.MouseButton.LeftButton)
+    assert np.array_equal(labels(widget) == 2, third)
 
 
 def test_enter_commits_the_suggested_and_escape_drops(make_annotator: Make, qtbot: Any) -> None:
@@ -119,21 +123,21 @@ def test_enter_commits_the_suggested_and_escape_drops(make_annotator: Make, qtbo
     assert told.text() == ""
 
 
-def test_a_click_on_a_thumbnail_commits_it(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
-    click(qtbot, widget, (40, 50))
-    assert widget.annotation is not None
-    third = widget.annotation.session.proposals[0].candidates.masks[2]
-    qtbot.mouseClick(widget.panel.thumbnails.buttons[2], Qt.MouseButton.LeftButton)
-    assert np.array_equal(labels(widget) == 1, third)
-
-
-def test_a_negative_click_looks_different_and_reaches_the_network(
+def test_boxes_and_points_inside_and_outside_reach_the_network_and_look_different(
     make_annotator: Make, qtbot: Any, discs: LoadedModel
 ) -> None:
     widget = make_annotator()
     annotation = widget.annotation
     assert annotation is not None
+    draw_box(qtbot, widget, (30, 40, 60, 70))
+    assert annotation.session.proposals[0].prompts.box == (30, 40, 60, 70)
+    assert len(annotation.session.proposals[0].candidates) == 3
+    click(qtbot, widget, (45, 50))
+    (proposal,) = annotation.session.proposals
+    assert proposal.prompts.box == (30, 40, 60, 70)
+    assert proposal.prompts.positions.tolist() == [[45, 50]]
+    assert len(proposal.candidates) == 1
+    press_key(qtbot, widget, Qt.Key.Key_Escape)
     click(qtbot, widget, (40, 50))
     click(qtbot, widget, (45, 60), "Control")
     press_key(qtbot, widget, Qt.Key.Key_N)
@@ -148,21 +152,9 @@ def test_a_negative_click_looks_different_and_reaches_the_network(
     assert discs.sam.seen.labels.tolist()[0][:3] == [1, 0, 0]
 
 
-def test_a_box_gives_three_candidates_and_with_a_point_one(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
-    annotation = widget.annotation
-    assert annotation is not None
-    draw_box(qtbot, widget, (30, 40, 60, 70))
-    assert annotation.session.proposals[0].prompts.box == (30, 40, 60, 70)
-    assert len(annotation.session.proposals[0].candidates) == 3
-    click(qtbot, widget, (45, 50))
-    (proposal,) = annotation.session.proposals
-    assert proposal.prompts.box == (30, 40, 60, 70)
-    assert proposal.prompts.positions.tolist() == [[45, 50]]
-    assert len(proposal.candidates) == 1
-
-
-def test_many_boxes_are_committed_and_undone_at_once(make_annotator: Make, qtbot: Any) -> None:
+def test_many_boxes_are_committed_and_undone_at_once_and_older_objects_keep_their_pixels(
+    make_annotator: Make, qtbot: Any
+) -> None:
     widget = make_annotator()
     for box in ((10, 10, 30, 30), (60, 20, 80, 40), (70, 100, 90, 120)):
         draw_box(qtbot, widget, box)
@@ -173,19 +165,16 @@ def test_many_boxes_are_committed_and_undone_at_once(make_annotator: Make, qtbot
     assert [found[20, 20], found[70, 30], found[80, 110]] == [1, 2, 3]
     qtbot.mouseClick(widget.panel.undo, Qt.MouseButton.LeftButton)
     assert not labels(widget).any()
-
-
-def test_overlapping_objects_keep_the_older_pixels(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator()
+    widget.panel.tool_asked.emit("points")
     for col in (50, 54):
         click(qtbot, widget, (40, col))
         press_key(qtbot, widget, Qt.Key.Key_3)
     first, second = widget.annotation.session.objects  # type: ignore[union-attr]
     found = labels(widget)
-    assert np.count_nonzero(found == 1) == first.mask.sum()
-    assert 0 < np.count_nonzero(found == 2) < second.mask.sum()
+    assert np.count_nonzero(found == first.id) == first.mask.sum()
+    assert 0 < np.count_nonzero(found == second.id) < second.mask.sum()
     press_key(qtbot, widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
-    assert np.count_nonzero(labels(widget) == 1) == first.mask.sum()
+    assert np.count_nonzero(labels(widget) == first.id) == first.mask.sum()
 
 
 def test_a_scaled_rotated_and_moved_image_gets_its_labels_in_place(make_annotator: Make, qtbot: Any) -> None:
@@ -327,17 +316,8 @@ def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
     assert widget.panel.status.text() == "Cancelled."
     settle(qtbot, widget)
     assert [layer.name for layer in widget._viewer.layers] == ["cells", "cells cells"]
-    widget.start()
-    wait(qtbot, widget)
-    click(qtbot, widget, (40, 50))
-    assert len(widget.annotation.session.proposals) == 1  # type: ignore[union-attr]
-
-
-def test_prompts_placed_while_the_image_is_read_are_answered_when_it_is(
-    make_annotator: Make, qtbot: Any
-) -> None:
-    annotation = begin(qtbot, make_annotator(start=False))
-    annotation.prompts.points.add(np.array([[40, 50]]))
+    annotation = begin(qtbot, widget)
+    annotation.prompts.points.add(np.array([[40, 50]]))  # while the image is read
     qtbot.waitUntil(lambda: len(annotation.session.proposals) == 1, timeout=20_000)
 
 
