@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+import os
+import sys
 from pathlib import Path
 
 import pytest
 
 from napari_sam.errors import DataError, DiskFullError
-from napari_sam.writing import at_once, disk_errors
+from napari_sam.writing import at_once, disk_errors, write_text
 
 
 def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:
@@ -40,3 +42,19 @@ def test_a_shared_file_when_two_write_it_at_once_then_the_last_one_is_there_whol
         one.write_text("one", encoding="utf-8")
         other.write_text("other", encoding="utf-8")
     assert [each.read_text(encoding="utf-8") for each in tmp_path.iterdir()] == ["one"]
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="makes links and pipes")
+def test_what_is_no_file_when_written_then_stays_what_it_is(tmp_path: Path) -> None:
+    (tmp_path / "real.txt").write_text("old", encoding="utf-8")
+    (tmp_path / "link.txt").symlink_to("real.txt")
+    write_text(tmp_path / "link.txt", "new")
+    assert (tmp_path / "link.txt").is_symlink()
+    assert (tmp_path / "real.txt").read_text(encoding="utf-8") == "new"
+    os.mkfifo(tmp_path / "pipe")
+    ready = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
+    write_text(tmp_path / "pipe", "through")
+    assert os.read(ready, 100) == b"through"
+    os.close(ready)
+    assert (tmp_path / "pipe").is_fifo()
+    assert not (tmp_path / ".pipe.part").exists()

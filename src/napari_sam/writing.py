@@ -12,6 +12,8 @@ from .errors import DataError, DiskFullError
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What systems answer on a full disk, or one of which a person has had their share."""
+DEVICES = Path("/dev")
+"""Where ``/dev/stdout`` is, which may lead to a file that others write to as well."""
 
 
 def write_text(path: Path, text: str, *, shared: bool = False) -> None:
@@ -24,6 +26,8 @@ def write_text(path: Path, text: str, *, shared: bool = False) -> None:
 def at_once(path: Path, *, shared: bool = False) -> Iterator[Path]:
     """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails.
 
+    A link stays one: the file that it leads to is replaced. Devices and pipes are written to themselves.
+
     Parameters
     ----------
     path : Path
@@ -31,6 +35,10 @@ def at_once(path: Path, *, shared: bool = False) -> Iterator[Path]:
         Others may write this file at the same moment, so the hidden path is of this call alone. What a killed
         process left at such a path stays; elsewhere the next one writes over it.
     """
+    if path.parent == DEVICES or (path.exists() and not path.is_file()):
+        yield path
+        return
+    path = path.resolve()
     part = path.with_name(f".{path.name}{'.' + uuid4().hex if shared else ''}.part")
     try:
         yield part
