@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..wording import amount
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -111,11 +112,11 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
         rows = run_batch(images, out, settings, overwrite=arguments.overwrite, run=runner, progress=progress)
     failed = [row for row in rows if row.error]
     if empty := sum(not row.objects and not row.error for row in rows):
-        print(f"{_counted(empty, 'image')} without any object, with 0 in {out / SUMMARY}.", file=sys.stderr)
+        print(f"{amount(empty, 'image')} without any object, with 0 in {out / SUMMARY}.", file=sys.stderr)
     for row in failed:
         print(f"{row.file}: {row.error}", file=sys.stderr)
     done, labels = len(rows) - len(failed), sum(row.objects for row in rows)
-    print(f"{out}: {_counted(done, 'image')}, {_counted(labels, 'label')}")
+    print(f"{out}: {amount(done, 'image')}, {amount(labels, 'label')}")
     if failed:
         raise DataError(f"{len(failed)} of {len(rows)} images failed; {out / SUMMARY} says why.")
 
@@ -141,7 +142,7 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
             overwrite=arguments.overwrite,
             progress=progress,
         )
-    print(f"{found.path}: {_counted(found.objects, 'label')}")
+    print(f"{found.path}: {amount(found.objects, 'label')}")
 
 
 def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None:
@@ -178,8 +179,4 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
         draw(image, labels, [], channel_axis=arguments.channel_axis).save(arguments.picture)
     if not count:
         print(nothing_found(predictor.model, arguments.method, AutomaticSettings()), file=sys.stderr)
-    print(f"{arguments.output}: {_counted(count, 'label')}")
-
-
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what}{'' if count == 1 else 's'}"
+    print(f"{arguments.output}: {amount(count, 'label')}")

@@ -7,6 +7,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..wording import amount
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -63,7 +64,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.pieces:
         regions = regions_from_labels(labels_from_regions(regions, shape), pieces=True)
     write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)
-    print(f"{arguments.output}: {len(regions)} object{'' if len(regions) == 1 else 's'}")
+    print(f"{arguments.output}: {amount(len(regions), 'object')}")
 
 
 def _laid_in(image: Path, regions: list[Region], shape: Shape) -> tuple[list[Region], Shape, Space | None]:

@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..wording import amount
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -112,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
     if table is None:
         labels = labels if prompted else _linked(labels)
         write_labels(arguments.output, labels, "ZYX", size)
-        print(f"{arguments.output}: {_count(int(labels.max()), 'object')} in {_count(len(labels), 'plane')}")
+        print(f"{arguments.output}: {amount(int(labels.max()), 'object')} in {amount(len(labels), 'plane')}")
         return
     tracks = as_tracks(labels) if prompted else track_objects(labels)
     write_labels(arguments.output, tracks.labels, "TYX", size)
@@ -182,8 +183,4 @@ def _summary(tracks: Tracks) -> str:
     """Say how many tracks there are and how many objects divided."""
     mothers = {parent for parents in tracks.graph.values() for parent in parents}
     counts = (int(tracks.labels.max()), "track"), (len(mothers), "division")
-    return ", ".join(_count(*each) for each in counts)
-
-
-def _count(number: int, noun: str) -> str:
-    return f"{number} {noun}{'' if number == 1 else 's'}"
+    return ", ".join(amount(*each) for each in counts)

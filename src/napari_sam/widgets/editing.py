@@ -12,6 +12,7 @@ from psygnal import Signal
 from napari_sam.errors import NapariSamError
 from napari_sam.session import Edit, Key, Object, Plane
 from napari_sam.session.operations import DESCRIBE
+from napari_sam.wording import amount
 
 from .keymap import DEFAULTS, EDITS
 from .selection import Selection
@@ -131,7 +132,7 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return None
-        changed = counted(max(_labels_of(edit.before), _labels_of(edit.after)))
+        changed = amount(max(_labels_of(edit.before), _labels_of(edit.after)), "label")
         self.said.emit(f"{title(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
         return edit
 
@@ -174,7 +175,7 @@ class Editing:
 def _described(edit: Edit) -> str:
     """Return a step's name and how many labels it changed, if it changed some."""
     changed = edit.after or edit.before
-    return f"{title(edit)}, {counted(_labels_of(changed))}" if changed else title(edit)
+    return f"{title(edit)}, {amount(_labels_of(changed), 'label')}" if changed else title(edit)
 
 
 def _labels_of(objects: Sequence[Object]) -> int:
@@ -187,8 +188,3 @@ def title(edit: Edit) -> str:
     if edit.what == DESCRIBE:
         return "note" if "note" in edit.arguments else "class"
     return edit.what.replace("_", " ")
-
-
-def counted(labels: int) -> str:
-    """Return "1 label", "2 labels" and so on."""
-    return f"{labels} label{'' if labels == 1 else 's'}"

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 from qtpy.QtCore import QObject, QTimer
 
-from .editing import counted
+from napari_sam.wording import amount
 
 if TYPE_CHECKING:
     from .earlier import Earlier
@@ -88,8 +88,8 @@ def _restored(earlier: Earlier) -> str:
     count = earlier.returned
     verb = "is" if count == 1 else "are"
     if earlier.session.read_only:
-        return f"Its {counted(count)} {verb} shown." if count else ""
-    return f"Your last session's {counted(count)} {verb} back." if count else ""
+        return f"Its {amount(count, 'label')} {verb} shown." if count else ""
+    return f"Your last session's {amount(count, 'label')} {verb} back." if count else ""
 
 
 def _renamed(earlier: Earlier) -> str:

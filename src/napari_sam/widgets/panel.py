@@ -17,6 +17,8 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam.wording import amount
+
 from .buttons import button, narrow
 from .channel_box import ChannelBox
 from .keymap import CHOICES, Keymap
@@ -240,7 +242,7 @@ class Panel(QWidget):
     def set_learned(self, choices: int, weights: str) -> None:
         """Say from how many choices the suggestions are learned; the weights can be looked at."""
         self._learned.setVisible(choices > 0)
-        self.learned.setText(f"* learned from {choices} choice{'' if choices == 1 else 's'} of yours")
+        self.learned.setText(f"* learned from {amount(choices, 'choice')} of yours")
         self.learned.setToolTip(weights)
 
     def set_outside(self, outside: bool) -> None:

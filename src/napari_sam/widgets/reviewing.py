@@ -13,8 +13,8 @@ from qtpy.QtCore import QTimer
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
 from napari_sam.session.review import Review
+from napari_sam.wording import amount
 
-from .editing import counted
 from .jobs import Jobs
 from .planes import camera_of, image_shape, plane_under_sliders, seen
 from .proposal_picking import ProposalPicker
@@ -184,7 +184,9 @@ class Reviewing:
             self.failed.emit(str(error))
             return
         what = "it" if len(made) == 1 else "all"
-        self.said.emit(f"Accepted {counted(len(made))}. {self._keyboard.text('undo')} takes {what} back.")
+        self.said.emit(
+            f"Accepted {amount(len(made), 'label')}. {self._keyboard.text('undo')} takes {what} back."
+        )
 
     def reject(self) -> None:
         """Put the current proposal aside, and look at the next one."""

@@ -14,6 +14,7 @@ from napari_sam.export.layers import OBJECTS, write_labels_layer
 from napari_sam.overwriting import check_not_the_image
 from napari_sam.session import Edit
 from napari_sam.session.store import ObjectStore
+from napari_sam.wording import amount
 
 from .earlier import as_now
 from .jobs import Job, Jobs
@@ -137,7 +138,7 @@ class Saving:
             return len({each.id for each in store}.union(shown[shown > 0].tolist()))
 
         def done(count: int) -> None:
-            self.said.emit(f"Saved {count} object{'' if count == 1 else 's'} to {path}.")
+            self.said.emit(f"Saved {amount(count, 'object')} to {path}.")
 
         self.jobs.run("Saving", write, done)
 

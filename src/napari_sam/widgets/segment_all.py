@@ -9,6 +9,8 @@ from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible, QLabeledDoubleSlider
 
+from napari_sam.wording import amount
+
 from .buttons import button, explain_folding
 from .progress_row import ProgressRow
 
@@ -202,7 +204,7 @@ class SegmentAll(QWidget):
     def set_counts(self, proposals: int, sure: int, rejected: int) -> None:
         """Say how many proposals there are, how many have the score, and how many were rejected."""
         self._review.setVisible(proposals + rejected > 0)
-        self.count.setText(f"{proposals} proposal{'' if proposals == 1 else 's'}, the least sure first")
+        self.count.setText(f"{amount(proposals, 'proposal')}, the least sure first")
         self.accept_above.setText(f"Accept {sure}")
         self.accept_above.setEnabled(sure > 0)
         self.accept_all.setText(f"Accept all {proposals}")
