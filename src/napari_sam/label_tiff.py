@@ -9,19 +9,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .pixel_size import PixelSize
-from .writing import at_once, disk_errors
 
 
 def narrowed(labels: NDArray[np.integer]) -> NDArray[np.unsignedinteger[Any]]:
     """Return labels in 16 bits where these suffice, in 32 elsewhere."""
     small = labels.max(initial=0) <= np.iinfo(np.uint16).max
-    return labels.astype(np.uint16 if small else np.uint32)
+    return labels.astype(np.uint16 if small else np.uint32, copy=False)
 
 
 def write_label_tiff(
     path: Path, labels: NDArray[np.integer], axes: str = "YX", size: PixelSize | None = None
 ) -> None:
-    """Write labels at once or not at all, in 16 bits where these suffice.
+    """Write labels in 16 bits where these suffice.
 
     Parameters
     ----------
@@ -30,20 +29,14 @@ def write_label_tiff(
     axes : str
         What they are, such as ZYX.
     size : PixelSize, optional
-
-    Raises
-    ------
-    DataError
-        If the disk is full, or the file may not be written to.
     """
     import tifffile
 
-    with disk_errors(path), at_once(path) as part:
-        tifffile.imwrite(
-            part,
-            narrowed(labels),
-            compression="zlib",
-            photometric="minisblack",
-            metadata={"axes": axes},
-            **(size.to_tiff() if size else {}),
-        )
+    tifffile.imwrite(
+        path,
+        narrowed(labels),
+        compression="zlib",
+        photometric="minisblack",
+        metadata={"axes": axes},
+        **(size.to_tiff() if size else {}),
+    )

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import csv
+import errno
 import json
 from dataclasses import replace
 from pathlib import Path
@@ -245,3 +246,18 @@ def test_a_file_that_is_there_when_written_then_kept_unless_told(tmp_path: Path)
     assert len(read_regions(path)[0]) == 4
     with pytest.raises(DataError, match="ending"):
         write_regions(tmp_path / "cells.xyz", annotated(), (40, 50))
+
+
+def test_a_tiff_when_the_disk_is_full_then_the_file_that_was_asked_for_is_named_and_the_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    path, labels = tmp_path / "cells.tif", np.ones((4, 5), int)
+    path.write_bytes(b"old")
+    monkeypatch.setattr(tifffile, "imwrite", full)
+    with pytest.raises(DataError) as told:
+        write_regions(path, regions_from_labels(labels), labels.shape, overwrite=True)
+    assert str(told.value).startswith(f"{path} could not be written (")
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]

@@ -20,6 +20,7 @@ from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
+from napari_sam.writing import at_once, disk_errors
 
 from .batch_axes import opened_plane
 from .batch_files import is_large, unreadable
@@ -164,5 +165,6 @@ def _segment(
     )
     labels, kept = painted(records, shape, settings.automatic)
     path = job.labels.with_name(f"{job.labels.name}.tif")
-    write_label_tiff(path, labels, size=pixel_size_of(job.image))
+    with disk_errors(path), at_once(path) as part:
+        write_label_tiff(part, labels, size=pixel_size_of(job.image))
     return Segmented(path, len(kept), float(np.mean([each.worth for each in kept])) if kept else 0.0)

@@ -53,20 +53,19 @@ def write_labels(
     DataError
         If the disk is full, the file may not be written to, or there are too many labels for a PNG.
     """
-    suffix = path.suffix.lower()
-    if suffix not in (".npy", ".png"):
-        write_label_tiff(path, labels, axes, size)
-        return
-    values = narrowed(labels)
+    suffix, values = path.suffix.lower(), narrowed(labels)
     if suffix == ".png" and values.dtype != np.uint16:
         raise DataError(f"{labels.max()} labels are more than the 16 bits of a PNG can count; give a .tif.")
-    with disk_errors(path), at_once(path) as part, part.open("wb") as file:
+    with disk_errors(path), at_once(path) as part:
         if suffix == ".npy":
-            np.save(file, values)
-        else:
+            with part.open("wb") as file:
+                np.save(file, values)
+        elif suffix == ".png":
             from PIL import Image
 
-            Image.fromarray(values).save(file, "PNG")
+            Image.fromarray(values).save(part, "PNG")
+        else:
+            write_label_tiff(part, values, axes, size)
 
 
 def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
