@@ -108,7 +108,7 @@ class Mixed:
 
     def _options(self) -> dict[str, Any]:
         """Return what lays another layer over it."""
-        options = {name: getattr(self._layer, name) for name in ALIGNED if hasattr(self._layer, name)}
+        options = {name: getattr(self._layer, name) for name in ALIGNED}
         axis = self.mix.axis
         if axis is None:
             return options
@@ -126,9 +126,8 @@ def _without_first(options: dict[str, Any]) -> dict[str, Any]:
     size = len(options["scale"])
     shear = np.zeros((size, size))
     shear[np.triu_indices(size, 1)] = options["shear"]
-    listed = [name for name in ("scale", "translate", "units", "axis_labels") if name in options]
     return {
-        **{str(name): options[name][1:] for name in listed},
+        **{name: options[name][1:] for name in ("scale", "translate", "units", "axis_labels")},
         "rotate": np.array(options["rotate"])[1:, 1:],
         "shear": shear[1:, 1:][np.triu_indices(size - 1, 1)],
         "affine": Affine(affine_matrix=np.array(options["affine"].affine_matrix)[1:, 1:]),
@@ -137,7 +136,7 @@ def _without_first(options: dict[str, Any]) -> dict[str, Any]:
 
 def lie_together(one: Image, other: Image) -> bool:
     """Say whether the pixels of two image layers lie over each other."""
-    if image_shape(one) != image_shape(other) or getattr(one, "units", None) != getattr(other, "units", None):
+    if image_shape(one) != image_shape(other) or one.units != other.units:
         return False
     ends = (np.zeros(one.ndim), np.array(image_shape(one), float))
     return all(np.allclose(one.data_to_world(end), other.data_to_world(end)) for end in ends)
@@ -201,7 +200,7 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
     if image.rgb or image.ndim < 2:
         return ()
     shape = image_shape(image)
-    named = channel_axis(getattr(image, "axis_labels", ()), shape)
+    named = channel_axis(image.axis_labels, shape)
     choices = []
     for axis, title in sliders(image).items():
         count = shape[axis]

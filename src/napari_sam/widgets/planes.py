@@ -114,7 +114,7 @@ def alignment(image: Image, dims: Dims) -> dict[str, Any]:
 
     Clicks come in the viewer's units, and napari takes them for the layer's.
     """
-    options = {name: getattr(image, name) for name in ALIGNED if hasattr(image, name)}
+    options = {name: getattr(image, name) for name in ALIGNED}
     factors = 1 / _world_units(image, dims)
     if not np.allclose(factors, 1):
         affine = np.array(image.affine.affine_matrix)

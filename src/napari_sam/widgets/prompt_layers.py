@@ -182,8 +182,7 @@ class PromptLayers:
         ImageError
             If the layer has other axes than the image.
         """
-        same_units = getattr(layer, "units", None) == getattr(self.points, "units", None)
-        if layer.ndim != self.points.ndim or not same_units:
+        if layer.ndim != self.points.ndim or layer.units != self.points.units:
             raise ImageError(f"The layer {layer.name!r} has other axes than the image; choose another.")
         if not len(layer.data):
             return

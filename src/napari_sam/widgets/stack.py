@@ -82,7 +82,7 @@ class Stack:
         for signal, slot in self._wires:
             signal.connect(slot)
         annotation.keyboard.on("follow", self.follow_pointed)
-        channels = channel_axis(getattr(image, "axis_labels", ()), image_shape(image))
+        channels = channel_axis(image.axis_labels, image_shape(image))
         planes = sliders(image)
         panel.set_axes(planes, max((each for each in planes if each != channels), default=None))
 
