@@ -4,10 +4,13 @@ import os
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
+from PIL import Image
 
+from napari_sam.cli.outputs import PICTURE
 from napari_sam.errors import DataError, DiskFullError
-from napari_sam.writing import at_once, disk_errors, write_text
+from napari_sam.writing import at_once, disk_errors, write_picture, write_text
 
 
 def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:
@@ -44,6 +47,27 @@ def test_a_shared_file_when_two_write_it_at_once_then_the_last_one_is_there_whol
     assert [each.read_text(encoding="utf-8") for each in tmp_path.iterdir()] == ["one"]
 
 
+@pytest.mark.parametrize("ending", PICTURE.endings)
+def test_a_picture_when_written_then_is_there_whole_in_the_format_of_its_ending(
+    ending: str, tmp_path: Path
+) -> None:
+    path = tmp_path / f"seen{ending}"
+    path.write_bytes(b"old")
+    Image.effect_noise((40, 30), 90).save(short := tmp_path / "short.png")
+    os.truncate(short, 500)
+    with Image.open(short) as half, pytest.raises(OSError, match="truncated"):
+        write_picture(path, half)
+    short.unlink()
+    assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"old"]
+    write_picture(path, Image.new("RGB", (40, 30), "red"))
+    with Image.open(path) as seen:
+        assert ending in (each for each, form in Image.registered_extensions().items() if form == seen.format)
+        assert np.abs(np.asarray(seen).astype(int) - (255, 0, 0)).max() < 4
+    assert list(tmp_path.iterdir()) == [path]
+    with pytest.raises(DataError, match="cannot hold a picture"):
+        write_picture(tmp_path / "seen.xyz", Image.new("RGB", (4, 4)))
+
+
 @pytest.mark.skipif(sys.platform == "win32", reason="makes links and pipes")
 def test_what_is_no_file_when_written_then_stays_what_it_is(tmp_path: Path) -> None:
     (tmp_path / "real.txt").write_text("old", encoding="utf-8")
@@ -55,6 +79,9 @@ def test_what_is_no_file_when_written_then_stays_what_it_is(tmp_path: Path) -> N
     ready = os.open(tmp_path / "pipe", os.O_RDONLY | os.O_NONBLOCK)
     write_text(tmp_path / "pipe", "through")
     assert os.read(ready, 100) == b"through"
+    (tmp_path / "pipe.png").symlink_to("pipe")
+    write_picture(tmp_path / "pipe.png", Image.new("L", (4, 4)))
+    assert os.read(ready, 1000).startswith(b"\x89PNG")
     os.close(ready)
     assert (tmp_path / "pipe").is_fifo()
     assert not (tmp_path / ".pipe.part").exists()

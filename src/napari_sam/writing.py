@@ -6,9 +6,13 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 from .errors import DataError, DiskFullError
+
+if TYPE_CHECKING:
+    from PIL import Image
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What systems answer on a full disk, or one of which a person has had their share."""
@@ -20,6 +24,23 @@ def write_text(path: Path, text: str, *, shared: bool = False) -> None:
     """Write a small file as `at_once` does."""
     with at_once(path, shared=shared) as part:
         part.write_text(text, encoding="utf-8")
+
+
+def write_picture(path: Path, picture: Image.Image) -> None:
+    """Write a picture as `at_once` does, in the format of the path's ending.
+
+    Raises
+    ------
+    DataError
+        If the ending is not that of a picture, the disk is full, or the file may not be written to.
+    """
+    from PIL import Image
+
+    form = Image.registered_extensions().get(path.suffix.lower())
+    if form not in Image.SAVE:
+        raise DataError(f"{path} has an ending that cannot hold a picture; use .png.")
+    with disk_errors(path), at_once(path) as part, part.open("wb") as file:
+        picture.save(file, form)
 
 
 @contextmanager

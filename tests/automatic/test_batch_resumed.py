@@ -228,5 +228,7 @@ def test_batch_when_an_image_is_gone_in_the_end_then_the_sheet_shows_the_others(
     with Image.open(out / "sheet.png") as sheet:
         tiles = [np.asarray(sheet)[:168, start : start + 168] for start in (0, 172, 344)]
     assert [bool(tile.any()) for tile in tiles] == [False, False, True]
+    (tmp_path / "first").hardlink_to(out / "sheet.png")  # which what is written into the file would change
     rows = run_batch(images, out, ONE, run=painting(2))
     assert [row.objects for row in rows] == [1, 1, 1]
+    assert not (tmp_path / "first").samefile(out / "sheet.png")

@@ -62,6 +62,9 @@ def test_the_demo_when_asked_for_a_screenshot_without_a_screen_then_draws_it_and
     tmp_path: Path,
 ) -> None:
     (tmp_path / "labels.tif").write_bytes(b"mine")
+    done = run_demo(tmp_path, "--screenshot", "seen.xyz")
+    assert (done.returncode, done.stdout) == (1, "")
+    assert "seen.xyz has an ending that cannot hold a picture; use .png" in done.stderr
     done = run_demo(tmp_path, "--screenshot", "seen.png")
     assert done.returncode == 0, done.stderr
     assert {path.name for path in tmp_path.iterdir()} == {"labels.tif", "labels-2.tif", "seen.png"}

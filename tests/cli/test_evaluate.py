@@ -21,7 +21,10 @@ def test_evaluate_when_run_on_labelled_images_then_prints_a_table_and_writes_jso
 ) -> None:
     typed, out = measuring(data_folder / "dsb2018", 3), tmp_path / "scores.json"
     failures = tmp_path / "failures.png"
+    failures.write_bytes(b"old")
+    (tmp_path / "before").hardlink_to(failures)  # which what is written into the file would change
     assert main([*typed, "--json", str(out), "--failures", str(failures)]) == 0
+    assert (tmp_path / "before").read_bytes() == b"old"
     with Image.open(failures) as sheet:
         assert sheet.size == (COLUMNS * (TILE + 4), 2 * (TILE + CAPTION + 4))
     report = json.loads(out.read_text())

@@ -48,7 +48,9 @@ def test_segment_when_something_written_is_there_then_it_is_kept_until_overwrite
         "cells.tif": False,
         there: True,
     }
+    (tmp_path / "before").hardlink_to(tmp_path / there)  # which what is written into the file would change
     assert segment(image, out, "--picture", picture, "--overwrite") == 0
+    assert (tmp_path / "before").read_bytes() == b"by hand"
     assert tifffile.imread(out).max() == 1
     assert max(np.asarray(Image.open(picture)).shape) >= 1080
 

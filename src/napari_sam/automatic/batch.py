@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_sam.errors import Cancelled, DataError
 from napari_sam.progress import Cancel, Progress
-from napari_sam.writing import disk_errors, write_text
+from napari_sam.writing import disk_errors, write_picture, write_text
 
 from .batch_image import BatchSettings, Job, one_by_one
 from .batch_names import full_path, label_names
@@ -180,6 +180,4 @@ def _segmented(
 def _write_sheet(out: Path, jobs: Sequence[Job], settings: BatchSettings) -> None:
     from .batch_sheet import batch_sheet
 
-    sheet = batch_sheet(jobs, settings)
-    with disk_errors(out):
-        sheet.save(out / SHEET)
+    write_picture(out / SHEET, batch_sheet(jobs, settings))

@@ -151,7 +151,7 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from ..writing import write_text
+    from ..writing import write_picture, write_text
     from .files import write_labels
     from .outputs import LABELS, PICTURE, TEXT, check_outputs
     from .progress import progress_bar
@@ -176,7 +176,8 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     if arguments.picture:
         from .picture import draw
 
-        draw(image, labels, [], channel_axis=arguments.channel_axis).save(arguments.picture)
+        drawn = draw(image, labels, [], channel_axis=arguments.channel_axis)
+        write_picture(arguments.picture, drawn)
     if not count:
         print(nothing_found(predictor.model, arguments.method, AutomaticSettings()), file=sys.stderr)
     print(f"{arguments.output}: {amount(count, 'label')}")

@@ -47,6 +47,10 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from . import outputs
+
+    if arguments.screenshot:
+        outputs.check_output(arguments.screenshot, outputs.PICTURE, overwrite=True)
     sample = load_sample(arguments.sample)
     if has_screen():
         from .window import show
@@ -67,6 +71,7 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     """Segment the cells at the sample's prompts; write labels and a picture; say so in two lines."""
     from ..predict import Predictor, Prompts
     from ..weights import load_model
+    from ..writing import write_picture
     from .files import write_labels
     from .picture import draw
     from .segment import segment
@@ -82,7 +87,7 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     seconds = time.perf_counter() - began
     held, picture = _free(LABELS), arguments.screenshot or _free(PICTURE)
     write_labels(held, labels)
-    draw(sample.image, labels, [*prompts, awaiting], candidates).save(picture)
+    write_picture(picture, draw(sample.image, labels, [*prompts, awaiting], candidates))
     print(
         f"Segmented {len(scores)} cells of '{sample.title}' with {model.name} in {seconds:.1f} s; "
         f"{held} holds them as labels 1 to {len(scores)}."

@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.automatic_scores import METHODS
     from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
-    from ..writing import write_text
+    from ..writing import write_picture, write_text
     from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar
 
@@ -128,5 +128,5 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.failures:
         from ..training.sheet import failure_sheet
 
-        failure_sheet(model, annotated, report).save(arguments.failures, "PNG")
+        write_picture(arguments.failures, failure_sheet(model, annotated, report))
     print(report.to_table())

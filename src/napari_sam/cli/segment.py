@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
+    from ..writing import write_picture
     from .files import write_labels
     from .outputs import LABELS, PICTURE, check_outputs
     from .progress import progress_bar
@@ -83,7 +84,8 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.picture:
         from .picture import draw
 
-        draw(image, labels, prompts, channel_axis=arguments.channel_axis).save(arguments.picture)
+        drawn = draw(image, labels, prompts, channel_axis=arguments.channel_axis)
+        write_picture(arguments.picture, drawn)
     count = "1 label" if len(scores) == 1 else f"{len(scores)} labels"
     print(f"{arguments.output}: {count}, predicted IoU {', '.join(f'{score:.2f}' for score in scores)}")
 

@@ -120,10 +120,14 @@ def _choose(panel: Panel, model: str, device: str) -> None:
 
 
 def _shoot_and_close(viewer: napari.Viewer, path: Path) -> None:
+    from PIL import Image
     from qtpy.QtCore import QTimer
 
+    from ..writing import write_picture
+
     def shoot() -> None:
-        viewer.screenshot(str(path), canvas_only=False, flash=False)
+        seen = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))
+        write_picture(path, seen.convert("RGB"))
         viewer.close()
 
     QTimer.singleShot(SETTLE, shoot)

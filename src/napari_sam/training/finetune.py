@@ -14,7 +14,7 @@ from napari_sam.errors import DataError
 from napari_sam.model import Sam, SamConfig
 from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel, load_model, save_checkpoint
-from napari_sam.writing import write_text
+from napari_sam.writing import write_picture, write_text
 
 from .adapters import Tune
 from .config import DataConfig, TrainConfig
@@ -292,7 +292,8 @@ def finish(
     save_checkpoint(path, sam.cpu(), told)
     written = replace(load_model(path, device), name=out.name)
     comparison = Comparison(before, task.measure(written))
-    contact_sheet(written, [task.held_out], limit=6, seed=task.config.seed).save(out / "held-out.png")
+    sheet = contact_sheet(written, [task.held_out], limit=6, seed=task.config.seed)
+    write_picture(out / "held-out.png", sheet)
     if not comparison.worse:
         path = path.replace(out / "model.safetensors")
     settings = asdict(task.config) | {"steps": steps, "held_out": task.held_out.stems}

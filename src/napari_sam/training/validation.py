@@ -10,7 +10,7 @@ import torch
 
 from napari_sam.model import Sam
 from napari_sam.weights import LoadedModel
-from napari_sam.writing import at_once
+from napari_sam.writing import write_picture
 
 from .config import DataConfig, TrainConfig
 from .evaluate import Folder, evaluate
@@ -70,8 +70,8 @@ class Validation:
         ]
         for folder, report in zip(self.folders, reports, strict=True):
             append_scores(self.out / "scores.csv", step, str(folder.images), report)
-        with at_once(self.out / f"sheet-{step}.png") as part:
-            contact_sheet(model, self.folders, seed=self.config.seed).save(part, "PNG")
+        sheet = contact_sheet(model, self.folders, seed=self.config.seed)
+        write_picture(self.out / f"sheet-{step}.png", sheet)
         return reports
 
 
