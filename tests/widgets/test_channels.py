@@ -6,9 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
+from napari_sam.session import Object
 from napari_sam.session.channels import NONE
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.channel_habit import ChannelHabit
 
 from .conftest import settle
 
@@ -119,6 +122,56 @@ def test_a_first_axis_of_channels_when_mixed_then_needs_one_and_labels_have_the_
     annotation.commit()
     assert widget._viewer.layers["cellpose"].data.max() == 1
     assert annotation.session.objects[0].plane == ()
+
+
+def test_channels_that_were_mixed_when_the_dock_is_opened_again_then_are_mixed_as_before(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(STACK[0, :, 0], start=False)
+    box, viewer = widget.panel.channels, widget._viewer
+    box.how.setCurrentIndex(1)
+    box._rows[0][0].setCurrentText(NONE)
+    box._rows[1][0].setCurrentText("yellow")
+    box._rows[2][1].setValue(0.5)
+    chosen = [(NONE, 1.0), ("yellow", 1.0), ("blue", 0.5)]
+    annotation = start(widget, qtbot)
+    labels = annotation.writer.labels
+    annotation.session.adopt([Object(1, (), (10, 10), np.ones((10, 10), bool))])
+    viewer.window.remove_dock_widget(widget)
+    again = AnnotatorWidget(viewer)
+    viewer.window.add_dock_widget(again, name="Segment Anything")
+    settle(qtbot, again)
+    box = again.panel.channels
+    assert (box.how.currentIndex(), list(box._kept.values())) == (1, chosen)
+    assert box.isExpanded()
+    annotation = start(again, qtbot)
+    assert annotation.part.embedding.normalization.channels == (1, 2)
+    assert annotation.writer.labels is labels
+    again.stop()
+    other = viewer.add_image(STACK[1, :, 0], name="maybe three planes")
+    again.panel.image.setCurrentText(other.name)
+    assert box.mix() is None
+    box.how.setCurrentIndex(1)
+    assert list(box._kept.values()) == chosen
+    named = viewer.add_image(STACK[1, :, 0], name="named", axis_labels=("c", "y", "x"))
+    again.panel.image.setCurrentText(named.name)
+    assert box.how.currentText() == "slider c (3)"
+    box.how.setCurrentIndex(0)
+    again.panel.image.setCurrentText("cells")
+    assert list(box._kept.values()) == chosen
+    box.how.setCurrentIndex(0)
+    again.panel.labels.setCurrentIndex(0)
+    start(again, qtbot)
+    assert box.habit == ChannelHabit()
+    again.stop()
+
+
+@pytest.mark.parametrize(
+    "settings",
+    [None, [], {"title": "x"}, {"title": "x", "image": "", "channels": [["a", "ultraviolet", 1]]}],
+)
+def test_settings_of_channels_that_make_no_sense_then_nothing_is_remembered(settings: object) -> None:
+    assert ChannelHabit.from_settings(settings) == ChannelHabit()
 
 
 def test_layers_that_lie_over_each_other_when_mixed_then_the_model_sees_them_in_their_colours(

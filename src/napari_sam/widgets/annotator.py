@@ -12,6 +12,7 @@ from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam.settings import config_folder, read_settings, write_settings
 
+from .channel_habit import ChannelHabit
 from .jobs import Jobs
 from .kept_programs import keep_programs
 from .keymap import Keymap
@@ -112,6 +113,7 @@ class AnnotatorWidget(QWidget):
         """Look as the last time."""
         panel, settings = self.panel, self._settings
         panel.computing.restore(settings)
+        panel.channels.habit = ChannelHabit.from_settings(settings.get("channels"))
         panel.hint.setVisible(bool(settings.get("hint", True)))
         self.key_page.show_keymap(Keymap.from_settings(settings.get("keys")))
         self.pages.set_keymap(self.key_page.keymap)
@@ -168,15 +170,16 @@ class AnnotatorWidget(QWidget):
         self._follow_image()
 
     def _follow_image(self) -> None:
-        """Offer what goes with the chosen image: its labels, and the channels that it may have."""
+        """Offer what goes with the chosen image: the channels that it may have, and its labels."""
         from .mixed import channel_choices
 
-        self._starting.follow_image()
         image = self._starting.chosen(self.panel.image)
         if image is None:
             self.panel.channels.offer(())
         else:
-            self.panel.channels.offer(channel_choices(image, self._viewer.layers), image.unique_id)
+            choices, file = channel_choices(image, self._viewer.layers), image.source.path
+            self.panel.channels.offer(choices, image.unique_id, str(file or image.unique_id))
+        self._starting.follow_image()
 
     def _choices(self, kind: type[Layer]) -> list[tuple[str, str]]:
         """Return the layers of a kind by name, each with what it is known by when it is renamed."""
@@ -197,7 +200,7 @@ class AnnotatorWidget(QWidget):
         from .stack import Stack
 
         viewer, sections, panel = self._viewer, self._sections, self.panel
-        self._remember(**panel.computing.settings)
+        self._remember(**panel.computing.settings, channels=panel.channels.remember().to_settings())
         self.annotation = sections.hear(annotation)
         self.stack = sections.hear(Stack(viewer, image, annotation, panel.stack))
         self.reviewing = sections.hear(Reviewing(viewer, image, annotation, panel.segment_all))
@@ -211,7 +214,7 @@ class AnnotatorWidget(QWidget):
             (annotation.session.proposed, self._show_proposals),
             (annotation.prompts.changed, self._show_pending),
             (annotation.committing.prompts_changed, self._show_pending),
-            (annotation.prompts.polarity_changed, self._show_polarity),
+            (annotation.prompts.polarity_changed, lambda positive: panel.set_outside(not positive)),
             (annotation.chooser.marked, self._show_mark),
             (annotation.chooser.learned, self._show_learned),
             (self.objects.look_changed, self._remember_look),
@@ -298,6 +301,3 @@ class AnnotatorWidget(QWidget):
     def _set_outside(self, outside: bool) -> None:
         if self.annotation is not None:
             self.annotation.prompts.positive = not outside
-
-    def _show_polarity(self, positive: bool) -> None:
-        self.panel.set_outside(not positive)

@@ -11,6 +11,7 @@ from superqt import QCollapsible
 from napari_sam.session.channels import COLOURS, NONE, Channel, Mix
 
 from .buttons import explain_folding, narrow
+from .channel_habit import ChannelHabit
 
 if TYPE_CHECKING:
     from collections.abc import Hashable, Sequence
@@ -35,13 +36,20 @@ class ChannelBox(QCollapsible):
     Parameters
     ----------
     parent : QWidget, optional
+
+    Attributes
+    ----------
+    habit : ChannelHabit
+        How channels were mixed the last time, and are suggested.
     """
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__("Channels", parent)
         explain_folding(self)
+        self.habit = ChannelHabit()
         self._choices: tuple[Choice, ...] = ()
         self._image: Hashable = None
+        self._file = ""
         self._rows: list[tuple[QComboBox, QDoubleSpinBox]] = []
         self.how = QComboBox(self)
         self.how.setAccessibleName("What the channels are")
@@ -60,29 +68,53 @@ class ChannelBox(QCollapsible):
         self.collapse(animate=False)
         self.setVisible(False)  # until there is something to choose
 
-    def offer(self, choices: Sequence[Choice], image: Hashable = None) -> None:
+    def offer(self, choices: Sequence[Choice], image: Hashable = None, file: str = "") -> None:
         """Offer what the channels can be; what was chosen for the same image stays, whatever layers come.
 
         Parameters
         ----------
         choices : sequence of Choice
-            One whose axis is named for channels is taken at once, of another image.
+            One whose axis is named for channels, or that was mixed the last time, is taken at once.
         image : hashable
-            What the image is known by.
+            What the image is known by while its layer is there.
+        file : str
+            What it is known by longer.
         """
         if (tuple(choices), image) == (self._choices, self._image):
             return
         same, chosen, kept = image == self._image, self._choice, self._kept
-        self._choices, self._image = tuple(choices), image
-        taken = [each.axis == chosen.axis if same and chosen else each.named and not same for each in choices]
+        known = {each.title for each in self._choices} if same else set()
+        self._choices, self._image, self._file = tuple(choices), image, file
+        taken = next((each for each in choices if same and chosen and each.axis == chosen.axis), None)
+        fresh = None if taken else self._taken_at_once([each for each in choices if each.title not in known])
+        index = 0 if (taken or fresh) is None else choices.index(taken or fresh) + 1
         with QSignalBlocker(self.how):
             self.how.clear()
             self.how.addItems([AS_IT_IS, *(each.title for each in choices)])
-            self.how.setCurrentIndex(taken.index(True) + 1 if any(taken) else 0)
+            self.how.setCurrentIndex(index)
         self._show(kept if same else {})
-        if any(taken) and not same:
+        if fresh is not None:
             self.expand(animate=False)
         self.setVisible(bool(choices))
+
+    def _taken_at_once(self, choices: Sequence[Choice]) -> Choice | None:
+        """Return which of the choices that are new is meant if nobody says so."""
+        usual = [each for each in choices if self.habit.is_meant(each, self._file)]
+        return next(iter([*usual, *(each for each in choices if each.named)]), None)
+
+    def remember(self) -> ChannelHabit:
+        """Take what is chosen now as the habit, and return it; an image taken as it is ends its own."""
+        choice = self._choice
+        if choice is not None:
+            self.habit = ChannelHabit(choice.title, choice.names, tuple(self._kept.values()), self._file)
+        elif any(self.habit.is_meant(each, self._file) for each in self._choices):
+            self.habit = ChannelHabit()
+        return self.habit
+
+    @property
+    def mixed(self) -> bool:
+        """Whether the image is not taken as it is."""
+        return self._choice is not None
 
     @property
     def _choice(self) -> Choice | None:
@@ -103,6 +135,8 @@ class ChannelBox(QCollapsible):
         grid.setContentsMargins(0, 0, 0, 0)
         choice = self._choice
         listed = [] if choice is None else list(zip(choice.keys, choice.names, choice.colours, strict=True))
+        if choice is not None and not kept and self.habit.fits(choice):
+            kept = dict(zip(choice.keys, self.habit.chosen, strict=True))
         for row, (key, name, suggested) in enumerate(listed):
             colour, value = kept.get(key, (NONE if kept else suggested, 1.0))
             colours, weight = _colours(name, colour), _weight(name, value)

@@ -11,6 +11,7 @@ import numpy as np
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session.fingerprint import fingerprint
 
+from .mixed import mixed_name
 from .planes import image_shape, layers_of
 
 if TYPE_CHECKING:
@@ -41,12 +42,20 @@ class EarlierStarts:
         self._begun: dict[Hashable, Begun] = {}  # by image
         self._labels_of: dict[Hashable, Any] = {}  # id of the last labels of an image layer, by what it is
 
-    def labels_of(self, image: Any, layers: Iterable[Any]) -> Any:
+    def labels_of(self, image: Any, layers: Iterable[Any], *, mixed: bool = False) -> Any:
         """Return the id of the Labels layer of an image layer's last start; None if there was none.
 
         Of a start in a dock that was closed since, the labels are known by objects and name.
+
+        Parameters
+        ----------
+        image : napari.layers.Image
+        layers : iterable of napari.layers.Layer
+            All that there are.
+        mixed : bool
+            Whether its channels are mixed now.
         """
-        name = new_name(image)
+        name = new_name(mixed_name(image) if mixed else image.name)
         found = (self._labels_of.get(each) for each in (image.unique_id, _look(image)))
         alike = (each.unique_id for each in layers if each.name == name and OBJECTS in each.metadata)
         return next(filter(None, (*found, *alike)), None)
@@ -70,7 +79,7 @@ class EarlierStarts:
         begun = self._begun.get(_key(image))
         if begun is not None and begun.name not in taken:
             return begun.name
-        return free_name(new_name(image), taken)
+        return free_name(new_name(image.name), taken)
 
     def as_known(self, image: Any) -> Any:
         """Return an image by the name of its first start: the journal of one without a file goes by it."""
@@ -125,9 +134,9 @@ def _look(image: Any) -> Hashable:
     return str(source), image.name, pixels
 
 
-def new_name(image: Any) -> str:
-    """Return what new labels of an image are called."""
-    return f"{image.name} cells"
+def new_name(image: str) -> str:
+    """Return what new labels of an image of this name are called."""
+    return f"{image} cells"
 
 
 def free_name(name: str, taken: Container[str]) -> str:

@@ -74,7 +74,7 @@ class Mixed:
     @property
     def name(self) -> str:
         """What its labels are named after."""
-        return f"{self._layer.name} mixed"
+        return mixed_name(self._layer)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -119,6 +119,11 @@ class Mixed:
         translate[axis] += scale[axis] * (count - 1) / 2
         scale[axis] *= 2 * count  # so long that all channels are within half a pixel of each other
         return {**options, "scale": scale, "translate": translate}
+
+
+def mixed_name(layer: Layer) -> str:
+    """Return what an image layer is called when its channels are mixed."""
+    return f"{layer.name} mixed"
 
 
 def _without_first(options: dict[str, Any]) -> dict[str, Any]:

@@ -129,7 +129,8 @@ class Starting:
         """Choose the labels of the image's last start, if they are there, or else new ones."""
         image, combo = self.chosen(self._panel.image), self._panel.labels
         if image is not None:
-            found = self._starts.labels_of(image, self._viewer.layers)
+            mixed = self._panel.channels.mixed
+            found = self._starts.labels_of(image, self._viewer.layers, mixed=mixed)
             combo.setCurrentIndex(max(combo.findData(str(found)), 0))
 
     def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any) -> None:
