@@ -40,11 +40,13 @@ def nuclei(data_folder: Path) -> NDArray[np.uint8]:
 
 @pytest.fixture
 def folder(nuclei: NDArray[np.uint8], tmp_path: Path) -> Path:
-    """Images of four dtypes, and a TIFF file that was cut off."""
+    """Images of four dtypes, one with another behind it, and a TIFF file that was cut off."""
     images = tmp_path / "images"
     images.mkdir()
     grey = nuclei[..., 0] if nuclei.ndim == 3 else nuclei
-    tifffile.imwrite(images / "a.tif", grey.astype(np.uint16) * 100)
+    with tifffile.TiffWriter(images / "a.tif") as file:
+        file.write(grey.astype(np.uint16) * 100)
+        file.write(grey)
     tifffile.imwrite(images / "b.tif", grey, compression="zlib")
     content = (images / "b.tif").read_bytes()
     (images / "b.tif").write_bytes(content[: len(content) // 2])
@@ -78,6 +80,8 @@ def test_batch_when_two_files_are_bad_then_the_others_are_segmented_as_alone(
     assert int(told["a.tif"]["objects"]) == alone.max() > 2
     assert 0.2 < float(told["a.tif"]["mean_score"]) < 1
     assert told["b.tif"]["error"] == rows[1].error
+    assert told["a.tif"]["note"] == rows[0].note
+    assert [row.note[:18] for row in rows] == ["a.tif has 2 images", "", "", "", ""]
     assert not (out / "b.tif").exists()
     with Image.open(out / "sheet.png") as sheet:
         assert np.asarray(sheet).any()

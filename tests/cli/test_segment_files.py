@@ -26,8 +26,11 @@ def plane() -> NDArray[np.uint16]:
 
 @pytest.fixture
 def image(plane: NDArray[np.uint16], tmp_path: Path) -> Path:
+    """Write it, and another image behind it."""
     path = tmp_path / "cells.tif"
-    tifffile.imwrite(path, plane)
+    with tifffile.TiffWriter(path) as file:
+        file.write(plane)
+        file.write(plane[:, :-1])
     return path
 
 
@@ -51,6 +54,7 @@ def test_segment_when_something_written_is_there_then_it_is_kept_until_overwrite
     (tmp_path / "before").hardlink_to(tmp_path / there)  # which what is written into the file would change
     assert segment(image, out, "--picture", picture, "--overwrite") == 0
     assert (tmp_path / "before").read_bytes() == b"by hand"
+    assert capsys.readouterr().err.startswith("cells.tif has 2 images, and only the first is taken;")
     assert tifffile.imread(out).max() == 1
     assert max(np.asarray(Image.open(picture)).shape) >= 1080
 

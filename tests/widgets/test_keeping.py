@@ -27,7 +27,9 @@ def start(qapp: Any, qtbot: Any, discs: LoadedModel) -> Iterator[Start]:  # noqa
     """Return a function that opens a viewer on an image, as after starting napari again."""
     jobs = Jobs()
 
-    def start(image: Any, labels: np.ndarray | None = None, path: Path | None = None) -> Annotation:
+    def start(
+        image: Any, labels: np.ndarray | None = None, path: Path | None = None, said: Any = None
+    ) -> Annotation:
         viewer = ViewerModel()
         with layer_source(path=None if path is None else str(path)):
             layer = viewer.add_image(image, name="cells")
@@ -35,6 +37,8 @@ def start(qapp: Any, qtbot: Any, discs: LoadedModel) -> Iterator[Start]:  # noqa
         annotation = Annotation(
             viewer, layer, earlier(viewer, layer, given), lambda _: Predictor(discs), jobs
         )
+        if said is not None:
+            annotation.said.connect(said)
         qtbot.waitUntil(lambda: not jobs.busy, timeout=20_000)
         return annotation
 
@@ -103,9 +107,12 @@ def test_an_image_with_a_file_when_annotated_then_the_journal_lies_beside_it(
     start: Start, qtbot: Any, tmp_path: Path
 ) -> None:
     path = tmp_path / "plate 1.tif"
-    tifffile.imwrite(path, np.zeros((60, 80), np.uint8))
-    viewer_image = tifffile.imread(path)
-    annotation = start(viewer_image, path=path)
+    with tifffile.TiffWriter(path) as file:
+        file.write(np.zeros((60, 80), np.uint8))
+        file.write(np.zeros((50, 80), np.uint8))
+    viewer_image, said = tifffile.imread(path), list[str]()
+    annotation = start(viewer_image, path=path, said=said.append)
+    assert [text[:46] for text in said] == ["plate 1.tif has 2 images, and only the first i"]
     commit(annotation, qtbot, 20, 20)
     assert (tmp_path / "plate 1.napari-sam" / "cells cells.journal").stat().st_size > 100
 

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from napari_sam.errors import DataError
+from napari_sam.tiff_files import TIFF, opened_tiff
 
-from .batch_files import TIFF, opened
+from .batch_files import opened
 
 STACKED = {"Z": "planes", "T": "frames"}
 CHANNELS_FIRST = ("CYX", "SYX")
@@ -45,10 +46,8 @@ def opened_plane(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
 def named_axes(path: Path) -> list[tuple[str, int]]:
     """Return name and length of each axis of a TIFF or OME-Zarr image; none where they are not named."""
     if path.suffix.lower() in TIFF:
-        import tifffile
-
-        with tifffile.TiffFile(path) as file:
-            series = file.series[0]
+        with opened_tiff(path) as (file, index):
+            series = file.series[index]
             return list(zip(series.axes, series.shape, strict=True))
     if path.is_dir():
         return _zarr_axes(path)

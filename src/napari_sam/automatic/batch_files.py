@@ -12,12 +12,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
+from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .batch_names import full_path
 
 LARGE = 4096
 """Sides of a plane beyond which it is segmented window by window."""
-TIFF = (".tif", ".tiff")
 SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg", ".npy", ".zarr")
 
 
@@ -56,8 +56,9 @@ def is_image(path: Path) -> bool:
 def opened(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
     """Open an image; large ones are read when they are sliced.
 
-    Of a zarr group or an OME-Zarr image it is the finest level, of a TIFF file the first series. Axes of
-    length 1 before the last two are dropped, as long as more are left than a plane (with channels) has.
+    Of a zarr group or an OME-Zarr image it is the finest level, of a TIFF file the first image that lies in
+    it. Axes of length 1 before the last two are dropped, as long as more are left than a plane (with
+    channels) has.
 
     Parameters
     ----------
@@ -156,11 +157,11 @@ def _tiff(path: Path) -> Iterator[Any]:
     import zarr
 
     try:
-        with tifffile.TiffFile(path) as file:
-            shape = file.series[0].shape
-        large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
-        store = tifffile.imread(path, aszarr=True, series=0, level=0) if large else None
-        array = tifffile.imread(path) if store is None else None
+        with opened_tiff(path) as (file, index):
+            shape = file.series[index].shape
+            large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
+            array = None if large else file.asarray(series=index)
+        store = tifffile.imread(path, aszarr=True, series=index, level=0) if large else None
     except PermissionError as error:
         raise unreadable(path, error) from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it

@@ -18,6 +18,7 @@ from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
+from napari_sam.tiff_files import images_beside
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
 from napari_sam.writing import at_once, disk_errors
@@ -129,7 +130,8 @@ def segment_file(
         # what may not be written is told by then: this is a part of the image that is read late
         told = unreadable(job.image, error) if isinstance(error, PermissionError) else error
         return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(told).split()))
-    return Row(str(job.image), found.path.name, found.objects, perf_counter() - began, found.score)
+    seconds, note = perf_counter() - began, images_beside(job.image)
+    return Row(str(job.image), found.path.name, found.objects, seconds, found.score, note=note)
 
 
 def _segment(

@@ -14,7 +14,7 @@ from napari_sam.writing import disk_errors, write_text
 
 from .batch_names import full_path
 
-COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error")
+COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error", "note")
 SUMMARY = "summary.csv"
 
 
@@ -34,6 +34,8 @@ class Row:
         Of predicted IoU times stability.
     error : str
         Why there are no labels; empty if there are.
+    note : str
+        What to know of the image's file; mostly empty.
     """
 
     file: str
@@ -42,6 +44,7 @@ class Row:
     seconds: float = 0.0
     mean_score: float = 0.0
     error: str = ""
+    note: str = ""
 
 
 def read_summary(out: Path) -> dict[Path, Row]:
@@ -67,7 +70,7 @@ def read_summary(out: Path) -> dict[Path, Row]:
 
 def _row(held: dict[str, str], file: Path) -> Row:
     numbers = int(held["objects"]), float(held["seconds"]), float(held["mean_score"])
-    return Row(str(file), held["labels"], *numbers, held["error"])
+    return Row(str(file), held["labels"], *numbers, held["error"], held.get("note") or "")
 
 
 def write_summary(out: Path, rows: Iterable[Row]) -> None:

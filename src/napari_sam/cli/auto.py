@@ -66,6 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..automatic.batch_files import images_of, is_large, is_one
     from ..errors import DataError
     from ..overwriting import check_not_the_image
+    from .files import tell_of_images_beside
 
     out: Path = arguments.output
     images = images_of(arguments.images)
@@ -76,6 +77,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("--scheduler runs batches; give several images, or a folder")
     check_not_the_image(images[0], out, arguments.masks, arguments.picture)
     with opened_plane(images[0], arguments.channel_axis) as image:
+        tell_of_images_beside(images[0])
         if out.suffix == ".zarr":
             _large(images[0], image, arguments)
             return
@@ -113,6 +115,9 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
     failed = [row for row in rows if row.error]
     if empty := sum(not row.objects and not row.error for row in rows):
         print(f"{amount(empty, 'image')} without any object, with 0 in {out / SUMMARY}.", file=sys.stderr)
+    if noted := sum(bool(row.note) for row in rows):
+        told = f"{amount(noted, 'file')} with more images than the first, which alone is taken"
+        print(f"{told}; {out / SUMMARY} has notes of them.", file=sys.stderr)
     for row in failed:
         print(f"{row.file}: {row.error}", file=sys.stderr)
     done, labels = len(rows) - len(failed), sum(row.objects for row in rows)

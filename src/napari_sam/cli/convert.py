@@ -54,8 +54,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from ..export import labels_from_regions, read_regions, regions_from_labels, space_in, write_regions
     from ..overwriting import check_not_the_image
+    from .files import tell_of_images_beside
 
     regions, shape = read_regions(arguments.file)
+    tell_of_images_beside(arguments.file)
     space = space_in(arguments.file)
     if arguments.like:
         check_not_the_image(arguments.like, arguments.output)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from numpy.typing import NDArray
 from ..errors import DataError
 from ..label_tiff import narrowed, write_label_tiff
 from ..pixel_size import PixelSize
+from ..tiff_files import images_beside
 from ..writing import at_once, disk_errors
 
 
@@ -33,6 +35,12 @@ def read_image(path: Path) -> NDArray[Any]:
     except (ValueError, EOFError) as error:
         raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
     return array
+
+
+def tell_of_images_beside(path: Path) -> None:
+    """Say it if a file has several images, of which the first is taken."""
+    if told := images_beside(path):
+        print(told, file=sys.stderr)
 
 
 def write_labels(

@@ -67,13 +67,14 @@ def run(arguments: argparse.Namespace) -> None:
     from ..predict import Predictor
     from ..weights import load_model
     from ..writing import write_picture
-    from .files import write_labels
+    from .files import tell_of_images_beside, write_labels
     from .outputs import LABELS, PICTURE, check_outputs
     from .progress import progress_bar
 
     written = (arguments.output, LABELS), (arguments.picture, PICTURE)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
     image = read_plane(arguments.image, arguments.channel_axis)
+    tell_of_images_beside(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("embedding") as progress:

@@ -89,7 +89,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
-    from .files import read_stack, write_labels
+    from .files import read_stack, tell_of_images_beside, write_labels
     from .outputs import PLANES, TEXT, check_outputs
     from .progress import progress_bar
 
@@ -100,6 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     written = (arguments.output, PLANES), (table, TEXT)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
     planes = read_stack(arguments.image, arguments.channel_axis)
+    tell_of_images_beside(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     # light fades in time, but not from plane to plane of a volume

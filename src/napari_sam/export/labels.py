@@ -8,13 +8,13 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
+from napari_sam.tiff_files import opened_tiff
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import Space, measured, named_axes, plain_space, size_in
@@ -48,7 +48,7 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
     """
     try:
         labels, is_colour = _array_in(path)
-    except (OSError, ValueError) as error:
+    except Exception as error:  # a damaged file raises whatever its damage makes of it
         hint = "export it again"
         if path.suffix.lower() == ".npy":
             hint = "Cellpose's _seg.npy could hold code, so save its masks as TIFF"
@@ -63,8 +63,8 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
 
 def space_of_tiff(path: Path) -> Space | None:
     """Return axes and pixel size as far as a TIFF says them; None of more than five axes."""
-    with tifffile.TiffFile(path) as file:
-        axes = file.series[0].axes.lower()
+    with opened_tiff(path) as (file, index):
+        axes = file.series[index].axes.lower()
     if not 2 <= len(axes) <= 5:
         return None
     plain = plain_space(len(axes))
@@ -79,5 +79,5 @@ def _array_in(path: Path) -> tuple[NDArray[Any], bool]:
     if ending == ".png":
         with Image.open(path) as opened:
             return np.asarray(opened), len(opened.getbands()) > 1
-    with tifffile.TiffFile(path) as file:
-        return np.asarray(file.asarray()), file.series[0].axes.endswith("S")
+    with opened_tiff(path) as (file, index):
+        return np.asarray(file.asarray(series=index)), file.series[index].axes.endswith("S")

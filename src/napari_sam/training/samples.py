@@ -8,16 +8,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import tifffile
 from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError, ImageError
 from napari_sam.predict.image import resize, to_rgb
+from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .config import DataConfig
 
-IMAGE_SUFFIXES = (".png", ".tif", ".tiff", ".jpg", ".jpeg")
+IMAGE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
 GREY_MODES = ("L", "I;16", "I", "F")
 """What Pillow calls images of one number a pixel."""
 
@@ -106,8 +106,9 @@ def _read(path: Path, modes: Sequence[str]) -> NDArray[Any]:
         If the file cannot be read as an image.
     """
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
-            return np.asarray(tifffile.imread(path))
+        if path.suffix.lower() in TIFF:
+            with opened_tiff(path) as (file, index):
+                return np.asarray(file.asarray(series=index))
         with Image.open(path) as opened:
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
     except Exception as error:  # a damaged file raises whatever its damage makes of it

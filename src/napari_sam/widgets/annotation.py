@@ -100,7 +100,7 @@ class Annotation:
         labels = layer_of(earlier, image, viewer.dims)
         self.writer = LabelWriter(self.session, labels, strokes or Strokes(labels))
         self.keeping = Keeping(earlier, jobs)
-        self._greeting = self.keeping.greeting
+        self._greeting = " ".join(filter(None, (self.keeping.greeting, earlier.beside)))
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
         self._adopting = Adopting(self.writer, jobs, earlier.merged)

@@ -182,6 +182,8 @@ class BatchWidget(QWidget):
         text = f"{len(rows) - failed} of {len(rows)} images are done, with {objects} objects."
         if failed:
             text += f" {failed} failed: the table and summary.csv say why."
+        if noted := sum(bool(row.note) for row in rows):
+            text += f" Of {noted} with several images, only the first was taken."
         self.panel.say(f"{text} Double-click one to look at it.", error=bool(failed))
 
     def _ended(self) -> None:

@@ -43,9 +43,9 @@ class Entry:
 
     @property
     def told(self) -> str:
-        """The state for a person, with the reason of a failure."""
-        if self.row is not None and self.row.error:
-            return f"failed: {self.row.error}"
+        """The state for a person, with the reason of a failure, and what to know of the file."""
+        if self.row is not None and (why := self.row.error or self.row.note):
+            return f"{self.state}: {why}"
         done, total = self.parts
         return f"running, {done} of {total}" if self.state == "running" and total else self.state
 

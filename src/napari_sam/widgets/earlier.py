@@ -18,6 +18,7 @@ from napari_sam.session.journal import Journal
 from napari_sam.session.journal_place import journal_path
 from napari_sam.session.merging import Merged, merge
 from napari_sam.settings import config_folder
+from napari_sam.tiff_files import images_beside
 
 from .label_writer import draw_all
 from .planes import alignment, image_shape, layers_of
@@ -60,6 +61,8 @@ class Earlier:
         One that is there; what it does not show yet is in `merged`.
     pixels : array or None
         Of a layer that is to be made: all objects are drawn in it.
+    beside : str
+        What to tell of a file that has more images than the one shown; mostly empty.
     """
 
     session: AnnotationSession
@@ -70,6 +73,7 @@ class Earlier:
     name: str
     labels: Labels | None
     pixels: Any
+    beside: str = ""
 
     @classmethod
     def of(
@@ -110,7 +114,7 @@ class Earlier:
                 journal.close()
             raise
         returned = len(back & {each.id for each in session.objects})
-        return cls(session, journal, trouble, returned, merged, name, labels, pixels)
+        return cls(session, journal, trouble, returned, merged, name, labels, pixels, _beside(image))
 
     def close(self) -> None:
         """Let others open the journal, where nobody goes on with this."""
@@ -170,6 +174,12 @@ def file_of(image: Image | Mixed) -> Path | None:
     layer = layers_of(image)[0]
     source = layer.source.path or getattr(layer, "metadata", {}).get(FILE)
     return Path(os.fspath(source)) if source and Path(os.fspath(source)).exists() else None
+
+
+def _beside(image: Image | Mixed) -> str:
+    """Return what to tell of images in the same file, of which napari's own reader shows the first alone."""
+    file, reader = file_of(image), layers_of(image)[0].source.reader_plugin
+    return images_beside(file, in_set=True) if file is not None and reader in (None, "napari") else ""
 
 
 def user_name() -> str:
