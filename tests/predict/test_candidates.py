@@ -87,6 +87,12 @@ def test_overlap_of_a_tiny_and_a_huge_mask_is_small_and_symmetric() -> None:
     assert overlap(tiny, huge) == overlap(huge, tiny) < 0.01
 
 
+def test_overlap_with_a_mask_that_its_window_cuts_counts_what_lies_outside_as_not_covered() -> None:
+    half, other = disc(origin=(7, 0)), disc(origin=(0, 7))  # begin at row 56 and at column 56, near the middle
+    assert overlap(disc(), half) == overlap(disc(), other) == pytest.approx(0.63, abs=0.03)
+    assert overlap(half, other) == pytest.approx(0.47, abs=0.03)
+
+
 def test_rank_drops_near_duplicates_before_it_fills_the_places() -> None:
     pool = [disc(iou=0.9), disc(1, iou=0.85), disc(radius=10, iou=0.5), disc(2, radius=50, iou=0.1)]
     assert rank(pool, 3) == [0, 2, 3]

@@ -143,3 +143,19 @@ def test_resample_to_a_coarser_frame_keeps_the_place_and_fills_the_unseen() -> N
     moved = resample(logits, fine, coarse, 64, -8.0)
     np.testing.assert_allclose(covered_extent(moved, coarse), covered_extent(logits, fine), atol=8)
     assert moved[0, 0] == moved[-1, -1] == -8
+
+
+def test_covered_extent_is_from_the_middle_of_the_first_to_that_of_the_last_positive_logit() -> None:
+    logits = np.full((4, 4), -1, np.float32)
+    logits[1, 2] = logits[2, 1] = 0.5
+    logits[0, 0] = 0  # is not inside
+    frame = Frame(10.0, 20.0, 0.5, 8)  # two input pixels a logit, two data pixels an input pixel
+    np.testing.assert_array_equal(covered_extent(logits, frame), [[15, 25], [19, 29]])
+    assert covered_extent(np.minimum(logits, 0), frame).shape == (0, 2)
+
+
+def test_finer_windows_for_several_points_lie_around_all_of_them() -> None:
+    layout = Layout((1.0, 2.0), 128, 8)
+    points = np.array([[50.0, 60.0], [54.0, 68.0], [52.0, 64.0]])
+    (window,) = layout.finer_windows(points, np.zeros((0, 2)), 1)
+    assert window == layout.window(1, np.array([52.0, 64.0]))
