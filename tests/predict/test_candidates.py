@@ -88,7 +88,7 @@ def test_overlap_of_a_tiny_and_a_huge_mask_is_small_and_symmetric() -> None:
 
 
 def test_overlap_with_a_mask_that_its_window_cuts_counts_what_lies_outside_as_not_covered() -> None:
-    half, other = disc(origin=(7, 0)), disc(origin=(0, 7))  # begin at row 56 and at column 56, near the middle
+    half, other = disc(origin=(7, 0)), disc(origin=(0, 7))  # begin at row and column 56, near its middle
     assert overlap(disc(), half) == overlap(disc(), other) == pytest.approx(0.63, abs=0.03)
     assert overlap(half, other) == pytest.approx(0.47, abs=0.03)
 

@@ -8,10 +8,11 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
-from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
+
+from .resting import after_rest
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -78,10 +79,7 @@ class Foreseeing:
         self._position: Any = None
         self._latest: Foreseen | None = None
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
-        self._timer = QTimer(jobs)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(REST)
-        self._timer.timeout.connect(self._ask)
+        self._timer = after_rest(jobs, self._ask, REST)
         viewer.mouse_move_callbacks.append(self._moved)
         viewer.mouse_drag_callbacks.append(self._pressed)
 

@@ -9,9 +9,11 @@ from threading import Event
 from typing import Any
 from weakref import finalize
 
-from qtpy.QtCore import QObject, Qt, QTimer, Signal
+from qtpy.QtCore import QObject, Qt, Signal
 
 from napari_sam.errors import Cancelled, NapariSamError
+
+from .resting import after_rest
 
 TURN = 5
 """Milliseconds between steps in the window's thread, so that what waits there goes first."""
@@ -114,10 +116,7 @@ class Jobs(QObject):
         self._current: Job | None = None
         self._going: list[Job] = []
         self._steps: Iterator[object] = iter(())
-        self._turn = QTimer(self)
-        self._turn.setSingleShot(True)
-        self._turn.setInterval(TURN)
-        self._turn.timeout.connect(self._step)
+        self._turn = after_rest(self, self._step, TURN)
         # which outlives this object: garbage collection may have emptied any other callable by then
         self.destroyed.connect(finalize(self, _shut, self._pool, self._going))
         self._post = Post()

@@ -7,11 +7,10 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from threading import Event
 from typing import Any
 
-from qtpy.QtCore import QTimer
-
 from napari_sam.errors import Cancelled
 
 from .jobs import Jobs
+from .resting import after_rest
 
 IDLE, POLL = 1000, 20
 """Milliseconds without any other job until work for later begins, and between looks at how far it is."""
@@ -39,9 +38,7 @@ class LookAhead:
         self._task: Future[Any] | None = None
         self._stop = Event()
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
-        self._timer = QTimer(jobs)
-        self._timer.setSingleShot(True)
-        self._timer.timeout.connect(self._look)
+        self._timer = after_rest(jobs, self._look)
         jobs.started.connect(self._wait)
 
     def close(self) -> None:

@@ -6,12 +6,12 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
 from napari_sam.session.opening import Opened
 
 from .asking import inside
+from .resting import after_rest
 
 if TYPE_CHECKING:
     import numpy as np
@@ -70,10 +70,7 @@ class Opening:
         self._prompts, self._adopting, self._jobs = prompts, adopting, jobs
         self.part: Opened | None = None
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
-        self._rest = QTimer(jobs)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(PATIENCE)
-        self._rest.timeout.connect(self.open)
+        self._rest = after_rest(jobs, self.open, PATIENCE)
         parts.opened.connect(self._embedded)
         seeing.panned.connect(self._panned)
 

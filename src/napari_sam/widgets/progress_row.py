@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import QTimer, Signal
+from qtpy.QtCore import Signal
 from qtpy.QtWidgets import QHBoxLayout, QWidget
 
 from .buttons import button
 from .progress_bar import ProgressBar
+from .resting import after_rest
 
 PATIENCE = 250
 """Milliseconds until a job is worth a progress bar."""
@@ -31,10 +32,7 @@ class ProgressRow(QWidget):
         self.cancel = button(self, "Cancel", "Stop what is going on", self.cancel_asked.emit)
         row.addWidget(self.bar, 1)
         row.addWidget(self.cancel)
-        self._timer = QTimer(self)
-        self._timer.setSingleShot(True)
-        self._timer.setInterval(PATIENCE)
-        self._timer.timeout.connect(lambda: self.setVisible(True))
+        self._timer = after_rest(self, lambda: self.setVisible(True), PATIENCE)
         self.setVisible(False)
 
     def begin(self, title: str) -> None:

@@ -8,7 +8,6 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
-from qtpy.QtCore import QTimer
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
@@ -20,6 +19,7 @@ from .planes import camera_of, image_shape, plane_under_sliders, seen
 from .proposal_picking import ProposalPicker
 from .proposal_view import ProposalView
 from .proposing import Proposing
+from .resting import after_rest
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -79,10 +79,7 @@ class Reviewing:
         self.jobs = Jobs(panel)
         self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
-        self._rest = QTimer(panel)
-        self._rest.setSingleShot(True)
-        self._rest.setInterval(REST)
-        self._rest.timeout.connect(self._draw)
+        self._rest = after_rest(panel, self._draw, REST)
         self._connect()
         panel.set_stack(stack=len(image_shape(image)) > 2)
         panel.setEnabled(True)
