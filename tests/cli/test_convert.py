@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from roifile import roiread, roiwrite
 
 from napari_sam.cli import main
 from napari_sam.export import space_in
@@ -88,6 +89,31 @@ def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(tmp_path:
     with tifffile.TiffFile(tmp_path / "back.tif") as back:
         assert np.array_equal(back.asarray(), labels)
         assert back.series[0].axes == "TYX"
+
+
+@pytest.mark.parametrize(("at", "axes"), [((slice(None), 0), "t"), ((0, slice(None)), "z"), ((0, 0), "")])
+def test_convert_when_another_program_left_an_axis_out_then_the_image_gives_it(
+    tmp_path: Path, at: tuple[Any, ...], axes: str
+) -> None:
+    image, geojson, rois, back = (tmp_path / name for name in ("a.tif", "a.geojson", "a.zip", "back.tif"))
+    labels = np.zeros((3, 2, 20, 30), np.uint8)
+    labels[(*at, slice(2, 6), slice(3, 9))] = 1
+    tifffile.imwrite(image, labels, photometric="minisblack", metadata={"axes": "TZYX"})
+    for path in (geojson, rois):
+        assert main(["convert", str(image), "-o", str(path)]) == 0
+    content = json.loads(geojson.read_text())
+    for feature in content["features"]:
+        del feature["properties"]["dimensions"]  # which QuPath does not keep
+    geojson.write_text(json.dumps(content))
+    kept = roiread(rois)
+    for index, roi in enumerate(kept):
+        roi.name = f"{index} 1"
+        roi.t_position, roi.z_position = roi.t_position * ("t" in axes), roi.z_position * ("z" in axes)
+    roiwrite(rois, kept, mode="w")
+    for path in (geojson, rois):
+        typed = ["convert", str(path), "-o", str(back), "--like", str(image), "--overwrite"]
+        assert main(typed) == 0
+        assert np.array_equal(tifffile.imread(back), labels)
 
 
 @pytest.mark.parametrize(

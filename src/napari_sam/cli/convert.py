@@ -61,7 +61,7 @@ def run(arguments: argparse.Namespace) -> None:
     space = space_in(arguments.file)
     if arguments.like:
         check_not_the_image(arguments.like, arguments.output)
-        regions, shape, its_space = _laid_in(arguments.like, regions, shape)
+        regions, shape, its_space = _laid_in(arguments.like, arguments.file, regions, shape)
         space = space or its_space
     if arguments.pieces:
         regions = regions_from_labels(labels_from_regions(regions, shape), pieces=True)
@@ -69,16 +69,21 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{arguments.output}: {amount(len(regions), 'object')}")
 
 
-def _laid_in(image: Path, regions: list[Region], shape: Shape) -> tuple[list[Region], Shape, Space | None]:
-    """Return objects as they lie in an image, its shape without channels, and its axes and pixel size.
+def _laid_in(
+    image: Path, file: Path, regions: list[Region], shape: Shape
+) -> tuple[list[Region], Shape, Space | None]:
+    """Return objects of a file as they lie in an image, its shape without channels, axes and pixel size.
 
-    Objects without a plane lie in the first one of a stack: programs leave out positions of 0.
+    Objects without a plane lie in the first one of a stack.
     """
     from ..errors import DataError
+    from ..export import read_regions
     from ..export.space import USUAL, measured, named_axes, plain_space
     from ..pixel_size import pixel_size_of
 
     axes, sides = _planes(image, len(shape))
+    if len(shape) < len(sides):
+        regions, shape = read_regions(file, len(sides) - 2)
     if len(shape) == 2 < len(sides):
         regions = [replace(region, plane=(0,) * (len(sides) - 2)) for region in regions]
     elif len(sides) != len(shape):

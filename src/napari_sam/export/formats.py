@@ -41,8 +41,12 @@ READERS: dict[str, Read] = {
     ".zarr": read_ome_zarr,
 }
 SUFFIXES = ", ".join(WRITERS)
-TIGHT = (".geojson", ".zip", ".roi")
-"""Formats that do not tell how large the image is."""
+TIGHT: dict[str, Callable[[Path, int], tuple[list[Region], Shape]]] = {
+    ".geojson": read_geojson,
+    ".zip": read_rois,
+    ".roi": read_rois,
+}
+"""Formats that do not tell how large the image is, nor all of its axes."""
 
 
 def write_regions(
@@ -122,8 +126,15 @@ def _place(part: Path, path: Path, old: Path) -> None:
         raise
 
 
-def read_regions(path: Path) -> tuple[list[Region], Shape]:
+def read_regions(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """Read objects in the format of the file's ending.
+
+    Parameters
+    ----------
+    path : Path
+    axes : int
+        How many axes before (Y, X) the image has, where the format does not say: programs leave out positions
+        of 0.
 
     Returns
     -------
@@ -136,12 +147,13 @@ def read_regions(path: Path) -> tuple[list[Region], Shape]:
     DataError
         If the ending is unknown, or the file cannot be read.
     """
-    read = READERS.get(_ending(path))
+    ending = _ending(path)
+    read = READERS.get(ending)
     if read is None:
         raise DataError(f"{path.name} has an ending that is not known here; use one of {', '.join(READERS)}.")
     if not path.exists():
         raise DataError(f"There is no file {path}; check the name.")
-    return read(path)
+    return TIGHT[ending](path, axes) if ending in TIGHT else read(path)
 
 
 def space_in(path: Path) -> Space | None:

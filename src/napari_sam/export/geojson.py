@@ -59,8 +59,14 @@ def _feature(region: Region, axes: str) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def read_geojson(path: Path) -> tuple[list[Region], Shape]:
+def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """Read objects, and the smallest image that holds them, as the file does not say how large it was.
+
+    Parameters
+    ----------
+    path : Path
+    axes : int
+        How many axes before (Y, X) the image has at least.
 
     Raises
     ------
@@ -71,8 +77,8 @@ def read_geojson(path: Path) -> tuple[list[Region], Shape]:
         content = json.loads(path.read_text(encoding="utf-8"))
         features = content if isinstance(content, list) else content["features"]
         places = [_place(feature) for feature in features]
-        axes = axes_of(places, max(map(_axes_told, features), default=0))
-        planes = (tuple(place[axis] for axis in axes) for place in places)
+        used = axes_of(places, max([axes, *map(_axes_told, features)]))
+        planes = (tuple(place[axis] for axis in used) for place in places)
         regions = numbered(map(_region, features, planes))
     except BROKEN as error:
         raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
@@ -87,7 +93,7 @@ def _place(feature: dict[str, Any]) -> tuple[int, int]:
 
 def _axes_told(feature: dict[str, Any]) -> int:
     """Return how many axes before (Y, X) the image has by what we wrote; 0 for objects of QuPath."""
-    return min(int(_properties(feature).get("dimensions") or 0), 2)
+    return int(_properties(feature).get("dimensions") or 0)
 
 
 def _properties(feature: dict[str, Any]) -> dict[str, Any]:

@@ -74,8 +74,14 @@ def _composite(region: Region, rings: Sequence[Ring], name: str) -> ImagejRoi:
     return roi
 
 
-def read_rois(path: Path) -> tuple[list[Region], Shape]:
+def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """Read objects, and the smallest image that holds them, as the file does not say how large it was.
+
+    Parameters
+    ----------
+    path : Path
+    axes : int
+        How many axes before (Y, X) the image has at least.
 
     Raises
     ------
@@ -86,9 +92,9 @@ def read_rois(path: Path) -> tuple[list[Region], Shape]:
         read = roiread(path)
         rois = read if isinstance(read, list) else [read]
         places = [_place(roi) for roi in rois]
-        axes = axes_of(places)
+        used = axes_of(places, axes)
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
-        planes = (tuple(max(place[axis] - 1, 0) for axis in axes) for place in places)
+        planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
     except (*BROKEN, zipfile.BadZipFile) as error:
         raise DataError(f"{path.name} holds no ImageJ ROIs ({error}); save them again.") from error

@@ -21,8 +21,9 @@ def axes_of(places: Sequence[tuple[int, int]], told: int = 0) -> list[int]:
     places : sequence of (t, z)
         0 where a file leaves a position out.
     told : int
-        How many axes the file tells of, which objects may lie at the first position of.
+        How many axes are known of, which objects may lie at the first position of; two at most count.
     """
+    told = min(told, 2)
     used = [axis for axis in (0, 1) if any(place[axis] for place in places)]
     return used if told <= len(used) else [0, 1][2 - told :]
 
