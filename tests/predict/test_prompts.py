@@ -25,7 +25,7 @@ FRAME = Frame(0.0, 0.0, 1.0, 128)
         ({"points": [(1, 1, 1)], "point_labels": [1]}, "pairs"),
         ({"points": [("a", "b")], "point_labels": [1]}, "not numbers"),
         ({"points": [(1, np.nan)], "point_labels": [1]}, "not finite"),
-        ({"points": [(1, 1)], "point_labels": [0]}, "All points are negative"),
+        ({"points": [(1, 1)], "point_labels": [0]}, "All points are outside"),
         ({"points": [(1, 1), (1.2, 0.8)], "point_labels": [1, 0]}, "both inside and outside"),
         ({"box": (1, 2, 3)}, "four numbers"),
         ({"box": 5}, "four numbers"),

@@ -55,6 +55,23 @@ def test_several_boxes_when_read_then_are_an_object_each_with_the_points_inside(
     assert (other.box, other.positions.tolist()) == ((20, 20, 40, 50), [[30, 30]])
 
 
+def test_prompts_drawn_after_all_were_cleared_then_are_of_the_kind_that_is_drawn_now(
+    layers: PromptLayers,
+) -> None:
+    path = np.array([(20.0, 10.0), (20.0, 50.0)])
+    for positive in (True, False, True):
+        layers.positive = positive
+        layers.boxes.add_paths([path])
+        layers.clear()
+        layers.positive = not positive
+        layers.boxes.add_paths([path])
+        layers.points.add([30, 30])
+        kinds = [INSIDE if not positive else OUTSIDE]
+        assert list(layers.boxes.features["label"]) == kinds
+        assert list(layers.points.features["label"]) == kinds
+        layers.clear()
+
+
 def test_a_click_with_the_box_tool_when_read_then_is_no_box(layers: PromptLayers) -> None:
     add_box(layers.boxes, (10, 10), (10.6, 10.6))
     assert layers.read(()) == []

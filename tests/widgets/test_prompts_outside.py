@@ -40,7 +40,7 @@ def test_points_that_cannot_be_answered_and_those_of_a_reopened_object_then_can_
     annotation.prompts.positive = False
     annotation.prompts.points.add((40, 50))
     settle(qtbot, widget)
-    assert "All points are negative" in widget.panel.status.text()
+    assert "All points are outside" in widget.panel.status.text()
     assert widget.panel.clear.isEnabled()
     annotation.clear()  # as Escape does
     assert not widget.panel.clear.isEnabled()

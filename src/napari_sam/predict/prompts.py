@@ -73,7 +73,9 @@ class Prompts:
             if not len(points):
                 raise PromptError("There is no prompt; give a point, a box or a mask.")
             if not labels.any():
-                raise PromptError("All points are negative; add a positive point or a box on the object.")
+                raise PromptError(
+                    "All points are outside; add one inside the object, or draw a box around it."
+                )
         _check_no_contradiction(points, labels)
 
     @property

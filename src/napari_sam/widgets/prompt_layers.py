@@ -151,6 +151,9 @@ class PromptLayers:
             with layer.events.data.blocker():
                 layer.selected_data = set()
                 layer.data = np.zeros((0, layer.ndim)) if layer is self.points else []
+        if len(self.boxes.features):  # napari keeps them, and the next shapes would be what these were
+            self.boxes.features = self.boxes.features.iloc[:0]
+            self._draw(str(self.boxes.mode))
 
     def put(self, prompts: Sequence[Prompts], plane: Plane) -> None:
         """Show prompts on a plane, silently."""
