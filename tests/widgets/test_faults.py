@@ -81,12 +81,14 @@ def test_layers_when_removed_or_renamed_then_starting_again_brings_all_back_and_
     (first,) = widget.annotation.session.objects
     before = shown(widget)
     for name in ("Points", "cells", "cells cells"):
+        another = widget._viewer.add_image(IMAGE)  # which is offered at Stop
         widget._viewer.layers.remove(name)
         qtbot.wait(300)  # what is left is drawn
         assert widget.annotation is None
         assert f"{name!r} was removed" in told(widget)
         assert "ress Start to go on, with all that was committed" in told(widget)
         assert ("Open it again" in told(widget)) == (name == "cells")
+        widget._viewer.layers.remove(another)
         if name == "cells":
             widget._viewer.add_image(IMAGE, name="cells")
         restart(widget, qtbot)

@@ -155,15 +155,15 @@ class AnnotatorWidget(QWidget):
             self.deleteLater()
         return bool(super().event(event))
 
-    def reset_choices(self, event: Any = None) -> None:  # noqa: ARG002 (napari calls it with or without)
+    def reset_choices(self, event: Any = None) -> None:  # napari calls it with or without
         """Offer the layers that there are now."""
         from napari.layers import Image, Labels, Points, Shapes
 
         if self.annotation is not None:
             return
         prompts, images = (*self._choices(Points), *self._choices(Shapes)), self._choices(Image)
-        if len(images) > self.panel.image.count():
-            self.pages.settle()
+        if len(images) > self.panel.image.count() and getattr(event, "type", "") == "inserted":
+            self.pages.settle()  # not at Stop, whose reason is to be read
         self.panel.set_choices(self.panel.image, images)
         self.panel.set_choices(self.panel.labels, [(NEW_LABELS, ""), *self._choices(Labels)])
         self.panel.set_choices(self.panel.prompts, [(NEW_PROMPTS, ""), *prompts])
