@@ -18,6 +18,7 @@ from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.committing import NOT_YET
 from napari_sam.widgets.fitting import check_labels
 from napari_sam.widgets.jobs import Job, Jobs
 
@@ -72,6 +73,17 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
     assert annotation.session.proposals == ()
     assert annotation.prompts.read(()) == []
     assert [each.prompts.positions.tolist() for each in annotation.session.objects] == [[[20, 20]]]
+
+    said = sentences(annotation)
+    go.clear()
+    annotation.prompts.points.add([40, 60])
+    annotation.commit()  # before there is anything to see
+    go.set()
+    settle(qtbot, jobs)
+    assert said == [NOT_YET]
+    assert len(annotation.session.proposals) == 1
+    annotation.commit()
+    assert len(annotation.session.objects) == 2
 
 
 def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(

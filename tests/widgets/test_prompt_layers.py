@@ -80,7 +80,7 @@ def test_a_click_with_the_box_tool_when_read_then_is_no_box(layers: PromptLayers
 def test_points_outside_alone_when_read_then_one_sentence_says_so(layers: PromptLayers) -> None:
     layers.positive = False
     layers.points.add([10, 20])
-    with pytest.raises(PromptError, match="add a positive point"):
+    with pytest.raises(PromptError, match="add one inside the object"):
         layers.read(())
 
 

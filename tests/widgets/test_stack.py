@@ -192,7 +192,7 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     assert np.array_equal(linked.data > 0, given > 0)
     assert [len(np.unique(linked.data[given == label])) for label in (5, 8, 20, 17)] == [1] * 4
     assert len(np.unique(linked.data)) == 3
-    assert "2 objects go through the planes" in widget.panel.status.text()
+    assert "Linked 2 objects through the planes, in a new layer" in widget.panel.status.text()
     widget.panel.stack.track.click()
     settle(qtbot, widget)
     tracks = widget._viewer.layers["given tracks"]
@@ -225,7 +225,10 @@ def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_
         assert len(np.unique(linked[time])) == 3
         assert len(np.unique(linked[time][:, 40:50])) == 2
     assert not np.intersect1d(linked[0][linked[0] > 0], linked[1]).size
-    assert "4 objects go through the planes of 2 volumes, each linked by itself" in widget.panel.status.text()
+    assert (
+        "Linked 4 objects through the planes of 2 volumes, each linked by itself"
+        in widget.panel.status.text()
+    )
 
 
 def offered(widget: AnnotatorWidget) -> list[str]:

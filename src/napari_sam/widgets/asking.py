@@ -76,6 +76,11 @@ class Asking:
         self._reopened: int | None = None
         self._widened = False
 
+    @property
+    def waiting(self) -> bool:
+        """Whether there are prompts, and what answers them may still come."""
+        return self._jobs.busy and any(len(layer.data) > 0 for layer in self._layers.layers)
+
     def renew(self) -> None:
         """Count on other prompts from now on, which may need a larger part than these."""
         self._widened = False

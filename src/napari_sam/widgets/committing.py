@@ -20,6 +20,8 @@ if TYPE_CHECKING:
     from .label_writer import LabelWriter
     from .seeing import Seeing
 
+NOT_YET = "The candidates are still being computed; choose one as soon as they are there."
+
 
 class Committing:
     """Commits the candidates that are chosen, and offers those of an object again.
@@ -78,6 +80,9 @@ class Committing:
     def take(self, index: int | None) -> None:
         """Commit the candidate of an index, or the suggested one of each object."""
         session, offer = self._session, self._chooser.offer
+        if not session.proposals and self._asking.waiting:
+            self.failed.emit(NOT_YET)
+            return
         try:
             self._writer.check_room(session.next_id + self._new_labels - 1)
             step = session.commit(index, None if offer is None else offer.suggested)

@@ -69,7 +69,7 @@ TITLES: Mapping[str, str] = {
     "reject": "reject a proposal",
     "correct": "correct a proposal",
     "next": "next proposal",
-    "previous": "last proposal",
+    "previous": "previous proposal",
 }
 """What an action does, in a few words."""
 MOUSE = (

@@ -15,6 +15,7 @@ from napari_sam.session.channels import channel_axis
 from napari_sam.session.embeddings import embedding_store
 from napari_sam.session.following import Following, join, put
 from napari_sam.session.objects import FOLLOWED
+from napari_sam.wording import amount
 
 from .active import active_stays
 from .jobs import Jobs
@@ -221,7 +222,7 @@ class Stack:
                 self._viewer.add_layer(layer)
             count = sum(len(np.unique(numbers)) for _, numbers in volumes)
             apart = f" of {len(volumes)} volumes, each linked by itself" if len(volumes) > 1 else ""
-            self.said.emit(f"{count} objects go through the planes{apart}; they are in a new layer.")
+            self.said.emit(f"Linked {amount(count, 'object')} through the planes{apart}, in a new layer.")
 
         self.jobs.run("Linking planes", work, done)
 
@@ -235,13 +236,14 @@ class Stack:
             return track_objects(np.moveaxis(_labelled(labels.data), axis, 0))
 
         def done(tracks: Tracks) -> None:
-            found = np.moveaxis(tracks.labels, 0, axis)
+            frames = np.moveaxis(tracks.labels, 0, axis)
             with active_stays(self._viewer.layers):
-                self._viewer.add_labels(found, **self._over_labels("tracked"))
+                self._viewer.add_labels(frames, **self._over_labels("tracked"))
                 self._add_tracks(tracks, axis)
             divided = len({tuple(parents) for parents in tracks.graph.values()})
             count = len(np.unique(tracks.data[:, 0]))
-            self.said.emit(f"{count} tracks, {divided} divisions; they are in new layers.")
+            found = f"{amount(count, 'track')}, {amount(divided, 'division')}"
+            self.said.emit(f"{found}; they are in new layers.")
 
         self.jobs.run("Tracking", work, done)
 
