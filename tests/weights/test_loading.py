@@ -55,6 +55,25 @@ def test_choose_dtype_when_overridden_then_obeyed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("cpu", "amx", "expected"),
+    [
+        ({"cpu_name": "AMD EPYC 9R14", "avx512_bf16": True}, False, torch.bfloat16),
+        ({"cpu_name": "AMD EPYC 7R32", "avx512_bf16": False}, False, torch.float32),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True}, False, torch.float32),
+        ({"cpu_name": "Intel Xeon", "avx512_bf16": True}, True, torch.bfloat16),
+        ({"architecture": "arm64", "bf16": True}, False, torch.float32),
+    ],
+)
+def test_choose_dtype_when_a_cpu_is_quicker_in_bfloat16_then_takes_it(
+    cpu: dict[str, object], amx: bool, expected: torch.dtype, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.cpu, "get_capabilities", lambda: cpu, raising=False)
+    monkeypatch.setattr(torch.cpu, "_is_amx_tile_supported", lambda: amx, raising=False)
+    assert choose_dtype(torch.device("cpu")) == expected
+    assert choose_dtype(torch.device("meta")) == torch.float32
+
+
+@pytest.mark.parametrize(
     "error",
     [
         torch.OutOfMemoryError("CUDA out of memory"),

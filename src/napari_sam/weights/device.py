@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 
@@ -50,7 +50,7 @@ def _count(kind: str) -> int:
 
 
 def choose_dtype(device: torch.device, precision: Precision = "auto") -> torch.dtype:
-    """Return the dtype to compute in: bfloat16 only where the hardware multiplies matrices in it.
+    """Return the dtype to compute in: bfloat16 only where the hardware is quicker in it.
 
     Parameters
     ----------
@@ -65,15 +65,23 @@ def choose_dtype(device: torch.device, precision: Precision = "auto") -> torch.d
     if precision not in ("auto", "float32", "bfloat16"):
         raise WeightsError(f"The precision {precision!r} is unknown; choose auto, float32 or bfloat16.")
     if precision == "auto":
-        precision = "bfloat16" if _multiplies_bfloat16(device) else "float32"
+        precision = "bfloat16" if _is_quicker_in_bfloat16(device) else "float32"
     return torch.bfloat16 if precision == "bfloat16" else torch.float32
 
 
-def _multiplies_bfloat16(device: torch.device) -> bool:
+def _is_quicker_in_bfloat16(device: torch.device) -> bool:
+    """Say so of graphics cards since 2020, CPUs with matrix instructions, and AMD's with bfloat16 ones.
+
+    Intel's CPUs without matrix instructions have the same bfloat16 ones, but take 1.5 times as long in them
+    as in float32, where AMD's take half as long (`benchmarks/README.md`).
+    """
     if device.type == "cuda":
         return torch.cuda.get_device_capability(device) >= (8, 0)
-    amx = getattr(torch.cpu, "_is_amx_tile_supported", None)
-    return device.type == "cpu" and amx is not None and bool(amx())
+    if device.type != "cpu":
+        return False
+    has_matrices = getattr(torch.cpu, "_is_amx_tile_supported", bool)
+    known: Mapping[str, Any] = getattr(torch.cpu, "get_capabilities", dict)()
+    return bool(has_matrices() or (known.get("avx512_bf16") and "AMD" in known.get("cpu_name", "")))
 
 
 @contextmanager
