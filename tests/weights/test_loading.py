@@ -12,7 +12,7 @@ from napari_sam.weights import choose_device, choose_dtype, load_model, memory_e
 
 
 def test_load_model_when_given_a_file_then_ready_and_known_by_its_hash(tiny_file: Path, tiny: Sam) -> None:
-    model = load_model(tiny_file, "cpu")
+    model = load_model(tiny_file, "cpu", precision="float32")
     assert model.name == "mine"
     assert model.weights_hash == hashlib.sha256(tiny_file.read_bytes()).hexdigest()
     assert not model.sam.training
