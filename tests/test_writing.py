@@ -39,6 +39,31 @@ def test_at_once_when_writing_fails_then_the_old_file_stays_and_nothing_is_besid
     assert [each.read_bytes() for each in tmp_path.iterdir()] == [b"new"]
 
 
+def test_at_once_when_a_folder_is_there_then_it_is_replaced_whole_whatever_a_killed_process_left(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "labels.zarr"
+    for name in ("labels.zarr", ".labels.zarr.new"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "old").write_bytes(b"old")
+
+    def stop_halfway() -> None:
+        with at_once(path) as part:
+            part.mkdir()
+            raise OSError("no room")
+
+    with pytest.raises(OSError, match="no room"):
+        stop_halfway()
+    with pytest.raises(OSError, match=r"labels\.zarr"):
+        write_text(path, "no folder")
+    assert [each.name for each in tmp_path.rglob("*")] == ["labels.zarr", "old"]
+    with at_once(path) as part:
+        assert part.name == path.name
+        part.mkdir()
+        (part / "new").write_bytes(b"new")
+    assert [each.name for each in tmp_path.rglob("*")] == ["labels.zarr", "new"]
+
+
 def test_a_shared_file_when_two_write_it_at_once_then_the_last_one_is_there_whole(tmp_path: Path) -> None:
     path = tmp_path / "settings.json"
     with at_once(path, shared=True) as one, at_once(path, shared=True) as other:
@@ -84,4 +109,4 @@ def test_what_is_no_file_when_written_then_stays_what_it_is(tmp_path: Path) -> N
     assert os.read(ready, 1000).startswith(b"\x89PNG")
     os.close(ready)
     assert (tmp_path / "pipe").is_fifo()
-    assert not (tmp_path / ".pipe.part").exists()
+    assert not (tmp_path / ".pipe.new").exists()

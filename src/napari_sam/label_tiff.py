@@ -25,6 +25,7 @@ def write_label_tiff(
     Parameters
     ----------
     path : Path
+        Of OME-TIFF, if it ends so.
     labels : (..., Y, X) integers from 0 on
     axes : str
         What they are, such as ZYX.
@@ -32,11 +33,13 @@ def write_label_tiff(
     """
     import tifffile
 
+    ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
     tifffile.imwrite(
         path,
         narrowed(labels),
         compression="zlib",
         photometric="minisblack",
-        metadata={"axes": axes},
+        ome=ome,
+        metadata={"axes": axes, **(size.to_ome() if size and ome else {})},
         **(size.to_tiff() if size else {}),
     )

@@ -36,6 +36,11 @@ class PixelSize:
         """Return the options of `tifffile.imwrite` that say it."""
         return {"resolution": (1e4 / self.cols, 1e4 / self.rows), "resolutionunit": "CENTIMETER"}
 
+    def to_ome(self) -> dict[str, Any]:
+        """Return what says it in the metadata that `tifffile.imwrite` takes for OME-TIFF."""
+        units = dict.fromkeys(("PhysicalSizeXUnit", "PhysicalSizeYUnit"), "µm")
+        return {"PhysicalSizeX": self.cols, "PhysicalSizeY": self.rows, **units}
+
     def note(self, path: Path) -> None:
         """Write it into the attributes of a zarr array."""
         import zarr

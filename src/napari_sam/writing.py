@@ -6,6 +6,7 @@ import errno
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from shutil import rmtree
 from typing import TYPE_CHECKING
 from uuid import uuid4
 
@@ -45,27 +46,43 @@ def write_picture(path: Path, picture: Image.Image) -> None:
 
 @contextmanager
 def at_once(path: Path, *, shared: bool = False) -> Iterator[Path]:
-    """Yield a hidden path to write to, which takes the file's place in the end, or goes if writing fails.
+    """Yield a path in a hidden folder, to write a file or a folder to, which takes its place in the end.
 
-    A link stays one: the file that it leads to is replaced. Devices and pipes are written to themselves.
+    If writing fails, it goes. A link stays one: what it leads to is replaced. Devices and pipes are written
+    to themselves.
 
     Parameters
     ----------
     path : Path
     shared : bool
-        Others may write this file at the same moment, so the hidden path is of this call alone. What a killed
-        process left at such a path stays; elsewhere the next one writes over it.
+        Others may write this file at the same moment, so the hidden folder is of this call alone. What a
+        killed process left in such a folder stays; elsewhere the next one begins anew.
     """
-    if path.parent == DEVICES or (path.exists() and not path.is_file()):
+    if path.parent == DEVICES or (path.exists() and not path.is_file() and not path.is_dir()):
         yield path
         return
     path = path.resolve()
-    part = path.with_name(f".{path.name}{'.' + uuid4().hex if shared else ''}.part")
+    hidden = path.with_name(f".{path.name}{'.' + uuid4().hex if shared else ''}.new")
+    rmtree(hidden, ignore_errors=True)
+    hidden.mkdir()
     try:
-        yield part
-        part.replace(path)
+        yield hidden / path.name  # by whose ending writers know the format
+        _place(hidden / path.name, path, hidden / "old")
     finally:
-        part.unlink(missing_ok=True)
+        rmtree(hidden, ignore_errors=True)
+
+
+def _place(part: Path, path: Path, old: Path) -> None:
+    """Put a file where another one may be, or a folder where another one may be."""
+    if not (path.is_dir() and part.is_dir()):
+        part.replace(path)  # which a folder refuses to a file
+        return
+    path.replace(old)  # a folder is not replaced while there is something in it
+    try:
+        part.replace(path)
+    except OSError:
+        old.replace(path)
+        raise
 
 
 @contextmanager

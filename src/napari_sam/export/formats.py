@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from tempfile import TemporaryDirectory
 
 from napari_sam.errors import DataError
+from napari_sam.writing import at_once
 
 from .coco import read_coco, write_coco
 from .geojson import read_geojson, write_geojson
@@ -93,13 +93,11 @@ def write_regions(
             path.absolute().parent.mkdir(exist_ok=True)  # an image without labels has no folder for them
         if not path.absolute().parent.is_dir():
             raise FileNotFoundError(f"the folder of {path} does not exist; make it first")
-        with TemporaryDirectory(dir=path.parent) as folder:
-            part = Path(folder) / path.name
+        with at_once(path) as part:
             if write is write_ome_zarr:
                 write_ome_zarr(part, regions, shape, space, image)
             else:
                 write(part, regions, shape, space)
-            _place(part, path, Path(folder) / "old")
         if image is not None:
             enlist(path, image)
     except OSError as error:
@@ -111,19 +109,6 @@ def write_regions(
 def _ending(path: Path) -> str:
     """Return what tells the format of a file."""
     return path.suffix.lower() or (".zarr" if image_of(path) else "")
-
-
-def _place(part: Path, path: Path, old: Path) -> None:
-    """Put a file, or a folder, where another one may be."""
-    if not path.is_dir():
-        part.replace(path)
-        return
-    path.replace(old)  # a folder is not replaced while there is something in it
-    try:
-        part.replace(path)
-    except OSError:
-        old.replace(path)
-        raise
 
 
 def read_regions(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
