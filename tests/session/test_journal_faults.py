@@ -108,6 +108,40 @@ def test_a_journal_when_removed_under_a_session_then_says_so_and_makes_no_headle
     assert not path.exists()
 
 
+def test_a_journal_when_its_lock_is_lost_and_another_window_goes_on_then_no_line_of_that_is_cut_off(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal, session, told = Journal(path), AnnotationSession(), []
+    journal.failed.connect(told.append)
+    journal.follow(session)
+    session._do(added(1))
+    Path(f"{path}.lock").unlink()  # as programs do that tidy up or synchronise folders
+    other, theirs = Journal(path), AnnotationSession()
+    other.follow(theirs)
+    for number in (4, 5):
+        theirs._do(added(number))
+    session._do(added(2))
+    assert not journal.retry()
+    assert "another window has written" in told[0]
+    theirs._do(added(6))
+    assert other.trouble == ""
+    assert [each.id for each in read_record(path).objects] == [1, 4, 5, 6]
+
+
+def test_a_journal_when_closed_then_a_late_step_writes_nothing_over_the_next_window(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal, session = Journal(path), AnnotationSession()
+    journal.follow(session)
+    session._do(added(1))
+    journal.close()
+    Journal(path).write("do", added(4))
+    session._do(added(2))
+    assert [each.id for each in read_record(path).objects] == [1, 4]
+
+
 @contextmanager
 def an_ordinary_user() -> Iterator[None]:
     """Be somebody whom the system refuses to write in others' folders, even if root runs the tests."""

@@ -9,8 +9,9 @@ from __future__ import annotations
 import errno
 import os
 import zlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -25,6 +26,10 @@ from .session import AnnotationSession
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """What a file system answers that knows no locks, as some shared ones do."""
+
+
+class _WrittenElsewhere(OSError):
+    """Somebody else has written into the file, whose lock was lost or removed."""
 
 
 class Journal:
@@ -73,7 +78,8 @@ class Journal:
     ) -> None:
         self.path = path
         self.trouble = self.notice = ""
-        self._elsewhere = False
+        self._elsewhere = self._cut_short = False
+        self._stop_following: Callable[[], object] = lambda: None
         self._lock = FileLock(f"{path}.lock", blocking=False, thread_local=False)  # opened in a worker
         self._waiting: list[bytes] = []
         try:
@@ -163,7 +169,8 @@ class Journal:
         return not self._waiting
 
     def close(self) -> None:
-        """Let others open the file."""
+        """Let others open the file; what the session does from now on is not written down."""
+        self._stop_following()
         self._lock.release()
 
     def follow(self, session: AnnotationSession) -> None:
@@ -184,6 +191,7 @@ class Journal:
                 self.failed.emit(str(error))
 
         session.recorded.connect(write_down)
+        self._stop_following = partial(session.recorded.disconnect, write_down)
 
     def _says_something(self, how: str, edit: Edit) -> bool:
         """Note a step, and say whether it has to be written down.
@@ -223,6 +231,7 @@ class Journal:
             return
         try:
             self._cut_back()
+            self._cut_short = True  # until all of it is there
             with self.path.open("ab") as file:
                 file.write(lines)
                 file.flush()
@@ -233,28 +242,34 @@ class Journal:
                 self._cut_back()
             raise JournalError(self.trouble) from error
         self._end += len(lines)
+        self._cut_short = False
         self._waiting.clear()
         self.trouble = ""
 
     def _cut_back(self) -> None:
-        """Take away what a write that failed has left.
+        """Take away what a write that failed has left, and nothing that others have written.
 
         Raises
         ------
         OSError
-            If that is impossible, or the file is not the one that was written.
+            If that is impossible, or the file is not as it was written.
         """
         size = self.path.stat().st_size
         if size < self._end:
             raise OSError("another program has changed or removed it")
         if size > self._end:
+            if not self._cut_short:
+                raise _WrittenElsewhere("another window has written into it")
             os.truncate(self.path, self._end)
+        self._cut_short = False
 
 
 def _unwritable(path: Path, error: Exception) -> str:
     advice = "free space or choose another folder"
     if isinstance(error, NotImplementedError) or getattr(error, "errno", None) in NO_LOCKS:
         advice = "its disk cannot lock files, so put the image on another one"
+    elif isinstance(error, _WrittenElsewhere):
+        advice = "press Stop there, then Stop and Start here, which brings both together"
     return (
         f"{path} could not be written ({error}), so commits are not kept on disk; {advice}, and save the"
         " labels."
