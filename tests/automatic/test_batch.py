@@ -28,6 +28,7 @@ from napari_sam.automatic.batch_summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError
 from napari_sam.training.samples import read_image
 from napari_sam.weights import load_model
+from napari_sam.weights.checkpoint import save_checkpoint
 
 STEM = "4327d2759187"
 CPU = BatchSettings(device="cpu")
@@ -274,6 +275,22 @@ def test_cluster_when_a_worker_is_killed_then_the_other_does_its_images(
         assert rows[index].objects == here[index].objects > 0
         one, other = (tifffile.imread(tmp_path / name / f"{index}.tif") for name in ("labels", "here"))
         assert np.array_equal(one, other)
+
+
+def test_worker_when_the_file_of_its_model_is_another_then_the_new_weights_are_used_or_refused(
+    tmp_path: Path,
+) -> None:
+    path, held = tmp_path / "mine.safetensors", batch_cluster._Held()
+    model = load_model("cell-tiny", "cpu")
+    hashes = []
+    for note in ("first", "second"):
+        save_checkpoint(path, model.sam, {"note": note})
+        weights = BatchSettings(model=str(path)).made_with()["model"]
+        hashes.append(held.model(str(path), "cpu", weights).weights_hash)
+        assert hashes[-1] == weights
+    assert hashes[0] != hashes[1]
+    with pytest.raises(DataError, match="not those of here"):
+        held.model(str(path), "cpu", hashes[0])
 
 
 def test_cluster_when_nobody_answers_then_says_so(

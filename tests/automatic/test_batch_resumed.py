@@ -183,6 +183,27 @@ def test_batch_when_named_as_seen_from_here_then_it_goes_on_when_moved_and_is_an
     assert log == []
 
 
+def test_batch_when_an_image_is_replaced_by_an_older_one_then_its_labels_are_made_anew(
+    images: list[Path], tmp_path: Path
+) -> None:
+    out, log = tmp_path / "labels", []
+    run_batch(images, out, ONE)
+    run_batch(images, out, ONE, run=painting(2, log=log))
+    assert not log
+    status = images[1].stat()
+    tifffile.imwrite(images[1], np.zeros((32, 32), np.uint8))
+    os.utime(images[1], ns=(status.st_atime_ns, status.st_mtime_ns - 10**12))  # as copying keeps it
+    run_batch(images, out, ONE, run=painting(2, log=log))
+    assert log == [images[1].name]
+
+
+def test_label_names_when_folders_have_long_names_then_are_cut_and_told_apart() -> None:
+    images = [Path("/") / folder / ("é" * 90) / ("x" * 100) / "a.tif" for folder in "12"]
+    names = label_names(images)
+    assert len({*names.values()}) == 2
+    assert all(len(name.encode()) <= 220 for name in names.values())
+
+
 def test_label_names_when_paths_are_written_alike_then_each_image_has_labels_of_its_own(
     tmp_path: Path,
 ) -> None:

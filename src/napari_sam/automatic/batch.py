@@ -16,6 +16,7 @@ from .batch_image import BatchSettings, Job, one_by_one
 from .batch_names import full_path, label_names
 from .batch_summary import SUMMARY, Row, read_summary, write_summary
 from .windows_state import differing
+from .windows_version import glimpse
 
 SETTINGS, SHEET = "settings.json", "sheet.png"
 
@@ -143,12 +144,12 @@ def _jobs(images: Sequence[Path], out: Path, known: dict[Path, Row], overwrite: 
 
 
 def _finished(known: dict[Path, Row], jobs: Sequence[Job]) -> dict[str, Row]:
-    """Return the rows of images whose labels are there."""
+    """Return the rows of images whose labels are there, and of no image that was in their place before."""
     rows = ((job, known.get(full_path(job.image))) for job in jobs if job.written is not None)
     return {
         str(job.image): replace(row, file=str(job.image))
         for job, row in rows
-        if row is not None and not row.error
+        if row is not None and not row.error and (not row.image or glimpse(job.image) in ("", row.image))
     }
 
 

@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 from threading import Lock
 from typing import Any
 
@@ -46,10 +47,17 @@ def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator
         from distributed import as_completed
 
         places = [replace(job, image=job.image.absolute(), labels=job.labels.absolute()) for job in jobs]
-        futures = client.map(_on_worker, places, settings=settings, pure=False)
+        told = {"settings": _findable(settings), "weights": settings.made_with()["model"]}
+        futures = client.map(_on_worker, places, **told, pure=False)
         names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
         for future in as_completed(futures, loop=client.loop):
             yield replace(future.result(), file=names[future.key])
+
+
+def _findable(settings: BatchSettings) -> BatchSettings:
+    """Return settings whose model's file is found from wherever a worker runs."""
+    path = Path(settings.model)
+    return replace(settings, model=str(path.absolute())) if path.is_file() else settings
 
 
 @contextmanager
@@ -99,16 +107,25 @@ class _Held:
         self.lock = Lock()
         self.models: dict[tuple[str, str], LoadedModel] = {}
 
-    def model(self, name: str, device: str) -> LoadedModel:
-        if (name, device) not in self.models:
-            self.models = {(name, device): load_model(name, device)}
-        return self.models[name, device]
+    def model(self, name: str, device: str, weights: str) -> LoadedModel:
+        """Return a model of the weights that a batch is made with; what a file held before is dropped."""
+        held = self.models.get((name, device))
+        if held is None or held.weights_hash != weights:
+            self.models = {}  # first, since the device may have no room for two
+            held = load_model(name, device)
+            if held.weights_hash != weights:
+                raise DataError(
+                    f"The weights of {held.name} on a worker are not those of here; give all the same"
+                    " napari-sam and the same file, and start the same command again."
+                )
+            self.models = {(name, device): held}
+        return held
 
 
-def _on_worker(job: Job, settings: BatchSettings) -> Row:
-    """Segment an image on a worker."""
+def _on_worker(job: Job, settings: BatchSettings, weights: str) -> Row:
+    """Segment an image on a worker, with the weights of this SHA-256."""
     from distributed import get_worker
 
     held: _Held = vars(get_worker()).setdefault("napari_sam_held", _Held())
     with held.lock:
-        return segment_file(job, held.model(settings.model, settings.device), settings)
+        return segment_file(job, held.model(settings.model, settings.device, weights), settings)

@@ -31,7 +31,7 @@ from .segment import Method, propose
 from .settings import AutomaticSettings
 from .stitch import WindowSettings
 from .windows import Segmented, segment_windows
-from .windows_version import changed
+from .windows_version import changed, glimpse
 
 At = Callable[[Path, int, int], None]
 """Told which image is at hand, how many of its parts are done, and of how many; 0 of 0 as it begins."""
@@ -120,7 +120,7 @@ def segment_file(
     Cancelled
         If `cancelled` said so.
     """
-    began = perf_counter()
+    began, image = perf_counter(), glimpse(job.image)
     try:
         with opened_plane(job.image, settings.channel_axis) as array:
             found = _segment(array, job, model, settings, progress, cancelled)
@@ -131,7 +131,7 @@ def segment_file(
         told = unreadable(job.image, error) if isinstance(error, PermissionError) else error
         return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(told).split()))
     seconds, note = perf_counter() - began, images_beside(job.image)
-    return Row(str(job.image), found.path.name, found.objects, seconds, found.score, note=note)
+    return Row(str(job.image), found.path.name, found.objects, seconds, found.score, note=note, image=image)
 
 
 def _segment(

@@ -9,6 +9,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 NO_LABELS: Mapping[Path, str] = {}
+LONGEST = 200
+"""Bytes of a name; file systems take 255, with the endings that are added to it."""
 
 
 def full_path(path: Path, folder: Path | None = None) -> Path:
@@ -19,8 +21,8 @@ def full_path(path: Path, folder: Path | None = None) -> Path:
 def label_names(images: Sequence[Path], held: Mapping[Path, str] = NO_LABELS) -> dict[Path, str]:
     """Return a name without an ending for each image's labels: its own, or its path where some share it.
 
-    A name that still is another's has a checksum of the path at the end. After an interruption the same
-    images get the same names.
+    A name that still is another's, or is too long for a file, has a checksum of the path at the end. After
+    an interruption the same images get the same names.
 
     Parameters
     ----------
@@ -39,8 +41,9 @@ def label_names(images: Sequence[Path], held: Mapping[Path, str] = NO_LABELS) ->
     count = Counter(name.casefold() for name in names.values())
     others = {name.casefold() for path, name in held.items() if names.get(path) != name}
     for path, name in names.items():
-        if count[name.casefold()] > 1 or name.casefold() in others:
-            names[path] = f"{name}-{zlib.crc32(path.as_posix().encode()):08x}"
+        short = name.encode()[:LONGEST].decode(errors="ignore")
+        if count[name.casefold()] > 1 or name.casefold() in others or short != name:
+            names[path] = f"{short}-{zlib.crc32(path.as_posix().encode()):08x}"
     return {image: held.get(path, names[path]) for image, path in paths.items()}
 
 

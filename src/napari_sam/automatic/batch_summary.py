@@ -14,7 +14,7 @@ from napari_sam.writing import disk_errors, write_text
 
 from .batch_names import full_path
 
-COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error", "note")
+COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error", "note", "image")
 SUMMARY = "summary.csv"
 
 
@@ -36,6 +36,8 @@ class Row:
         Why there are no labels; empty if there are.
     note : str
         What to know of the image's file; mostly empty.
+    image : str
+        What tells the file from another one put in its place, as `windows_version.glimpse` says.
     """
 
     file: str
@@ -45,6 +47,7 @@ class Row:
     mean_score: float = 0.0
     error: str = ""
     note: str = ""
+    image: str = ""
 
 
 def read_summary(out: Path) -> dict[Path, Row]:
@@ -70,7 +73,9 @@ def read_summary(out: Path) -> dict[Path, Row]:
 
 def _row(held: dict[str, str], file: Path) -> Row:
     numbers = int(held["objects"]), float(held["seconds"]), float(held["mean_score"])
-    return Row(str(file), held["labels"], *numbers, held["error"], held.get("note") or "")
+    return Row(
+        str(file), held["labels"], *numbers, held["error"], held.get("note") or "", held.get("image") or ""
+    )
 
 
 def write_summary(out: Path, rows: Iterable[Row]) -> None:
