@@ -202,8 +202,13 @@ def test_a_full_store_then_loses_what_was_used_longest_ago(store: EmbeddingStore
         os.utime(path, (1000 + age, 1000 + age))
     store.embed(Uncomputed(tiny.model), images[0])  # used again, so that the second one is the oldest
     size = made[0].stat().st_size
+    killed = store.folder / ".another.new" / "another"  # while it was written
+    killed.parent.mkdir()
+    killed.write_bytes(bytes(size))
+    os.utime(killed, (500, 500))
     EmbeddingStore(store.folder, int(3.2 * size)).embed(tiny, images[3])
     assert not made[1].exists()
+    assert not killed.parent.exists()
     assert made[0].exists()
     assert made[2].exists()
     assert len(entries(store)) == 3

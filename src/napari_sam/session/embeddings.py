@@ -137,13 +137,17 @@ class EmbeddingStore:
             with suppress(OSError):  # Windows keeps what another window is reading
                 path.unlink(missing_ok=True)
                 held -= taken
+                if path.parent != self.folder:  # the hidden folder of what a killed process began
+                    path.parent.rmdir()
 
     def _entries(self) -> list[tuple[float, int, Path]]:
         """Return time of last use, size and path of every file, unfinished ones too."""
         found = []
-        for path in self.folder.iterdir():
+        for path in self.folder.rglob("*"):
             with suppress(OSError):  # another process may remove it meanwhile
                 status = path.stat()
+                if path.is_dir():
+                    continue
                 found.append((status.st_mtime, status.st_size, path))
         return found
 
