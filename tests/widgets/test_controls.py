@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 from qtpy.QtCore import Qt
+from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import (
     QAbstractButton,
     QAbstractItemView,
@@ -44,6 +45,17 @@ QTS_OWN = (QScrollBar, QHeaderView)
 """Qt names them by what they are part of."""
 NARROW, LAPTOP = 300, 740
 """Pixels of a narrow dock, and of a laptop's screen below its bars."""
+
+WINDOW = QPalette.ColorRole.Window
+READABLE = 4.5
+"""Contrast that small text needs, as WCAG 2 measures it."""
+
+
+def contrast(one: QColor, other: QColor) -> float:
+    """Return how much lighter one colour is than the other."""
+    rgb = np.array([each.getRgbF()[:3] for each in (one, other)])
+    light = np.where(rgb > 0.04045, ((rgb + 0.055) / 1.055) ** 2.4, rgb / 12.92) @ (0.2126, 0.7152, 0.0722)
+    return float((light.max() + 0.05) / (light.min() + 0.05))
 
 
 def controls(root: QWidget) -> Iterator[QWidget]:
@@ -186,3 +198,12 @@ def test_a_plane_shows_no_stack_pictures_use_all_pixels_and_a_layers_long_name_i
     combo = widget.panel.image
     assert combo.itemData(combo.findText(name), Qt.ItemDataRole.ToolTipRole) == name
     assert widget.panel.minimumSizeHint().width() <= NARROW
+
+    status = widget.panel.status
+    for theme in ("light", "dark"):
+        widget._viewer.theme = theme
+        QApplication.processEvents()
+        widget.pages.fail("This went wrong.")
+        QApplication.processEvents()
+        red, ground = status.palette().color(status.foregroundRole()), widget.palette().color(WINDOW)
+        assert contrast(red, ground) > READABLE, theme

@@ -23,6 +23,7 @@ from .batch_table import NUMBERS, BatchTable
 from .buttons import button, narrow
 from .model_choice import ModelAndDevice
 from .progress_bar import ProgressBar
+from .telling import tell
 
 CHANNELS: dict[str, int | None] = {"none, or RGB": None, "first axis": 0, "last axis": -1}
 WIDTH = 420
@@ -191,8 +192,7 @@ class BatchPanel(QWidget):
 
     def say(self, text: str, *, error: bool = False) -> None:
         """Show one sentence."""
-        self.status.setStyleSheet("color: #ff8a80;" if error else "")
-        self.status.setText(text)
+        tell(self.status, text, error=error)
 
     @property
     def selected(self) -> list[int]:

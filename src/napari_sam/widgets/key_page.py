@@ -19,6 +19,7 @@ from napari_sam.errors import KeymapError
 from .buttons import button
 from .keymap import DEFAULTS, MOUSE, TITLES, Keymap
 from .pressed import free_key_of
+from .telling import tell
 
 ASKED = "press a key"
 ACTIONS = tuple(DEFAULTS)
@@ -154,8 +155,7 @@ class KeyPage(QWidget):
 
     def say(self, text: str, *, error: bool = False) -> None:
         """Show one sentence."""
-        self.status.setStyleSheet("color: #ff8a80;" if error else "")
-        self.status.setText(text)
+        tell(self.status, text, error=error)
 
     def _pressed(self, event: QKeyEvent) -> None:
         """Give the row that waits the key that was pressed, or say why not."""

@@ -26,6 +26,7 @@ from .model_choice import ModelAndDevice
 from .progress_row import ProgressRow
 from .segment_all import SegmentAll
 from .stack_panel import StackPanel
+from .telling import tell
 from .thumbnails import Thumbnails
 from .tips import explain, name_keys
 
@@ -252,5 +253,4 @@ class Panel(QWidget):
 
     def say(self, text: str, *, error: bool = False) -> None:
         """Show one sentence."""
-        self.status.setStyleSheet("color: #ff8a80;" if error else "")
-        self.status.setText(text)
+        tell(self.status, text, error=error)
