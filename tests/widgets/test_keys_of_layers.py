@@ -11,6 +11,7 @@ from qtpy.QtCore import Qt
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.keymap import DEFAULTS, Keymap
+from napari_sam.widgets.stray_clicks import STRAY
 
 from .conftest import settle
 from .test_keys import CONTROL, SHIFT, point, press
@@ -35,7 +36,17 @@ def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_tho
 ) -> None:
     widget = make_annotator()
     session = annotation_of(widget).session
+    canvas = widget._viewer.window._qt_viewer.canvas.native
     for name in ("cells", "Candidates", "Candidate names"):
+        activate(widget, name)
+        qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)
+        assert widget.panel.status.text() == STRAY
+        press(qtbot, widget, Key.Key_P)
+        qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)
+        settle(qtbot, widget)
+        assert len(session.proposals) == 1
+        assert widget.panel.status.text() == ""
+        press(qtbot, widget, Key.Key_Escape)
         for key, left in ((Key.Key_Escape, 0), (Key.Key_Return, 1), (Key.Key_1, 1)):
             point(qtbot, widget, 40, 50)
             activate(widget, name)

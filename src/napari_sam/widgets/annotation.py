@@ -28,6 +28,7 @@ from .planes import image_shape, layers_of
 from .prompt_layers import PromptLayers
 from .seeing import Seeing
 from .spared import spare
+from .stray_clicks import StrayClicks
 from .strokes import Strokes
 
 if TYPE_CHECKING:
@@ -110,6 +111,7 @@ class Annotation:
             viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane
         )
         self._guard = Guard(viewer, image, self.writer.labels, self.layers)
+        self._stray = StrayClicks(viewer, (*layers_of(image), *self.layers), self.said.emit)
         self._foreseeing = Foreseeing(
             viewer, self.session, self.prompts, jobs, lambda: (self.seeing.plane, self.part)
         )
@@ -194,6 +196,7 @@ class Annotation:
         self._jobs.cancel()
         self.seeing.close()
         self._guard.close()
+        self._stray.close()
         self._jobs.failed.disconnect(self._job_failed)
         self.prompts.changed.disconnect(self._prompted)
         self.session.proposed.disconnect(self.chooser.show)
