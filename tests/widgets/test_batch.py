@@ -125,6 +125,7 @@ def test_batch_when_a_finished_row_is_double_clicked_then_image_and_labels_are_s
     assert double_click(1) == ["d", "d labels"]
     assert "b.tif has no labels: failed" in widget.panel.status.text()
     assert double_click(0) == ["a", "a labels"]
+    assert widget.panel.status.text() == "a.tif is open, with its labels."
     assert len(layers) == 4
     (folder.with_name("plate_labels") / "d.tif").unlink()
     double_click(2)

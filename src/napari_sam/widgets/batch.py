@@ -213,6 +213,7 @@ class BatchWidget(QWidget):
         from .batch_opening import show
 
         show(self._viewer, found)
+        self.panel.say(f"{found.path.name} is open, with its labels.")
 
 
 def _work(job: Job, asked: Asked) -> list[Row]:
