@@ -100,6 +100,21 @@ def test_windows_when_a_line_crosses_every_window_then_it_is_one_object(tmp_path
     assert same_objects(image > 127, labels)
 
 
+def test_windows_when_long_objects_lie_along_their_borders_then_each_is_one_object(tmp_path: Path) -> None:
+    image = np.zeros((330, 560), np.uint8)
+    image[3:330:11, 20:530] = image[3:330:11, 540:550] = 200
+    image[4:330:11, 20:530] = 200
+    for name, seen in (("across", image), ("along", image.T)):
+        truth, _ = ndimage.label(seen > 127)
+        assert same_objects(truth, labelled(seen, tmp_path / f"{name}.zarr"))
+
+
+def test_windows_when_an_object_fits_what_two_of_them_see_then_one_takes_it(tmp_path: Path) -> None:
+    image = np.zeros((128, 224), np.uint8)  # two windows, with columns 96 to 127 in common
+    image[20:30, 100:124] = 200
+    assert same_objects(image > 127, labelled(image, tmp_path / "labels.zarr"))
+
+
 @pytest.mark.parametrize("plane", [(5, 5), (128, 129), (1000, 130), (224, 224), (4097, 77)])
 @pytest.mark.parametrize("windows", [SMALL, WindowSettings(64, 16)])
 def test_tiles_when_laid_then_they_cover_the_plane_and_overlap_enough(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -77,7 +77,7 @@ class Tile:
     def leaves_to_neighbour(self, box: Box) -> bool:
         """Say whether it cuts an object of which a neighbour sees more on either side of the border."""
         for axis, (low, high) in enumerate(self._reached(box, TOUCH)):
-            if low and box[axis].stop <= self.seen[axis] - TOUCH:
+            if low and box[axis].stop < self.seen[axis] - TOUCH:  # at it, the one before leaves it to this
                 return True
             if high and box[axis].start >= self.left[axis] + TOUCH:
                 return True
@@ -202,19 +202,31 @@ def _numbered(labels: Labels) -> tuple[list[int], Labels]:
 
 
 def _links(found: Labels, labels: Labels, tile: Tile) -> dict[int, list[int]]:
-    """Return which earlier objects each of a window's continues: pieces are compared in the overlap."""
-    overlap = np.zeros(found.shape, bool)
-    overlap[: tile.seen[0]] = True
-    overlap[:, : tile.seen[1]] = True
-    ours, owner = _pieces(np.where(overlap, found, 0))
-    theirs, earlier = _pieces(np.where(overlap, labels, 0))
+    """Return which earlier objects each of a window's continues: pieces are compared in the overlap.
+
+    Also in what the windows above and the one to the left see for themselves: of an object between two
+    rows of windows the upper ones leave all to the lower ones, of which the left one saw a part only.
+    """
+    above, left = np.zeros((2, *found.shape), bool)
+    above[: tile.seen[0]] = True
+    left[:, : tile.seen[1]] = True
+    overlaps = [above | left, above, left] if all(tile.seen) else [above | left]
+    links: dict[int, set[int]] = {}
+    for overlap in overlaps:
+        for mine, other in _same_pieces(np.where(overlap, found, 0), np.where(overlap, labels, 0)):
+            links.setdefault(mine, set()).add(other)
+    return {number: sorted(known) for number, known in links.items()}
+
+
+def _same_pieces(found: Labels, labels: Labels) -> Iterator[tuple[int, int]]:
+    """Yield the labels of two windows of which connected pieces are mostly the same."""
+    ours, owner = _pieces(found)
+    theirs, earlier = _pieces(labels)
     both = (ours > 0) & (theirs > 0)
     pairs, counts = np.unique(np.stack([ours[both], theirs[both]]), axis=1, return_counts=True)
     union = np.bincount(ours.ravel())[pairs[0]] + np.bincount(theirs.ravel())[pairs[1]] - counts
-    links: dict[int, list[int]] = {}
     for mine, other in pairs[:, counts > SAME * union].T:
-        links.setdefault(int(owner[mine]), []).append(int(earlier[other]))
-    return {number: sorted(set(known)) for number, known in links.items()}
+        yield int(owner[mine]), int(earlier[other])
 
 
 def _pieces(labels: Labels) -> tuple[Labels, Labels]:
