@@ -112,18 +112,20 @@ def test_following_when_a_plane_was_corrected_then_its_side_is_done_again_and_th
     assert masks(session, 1) == before
 
 
-def test_following_when_a_mask_was_painted_then_it_counts_as_given(
+def test_following_when_a_mask_was_painted_or_smoothed_then_it_counts_as_given(
     session: AnnotationSession, predictor: Predictor, embeddings: dict[int, Embedding]
 ) -> None:
     plan = Following.of(session.store, (1, (1, 4)), 1, DEPTH)
     put(session, plan, plan.run(predictor, embeddings.__getitem__))
     window = (slice(44, 48), slice(46, 50))
     session.paint((1, 5), window, np.zeros((4, 4), int))
-    painted = masks(session, 1)[5]
+    session.edit("smooth", [(1, (1, 3))], radius=4.0)
+    painted, smoothed = masks(session, 1)[5], masks(session, 1)[3]
     plan = Following.of(session.store, (1, (1, 5)), 1, DEPTH)
-    assert sorted(plan.given) == [4, 5]
+    assert sorted(plan.given) == [3, 4, 5]
     put(session, plan, plan.run(predictor, embeddings.__getitem__))
     assert masks(session, 1)[5] is painted
+    assert masks(session, 1)[3] is smoothed
 
 
 def test_join_when_two_planes_were_committed_then_what_lies_between_is_followed_as_one(

@@ -179,6 +179,11 @@ class Proposal:
         return self.candidates.items[self.candidates.best if choice is None else choice]
 
 
+def level_by_hand(level: str) -> str:
+    """Return the level of a mask once a person has changed it, which no walk through planes takes then."""
+    return "" if level in FOLLOWED else level
+
+
 def _same_pixels(one: Object, other: Object) -> bool:
     return one.mask is other.mask and one.origin == other.origin and one.key == other.key
 

@@ -14,7 +14,7 @@ from skimage.segmentation import watershed
 from napari_sam.errors import PromptError
 from napari_sam.masks import Mask, cropped
 
-from .objects import Edit, Object
+from .objects import Edit, Object, level_by_hand
 from .store import ObjectStore
 
 Objects = tuple[Object, ...]
@@ -191,7 +191,8 @@ def _reshaped(objects: Objects, reshape: Callable[[Mask], Mask], otherwise: str,
     made = []
     for each in objects:
         origin, mask = cropped((each.origin[0] - margin, each.origin[1] - margin), reshape(each.mask))
-        made.append(replace(each, origin=origin, mask=mask))
+        new = replace(each, origin=origin, mask=mask)
+        made.append(new if _same(new, each) else replace(new, level=level_by_hand(each.level)))
     if all(_same(one, other) for one, other in zip(objects, made, strict=True)):
         raise PromptError(f"There is {otherwise}; the objects stay as they are.")
     return tuple(made)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Window, cropped
 
-from .objects import FOLLOWED, Object, Plane
+from .objects import Object, Plane, level_by_hand
 from .store import ObjectStore
 
 Painted = tuple[Plane, Window, NDArray[np.integer]]
@@ -71,8 +71,7 @@ def repainted(
     part[gone] = False
     part[come] = True
     origin, mask = cropped((int(low[0]), int(low[1])), mask)
-    level = "" if old.level in FOLLOWED else old.level  # from now on it is a person's
-    return replace(old, origin=origin, mask=mask, level=level)
+    return replace(old, origin=origin, mask=mask, level=level_by_hand(old.level))
 
 
 def painted_again(each: Object, old: Object, new: Object) -> Object:
