@@ -174,7 +174,7 @@ def test_stack_when_nothing_is_there_then_empty_labels_and_what_to_change(
         ((40, 40), [], "is one plane"),
         ((40, 40, 3), [], "is one plane"),
         ((5, 2, 40, 40), [], "--channel-axis"),
-        ((5, 2, 40, 40), ["--channel-axis", "0"], "give 1, 2 or 3"),
+        ((5, 2, 40, 40), ["--channel-axis", "4"], "give 0, 1, 2 or 3"),
         ((2, 5, 2, 40, 40), ["--channel-axis", "2"], "no stack of planes"),
         ((5, 40, 40), ["--prompt", "5,20,20"], "There is no plane 5; the stack has 5, from 0 to 4"),
         ((5, 40, 40), ["--prompt=-1,20,20"], "There is no plane -1"),
@@ -200,8 +200,40 @@ def test_stack_when_channels_are_named_then_they_are_moved_last(tmp_path: Path) 
     path = tmp_path / "stack.npy"
     np.save(path, np.zeros((5, 2, 30, 40), np.uint8))
     assert read_stack(path, 1).shape == (5, 30, 40, 2)
+    assert read_stack(path, -4).shape == (2, 30, 40, 5)
     np.save(path, np.zeros((5, 30, 40, 3), np.uint8))
     assert read_stack(path).shape == (5, 30, 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("axes", "shape"),
+    [
+        ("ZCYX", (5, 2, 30, 40)),
+        ("CZYX", (2, 5, 30, 40)),
+        ("TZCYX", (1, 5, 2, 30, 40)),
+        ("ZCYX", (5, 1, 30, 40)),
+    ],
+)
+def test_stack_when_a_file_names_its_channels_then_nobody_has_to(
+    axes: str, shape: tuple[int, ...], tmp_path: Path
+) -> None:
+    from napari_sam.cli.files import read_stack
+
+    path = tmp_path / "stack.ome.tif"
+    image = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+    tifffile.imwrite(path, image, metadata={"axes": axes})
+    found = read_stack(path)
+    channels = np.moveaxis(image, axes.index("C"), -1).reshape(5, 30, 40, -1)
+    np.testing.assert_array_equal(found if found.ndim == 4 else found[..., None], channels)
+
+
+def test_stack_when_a_file_has_one_plane_of_named_channels_then_says_so(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = tmp_path / "plane.ome.tif"
+    tifffile.imwrite(path, np.zeros((2, 30, 40), np.uint8), metadata={"axes": "CYX"})
+    assert main(["stack", str(path), "-o", str(tmp_path / "labels.tif"), "--axis", "z"]) == 1
+    assert "is one plane" in capsys.readouterr().err
 
 
 def test_stack_when_arguments_make_no_sense_then_fails_before_any_work(

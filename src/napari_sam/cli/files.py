@@ -83,7 +83,8 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     ----------
     path : Path
     channel_axis : int, optional
-        The axis of the channels of 4 dimensions; the last one by default if that looks like RGB.
+        The axis of the channels of 4 dimensions; by default the one that the file names so, or the last one
+        if that looks like RGB.
 
     Returns
     -------
@@ -94,7 +95,9 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     DataError
         If the file is not there, is no image, or no stack of planes.
     """
-    array = read_image(path)
+    array, names = _named(path)
+    if channel_axis is None and "C" in names:
+        channel_axis = names.index("C")
     coloured = array.ndim > 2 and array.shape[-1] in (3, 4)
     if array.ndim == 2 or (array.ndim == 3 and (coloured or channel_axis is not None)):
         raise DataError(
@@ -108,6 +111,19 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
             " which of 4 axes the channels are on by --channel-axis."
         )
     axis = -1 if channel_axis is None else channel_axis
-    if not -4 <= axis < 4 or axis in (0, -4):
-        raise DataError(f"The channel axis {axis} is none of {path}; of 4 axes, give 1, 2 or 3.")
+    if not -4 <= axis < 4:
+        raise DataError(f"The channel axis {axis} is none of {path}; of 4 axes, give 0, 1, 2 or 3.")
     return np.moveaxis(array, axis, -1)
+
+
+def _named(path: Path) -> tuple[NDArray[Any], str]:
+    """Read an image and its axes' names, if it has them; of more than four, those of length 1 are left out."""
+    from ..automatic.batch_axes import named_axes
+
+    array, axes = read_image(path), named_axes(path)
+    if array.shape != tuple(length for _, length in axes):
+        return array, ""
+    if array.ndim > 4:
+        axes = [(name, length) for name, length in axes if length > 1 or name in "YX"]
+        array = array.reshape([length for _, length in axes])
+    return array, "".join(name for name, _ in axes)
