@@ -140,6 +140,24 @@ def test_paint_when_a_stroke_crosses_objects_then_it_is_part_of_them_and_can_be_
     assert session.paint((), window, painted) is None
     session.undo()
     assert np.array_equal(session.store.render((), window), before)
+
+
+@pytest.mark.parametrize("newest_on_top", [False, True])
+def test_paint_when_it_goes_over_objects_that_overlap_then_none_of_them_shows_in_its_place(
+    newest_on_top: bool,
+) -> None:
+    session = session_of(square(1, 0, 0), square(2, 5, 5), square(3, 4, 4))
+    session.store.newest_on_top = newest_on_top
+    window = (slice(0, 20), slice(0, 20))
+    before = session.store.render((), window)
+    for label in (1, 3, 9):
+        painted = session.store.render((), window)
+        painted[3:9, label : label + 8] = label
+        session.paint((), window, painted)
+        assert np.array_equal(session.store.render((), window), painted)
+    for _ in range(3):
+        session.undo()
+    assert np.array_equal(session.store.render((), window), before)
     assert session.next_id == 10
 
 

@@ -165,7 +165,8 @@ class EditedObjects:
     def paint(self, plane: Plane, window: Window, labels: NDArray[np.integer]) -> Edit | None:
         """Take over what was painted by hand into a window of a plane; it becomes part of the objects.
 
-        Pixels of an object that another one hides stay as they are.
+        Pixels of an object that another one hides stay as they are, unless they would show in place of what
+        was painted.
 
         Parameters
         ----------

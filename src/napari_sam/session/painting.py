@@ -20,7 +20,8 @@ Painted = tuple[Plane, Window, NDArray[np.integer]]
 def stroke(store: ObjectStore, painted: Sequence[Painted]) -> tuple[tuple[Object, ...], tuple[Object, ...]]:
     """Return the objects that strokes change, and what becomes of them; nothing that is empty.
 
-    Pixels of an object that another one hides stay as they are. Numbers below 0 mark no objects.
+    Pixels of an object that another one hides stay as they are, unless they would show in place of what was
+    painted. Numbers below 0 mark no objects.
     """
     # numpy makes floats of int64 and uint64 together
     painted = [(plane, window, labels.astype(np.int64, copy=False)) for plane, window, labels in painted]
@@ -29,11 +30,13 @@ def stroke(store: ObjectStore, painted: Sequence[Painted]) -> tuple[tuple[Object
     for plane, window, labels in painted:
         shown = store.render(plane, window)
         other = shown != labels
-        for label in np.unique(np.concatenate([shown[other], labels[other]])).tolist():
+        hiding = store.hiding(plane, window, labels, other)
+        for label in sorted({*np.unique(shown[other]).tolist(), *np.unique(labels[other]).tolist(), *hiding}):
             if label <= 0:
                 continue
             old = store.get((label, plane))
-            new = repainted(old, label, plane, window, other & (shown == label), other & (labels == label))
+            gone = (other & (shown == label)) | hiding.get(label, False)
+            new = repainted(old, label, plane, window, gone, other & (labels == label))
             before += [old] if old is not None else []
             after += [new] if new.mask.size else []
     return tuple(before), tuple(after)

@@ -124,6 +124,31 @@ class ObjectStore:
             drawn[here][each.mask[there]] = each.id
         return drawn
 
+    def hiding(
+        self, plane: Plane, window: Window, labels: NDArray[np.integer], where: NDArray[np.bool_]
+    ) -> dict[int, NDArray[np.bool_]]:
+        """Return by label which pixels of a window objects would show in place of the labels there.
+
+        Parameters
+        ----------
+        plane : tuple of int
+        window : (rows, columns)
+        labels : (h, w) int
+            What the window is to show; 0 where anything may.
+        where : (h, w) bool
+            Which pixels are looked at.
+        """
+        found: dict[int, NDArray[np.bool_]] = {}
+        for each in self.within(plane, window):
+            here, there = _shared(each, window)
+            wanted = labels[here]
+            above = each.id > wanted if self.newest_on_top else each.id < wanted
+            part = each.mask[there] & where[here] & above & (wanted > 0)
+            if part.any():
+                found[each.id] = np.zeros(labels.shape, bool)
+                found[each.id][here] = part
+        return found
+
     def area_shown(self, each: Object) -> int:
         """Return how many pixels of an object are not hidden by others."""
         return int(np.count_nonzero(self.render(each.plane, window_of(each)) == each.id))
