@@ -161,3 +161,25 @@ def test_auto_when_the_output_is_zarr_then_the_image_is_segmented_in_windows(
     np.save(tmp_path / "long.npy", np.zeros((2, 5000), np.uint8))
     assert main(["auto", str(tmp_path / "long.npy"), "-o", str(tmp_path / "labels.tif")]) == 1
     assert "give an output in .zarr" in capsys.readouterr().err
+
+
+def test_auto_when_a_large_tiff_is_damaged_inside_then_says_where_and_a_batch_goes_on(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder, out = tmp_path / "plate", tmp_path / "labels"
+    folder.mkdir()
+    slide = folder / "slide.tif"
+    noise = np.random.default_rng(0).integers(0, 255, (4112, 64), np.uint8)
+    tifffile.imwrite(slide, noise, tile=(64, 64), compression="zlib")
+    held = bytearray(slide.read_bytes())
+    held[len(held) // 2 : len(held) // 2 + 8000] = bytes(8000)
+    slide.write_bytes(held)
+    said = "The pixels [2048:3072, 0:64] of the image cannot be read"
+    assert main(["auto", str(slide), "-o", str(tmp_path / "slide.zarr")]) == 1
+    message = capsys.readouterr().err
+    assert said in message
+    assert "replace or repair its file" in message
+    shutil.copy(image, folder)
+    assert main(["auto", str(folder), "-o", str(out)]) == 1
+    assert said in capsys.readouterr().err
+    assert tifffile.imread(out / f"{STEM}.tif").any()

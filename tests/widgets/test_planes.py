@@ -136,3 +136,17 @@ def test_a_layer_over_an_image_of_other_units_then_takes_clicks_in_the_viewers()
     nanometres = np.array(image.data_to_world(spot)) * 1000  # napari's own answer is in um
     assert np.allclose(points.world_to_data(nanometres), spot)
     assert points.units == viewer.dims.units
+
+
+def test_read_window_when_a_plane_of_a_lazy_image_is_damaged_then_says_which() -> None:
+    def block(block_info: Any = None) -> np.ndarray:
+        if block_info[None]["chunk-location"][0]:
+            raise RuntimeError("checksum differs")
+        return np.zeros((1, 8, 4), np.uint8)
+
+    chunks = ((1, 1), (8,), (4,))
+    image = da.map_blocks(block, chunks=chunks, dtype=np.uint8, meta=np.zeros((0, 0, 0), np.uint8))
+    layer, window = Image(image, contrast_limits=(0, 9)), PlaneWindow((4, 0), (4, 4), (8, 4))
+    assert not read_window(layer, (0,), window).any()
+    with pytest.raises(ImageError, match=r"\[1, 4:8, 0:4\].*checksum differs"):
+        read_window(layer, (1,), window)

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from glob import glob, has_magic
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -15,6 +15,9 @@ from napari_sam.errors import DataError
 from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .batch_names import full_path
+
+if TYPE_CHECKING:
+    from tifffile import TiffPageSeries
 
 LARGE = 4096
 """Sides of a plane beyond which it is segmented window by window."""
@@ -153,26 +156,26 @@ def _zarr_array(path: Path) -> Any:
 @contextmanager
 def _tiff(path: Path) -> Iterator[Any]:
     """Read a TIFF file, or only look into a large one."""
-    import tifffile
-    import zarr
-
-    try:
-        with opened_tiff(path) as (file, index):
+    with ExitStack() as held:
+        try:
+            file, index = held.enter_context(opened_tiff(path))
             shape = file.series[index].shape
             large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
-            array = None if large else file.asarray(series=index)
-        store = tifffile.imread(path, aszarr=True, series=index, level=0) if large else None
-    except PermissionError as error:
-        raise unreadable(path, error) from error
-    except Exception as error:  # a damaged file raises whatever its damage makes of it
-        raise DataError(
-            f"{path.name} cannot be read as an image ({error}); replace or remove the file."
-        ) from error
-    if store is None:
+            array: Any = _looked_into(file.series[index], held) if large else file.asarray(series=index)
+        except PermissionError as error:
+            raise unreadable(path, error) from error
+        except Exception as error:  # a damaged file raises whatever its damage makes of it
+            raise DataError(
+                f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+            ) from error
         yield array
-        return
-    with store:
-        yield zarr.open_array(store, mode="r")
+
+
+def _looked_into(series: TiffPageSeries, held: ExitStack) -> Any:
+    """Return an array that is read when it is sliced, as long as its file is held open."""
+    import zarr
+
+    return zarr.open_array(held.enter_context(series.aszarr(level=0)), mode="r")
 
 
 def _plane(array: Any, channel_axis: int | None) -> Any:

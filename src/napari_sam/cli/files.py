@@ -117,7 +117,7 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
 
 
 def _named(path: Path) -> tuple[NDArray[Any], str]:
-    """Read an image and its axes' names, if it has them; of more than four, those of length 1 are left out."""
+    """Read an image and its axes' names, if it has them; of more than four axes, none of length 1."""
     from ..automatic.batch_axes import named_axes
 
     array, axes = read_image(path), named_axes(path)

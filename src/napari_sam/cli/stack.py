@@ -63,7 +63,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--tracks", type=Path, metavar="CSV", help="where the table of tracks goes (default: beside OUT)"
     )
-    parser.add_argument("--channel-axis", type=int, metavar="N", help="the axis of channels, if the file does not name it")
+    parser.add_argument(
+        "--channel-axis", type=int, metavar="N", help="the axis of channels, if the file does not name it"
+    )
     arg.add_overwrite_option(parser)
     arg.add_model_options(parser)
     parser.set_defaults(run=run)

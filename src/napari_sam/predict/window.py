@@ -6,9 +6,9 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike
+from numpy.typing import ArrayLike, NDArray
 
-from napari_sam.errors import ImageError, PromptError
+from napari_sam.errors import ImageError, NapariSamError, PromptError
 
 from .candidates import Candidate, Candidates
 from .frames import Frame, Positions
@@ -172,7 +172,7 @@ def read_part(image: ArrayLike, window: PlaneWindow | None, channel_axis: int | 
     Raises
     ------
     ImageError
-        If the window does not lie in the image.
+        If the window does not lie in the image, or its pixels cannot be read.
     """
     if window is None:
         return image
@@ -181,7 +181,7 @@ def read_part(image: ArrayLike, window: PlaneWindow | None, channel_axis: int | 
     if channel_axis is not None:
         index.insert(channel_axis % 3, slice(None))
     lazy: Any = image if hasattr(image, "shape") else np.asarray(image)
-    part = np.asarray(lazy[tuple(index)])
+    part = read_pixels(lazy, tuple(index))
     seen = tuple(side for side, cut in zip(part.shape, index, strict=False) if cut != slice(None))
     if seen != tuple(window.shape):
         raise ImageError(
@@ -189,6 +189,34 @@ def read_part(image: ArrayLike, window: PlaneWindow | None, channel_axis: int | 
             f" {lazy.shape}; give one that does."
         )
     return part
+
+
+def read_pixels(image: Any, index: tuple[int | slice, ...]) -> NDArray[Any]:
+    """Return what an index means of anything that can be sliced, which may be read from a file only now.
+
+    Raises
+    ------
+    ImageError
+        If it cannot be read: a damaged file raises whatever its damage makes of it.
+    MemoryError, PermissionError
+        As they come.
+    """
+    try:
+        return np.asarray(image[index])
+    except (NapariSamError, MemoryError, PermissionError):
+        raise
+    except Exception as error:
+        places = ", ".join(_place(each) for each in index)
+        raise ImageError(
+            f"The pixels [{places}] of the image cannot be read ({error}); replace or repair its file."
+        ) from error
+
+
+def _place(along: int | slice) -> str:
+    """Say where an index is along an axis, as numpy would."""
+    if isinstance(along, int):
+        return str(along)
+    return ":" if along.start is None else f"{along.start}:{along.stop}"
 
 
 def whole_plane(plane: Shape) -> PlaneWindow:

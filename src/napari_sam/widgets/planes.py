@@ -96,9 +96,17 @@ def layers_of(image: Any) -> tuple[Image, ...]:
 
 @singledispatch
 def read_window(image: Any, plane: Plane, window: PlaneWindow) -> np.ndarray[Any, Any]:
-    """Return a window's finest pixels, (Y, X) or (Y, X, C), computing no more of a lazy image than that."""
+    """Return a window's finest pixels, (Y, X) or (Y, X, C), computing no more of a lazy image than that.
+
+    Raises
+    ------
+    ImageError
+        If they cannot be read.
+    """
+    from napari_sam.predict.window import read_pixels
+
     data = image.data[0] if image.multiscale else image.data
-    return np.asarray(data[(*plane, *window.index)])
+    return read_pixels(data, (*plane, *window.index))
 
 
 def seen(image: Image) -> NDArray[np.float64]:
