@@ -18,7 +18,7 @@ from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.committing import NOT_YET
+from napari_sam.widgets.committing import NOT_YET, TWICE
 from napari_sam.widgets.fitting import check_labels
 from napari_sam.widgets.jobs import Job, Jobs
 
@@ -82,8 +82,14 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
     settle(qtbot, jobs)
     assert said == [NOT_YET]
     assert len(annotation.session.proposals) == 1
+    told: list[str] = []
+    annotation.said.connect(told.append)
     annotation.commit()
     assert len(annotation.session.objects) == 2
+    annotation.prompts.points.add([40, 60])
+    settle(qtbot, jobs)
+    annotation.commit()
+    assert told == ["Committed label 2. 2 so far.", f"Committed label 3. 3 so far. {TWICE.format(2)}"]
 
 
 def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(

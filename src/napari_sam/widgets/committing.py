@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
+from napari_sam.session.objects import object_iou
+from napari_sam.session.store import window_of
 
 if TYPE_CHECKING:
     from napari_sam.session import AnnotationSession, Object
@@ -20,6 +22,9 @@ if TYPE_CHECKING:
     from .label_writer import LabelWriter
     from .seeing import Seeing
 
+SAME = 0.8
+"""Two objects whose IoU is higher are one that was committed twice."""
+TWICE = "Label {} is nearly the same and counts, too; Undo takes the new one back."
 NOT_YET = "The candidates are still being computed; choose one as soon as they are there."
 
 
@@ -96,7 +101,15 @@ class Committing:
         self.prompts_changed.emit()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         labels = {each.id for each in session.objects}  # an object of a stack is one in each plane
-        self.said.emit(f"Committed {made}. {len(labels)} so far.")
+        self.said.emit(f"Committed {made}. {len(labels)} so far.{self._twins(step)}")
+
+    def _twins(self, step: Sequence[Object]) -> str:
+        """Say of what was committed that it is there already: one hides the other, but both count."""
+        store = self._session.store
+        pairs = ((each, other) for each in step for other in store.within(each.plane, window_of(each)))
+        twins = (pair for pair in pairs if pair[0].id != pair[1].id and object_iou(*pair) > SAME)
+        found = next(twins, None)
+        return f" {TWICE.format(found[1].id)}" if found else ""
 
     @property
     def _new_labels(self) -> int:
