@@ -31,14 +31,20 @@ def no_file_beyond(size: int) -> Iterator[None]:
         resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
+def followed(path: Path) -> tuple[Journal, AnnotationSession, list[str]]:
+    """Return a journal, the session that it writes down, and what it tells when that fails."""
+    journal, session, told = Journal(path), AnnotationSession(), list[str]()
+    journal.failed.connect(told.append)
+    journal.follow(session)
+    return journal, session, told
+
+
 def test_a_full_disk_when_committing_then_says_so_and_what_waited_is_written_when_there_is_room(
     added: MakeEdit,
     tmp_path: Path,
 ) -> None:
     path = tmp_path / "journal.jsonl"
-    journal, session, told = Journal(path), AnnotationSession(), []
-    journal.failed.connect(told.append)
-    journal.follow(session)
+    journal, session, told = followed(path)
     session._do(added(1))
     before = path.read_bytes()
     with no_file_beyond(len(before) + 100):
@@ -112,9 +118,7 @@ def test_a_journal_when_its_lock_is_lost_and_another_window_goes_on_then_no_line
     added: MakeEdit, tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.jsonl"
-    journal, session, told = Journal(path), AnnotationSession(), []
-    journal.failed.connect(told.append)
-    journal.follow(session)
+    journal, session, told = followed(path)
     session._do(added(1))
     Path(f"{path}.lock").unlink()  # as programs do that tidy up or synchronise folders
     other, theirs = Journal(path), AnnotationSession()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -54,6 +54,11 @@ def named_axes(path: Path) -> list[tuple[str, int]]:
     return []
 
 
+def without_single(axes: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
+    """Leave out axes of length 1, but for those of a plane."""
+    return [(name, length) for name, length in axes if length > 1 or name in "YX"]
+
+
 def _zarr_axes(path: Path) -> list[tuple[str, int]]:
     import zarr
 
@@ -69,8 +74,7 @@ def _zarr_axes(path: Path) -> list[tuple[str, int]]:
 
 def _channels_last(array: Any, path: Path) -> Any:
     """Turn (C, Y, X) to (Y, X, C); say so where there are more planes than one."""
-    axes = named_axes(path) if array.ndim > 2 else []
-    left = [(name, length) for name, length in axes if length > 1 or name in "YX"]
+    left = without_single(named_axes(path)) if array.ndim > 2 else []
     for name, length in left:
         if name in STACKED:
             raise DataError(

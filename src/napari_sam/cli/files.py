@@ -118,12 +118,12 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
 
 def _named(path: Path) -> tuple[NDArray[Any], str]:
     """Read an image and its axes' names, if it has them; of more than four axes, none of length 1."""
-    from ..automatic.batch_axes import named_axes
+    from ..automatic.batch_axes import named_axes, without_single
 
     array, axes = read_image(path), named_axes(path)
     if array.shape != tuple(length for _, length in axes):
         return array, ""
     if array.ndim > 4:
-        axes = [(name, length) for name, length in axes if length > 1 or name in "YX"]
+        axes = without_single(axes)
         array = array.reshape([length for _, length in axes])
     return array, "".join(name for name, _ in axes)

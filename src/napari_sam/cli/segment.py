@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
+from ..wording import amount
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -87,8 +88,8 @@ def run(arguments: argparse.Namespace) -> None:
 
         drawn = draw(image, labels, prompts, channel_axis=arguments.channel_axis)
         write_picture(arguments.picture, drawn)
-    count = "1 label" if len(scores) == 1 else f"{len(scores)} labels"
-    print(f"{arguments.output}: {count}, predicted IoU {', '.join(f'{score:.2f}' for score in scores)}")
+    told = ", ".join(f"{score:.2f}" for score in scores)
+    print(f"{arguments.output}: {amount(len(scores), 'label')}, predicted IoU {told}")
 
 
 def read_plane(path: Path, channel_axis: int | None = None) -> NDArray[Any]:

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_sam.errors import DataError
+from napari_sam.tiff_files import TIFF
 from napari_sam.writing import at_once
 
 from .coco import read_coco, write_coco
@@ -149,6 +150,6 @@ def space_in(path: Path) -> Space | None:
     DataError
         If the file cannot be read.
     """
-    if (ending := _ending(path)) in (".tif", ".tiff"):
+    if (ending := _ending(path)) in TIFF:
         return space_of_tiff(path)
     return find_labels(path).space if ending == ".zarr" else None

@@ -260,7 +260,7 @@ class AnnotatorWidget(QWidget):
     def _show_pending(self) -> None:
         """Show whether there is something to commit, and something to clear."""
         if self.annotation is not None:
-            prompted = any(len(layer.data) > 0 for layer in self.annotation.prompts.layers)
+            prompted = not self.annotation.prompts.empty
             self.panel.set_pending(len(self.annotation.session.proposals), prompted=prompted)
 
     def _show_proposals(self, proposals: tuple[Any, ...]) -> None:

@@ -79,7 +79,7 @@ class Asking:
     @property
     def waiting(self) -> bool:
         """Whether there are prompts, and what answers them may still come."""
-        return self._jobs.busy and any(len(layer.data) > 0 for layer in self._layers.layers)
+        return self._jobs.busy and not self._layers.empty
 
     def renew(self) -> None:
         """Count on other prompts from now on, which may need a larger part than these."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
@@ -85,13 +86,13 @@ class ChannelBox(QCollapsible):
         same, chosen, kept = image == self._image, self._choice, self._kept
         known = {each.title for each in self._choices} if same else set()
         self._choices, self._image, self._file = tuple(choices), image, file
-        taken = next((each for each in choices if same and chosen and each.axis == chosen.axis), None)
-        fresh = None if taken else self._taken_at_once([each for each in choices if each.title not in known])
-        index = 0 if (taken or fresh) is None else choices.index(taken or fresh) + 1
+        again = next((each for each in choices if same and chosen and each.axis == chosen.axis), None)
+        fresh = None if again else self._taken_at_once([each for each in choices if each.title not in known])
+        taken = again or fresh
         with QSignalBlocker(self.how):
             self.how.clear()
             self.how.addItems([AS_IT_IS, *(each.title for each in choices)])
-            self.how.setCurrentIndex(index)
+            self.how.setCurrentIndex(choices.index(taken) + 1 if taken else 0)
         self._show(kept if same else {})
         if fresh is not None:
             self.expand(animate=False)
@@ -99,8 +100,8 @@ class ChannelBox(QCollapsible):
 
     def _taken_at_once(self, choices: Sequence[Choice]) -> Choice | None:
         """Return which of the choices that are new is meant if nobody says so."""
-        usual = [each for each in choices if self.habit.is_meant(each, self._file)]
-        return next(iter([*usual, *(each for each in choices if each.named)]), None)
+        usual = (each for each in choices if self.habit.is_meant(each, self._file))
+        return next(chain(usual, (each for each in choices if each.named)), None)
 
     def remember(self) -> ChannelHabit:
         """Take what is chosen now as the habit, and return it; an image taken as it is ends its own."""

@@ -104,6 +104,11 @@ class PromptLayers:
             self._draw(str(self.boxes.mode))
             self.polarity_changed.emit(value)
 
+    @property
+    def empty(self) -> bool:
+        """Whether there is no prompt on any plane."""
+        return not any(len(layer.data) for layer in self.layers)
+
     def swap_polarity(self) -> None:
         """Let the next clicks be of the other kind."""
         self.positive = not self.positive
