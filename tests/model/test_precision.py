@@ -53,11 +53,11 @@ def test_positions_when_autocast_then_are_as_exact_as_without() -> None:
     assert torch.equal(reduced, encode(positions))
 
 
-def test_load_model_in_bfloat16_on_a_cpu_then_weights_take_half_and_prompts_are_answered() -> None:
+def test_load_model_in_bfloat16_on_a_cpu_then_the_decoder_takes_half_and_prompts_are_answered() -> None:
     exact = load_model("cell-tiny", device="cpu", precision="float32")
     kept = load_model("cell-tiny", device="cpu", precision="bfloat16")
     assert kept.weights_hash == exact.weights_hash
-    size = [sum(p.nbytes for p in each.sam.parameters()) for each in (kept, exact)]
+    size = [sum(p.nbytes for p in each.sam.mask_decoder.parameters()) for each in (kept, exact)]
     assert size[0] < 0.6 * size[1]
     y, x = np.mgrid[:96, :96]
     disc = np.hypot(y - 48, x - 48) < 20

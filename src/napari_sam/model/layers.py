@@ -9,6 +9,7 @@ from typing import cast
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
+from torch.nn.utils.fusion import fuse_conv_bn_weights
 
 
 class LayerNorm2d(nn.LayerNorm):
@@ -24,6 +25,57 @@ class LayerNorm2d(nn.LayerNorm):
     def over_last(self, x: Tensor) -> Tensor:
         """Normalise (..., C) over C."""
         return F.layer_norm(x, self.normalized_shape, self.weight, self.bias, self.eps)
+
+
+class ConvNorm(nn.Sequential):
+    """A convolution and the batch normalisation after it, which are one convolution where nothing learns.
+
+    In evaluation mode and without gradients, the norm is multiplied into the kernels, once for as long as
+    the weights stay what they are.
+
+    Parameters
+    ----------
+    channels_in, channels_out, stride, kernel : int
+    """
+
+    def __init__(self, channels_in: int, channels_out: int, stride: int = 1, kernel: int = 3) -> None:
+        super().__init__(
+            nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
+            nn.BatchNorm2d(channels_out),
+        )
+        self._folded: tuple[object, Tensor, Tensor] | None = None
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (B, channels_in, H, W) to (B, channels_out, H / stride, W / stride)."""
+        if self.training or torch.is_grad_enabled():
+            self._folded = None  # the statistics change without telling
+            return cast(Tensor, super().forward(x))  # type: ignore[no-untyped-call]  # not in its stub
+        conv = cast(nn.Conv2d, self[0])
+        weight, bias = self._one_convolution(computed_in(x, conv.weight))
+        return F.conv2d(x, weight, bias, conv.stride, conv.padding)
+
+    def _one_convolution(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
+        """Return kernels and biases that do both, in the dtype that is computed in."""
+        kernels, norm = cast(nn.Conv2d, self[0]).weight, cast(nn.BatchNorm2d, self[1])
+        mean, var = cast(Tensor, norm.running_mean), cast(Tensor, norm.running_var)
+        now = dtype, *map(_state, (kernels, mean, var, norm.weight, norm.bias))
+        folded = self._folded
+        if folded is None or folded[0] != now:
+            weight, bias = fuse_conv_bn_weights(kernels, None, mean, var, norm.eps, norm.weight, norm.bias)
+            folded = now, weight.to(dtype, memory_format=torch.channels_last), bias.to(dtype)
+            self._folded = folded
+        return folded[1:]
+
+
+def _state(tensor: Tensor) -> tuple[int, int]:
+    """Return what changes when a tensor does."""
+    return tensor.data_ptr(), 0 if tensor.is_inference() else tensor._version
+
+
+def computed_in(x: Tensor, weight: Tensor) -> torch.dtype:
+    """Return the dtype in which a convolution of `x` is computed: autocast's, or the weights'."""
+    device = x.device.type
+    return torch.get_autocast_dtype(device) if torch.is_autocast_enabled(device) else weight.dtype
 
 
 class MLP(nn.Module):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 from torch import nn
 
+from .layers import ConvNorm
 from .sam import Sam
 
 
@@ -26,7 +27,15 @@ def keep_in(sam: Sam, dtype: torch.dtype) -> Sam:
         The same.
     """
     for part in (sam.image_encoder, sam.prompt_encoder, sam.mask_decoder, sam.dense_head):
-        for module in () if part is None else part.modules():
-            if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
-                module.to(dtype)
+        for module in () if part is None else part.children():
+            _keep_products(module, dtype)
     return sam
+
+
+def _keep_products(module: nn.Module, dtype: torch.dtype) -> None:
+    """Bring a module's products to a dtype; a `ConvNorm` keeps what it makes of its own exact weights."""
+    if isinstance(module, (nn.Linear, nn.Conv2d, nn.ConvTranspose2d)):
+        module.to(dtype)
+    elif not isinstance(module, ConvNorm):
+        for child in module.children():
+            _keep_products(child, dtype)

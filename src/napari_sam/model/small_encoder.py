@@ -8,14 +8,7 @@ from torch.nn import functional as F
 
 from .config import ConvConfig, SamConfig
 from .features import Features
-
-
-def conv_norm(channels_in: int, channels_out: int, stride: int = 1, kernel: int = 3) -> nn.Sequential:
-    """Return a convolution followed by batch normalisation."""
-    return nn.Sequential(
-        nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
-        nn.BatchNorm2d(channels_out),
-    )
+from .layers import ConvNorm
 
 
 class ResidualBlock(nn.Module):
@@ -23,8 +16,8 @@ class ResidualBlock(nn.Module):
 
     def __init__(self, channels: int) -> None:
         super().__init__()
-        self.conv1 = conv_norm(channels, channels)
-        self.conv2 = conv_norm(channels, channels)
+        self.conv1 = ConvNorm(channels, channels)
+        self.conv2 = ConvNorm(channels, channels)
 
     def forward(self, x: Tensor) -> Tensor:
         """Return features of the shape of `x`."""
@@ -53,16 +46,16 @@ class SmallEncoder(nn.Module):
         widths = encoder.widths
         ins = (3, *widths[:-1])
         self.stages = nn.ModuleList(
-            nn.Sequential(conv_norm(a, b, stride=2), nn.ReLU(), *[ResidualBlock(b) for _ in range(depth)])
+            nn.Sequential(ConvNorm(a, b, stride=2), nn.ReLU(), *[ResidualBlock(b) for _ in range(depth)])
             for a, b, depth in zip(ins, widths, encoder.depths, strict=True)
         )
         outs = (*config.decoder.upscale_channels[::-1], config.width)  # strides 2, 4, 8
-        self.top = conv_norm(widths[4], config.width, kernel=1)
-        self.lateral16 = conv_norm(widths[3], config.width, kernel=1)
-        self.laterals = nn.ModuleList(conv_norm(a, b, kernel=1) for a, b in zip(widths, outs, strict=False))
+        self.top = ConvNorm(widths[4], config.width, kernel=1)
+        self.lateral16 = ConvNorm(widths[3], config.width, kernel=1)
+        self.laterals = nn.ModuleList(ConvNorm(a, b, kernel=1) for a, b in zip(widths, outs, strict=False))
         self.narrow = nn.ModuleList(nn.Conv2d(a, b, 1) for a, b in ((outs[1], outs[0]), (outs[2], outs[1])))
-        self.smooth = nn.ModuleList(conv_norm(width, width) for width in outs)
-        self.smooth16 = conv_norm(config.width, config.width)
+        self.smooth = nn.ModuleList(ConvNorm(width, width) for width in outs)
+        self.smooth16 = ConvNorm(config.width, config.width)
 
     def forward(self, image: Tensor) -> Features:
         """Encode (B, 3, H, W) normalised images; H and W are multiples of 32.
@@ -92,7 +85,7 @@ class DenseHead(nn.Module):
     def __init__(self, config: SamConfig) -> None:
         super().__init__()
         channels = config.decoder.upscale_channels[1]
-        self.conv = conv_norm(channels, channels)
+        self.conv = ConvNorm(channels, channels)
         self.out = nn.Conv2d(channels, len(self.CHANNELS), 1)
 
     def forward(self, features: Features) -> Tensor:
