@@ -16,7 +16,8 @@ from napari_sam.model import Sam
 from napari_sam.training.adapters import LowRankLinear, choose_weights, merge_adapters
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.evaluate import Folder
-from napari_sam.training.finetune import HELD_OUT, Comparison, FineTuning, finish, hold_out, plan
+from napari_sam.training.finetune import HELD_OUT, Comparison, FineTuning, finish, plan
+from napari_sam.training.held_out import digest, hold_out, learnt_by
 from napari_sam.training.loop import Clock, learning_rate, train
 from napari_sam.training.report import ObjectScore, Report
 from napari_sam.training.samples import read_folder
@@ -207,6 +208,8 @@ def test_hold_out_when_an_image_is_there_twice_or_empty_then_nothing_held_out_is
         shutil.copy(data.images / name, data.images / copy)
         shutil.copy(data.labels[0] / f"{name[0]}.tif", data.labels[0] / f"{copy[:-4]}.tif")
     Image.open(data.images / "2.png").save(data.images / "2.tif")
+    Image.open(data.images / "0.png").save(data.images / "converted.tif")
+    shutil.copy(data.labels[0] / "0.tif", data.labels[0] / "converted.tif")
     for empty in "345":
         tifffile.imwrite(data.labels[0] / f"{empty}.tif", np.zeros((64, 96), np.uint16))
     for seed in range(9):
@@ -285,3 +288,22 @@ def test_train_when_the_time_is_over_then_ends_and_saves(data: DataConfig, tmp_p
     assert len(rows) == 1
     assert (tmp_path / "state.pt").is_file()
     assert Clock(None).left() == 1
+
+
+def test_plan_when_the_start_model_has_learnt_from_some_images_then_only_others_are_held_out(
+    data: DataConfig, tmp_path: Path
+) -> None:
+    few = replace(data, stems=("0", "1", "2"))
+    start, model = VIT, load_model(VIT, "cpu")
+    for chosen in (few, data):  # a first round, and a second one of more images
+        seen = {stem for stem in "012345" if digest(data.images / f"{stem}.png") in learnt_by(start)}
+        for seed in range(9):
+            assert not seen & set(plan(model, start, chosen, steps=0, seed=seed).held_out.stems)
+        task = plan(model, start, chosen, steps=0)
+        seen |= {*task.config.data[0].stems}
+        start, _ = finish(task, model.sam, tmp_path / str(len(seen)), task.measure(model), 0)
+        assert learnt_by(start) == {
+            digest(data.images / f"{stem}.png") for stem in seen | {*task.config.data[0].stems}
+        }
+    with pytest.raises(DataError, match="learnt from all labelled images"):
+        hold_out(data, 0, {digest(image) for image in data.images.iterdir()})

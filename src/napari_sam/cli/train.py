@@ -58,7 +58,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def add_own_images(group: argparse._ArgumentGroup) -> None:
     """Add what fine-tuning needs to know."""
-    group.add_argument("--images", type=Path, metavar="DIR", help="your images; every fifth is held out")
+    held = "your images; every fifth is held out, of those that M has not learnt from"
+    group.add_argument("--images", type=Path, metavar="DIR", help=held)
     group.add_argument(
         "--labels",
         type=Path,
@@ -106,6 +107,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     from ..training.config import TrainConfig
     from ..training.distributed import writes
     from ..training.evaluate import Folder, evaluate
+    from ..training.held_out import told_of
     from ..training.loop import train
     from ..training.rating import fit_rating
     from ..training.samples import read_folder
@@ -113,6 +115,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     from .progress import progress_bar
 
     config = TrainConfig.from_toml(arguments.config, arguments.data)
+    told = {"name": arguments.out.name, "steps": str(config.steps), **told_of(config.init, config.data)}
     device = str(choose_device(arguments.device))
     with progress_bar("training", "step") as progress:
         sam = train(
@@ -137,7 +140,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
                 progress=progress,
             )
     path = arguments.out / "model.safetensors"
-    save_checkpoint(path, sam.cpu(), {"name": arguments.out.name, "steps": str(config.steps)})
+    save_checkpoint(path, sam.cpu(), told)
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")

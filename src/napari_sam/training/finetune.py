@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 import numpy as np
-import pooch
 
 from napari_sam.errors import DataError
 from napari_sam.model import Sam, SamConfig
@@ -19,16 +18,14 @@ from napari_sam.writing import write_picture, write_text
 from .adapters import Tune
 from .config import DataConfig, TrainConfig
 from .evaluate import Folder, evaluate
+from .held_out import hold_out, learnt_by, told_of
 from .loop import train
 from .report import MEASURES, Report
-from .samples import paired_levels, read_labels
 from .sheet import contact_sheet
 
 HELD_OUT = "held-out images"
 HEADLINE = ("point", "box", "corrections_3")
 """The model is worse if the mean of these measures fell on the held-out images."""
-EVERY = 5
-"""One of so many images is held out, at least one."""
 MEASURED = 20
 """Objects of each image that the models are measured on."""
 STEPS, MINUTES = 300, 6.0
@@ -51,12 +48,15 @@ class FineTuning:
         Further images to measure on, such as those that the start model was made for.
     minutes : float, optional
         When to end although `config.steps` are not done.
+    told : mapping of str to str
+        What else the new model's file is to say of itself.
     """
 
     config: TrainConfig
     held_out: Folder
     others: tuple[Folder, ...] = ()
     minutes: float | None = None
+    told: Mapping[str, str] = field(default_factory=dict)
 
     def measure(self, model: LoadedModel) -> dict[str, Report]:
         """Measure a model on the held-out images and on the others.
@@ -157,50 +157,6 @@ def headline(report: Report) -> float:
     return float(np.mean([means[name] for name in HEADLINE]))
 
 
-def hold_out(data: DataConfig, seed: int) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Draw every fifth image, at least one; return the stems to learn from and those held out.
-
-    Files that are one image stay together, and what is held out has objects to measure on.
-
-    Raises
-    ------
-    DataError
-        If there are fewer than two images with objects.
-    """
-    pairs = paired_levels(data.images, data.labels, data.stems)
-    groups = one_image_each([image for image, _ in pairs])
-    shown = {image.stem for image, labels in pairs if read_labels(labels[0]).any()}
-    order = np.random.default_rng(seed).permutation(len(groups)).tolist()
-    usable = [index for index in order if shown.intersection(groups[index])]
-    if len(usable) < 2:
-        raise DataError(
-            f"Fewer than two different images in {data.images} have labels that show objects, and one is held"
-            " out to see whether the model became better; give at least two."
-        )
-    held = usable[: min(max(len(groups) // EVERY, 1), len(usable) - 1)]
-    learnt = [index for index in order if index not in held]
-    return _stems(groups, learnt), _stems(groups, held)
-
-
-def one_image_each(images: Sequence[Path]) -> list[list[str]]:
-    """Group the stems of files that are one image: of one stem, or the same byte for byte."""
-    files: dict[str, list[Path]] = {}
-    for image in images:
-        files.setdefault(image.stem, []).append(image)
-    first: dict[str, str] = {}
-    groups: dict[str, list[str]] = {}
-    for stem, same in files.items():
-        contents = [pooch.file_hash(str(file), alg="sha256") for file in same]
-        name = next((first[content] for content in contents if content in first), stem)
-        first.update(dict.fromkeys(contents, name))
-        groups.setdefault(name, []).append(stem)
-    return list(groups.values())
-
-
-def _stems(groups: Sequence[Sequence[str]], chosen: Sequence[int]) -> tuple[str, ...]:
-    return tuple(stem for index in sorted(chosen) for stem in groups[index])
-
-
 def plan(
     start: LoadedModel,
     init: Path,
@@ -220,7 +176,7 @@ def plan(
     init : Path
         The start model's file or name.
     data : DataConfig
-        The user's images; every fifth of them is held out.
+        The user's images; every fifth of them is held out, but none that the start model has learnt from.
     others : tuple of Folder
         Further images to measure on.
     tune : "all", "decoder" or "lora", optional
@@ -232,11 +188,11 @@ def plan(
     Raises
     ------
     DataError
-        If there are fewer than two images with objects.
+        If there are fewer than two images with objects, or the start model has learnt from all of them.
     """
     if steps is None:
         steps, minutes = (UNLIMITED, minutes) if minutes else (STEPS, MINUTES)
-    learnt, held = hold_out(data, seed)
+    learnt, held = hold_out(data, seed, learnt_by(init))
     config = TrainConfig(
         (replace(data, stems=learnt),),
         init=init,
@@ -252,7 +208,8 @@ def plan(
         decay=steps // 3,
         precision="float32" if str(start.dtype) == "torch.float32" else "bfloat16",
     )
-    return FineTuning(config, Folder(data.images, data.labels, held), others, minutes)
+    folder = Folder(data.images, data.labels, held)
+    return FineTuning(config, folder, others, minutes, told_of(init, config.data))
 
 
 def learning_rate(model: SamConfig) -> float:
@@ -289,6 +246,7 @@ def finish(
     """
     path = out / "model-worse.safetensors"  # until it is known not to be
     told = {"name": out.name, "init": str(task.config.init), "tune": task.config.tune, "steps": str(steps)}
+    told |= task.told
     save_checkpoint(path, sam.cpu(), told)
     written = replace(load_model(path, device), name=out.name)
     comparison = Comparison(before, task.measure(written))

@@ -1,9 +1,9 @@
 """From a name or a file to a network with verified weights."""
 
-from .checkpoint import Checkpoint, read_checkpoint, save_checkpoint
+from .checkpoint import Checkpoint, read_checkpoint, read_metadata, save_checkpoint
 from .device import choose_device, choose_dtype, memory_errors
 from .download import download
-from .loading import LoadedModel, load_model, on_cpu
+from .loading import LoadedModel, load_model, locate, on_cpu
 from .registry import ModelEntry, find_model, list_models
 
 __all__ = [
@@ -16,8 +16,10 @@ __all__ = [
     "find_model",
     "list_models",
     "load_model",
+    "locate",
     "memory_errors",
     "on_cpu",
     "read_checkpoint",
+    "read_metadata",
     "save_checkpoint",
 ]
