@@ -3,9 +3,10 @@ from __future__ import annotations
 import numpy as np
 import pytest
 from napari.components import ViewerModel
-from napari.layers import Shapes
+from napari.layers import Points, Shapes
 
 from napari_sam.errors import PromptError
+from napari_sam.predict.prompts import Prompts
 from napari_sam.widgets.planes import camera_of
 from napari_sam.widgets.prompt_layers import INSIDE, OUTSIDE, SYMBOLS, PromptLayers
 
@@ -70,6 +71,30 @@ def test_prompts_drawn_after_all_were_cleared_then_are_of_the_kind_that_is_drawn
         assert list(layers.boxes.features["label"]) == kinds
         assert list(layers.points.features["label"]) == kinds
         layers.clear()
+
+
+def test_take_back_when_prompts_were_drawn_on_several_planes_then_takes_the_last_one_of_this_plane(
+    stack: PromptLayers,
+) -> None:
+    heard: list[None] = []
+    stack.changed.connect(lambda: heard.append(None))
+    stack.points.add([1, 2, 10, 20])
+    add_box(stack.boxes, (1, 2, 5, 5), (1, 2, 30, 30))
+    stack.points.add([0, 2, 40, 50])
+    assert not stack.history.take_back((2, 3))
+    assert [stack.history.take_back((1, 2)) for _ in range(3)] == [True, True, False]
+    assert stack.points.data.tolist() == [[0, 2, 40, 50]]
+    assert len(stack.boxes.data) == len(stack.boxes.features) == 0
+    assert len(heard) == 5
+
+
+def test_take_back_when_prompts_were_not_drawn_by_the_person_then_they_stay(layers: PromptLayers) -> None:
+    layers.points.add([10, 20])
+    layers.clear()
+    layers.put([Prompts([(10, 20)], [1], (5, 5, 30, 30))], ())
+    layers.take(Points([(30, 30)], scale=layers.points.scale, rotate=20))
+    assert not layers.history.take_back(())
+    assert (len(layers.points.data), len(layers.boxes.data)) == (2, 1)
 
 
 def test_a_click_with_the_box_tool_when_read_then_is_no_box(layers: PromptLayers) -> None:

@@ -152,6 +152,33 @@ def test_boxes_and_points_inside_and_outside_reach_the_network_and_look_differen
     assert discs.sam.seen.labels.tolist()[0][:3] == [1, 0, 0]
 
 
+def test_undo_while_prompts_are_drawn_then_takes_back_the_last_one_and_commits_only_after_them(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    annotation, told = widget.annotation, widget.panel.status
+    assert annotation is not None
+    click(qtbot, widget, (100, 110))
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    click(qtbot, widget, (45, 50))
+    draw_box(qtbot, widget, (30, 40, 60, 70))
+    widget.panel.tool_asked.emit("points")
+    click(qtbot, widget, (45, 60), "Control")
+    left = []
+    for _ in range(3):
+        press_key(qtbot, widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+        assert told.text().startswith("Took back the last prompt.")
+        left.append(
+            [(each.prompts.labels.tolist(), each.prompts.box) for each in annotation.session.proposals]
+        )
+    assert left == [[([1], (30, 40, 60, 70))], [([1], None)], []]
+    assert len(annotation.session.objects) == 1
+    click(qtbot, widget, (45, 50))
+    press_key(qtbot, widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    press_key(qtbot, widget, Qt.Key.Key_Z, Qt.KeyboardModifier.ControlModifier)
+    assert not labels(widget).any()
+
+
 def test_many_boxes_are_committed_and_undone_at_once_and_older_objects_keep_their_pixels(
     make_annotator: Make, qtbot: Any
 ) -> None:

@@ -219,6 +219,7 @@ class Annotation:
             keyboard.on(action, partial(self.commit, number))
         keyboard.on("commit", self.commit)
         keyboard.on("clear", self.clear)
+        keyboard.on("undo", self.undo)
         keyboard.on("swap", prompts.swap_polarity)
         keyboard.on("points", prompts.use_points)
         keyboard.on("boxes", prompts.use_boxes)
@@ -235,6 +236,14 @@ class Annotation:
         """Drop the prompts and their candidates."""
         self.committing.clear()
         self.said.emit("")  # what was told of them
+
+    def undo(self) -> None:
+        """Take back the last prompt that was drawn on this plane, or the last edit where there is none."""
+        drawing = self._viewer.layers.selection.active in self.prompts.layers
+        if drawing and self.prompts.history.take_back(self.seeing.plane):
+            self.said.emit("Took back the last prompt.")
+        else:
+            self.editing.undo()
 
     def _opened(self, opened: Opened, first: bool) -> None:
         self._asking.reset_pace()

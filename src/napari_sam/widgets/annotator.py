@@ -89,7 +89,7 @@ class AnnotatorWidget(QWidget):
         panel.cancel_asked.connect(self._cancel)
         panel.commit_asked.connect(lambda: self.annotation and self.annotation.commit())
         panel.clear_asked.connect(lambda: self.annotation and self.annotation.clear())
-        panel.undo_asked.connect(lambda: self.annotation and self.annotation.editing.undo())
+        panel.undo_asked.connect(lambda: self.annotation and self.annotation.undo())
         panel.thumbnails.chosen.connect(lambda choice: self.annotation and self.annotation.commit(choice))
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)

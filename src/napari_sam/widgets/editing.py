@@ -80,7 +80,7 @@ class Editing:
         self.selection = Selection(session)
         for what in EDITS:
             keyboard.on(what, partial(self.edit, what))
-        for action in ("reopen", "split", "undo", "redo"):
+        for action in ("reopen", "split", "redo"):
             keyboard.on(action, getattr(self, action))
         self._listen()
         self._labels.events.mode.connect(self._listen)

@@ -181,7 +181,7 @@ class Panel(QWidget):
         row.setContentsMargins(0, 0, 0, 0)
         self.commit = self._button("Commit", "Commit the suggested candidate", self.commit_asked, "commit")
         self.clear = self._button("Clear", "Drop the prompts", self.clear_asked, "clear")
-        self.undo = self._button("Undo", "Take back the last commit", self.undo_asked, "undo")
+        self.undo = self._button("Undo", "Take back the last prompt or commit", self.undo_asked, "undo")
         for each in (self.commit, self.clear, self.undo):
             row.addWidget(each)
         return self._actions

@@ -13,6 +13,7 @@ from napari_sam.predict.prompts import Prompts
 
 from .drawings import Drawing, read_drawings
 from .planes import alignment, camera_of, image_shape
+from .prompt_history import PromptHistory
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -47,6 +48,11 @@ class PromptLayers:
     viewer : napari.Viewer
     image : napari.layers.Image
         What to lie over.
+
+    Attributes
+    ----------
+    history : PromptHistory
+        What of it was drawn last.
     """
 
     changed = Signal()
@@ -82,9 +88,9 @@ class PromptLayers:
         self._draw(BOX_TOOL)
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
-        self.points.events.data.connect(self._points_changed)
+        self.history = PromptHistory(self.points, self.boxes)
         self.points.events.features.connect(self._points_added)
-        self.boxes.events.data.connect(self._boxes_changed)
+        self.history.changed.connect(self.changed.emit)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -116,9 +122,8 @@ class PromptLayers:
     def close(self) -> None:
         """Stop listening; whoever shows the layers takes them away."""
         self._camera.events.zoom.disconnect(self._zoomed)
-        self.points.events.data.disconnect(self._points_changed)
+        self.history.close()
         self.points.events.features.disconnect(self._points_added)
-        self.boxes.events.data.disconnect(self._boxes_changed)
 
     def use_points(self) -> None:
         """Let the next click be a point."""
@@ -152,6 +157,7 @@ class PromptLayers:
 
     def clear(self) -> None:
         """Take all prompts away, silently."""
+        self.history.forget()
         for layer in self.layers:
             with layer.events.data.blocker():
                 layer.selected_data = set()
@@ -195,6 +201,7 @@ class PromptLayers:
         if not len(layer.data):
             return
         (self._take_boxes if hasattr(layer, "shape_type") else self._take_points)(layer)
+        self.history.forget()
 
     def _take_points(self, layer: Points) -> None:
         kinds = list(layer.features["label"]) if "label" in layer.features else [INSIDE] * len(layer.data)
@@ -278,18 +285,10 @@ class PromptLayers:
             if self.boxes.nshapes:
                 self.boxes.edge_width = 2 * pixel
 
-    def _points_changed(self, event: Any) -> None:
-        if event.action in ("added", "removed", "changed"):
-            self.changed.emit()
-
     def _points_added(self) -> None:
         """Deselect a new point: the ring around it would hide whether it is inside or outside."""
         if self.points.mode == "add" and self.points.selected_data:
             self.points.selected_data = set()
-
-    def _boxes_changed(self, event: Any) -> None:
-        if event.action in ("added", "removed", "changed"):
-            self.changed.emit()
 
 
 def _moved(positions: NDArray[np.float64], source: Layer, target: Layer) -> NDArray[np.float64]:

@@ -1,0 +1,68 @@
+"""The order in which a person drew prompts, so that the last one can be taken back."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from psygnal import Signal
+
+if TYPE_CHECKING:
+    from napari.layers import Points, Shapes
+
+    from napari_sam.session import Plane
+
+
+class PromptHistory:
+    """Which of some layers got a prompt, one after another.
+
+    Signals
+    -------
+    changed
+        Prompts were drawn, moved or taken away, by a person or by `take_back`.
+
+    Parameters
+    ----------
+    layers : napari.layers.Points or napari.layers.Shapes
+        Where prompts are drawn; what is added while their `data` event is blocked was not drawn.
+    """
+
+    changed = Signal()
+
+    def __init__(self, *layers: Points | Shapes) -> None:
+        self._layers = layers
+        self._drawn: list[Points | Shapes] = []
+        for layer in layers:
+            layer.events.data.connect(self._changed)
+
+    def close(self) -> None:
+        """Stop listening."""
+        for layer in self._layers:
+            layer.events.data.disconnect(self._changed)
+
+    def forget(self) -> None:
+        """Let what is there, or was, not be taken back any more."""
+        self._drawn.clear()
+
+    def take_back(self, plane: Plane) -> bool:
+        """Take away the prompt that was drawn last on a plane; say whether there was one."""
+        for place in reversed(range(len(self._drawn))):
+            layer = self._drawn[place]
+            here = [i for i, each in enumerate(layer.data) if _on(plane, np.atleast_2d(each))]
+            if here and not getattr(layer, "_is_creating", False):  # or napari would go on with another shape
+                del self._drawn[place]
+                layer.selected_data = {here[-1]}
+                layer.remove_selected()
+                return True
+        return False
+
+    def _changed(self, event: Any) -> None:
+        if event.action == "added":
+            self._drawn.append(event.source)
+        if event.action in ("added", "removed", "changed"):
+            self.changed.emit()
+
+
+def _on(plane: Plane, positions: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
+    """Say whether (N, D) positions in data pixels lie on a plane."""
+    return bool((np.rint(positions[:, :-2]) == np.array(plane)).all())
