@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -95,8 +96,13 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     out = tmp_path / "run"
     folder = data_folder / "dsb2018"
     more = ["--validation", str(folder / "images"), str(folder / "labels"), "--steps", "3", "--tune", "lora"]
-    status = main(fine_tuning(data_folder, out, *more))
+    images = shutil.copytree(folder / "images", tmp_path / "images")
+    shutil.copy(next(images.iterdir()), images / "unlabelled.png")
+    typed = fine_tuning(data_folder, out, *more)
+    typed[4] = str(images)
+    status = main(typed)
     printed = capsys.readouterr()
+    assert f"without labels of the same name: 1 image in {images} (unlabelled.png)" in printed.err
     assert "learning from 2 images; held out: " in printed.out
     assert [line.split()[0] for line in printed.out.splitlines()].count("before") == 2
     told = json.loads((out / "comparison.json").read_text())
@@ -128,6 +134,11 @@ def test_train_when_a_small_model_is_asked_for_adapters_then_one_line_says_what_
         ["--init", "cell-tiny", "--config", "a.toml"],
         [],
         ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--minutes", "1", "--steps", "2"],
+        ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--minutes", "-1"],
+        ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--minutes", "nan"],
+        ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--steps", "0"],
+        ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--seed", "-1"],
+        ["--config", "a.toml", "--seed", "0"],
     ],
 )
 def test_train_when_arguments_make_no_sense_then_shows_the_usage(typed: list[str], tmp_path: Path) -> None:

@@ -81,8 +81,12 @@ def test_write_state_when_the_folder_is_gone_then_says_so(tmp_path: Path) -> Non
 
 
 def test_check_folder_when_it_holds_a_run_then_only_resuming_is_allowed(tmp_path: Path) -> None:
-    check_folder(tmp_path, resume=False)
-    written(tmp_path)
+    check_folder(tmp_path / "new" / "run", resume=False)
+    with pytest.raises(DataError, match="nothing to resume"):
+        check_folder(tmp_path, resume=True)
+    path = written(tmp_path)
+    with pytest.raises(DataError, match=r"state\.pt is no folder; give another --out"):
+        check_folder(path / "run", resume=False)
     check_folder(tmp_path, resume=True)
     with pytest.raises(DataError, match="holds an earlier run"):
         check_folder(tmp_path, resume=False)

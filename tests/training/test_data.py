@@ -74,6 +74,13 @@ def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig,
         image_label_pairs(folder.images, tmp_path / "missing")
 
 
+def test_image_label_pairs_when_macos_left_its_files_then_they_are_no_images(folder: DataConfig) -> None:
+    for place in (folder.images / "._0.png", folder.labels[0] / "._0.tif"):
+        place.write_bytes(b"Mac OS X")
+    pairs = image_label_pairs(folder.images, folder.labels[0])
+    assert [image.name for image, _ in pairs] == ["0.png", "1.png", "2.png"]
+
+
 def test_read_folder_when_labels_have_another_size_then_says_so(folder: DataConfig) -> None:
     tifffile.imwrite(folder.labels[0] / "1.tif", np.zeros((5, 5), np.uint16))
     with pytest.raises(DataError, match="give labels of the image's size"):
@@ -152,7 +159,7 @@ def test_read_sample_when_labels_are_fractions_or_colours_then_says_so(
     with pytest.raises(DataError, match="whole numbers"):
         read_sample(folder.images / "0.png", tmp_path / "half.tif")
     Image.new("RGB", (120, 90)).save(tmp_path / "colours.png")
-    with pytest.raises(DataError, match="give labels of the image's size"):
+    with pytest.raises(DataError, match=r"colours\.png is a picture in colour"):
         read_sample(folder.images / "0.png", tmp_path / "colours.png")
 
 

@@ -18,9 +18,10 @@ from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.evaluate import Folder
 from napari_sam.training.finetune import HELD_OUT, Comparison, FineTuning, finish, plan
 from napari_sam.training.held_out import digest, hold_out, learnt_by
-from napari_sam.training.loop import Clock, learning_rate, train
+from napari_sam.training.loop import train
 from napari_sam.training.report import ObjectScore, Report
 from napari_sam.training.samples import read_folder
+from napari_sam.training.schedule import Clock, learning_rate
 from napari_sam.training.step import encode
 from napari_sam.training.whole import WholeImages, frame
 from napari_sam.weights import load_model, read_checkpoint, save_checkpoint

@@ -10,8 +10,9 @@ from PIL import Image
 
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.loop import initial_model, learning_rate, train
+from napari_sam.training.loop import initial_model, train
 from napari_sam.training.rows import append_row
+from napari_sam.training.schedule import learning_rate
 from napari_sam.training.simulate import corrective_points
 
 
@@ -74,6 +75,23 @@ def test_train_when_steps_are_done_again_after_a_stop_then_every_step_has_one_ro
     assert steps_of(curve) == [0, 10]
     train(longer, tmp_path / "run", resume=True)
     assert steps_of(curve) == [0, 10, 13]
+
+
+def test_train_when_it_was_long_ago_that_it_was_saved_then_it_is_saved_before_its_step_has_come(
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.training.loop.UNSAVED", 0.0)
+
+    class Stop(Exception):
+        pass
+
+    def stop(row: dict[str, float]) -> None:
+        if row["step"]:
+            raise Stop
+
+    with pytest.raises(Stop):
+        train(replace(config, steps=12, save_every=100), tmp_path / "run", report=stop)
+    assert torch.load(tmp_path / "run" / "state.pt", weights_only=True)["step"] == 10
 
 
 def test_train_when_a_run_without_a_checkpoint_starts_anew_then_its_rows_are_gone(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import math
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
@@ -49,6 +50,28 @@ def box(text: str) -> tuple[float, float, float, float]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a box; write ROW0,COL0,ROW1,COL1")
     row0, col0, row1, col1 = _numbers(text, parts)
     return min(row0, row1), min(col0, col1), max(row0, row1), max(col0, col1)
+
+
+def whole(text: str) -> int:
+    """Read a whole number, 0 or more."""
+    if not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give 0 or more")
+    return int(text)
+
+
+def count(text: str) -> int:
+    """Read a whole number, 1 or more."""
+    if not text.isdecimal() or not int(text):
+        raise argparse.ArgumentTypeError(f"{text!r} is no number of anything; give 1 or more")
+    return int(text)
+
+
+def duration(text: str) -> float:
+    """Read a number above 0."""
+    (number,) = _numbers(text, [text])
+    if not 0 < number < math.inf:
+        raise argparse.ArgumentTypeError(f"{text!r} is no time; give a number above 0")
+    return number
 
 
 def add_model_options(parser: argparse.ArgumentParser) -> None:

@@ -34,7 +34,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     )
     source = parser.add_mutually_exclusive_group(required=True)
     source.add_argument("--images", type=Path, metavar="DIR", help="images")
-    source.add_argument("--scenes", type=int, metavar="N", help="generated scenes with three nested levels")
+    source.add_argument(
+        "--scenes", type=arg.count, metavar="N", help="generated scenes with three nested levels"
+    )
     parser.add_argument(
         "--labels",
         type=Path,
@@ -56,7 +58,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="objects to prompt for in an image, drawn at random; 0 for none (default: all)",
     )
     parser.add_argument(
-        "--limit-images", type=int, metavar="N", help="images, spread over all (default: all)"
+        "--limit-images", type=arg.count, metavar="N", help="images, spread over all (default: all)"
     )
     parser.add_argument(
         "--zoom",
@@ -78,7 +80,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="measure only these without prompts: auto, watershed, grid (which takes longest)",
     )
     parser.add_argument(
-        "--seed", type=int, default=0, metavar="N", help="of the drawing (default: %(default)s)"
+        "--seed", type=arg.whole, default=0, metavar="N", help="of the drawing (default: %(default)s)"
     )
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
@@ -90,6 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
     from ..writing import write_picture, write_text
+    from .files import tell_of_unlabelled
     from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar
 
@@ -102,8 +105,6 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError(f"--methods takes {', '.join(METHODS)}, and not {', '.join(sorted(unknown))}")
     if arguments.limit is not None and arguments.limit < bool(arguments.failures):
         raise arg.UsageError("--limit is a number of objects; give 0 or more, and 1 or more with --failures")
-    if arguments.limit_images is not None and arguments.limit_images < 1:
-        raise arg.UsageError("--limit-images is a number of images; give 1 or more")
     if not 0 < arguments.zoom <= LARGEST_ZOOM:
         raise arg.UsageError(f"--zoom is a factor; give a number above 0, up to {LARGEST_ZOOM}")
     annotated = (
@@ -111,6 +112,8 @@ def run(arguments: argparse.Namespace) -> None:
         if arguments.images
         else Scenes(arguments.scenes)
     )
+    if arguments.images:
+        tell_of_unlabelled(arguments.images, arguments.labels)
     with progress_bar("loading the model", "B") as progress:
         model = load_model(arguments.model, arguments.device, progress=progress)
     with progress_bar("evaluating", "image") as progress:

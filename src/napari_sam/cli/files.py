@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -40,6 +41,17 @@ def read_image(path: Path) -> NDArray[Any]:
 def tell_of_images_beside(path: Path) -> None:
     """Say it if a file has several images, of which the first is taken."""
     if told := images_beside(path):
+        print(told, file=sys.stderr)
+
+
+def tell_of_unlabelled(images: Path, labels: Sequence[Path]) -> None:
+    """Say it if images have no labels of the same name, and are left out."""
+    from ..training.samples import unlabelled
+    from ..wording import amount
+
+    if left := unlabelled(images, labels):
+        some = ", ".join(left[:3]) + (", ..." if len(left) > 3 else "")
+        told = f"left out, without labels of the same name: {amount(len(left), 'image')} in {images} ({some})"
         print(told, file=sys.stderr)
 
 

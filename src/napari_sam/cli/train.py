@@ -21,6 +21,8 @@ examples:
   napari-sam train --config cells.toml --out runs/cells --resume
   torchrun --nproc-per-node 4 --no-python napari-sam train --config cells.toml --out runs/cells
 """
+OF_INIT = ("images", "labels", "partial", "validation", "tune", "seed", "steps")
+"""Options that a configuration says itself."""
 VALIDATED = 6
 """Objects of each validation image that a new model is measured on."""
 
@@ -82,24 +84,30 @@ def add_own_images(group: argparse._ArgumentGroup) -> None:
         choices=("all", "decoder", "lora"),
         help="what learns (default: all of a small model, the decoder of a ViT)",
     )
-    group.add_argument("--seed", type=int, default=0, metavar="N", help="default: %(default)s")
+    group.add_argument("--seed", type=arg.whole, metavar="N", help="of all that is drawn (default: 0)")
     length = group.add_mutually_exclusive_group()
     length.add_argument(
-        "--minutes", type=float, metavar="M", help="how long to train; with --config, at most"
+        "--minutes", type=arg.duration, metavar="M", help="how long to train; with --config, at most"
     )
     length.add_argument(
-        "--steps", type=int, metavar="N", help="how many steps (default: 300, at most 6 minutes)"
+        "--steps", type=arg.count, metavar="N", help="how many steps (default: 300, at most 6 minutes)"
     )
 
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command; the trained model becomes ``model.safetensors`` in the run's folder."""
     if arguments.config:
+        if given := [f"--{name}" for name in OF_INIT if _is_given(getattr(arguments, name))]:
+            raise arg.UsageError(f"{', '.join(given)} cannot be given with --config, whose file says it")
         train_from_config(arguments)
         return
     if not (arguments.images and arguments.labels):
         raise arg.UsageError("--init needs --images and --labels to learn from")
     fine_tune(arguments)
+
+
+def _is_given(value: object) -> bool:
+    return value is not None and value is not False and value != []
 
 
 def train_from_config(arguments: argparse.Namespace) -> None:
@@ -158,6 +166,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     """
     from ..training.finetune import finish
     from ..weights import choose_device, load_model
+    from .files import tell_of_unlabelled
     from .progress import progress_bar
 
     device = str(choose_device(arguments.device))
@@ -165,6 +174,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     with progress_bar("loading the model", "B") as progress:
         start = load_model(arguments.init, device, progress=progress)
     task = planned(arguments, start)
+    tell_of_unlabelled(arguments.images, arguments.labels)
     stems = task.held_out.stems
     print(f"learning from {len(task.config.data[0].stems)} images; held out: {', '.join(stems)}", flush=True)
     before = task.measure(start)
@@ -206,5 +216,5 @@ def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
         tune=arguments.tune,
         steps=arguments.steps,
         minutes=arguments.minutes,
-        seed=arguments.seed,
+        seed=arguments.seed or 0,
     )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from dataclasses import asdict
 from pathlib import Path
 from pickle import UnpicklingError
@@ -32,15 +33,28 @@ FREE = frozenset({
 
 
 def check_folder(out: Path, *, resume: bool) -> None:
-    """Say so if a new run would write over an earlier one.
+    """Say so if a new run would write over an earlier one, has nothing to go on from, or cannot write.
 
     Raises
     ------
     DataError
-        If the folder holds a checkpoint and the run does not go on from it.
+        If the folder holds a checkpoint and the run does not go on from it, or holds none and it does;
+        or if it is no folder, or may not be written to.
     """
-    if not resume and (out / STATE).exists():
+    state = out / STATE
+    if resume:
+        _check_there(state)
+    elif state.exists():
         raise DataError(f"{out} holds an earlier run; give another --out, or go on with --resume.")
+    there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
+    if not (there.is_dir() and os.access(there, os.W_OK)):
+        what = "may not be written to" if there.is_dir() else "is no folder"
+        raise DataError(f"{there} {what}; give another --out.")
+
+
+def _check_there(state: Path) -> None:
+    if not state.is_file():
+        raise DataError(f"{state} does not exist, so there is nothing to resume; start without --resume.")
 
 
 def write_state(path: Path, state: dict[str, Any], config: TrainConfig) -> None:
@@ -71,8 +85,7 @@ def read_state(path: Path, config: TrainConfig) -> dict[str, Any]:
     DataError
         If there is no such file, it is damaged, or it belongs to a run with other settings.
     """
-    if not path.is_file():
-        raise DataError(f"{path} does not exist, so there is nothing to resume; start without --resume.")
+    _check_there(path)
     try:
         state = torch.load(path, map_location="cpu", weights_only=True)
         settings = json.loads(state.get("settings", "{}"))  # earlier versions kept none

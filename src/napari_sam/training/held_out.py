@@ -12,7 +12,7 @@ from napari_sam.errors import DataError
 from napari_sam.weights import locate, read_metadata
 
 from .config import DataConfig
-from .samples import paired_levels, read_image, read_labels
+from .samples import paired_levels, read_image, read_sample
 
 EVERY = 5
 """One of so many images is held out, at least one."""
@@ -39,12 +39,13 @@ def hold_out(
     Raises
     ------
     DataError
-        If there are fewer than two images with objects, or the start model has learnt from all of them.
+        If there are fewer than two images with objects, or the start model has learnt from all of them;
+        or a file cannot be learnt from.
     """
     pairs = paired_levels(data.images, data.labels, data.stems)
+    shown = {image for image, labels in pairs if read_sample(image, *labels).labels.any()}
     told = {image: digest(image) for image, _ in pairs}
     groups = one_image_each(told)
-    shown = {image for image, labels in pairs if read_labels(labels[0]).any()}
     order = np.random.default_rng(seed).permutation(len(groups)).tolist()
     usable = [index for index in order if shown.intersection(groups[index])]
     if len(usable) < 2:

@@ -23,11 +23,14 @@ from .distributed import Group, own_device, training_group
 from .record import NAME, record_start
 from .rows import append_row, drop_rows
 from .samples import Sample, read_folder
+from .schedule import Clock, falls, learning_rate
 from .step import step_losses
 from .validation import Validation
 from .whole import WholeImages
 
 Report = Callable[[dict[str, float]], None]
+UNSAVED = 60.0
+"""Seconds of work that an interruption may cost, and the step that is done meanwhile."""
 
 
 def train(
@@ -122,30 +125,10 @@ class Records:
             append_row(self.out / "curve.csv", row)
             if self.report is not None:
                 self.report(row)
-        if done % self.config.save_every == 0 or last:
+        if done % self.config.save_every == 0 or last or run.unsaved() > UNSAVED:
             run.save(self.out / STATE, done)
         if self.validation.due(done):
             self.validation.look(cast("Sam", run.average.module), done)
-
-
-class Clock:
-    """The time that a run has.
-
-    Parameters
-    ----------
-    minutes : float, optional
-        None for as long as it takes.
-    """
-
-    def __init__(self, minutes: float | None) -> None:
-        self.seconds = minutes and 60 * minutes
-        self.began = time.monotonic()
-
-    def left(self) -> float:
-        """Return the share of the time that is left, 1 to 0."""
-        if not self.seconds:
-            return 1.0
-        return max(1 - (time.monotonic() - self.began) / self.seconds, 0.0)
 
 
 class Run:
@@ -172,6 +155,11 @@ class Run:
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.kept: dict[int, Features] = {}
         self.norms_learn = True
+        self.saved = time.monotonic()
+
+    def unsaved(self) -> float:
+        """Return the seconds since the last checkpoint."""
+        return time.monotonic() - self.saved
 
     def batches(self, sets: Sequence[tuple[list[Sample], float]], start: int) -> Iterable[Batch]:
         """Return this process's batches from a step on, made ahead by a process of their own."""
@@ -228,6 +216,7 @@ class Run:
             "step": step,
         }
         write_state(path, state, self.config)
+        self.saved = time.monotonic()
 
     def restore(self, path: Path) -> int:
         """Load what `save` wrote; return the step to go on from.
@@ -274,21 +263,6 @@ def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, An
         {"params": [p for p in parameters if p.ndim > 1], "weight_decay": weight_decay},
         {"params": [p for p in parameters if p.ndim <= 1], "weight_decay": 0.0},
     ]
-
-
-def learning_rate(config: TrainConfig, step: int, left: float = 1.0) -> float:
-    """Rise linearly for `warmup` steps, stay, and fall linearly to zero in the last `decay`.
-
-    It falls earlier where less than a third of the time is `left`.
-    """
-    rise = (step + 1) / max(config.warmup, 1)
-    fall = (config.steps - step) / max(config.steps - config.decay_start, 1)
-    return config.learning_rate * min(rise, 1.0, fall, 3 * left)
-
-
-def falls(config: TrainConfig, step: int, left: float) -> bool:
-    """Say whether the learning rate is in its fall, by the steps or by the time."""
-    return step >= config.decay_start or 3 * left < 1
 
 
 def freeze_norms(sam: Sam, average: nn.Module) -> None:

@@ -87,6 +87,11 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     from napari_sam.automatic.link import counted  # takes torch with it
 
     values = _read(path, (*GREY_MODES, "P", "1"))
+    if values.ndim == 3 and values.shape[-1] in (3, 4):
+        raise DataError(
+            f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"
+            " are one channel of whole numbers."
+        )
     if values.dtype.kind not in "biuf":
         raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
     if values.dtype.kind == "f":
@@ -127,15 +132,22 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     for folder in (images, labels):
         if not folder.is_dir():
             raise DataError(f"The folder {folder} does not exist; give one that holds the files.")
-    by_stem = {p.stem: p for p in sorted(labels.iterdir()) if p.suffix.lower() in IMAGE_SUFFIXES}
-    pairs = [
-        (p, by_stem[p.stem])
-        for p in sorted(images.iterdir())
-        if p.suffix.lower() in IMAGE_SUFFIXES and p.stem in by_stem
-    ]
+    by_stem = {path.stem: path for path in images_in(labels)}
+    pairs = [(path, by_stem[path.stem]) for path in images_in(images) if path.stem in by_stem]
     if not pairs:
         raise DataError(f"No image in {images} has a label file of the same name in {labels}.")
     return pairs
+
+
+def images_in(folder: Path) -> list[Path]:
+    """Return a folder's images by their endings, sorted, without hidden files such as macOS writes."""
+    return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
+
+
+def unlabelled(images: Path, labels: Sequence[Path]) -> list[str]:
+    """Return the names of a folder's images that lack labels of the same name, at one level at least."""
+    used = {image for image, _ in paired_levels(images, labels)}
+    return [image.name for image in images_in(images) if image not in used]
 
 
 def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> Sample:
