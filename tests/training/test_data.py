@@ -12,6 +12,7 @@ from napari_sam.training.appearance import augment
 from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, crop, generated
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
+from napari_sam.training.evaluate import Folder
 from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder, read_sample
 from napari_sam.training.simulate import initial_prompts
 from napari_sam.training.synthetic import Scene
@@ -96,6 +97,25 @@ def test_read_folder_when_an_image_is_no_plane_or_a_named_one_is_missing_then_na
     (folder.images / "1.png").unlink()
     with pytest.raises(DataError, match=r"1\.tif cannot be learnt from: An image of shape \(7, 90, 120\)"):
         read_folder(folder)
+
+
+def test_folder_when_channels_come_first_by_the_file_or_there_is_one_frame_then_they_are_read_as_a_plane(
+    folder: DataConfig,
+) -> None:
+    grey = np.asarray(Image.open(folder.images / "0.png"))
+    for name in "012":
+        (folder.images / f"{name}.png").unlink()
+    colours = np.stack([grey, grey // 2])
+    tifffile.imwrite(folder.images / "0.tif", colours, ome=True, metadata={"axes": "CYX"})
+    tifffile.imwrite(
+        folder.images / "1.tif", colours.astype(np.uint16), imagej=True, metadata={"axes": "CYX"}
+    )
+    tifffile.imwrite(folder.images / "2.tif", grey[None], ome=True, metadata={"axes": "TYX"})
+    tifffile.imwrite(folder.labels[0] / "2.tif", tifffile.imread(folder.labels[0] / "2.tif")[None])
+    read = [Folder(folder.images, folder.labels)[index] for index in range(3)]
+    assert [image.shape for image, _ in read] == [(90, 120, 2), (90, 120, 2), (90, 120)]
+    assert all(sample.labels.shape == (90, 120) == sample.image.shape[1:] for _, sample in read)
+    assert np.array_equal(read[0][0][..., 0], grey)
 
 
 @pytest.mark.parametrize("kind", [np.int64, np.uint64])

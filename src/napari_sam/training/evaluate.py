@@ -20,7 +20,7 @@ from napari_sam.progress import Progress
 
 from .automatic_scores import score_automatic
 from .report import AutomaticScore, ImageScore, ObjectScore, Report
-from .samples import Sample, median_diameter, paired_levels, read_image, read_sample, zoomed
+from .samples import Sample, median_diameter, paired_levels, read_plane, read_sample, zoomed
 from .scores import average_precision
 from .synthetic import scene
 
@@ -73,7 +73,7 @@ class Folder:
         image, labels = self.pairs[index]
         sample = read_sample(image, *labels)
         if self.zoom == 1:
-            return read_image(image), sample
+            return read_plane(image), sample
         sample = zoomed(sample, self.zoom)
         return sample.image.transpose(1, 2, 0), sample
 

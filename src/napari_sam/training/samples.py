@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -73,6 +74,20 @@ def read_image(path: Path) -> NDArray[np.generic]:
     return _read(path, (*GREY_MODES, "RGB"))
 
 
+def read_plane(path: Path) -> NDArray[np.generic]:
+    """Read one plane, with channels last where the file names their axis, as when it is segmented.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image, or is a stack by the names of its axes.
+    """
+    from napari_sam.automatic.batch_axes import opened_plane  # takes torch with it
+
+    with opened_plane(path) as opened:
+        return np.asarray(opened)
+
+
 def read_labels(path: Path) -> NDArray[np.int32]:
     """Read a label image, (Y, X); of a palette the numbers are the labels, whatever colours they have.
 
@@ -87,6 +102,8 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     from napari_sam.automatic.link import counted  # takes torch with it
 
     values = _read(path, (*GREY_MODES, "P", "1"))
+    if values.ndim > 2 and math.prod(values.shape[:-2]) == 1:  # of an image of one plane or frame
+        values = values.reshape(values.shape[-2:])
     if values.ndim == 3 and values.shape[-1] in (3, 4):
         raise DataError(
             f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"
@@ -159,7 +176,7 @@ def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> 
         If a file is unreadable or no plane, the shapes differ, or labels are no whole numbers.
     """
     try:
-        pixels, _ = to_rgb(read_image(image_path))
+        pixels, _ = to_rgb(read_plane(image_path))
     except ImageError as error:
         raise DataError(f"{image_path.name} cannot be learnt from: {error}") from error
     levels = tuple(read_labels(path) for path in label_paths)
