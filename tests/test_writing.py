@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import errno
 import os
 import sys
 from pathlib import Path
@@ -18,6 +19,8 @@ def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:
         raise OSError(28, "No space left on device")
     with pytest.raises(DataError, match="may not be written"), disk_errors(tmp_path):
         raise PermissionError(13, "denied")
+    with pytest.raises(DataError, match="may not be written"), disk_errors(tmp_path):
+        raise OSError(errno.EROFS, "Read-only file system")
     with pytest.raises(FileNotFoundError), disk_errors(tmp_path):
         (tmp_path / "nothing").read_text()
 

@@ -17,6 +17,8 @@ if TYPE_CHECKING:
 
 FULL = {errno.ENOSPC, getattr(errno, "EDQUOT", errno.ENOSPC)}
 """What systems answer on a full disk, or one of which a person has had their share."""
+REFUSED = (errno.EACCES, errno.EPERM, errno.EROFS)
+"""What systems answer where one may not write, or nobody."""
 DEVICES = Path("/dev")
 """Where ``/dev/stdout`` is, which may lead to a file that others write to as well."""
 
@@ -101,6 +103,6 @@ def disk_errors(path: Path) -> Iterator[None]:
             raise DiskFullError(
                 f"The disk of {path} is full; make room and start the same again: what is finished stays."
             ) from error
-        if isinstance(error, PermissionError):
+        if error.errno in REFUSED:
             raise DataError(f"{path} may not be written to ({error}); choose another output.") from error
         raise

@@ -7,7 +7,7 @@ import pytest
 
 from napari_sam.predict import Candidate, Candidates, Frame
 from napari_sam.session.offer import Offer, iou
-from napari_sam.session.preference import Preference, load_preference, save_preference
+from napari_sam.session.preference import Habit, Preference, load_preference, save_preference
 
 FRAME = Frame(0, 0, 1, 8)
 
@@ -65,6 +65,30 @@ def test_a_preference_without_history_then_changes_nothing() -> None:
     for best in range(3):
         offer = offered(10, 20, 40, best=best, ious=(0.1, 0.9, 0.2))
         assert Preference().suggest(offer) == best
+
+
+def test_habits_of_two_windows_then_add_up_and_one_forgets_for_both(tmp_path: Path) -> None:
+    path, offer = tmp_path / "preference.json", offered(10, 20, 40, best=1)
+    one, other = Habit(path), Habit(path)
+    for turn in range(4):
+        assert (one, other)[turn % 2].learn(offer, 2)
+    alone = Preference()
+    for _ in range(4):
+        alone = alone.learn(offer, 2)
+    assert load_preference(path) == other.preference == alone
+    one.forget()
+    assert other.learn(offer, 2)
+    assert load_preference(path) == Preference().learn(offer, 2)
+    Habit(path).forget()
+    assert load_preference(path).choices == 0
+
+
+def test_a_habit_when_it_cannot_be_kept_then_lasts_for_the_session(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("in the way of the folder")
+    habit, offer = Habit(tmp_path / "file" / "preference.json"), offered(10, 20, 40, best=1)
+    assert habit.learn(offer, 2)
+    assert habit.learn(offer, 2)
+    assert habit.preference.choices == 2
 
 
 def test_a_person_who_always_takes_the_cluster_then_is_offered_it_and_another_one_is_not() -> None:

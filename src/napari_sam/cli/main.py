@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import NapariSamError
+from ..writing import REFUSED
 from . import auto, convert, demo, evaluate, methods, models, replay, segment, stack, train
 from .arguments import UsageError
 
@@ -53,13 +54,21 @@ def main(argv: Sequence[str] | None = None) -> int:
     except (NapariSamError, OSError) as error:
         if arguments.debug:
             raise
-        full = isinstance(error, OSError) and error.errno == errno.ENOSPC
-        return _fail("The disk is full; make room and start the same again." if full else str(error))
+        return _fail(_said(error))
     except Exception as error:  # the last resort: whatever went wrong, the person gets one line
         if arguments.debug:
             raise
         return _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)")
     return 0
+
+
+def _said(error: Exception) -> str:
+    """Return what a person is told of an error; of those of the system, what to do as well."""
+    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+        return "The disk is full; make room and start the same again."
+    if isinstance(error, OSError) and error.errno in REFUSED:
+        return f"{error.filename} may not be read or written to ({error.strerror}); choose another place."
+    return str(error)
 
 
 def build_parser() -> argparse.ArgumentParser:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import NamedTuple
 
@@ -50,6 +51,8 @@ def check_output(path: Path, kind: Kind, *, overwrite: bool) -> None:
         raise DataError(f"{path} has an ending that cannot hold {kind.what}; use {', '.join(kind.endings)}.")
     if not path.absolute().parent.is_dir():
         raise DataError(f"The folder of {path} does not exist; make it first.")
+    if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
+        raise DataError(f"{path} may not be written to; choose another output.")
     if path.is_dir():
         raise DataError(f"{path} is a folder; choose another output.")
     if path.exists() and not overwrite:

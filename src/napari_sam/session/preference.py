@@ -9,6 +9,7 @@ suggestion counts.
 from __future__ import annotations
 
 import math
+from contextlib import suppress
 from dataclasses import asdict, dataclass, fields
 from pathlib import Path
 
@@ -100,6 +101,43 @@ class Preference:
             ],
             axis=1,
         )
+
+
+class Habit:
+    """A preference and its file, which other windows of the same person may write, too.
+
+    Parameters
+    ----------
+    path : Path
+        Where it is kept; without a folder to write to, it is for this session only.
+
+    Attributes
+    ----------
+    preference : Preference
+        What is known by now.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._read = self.preference = load_preference(path)
+
+    def learn(self, offer: Offer, chosen: int) -> bool:
+        """Learn from a choice, on top of what other windows have learnt; say if anything is otherwise now."""
+        before, there = self.preference, load_preference(self._path)
+        if there != self._read:
+            self._read = self.preference = there
+        self._keep(self.preference.learn(offer, chosen))
+        return self.preference != before
+
+    def forget(self) -> None:
+        """Begin anew, whatever this window or another one has learnt."""
+        self._keep(Preference())
+
+    def _keep(self, preference: Preference) -> None:
+        self.preference = preference
+        with suppress(OSError):
+            save_preference(preference, self._path)
+            self._read = preference
 
 
 def preference_file() -> Path:

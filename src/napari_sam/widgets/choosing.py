@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import suppress
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -10,7 +9,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_sam.session.offer import Offer
-from napari_sam.session.preference import Preference, load_preference, preference_file, save_preference
+from napari_sam.session.preference import Habit, Preference, preference_file
 
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
@@ -53,8 +52,7 @@ class Chooser:
 
     def __init__(self, viewer: ViewerModel, view: CandidateView) -> None:
         self._viewer, self._view = viewer, view
-        self._file = preference_file()
-        self.preference = load_preference(self._file)
+        self._habit = Habit(preference_file())
         self.offer: Offer | None = None
         self.index: int | None = None
         self._by_hand = False
@@ -67,6 +65,11 @@ class Chooser:
         self._viewer.mouse_move_callbacks.remove(self._pointed)
         self._viewer.mouse_wheel_callbacks.remove(self._wheeled)
         self._viewer.mouse_drag_callbacks.remove(self._clicked)
+
+    @property
+    def preference(self) -> Preference:
+        """What this person prefers, as far as it is known."""
+        return self._habit.preference
 
     @property
     def refining(self) -> MaskPrompt | None:
@@ -113,19 +116,13 @@ class Chooser:
 
     def learn(self, offer: Offer, chosen: int) -> None:
         """Learn from a commit, and keep it; without a folder to write to, for this session only."""
-        self._keep(self.preference.learn(offer, chosen))
+        if self._habit.learn(offer, chosen):
+            self.learned.emit(self.preference)
 
     def forget(self) -> None:
         """Suggest what the model does, as if nothing had been chosen yet."""
-        self._keep(Preference())
-
-    def _keep(self, preference: Preference) -> None:
-        if preference == self.preference:
-            return
-        self.preference = preference
-        with suppress(OSError):  # then it is kept for this session only
-            save_preference(preference, self._file)
-        self.learned.emit(preference)
+        self._habit.forget()
+        self.learned.emit(self.preference)
 
     def under(self, event: Any) -> int | None:
         """Return the index of the candidate under the pointer."""
