@@ -11,8 +11,10 @@ import zarr
 from roifile import roiread, roiwrite
 
 from napari_sam.cli import main
-from napari_sam.export import space_in
+from napari_sam.export import labels_from_regions, read_regions, space_in
 from napari_sam.pixel_size import PixelSize, pixel_size_of
+from napari_sam.session import Edit, Object
+from napari_sam.session.journal import Journal
 
 
 @pytest.fixture
@@ -42,6 +44,28 @@ def test_convert_when_an_ome_zarr_image_has_no_labels_then_gets_some(labels: Pat
     assert main(["convert", str(labels), "-o", str(image / "labels" / "cells")]) == 0
     assert main(["convert", str(image), "-o", str(tmp_path / "back.tif")]) == 0
     assert np.array_equal(tifffile.imread(tmp_path / "back.tif"), tifffile.imread(labels))
+
+
+def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_were_there_and_what_is_known(
+    tmp_path: Path,
+) -> None:
+    journal = Journal(tmp_path / "cells labels.journal", (20, 24))
+    there, gone = Object(3, (), (0, 0), np.ones((9, 9), bool)), Object(4, (), (12, 0), np.ones((3, 3), bool))
+    made = Object(5, (), (5, 5), np.ones((9, 9), bool), model="cell-tiny", category="nucleus")
+    for what, edit in (
+        ("adopt", Edit("adopt", (), (there, gone))),
+        ("do", Edit("commit", (), (made,))),
+        ("do", Edit("delete", (gone,), ())),
+    ):
+        journal.write(what, edit)
+    journal.close()
+    drawn = np.zeros((20, 24), int)
+    drawn[5:14, 5:14], drawn[:9, :9] = 5, 3  # the older one on top, as in napari
+    for name in ("a.tif", "a.json"):
+        assert main(["convert", str(journal.path), "-o", str(tmp_path / name)]) == 0
+        regions, shape = read_regions(tmp_path / name)
+        assert np.array_equal(labels_from_regions(regions, shape), drawn)
+    assert [(each.id, each.area, each.category) for each in regions] == [(5, 81, "nucleus"), (3, 81, "")]
 
 
 def test_convert_when_pieces_are_asked_for_then_three_objects(

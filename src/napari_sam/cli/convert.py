@@ -22,6 +22,7 @@ example:
   napari-sam convert cells.json -o cells.csv          # a spreadsheet
   napari-sam convert labels.tif -o cells.ome.zarr     # OME-Zarr
   napari-sam convert labels.tif -o image.ome.zarr/labels/cells    # into an image's own file
+  napari-sam convert "cells.napari-sam/cells cells.journal" -o labels.tif    # what was committed in napari
   napari-sam convert cells.geojson -o labels.tif --like image.tif
 """
 
@@ -32,8 +33,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "convert",
         parents=[parent],
         help="change the format of labels",
-        description="Read objects (labels as TIFF, PNG, .npy or OME-Zarr; COCO JSON; GeoJSON; ImageJ ROIs)"
-        " and write them in another format, by the endings of the files.",
+        description="Read objects (labels as TIFF, PNG, .npy or OME-Zarr; COCO JSON; GeoJSON; ImageJ ROIs;"
+        " a session's journal) and write them in another format, by the endings of the files.",
         epilog=EXAMPLE,
         formatter_class=arg.HelpFormatter,
     )

@@ -34,8 +34,7 @@ def annotated_regions(labels: NDArray[np.integer], store: ObjectStore | None) ->
     seen = regions_from_labels(labels)
     if store is None:
         return seen
-    known = sorted(store, key=lambda each: each.id, reverse=not store.newest_on_top)
-    whole = {each.key: _whole(each) for each in known if _is_drawn(each, labels, store)}
+    whole = {each.key: _whole(each) for each in store.drawn() if _is_drawn(each, labels, store)}
     found = {(region.id, region.plane): region for region in seen}
     for key in found.keys() - whole.keys():
         each = store.get(key)

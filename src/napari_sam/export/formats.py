@@ -12,6 +12,7 @@ from napari_sam.writing import at_once
 from .coco import read_coco, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
+from .journal import read_journal
 from .labels import read_labels, space_of_tiff, write_tiff
 from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
@@ -40,6 +41,7 @@ READERS: dict[str, Read] = {
     ".zip": read_rois,
     ".roi": read_rois,
     ".zarr": read_ome_zarr,
+    ".journal": read_journal,
 }
 SUFFIXES = ", ".join(WRITERS)
 TIGHT: dict[str, Callable[[Path, int], tuple[list[Region], Shape]]] = {

@@ -101,7 +101,14 @@ class ObjectStore:
             for each in map(self._objects.__getitem__, found)
             if meets(each.origin, each.mask.shape, window)
         )
-        return sorted(met, key=lambda each: each.id, reverse=not self.newest_on_top)
+        return self._in_order(met)
+
+    def drawn(self) -> list[Object]:
+        """Return all objects in the order in which they are drawn, the one on top last."""
+        return self._in_order(self)
+
+    def _in_order(self, objects: Iterable[Object]) -> list[Object]:
+        return sorted(objects, key=lambda each: each.id, reverse=not self.newest_on_top)
 
     def at(self, plane: Plane, row: float, col: float) -> Object | None:
         """Return the object that a position shows, in data pixels."""
