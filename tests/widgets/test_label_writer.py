@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from napari.components import ViewerModel
 from napari.layers import Labels
 
 from napari_sam.errors import ImageError
@@ -60,6 +61,21 @@ def test_a_commit_when_undone_and_redone_then_labels_are_as_before_and_after(
     session.undo()
     session.undo()
     assert not labels.data.any()
+
+
+def test_a_commit_when_the_labels_are_hidden_and_another_plane_is_seen_then_they_show_it_later(
+    session: AnnotationSession, discs: LoadedModel
+) -> None:
+    viewer, predictor = ViewerModel(), Predictor(discs)
+    labels = viewer.add_labels(np.zeros((3, *SHAPE), np.int32), visible=False)
+    writer = LabelWriter(session, labels)
+    viewer.dims.set_point(0, 2)
+    session.open(predictor, predictor.embed(np.zeros(SHAPE, np.uint8)), (2,))
+    commit(session, (30, 30))
+    assert writer.trouble == ""
+    labels.visible = True
+    (made,) = session.objects
+    assert (labels.data[2] == made.id).sum() == (labels._slice.image.raw == made.id).sum() == made.mask.sum()
 
 
 def test_a_commit_of_many_when_undone_in_the_labels_layer_itself_then_goes_in_one_step(

@@ -233,17 +233,20 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
 def test_everything_of_a_stack_then_planes_come_one_by_one_and_answers_lead_through_them(
     make: Make, qtbot: Any
 ) -> None:
-    widget = make(np.stack([NUCLEI, NUCLEI[::-1], NUCLEI[:, ::-1]]), scale=(2.0, 0.5, 0.5))
-    _, reviewing = parts(widget)
+    widget = make(np.stack([0 * NUCLEI, NUCLEI[::-1], NUCLEI[:, ::-1]]), scale=(2.0, 0.5, 0.5))
+    annotation, reviewing = parts(widget)
     review, viewer = reviewing.review, widget._viewer
+    viewer.dims.set_point(0, 0)
+    qtbot.waitUntil(lambda: annotation.session.ready, timeout=60_000)
     proposals = search(qtbot, widget, "everything")
-    assert {each.plane for each in proposals} == {(0,), (1,), (2,)}
+    assert {each.plane for each in proposals} == {(1,), (2,)}
+    assert viewer.dims.current_step[0] == 0
     for _ in range(4):
         press(qtbot, widget, Qt.Key.Key_Period)
         assert review.current is not None
         assert (viewer.dims.current_step[0],) == review.current.plane
     reviewing.accept_all()
-    assert labels(widget).any(axis=(1, 2)).all()
+    assert labels(widget).any(axis=(1, 2)).tolist() == [False, True, True]
     parts(widget)[0].editing.undo()
     assert not labels(widget).any()
     assert review.open == proposals

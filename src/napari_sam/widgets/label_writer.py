@@ -183,7 +183,10 @@ class LabelWriter:
             return
         self.changes += 1
         with self._strokes.unheard():
-            self.labels.data_setitem(tuple(places), labels)
+            if self.labels.visible:
+                self.labels.data_setitem(tuple(places), labels)
+            else:  # its view is another plane's, and is made anew when it is shown
+                self.labels.data[tuple(places)] = labels
 
     def _wanted(self, each: Object, gone: set[int]) -> Pixels:
         """Return the pixels of an object that show something else than they should, and what they should."""

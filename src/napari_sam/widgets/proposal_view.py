@@ -110,7 +110,7 @@ class ProposalView:
 
     def look_at(self, each: Object) -> tuple[float, ...]:
         """Return where the middle of a proposal is in the viewer's world."""
-        layer = self._layers["Proposals"]
+        layer = self._layer("Proposals")  # there is none yet where all proposals lie on other planes
         return tuple(layer.data_to_world((*each.plane, *each.centre)))
 
     def _vectors(self, paths: Paths, colour: str, plane: Plane) -> NDArray[np.float64]:
