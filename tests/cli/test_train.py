@@ -9,6 +9,7 @@ import pytest
 import tifffile
 
 from napari_sam.cli import main
+from napari_sam.session.journal import Journal
 from napari_sam.weights import LoadedModel, save_checkpoint
 
 CONFIG = """
@@ -97,12 +98,15 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     folder = data_folder / "dsb2018"
     more = ["--validation", str(folder / "images"), str(folder / "labels"), "--steps", "3", "--tune", "lora"]
     images = shutil.copytree(folder / "images", tmp_path / "images")
-    shutil.copy(next(images.iterdir()), images / "unlabelled.png")
+    corrected = next(images.iterdir())
+    shutil.copy(corrected, images / "unlabelled.png")
+    Journal(images / f"{corrected.stem}.napari-sam" / "a.journal", (9, 9), image=corrected).close()
     typed = fine_tuning(data_folder, out, *more)
     typed[4] = str(images)
     status = main(typed)
     printed = capsys.readouterr()
-    assert f"without labels of the same name: 1 image in {images} (unlabelled.png)" in printed.err
+    assert f"without labels of the same name: 1 image (unlabelled.png) in {images}" in printed.err
+    assert f"after their labels were written: 1 image ({corrected.name}); save the labels" in printed.err
     assert "learning from 2 images; held out: " in printed.out
     assert [line.split()[0] for line in printed.out.splitlines()].count("before") == 2
     told = json.loads((out / "comparison.json").read_text())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from glob import escape
 from pathlib import Path
 from typing import Any
 
@@ -14,6 +15,7 @@ from ..errors import DataError
 from ..label_tiff import narrowed, write_label_tiff
 from ..pixel_size import PixelSize
 from ..tiff_files import images_beside
+from ..wording import amount
 from ..writing import at_once, disk_errors
 
 
@@ -47,12 +49,32 @@ def tell_of_images_beside(path: Path) -> None:
 def tell_of_unlabelled(images: Path, labels: Sequence[Path]) -> None:
     """Say it if images have no labels of the same name, and are left out."""
     from ..training.samples import unlabelled
-    from ..wording import amount
 
     if left := unlabelled(images, labels):
-        some = ", ".join(left[:3]) + (", ..." if len(left) > 3 else "")
-        told = f"left out, without labels of the same name: {amount(len(left), 'image')} in {images} ({some})"
-        print(told, file=sys.stderr)
+        print(f"left out, without labels of the same name: {_some(left)} in {images}", file=sys.stderr)
+
+
+def tell_of_corrections(images: Path, labels: Sequence[Path]) -> None:
+    """Say it if images were annotated in napari after their labels were written, which may lack it then."""
+    from ..session.record import image_at
+    from ..training.samples import paired_levels
+
+    later = []
+    for image, files in paired_levels(images, labels):
+        written = max(file.stat().st_mtime for file in files)
+        journals = image.parent.glob(f"{escape(image.stem)}*.napari-sam/*.journal")
+        if any(image_at(each) == image.absolute() and each.stat().st_mtime > written for each in journals):
+            later.append(image.name)
+    if later:
+        told = (
+            f"annotated in napari after their labels were written: {_some(later)}; save the labels, or make"
+        )
+        print(told, "them of the journals by `napari-sam convert`, if they lack corrections", file=sys.stderr)
+
+
+def _some(names: Sequence[str]) -> str:
+    few = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
+    return f"{amount(len(names), 'image')} ({few})"
 
 
 def write_labels(
