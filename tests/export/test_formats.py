@@ -52,6 +52,36 @@ def annotated() -> list[Region]:
     return [named, Region(second.id, (), second.origin, second.mask, "nucleus"), *others]
 
 
+def test_coco_when_its_objects_are_polygons_then_covers_the_pixels_that_pycocotools_says(
+    tmp_path: Path,
+) -> None:
+    pieces = [
+        [[2.0, 1.0, 12.0, 1.0, 12.0, 9.0, 2.0, 9.0]],
+        [[20, 3, 30.5, 8, 22, 17], [33, 1, 39, 1, 36, 20]],
+    ]
+    annotations = [
+        {"id": number, "image_id": 5, "category_id": 1, "segmentation": each, "area": 1, "iscrowd": 0}
+        for number, each in enumerate(pieces, 1)
+    ]
+    content = {
+        "images": [{"id": 5, "height": 24, "width": 44}],
+        "categories": [{"id": 1, "name": "cell"}],
+        "annotations": annotations,
+    }
+    path = tmp_path / "polygons.json"
+    path.write_text(json.dumps(content))
+    regions, shape = read_regions(path)
+    coco = COCO(str(path))
+    assert (shape, regions[0].area) == ((24, 44), 80)
+    for region, each in zip(regions, annotations, strict=True):
+        assert np.array_equal(labels_from_regions([region], shape) > 0, coco.annToMask(each) > 0)
+    for wrong in ([], [[1, 1, 5, 5]], [[1, 1, 5, 5, 1e9, 3]], [[1, 1, 5, float("nan"), 3, 3]], [4, 4]):
+        annotations[0]["segmentation"] = wrong
+        path.write_text(json.dumps(content))
+        with pytest.raises(DataError, match="no COCO file with masks"):
+            read_regions(path)
+
+
 @settings(max_examples=150, deadline=None)
 @given(BITS, st.integers(0, 30), st.integers(0, 30))
 def test_outline_when_filled_again_then_the_same_pixels(rows: list[int], top: int, left: int) -> None:

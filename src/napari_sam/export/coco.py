@@ -71,8 +71,9 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
         if "image" in content:  # a file of SA-1B, which is of one image
             content["images"] = [{**content["image"], "id": 0}]
         names = {each["id"]: each["name"] for each in content.get("categories", [])}
-        planes = {each["id"]: tuple(each.get("plane", ())) for each in content["images"]}
-        regions = numbered(_region(each, names, planes) for each in content["annotations"])
+        images = {each["id"]: each for each in content["images"]}
+        planes = {number: tuple(each.get("plane", ())) for number, each in images.items()}
+        regions = numbered(_region(each, names, planes, images) for each in content["annotations"])
         shape = _shape(content, regions)
     except BROKEN as error:
         raise DataError(f"{path.name} is no COCO file with masks ({error}); export it again.") from error
@@ -93,12 +94,35 @@ def _shape(content: dict[str, Any], regions: Sequence[Region]) -> Shape:
     return tuple(int(side) for side in stated)
 
 
-def _region(each: dict[str, Any], names: dict[int, str], planes: dict[int, tuple[int, ...]]) -> Region | None:
-    """Return one annotation's object; polygons count pixels as pycocotools does."""
+def _drawn(polygons: list[Any], height: int, width: int) -> Any:
+    """Return the run lengths of an object's polygons, which cover the pixels that pycocotools says.
+
+    Raises
+    ------
+    ValueError
+        If there are none, or one is no polygon, or lies far outside the image: pycocotools checks nothing.
+    """
+    if not polygons:
+        raise ValueError("an annotation without a mask")
+    for polygon in polygons:
+        places = np.asarray(polygon, float)
+        if len(places) < 6 or len(places) % 2 or not (np.abs(places) < 2 * max(height, width)).all():
+            raise ValueError("an annotation with a polygon that is none, or lies outside the image")
+    return rle.merge(rle.frPyObjects(polygons, height, width))
+
+
+def _region(
+    each: dict[str, Any],
+    names: dict[int, str],
+    planes: dict[int, tuple[int, ...]],
+    images: dict[int, dict[str, Any]],
+) -> Region | None:
+    """Return one annotation's object."""
     kept = each["segmentation"]
     if isinstance(kept, list):
-        raise TypeError("annotation with polygons instead of run lengths")
-    if isinstance(kept["counts"], list):
+        image = images[each["image_id"]]
+        kept = _drawn(kept, int(image["height"]), int(image["width"]))
+    elif isinstance(kept["counts"], list):
         kept = rle.frPyObjects(kept, *kept["size"])
     origin, mask = cropped((0, 0), rle.decode(kept).astype(bool))
     if not mask.size:
