@@ -84,6 +84,20 @@ def test_train_when_a_device_is_given_then_the_finished_model_is_measured_there_
     assert main([*typed, "--device", "cpu"]) == 0
 
 
+def test_train_when_stopped_then_says_how_to_go_on_if_there_is_something_to_go_on_from(
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def stop(*_: object, **__: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("napari_sam.training.finetune.FineTuning.learn", stop)
+    assert main(fine_tuning(data_folder, tmp_path, "--steps", "1")) == 1
+    assert capsys.readouterr().err.endswith("stopped.\n")
+    (tmp_path / "state.pt").touch()
+    assert main(fine_tuning(data_folder, tmp_path, "--steps", "1", "--resume")) == 1
+    assert "--resume goes on from the last checkpoint" in capsys.readouterr().err
+
+
 def fine_tuning(data_folder: Path, out: Path, *more: str) -> list[str]:
     start = data_folder.parent / "parity" / "sam_small.safetensors"
     folder = data_folder / "dsb2018"

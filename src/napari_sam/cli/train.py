@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import DataError, WorseModelError
+from ..errors import Cancelled, DataError, WorseModelError
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -96,6 +96,17 @@ def add_own_images(group: argparse._ArgumentGroup) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command; the trained model becomes ``model.safetensors`` in the run's folder."""
+    from ..training.checkpoint import STATE
+
+    try:
+        _run(arguments)
+    except KeyboardInterrupt:
+        if not (arguments.out / STATE).exists():
+            raise
+        raise Cancelled("stopped; the same command with --resume goes on from the last checkpoint.") from None
+
+
+def _run(arguments: argparse.Namespace) -> None:
     if arguments.config:
         if given := [f"--{name}" for name in OF_INIT if _is_given(getattr(arguments, name))]:
             raise arg.UsageError(f"{', '.join(given)} cannot be given with --config, whose file says it")
