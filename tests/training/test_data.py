@@ -1,3 +1,4 @@
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -69,8 +70,16 @@ def test_crop_when_turned_and_stretched_then_labels_lie_on_what_is_seen(folder: 
 
 def test_image_label_pairs_when_nothing_matches_then_says_so(folder: DataConfig, tmp_path: Path) -> None:
     (tmp_path / "other").mkdir()
-    with pytest.raises(DataError, match="same name"):
+    with pytest.raises(DataError, match="other holds no image"):
         image_label_pairs(folder.images, tmp_path / "other")
+    shutil.copy(folder.labels[0] / "0.tif", tmp_path / "other" / "0_masks.tif")
+    with pytest.raises(DataError, match=r"0\.png here, and 0_masks\.tif there; rename them, as 0\.tif"):
+        image_label_pairs(folder.images, tmp_path / "other")
+    with pytest.raises(DataError, match="images and labels at once"):
+        image_label_pairs(folder.images, folder.images)
+    shutil.copy(folder.images / "1.png", folder.labels[0])
+    with pytest.raises(DataError, match=r"labels holds 1\.png and 1\.tif for one image"):
+        image_label_pairs(folder.images, folder.labels[0])
     with pytest.raises(DataError, match="does not exist"):
         image_label_pairs(folder.images, tmp_path / "missing")
 

@@ -144,16 +144,33 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     Raises
     ------
     DataError
-        If a folder is missing, or no two files share a stem.
+        If a folder is missing or empty, both are the same, no two files share a stem, or it is open which of
+        two label files is meant.
     """
     for folder in (images, labels):
         if not folder.is_dir():
             raise DataError(f"The folder {folder} does not exist; give one that holds the files.")
-    by_stem = {path.stem: path for path in images_in(labels)}
+        if not images_in(folder):
+            endings = ", ".join(IMAGE_SUFFIXES)
+            raise DataError(f"{folder} holds no image ({endings}); give the folder that holds the files.")
+    if images.samefile(labels):
+        raise DataError(
+            f"{images} cannot be images and labels at once; give the labels a folder of their own."
+        )
+    by_stem: dict[str, list[Path]] = {}
+    for path in images_in(labels):
+        by_stem.setdefault(path.stem, []).append(path)
     pairs = [(path, by_stem[path.stem]) for path in images_in(images) if path.stem in by_stem]
     if not pairs:
-        raise DataError(f"No image in {images} has a label file of the same name in {labels}.")
-    return pairs
+        first, other = images_in(images)[0], images_in(labels)[0]
+        raise DataError(
+            f"No image in {images} has a label file of the same name in {labels}: there is {first.name} here,"
+            f" and {other.name} there; rename them, as {first.stem}{other.suffix}."
+        )
+    if several := next((files for _, files in pairs if len(files) > 1), None):
+        names = " and ".join(file.name for file in several)
+        raise DataError(f"{labels} holds {names} for one image; keep the one that holds the labels.")
+    return [(image, files[0]) for image, files in pairs]
 
 
 def images_in(folder: Path) -> list[Path]:
