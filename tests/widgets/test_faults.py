@@ -127,33 +127,6 @@ def test_the_image_when_removed_after_stop_then_napari_draws_its_labels_and_the_
     assert viewer.screenshot(canvas_only=True, flash=False)[..., :3].std() > alone[..., :3].std()
 
 
-def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator(STACK)
-    commit(widget, qtbot, 1, 30, 40)
-    annotation, dims = widget.annotation, widget._viewer.dims
-    assert annotation is not None
-    before = shown(widget)
-    for change, back in (
-        (lambda: setattr(dims, "order", (2, 0, 1)), lambda: setattr(dims, "order", (0, 1, 2))),
-        (lambda: setattr(dims, "ndisplay", 3), lambda: setattr(dims, "ndisplay", 2)),
-    ):
-        change()
-        assert "roll the axes back" in told(widget)
-        annotation.prompts.points.add([1, 80, 100])
-        assert "roll the axes back" in told(widget)
-        assert not annotation.session.proposals
-        annotation.clear()
-        assert told(widget) == ""
-        widget.pages.fail("roll the axes back")
-        back()
-        assert told(widget) == ""
-    assert np.array_equal(shown(widget), before)
-    dims.set_point(0, 1)
-    qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
-    commit(widget, qtbot, 1, 80, 100)
-    assert shown(widget)[1, 80, 100] == 2
-
-
 def test_data_when_replaced_by_that_of_another_shape_then_stops_and_the_commits_come_back(
     make_annotator: Make, qtbot: Any
 ) -> None:

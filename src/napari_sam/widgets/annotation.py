@@ -155,7 +155,7 @@ class Annotation:
         self._opening.opened.connect(self._opened)
         self._parts.failed.connect(self.failed.emit)
         self.seeing.moved.connect(self._moved)
-        self.seeing.regained.connect(self.settled.emit)
+        self.seeing.regained.connect(self._regained)
         self.seeing.replaced.connect(self._replaced)
         self.seeing.failed.connect(self.failed.emit)
         self.keeping.said.connect(self.said.emit)
@@ -257,6 +257,12 @@ class Annotation:
         self.settled.emit()
         self._asking.renew()
         if self.seeing.possible():
+            self._asking.ask(self.seeing.plane, self.part)
+
+    def _regained(self) -> None:
+        """Answer what was drawn where it could not be."""
+        self.settled.emit()
+        if not (self.prompts.empty or self.session.proposals):
             self._asking.ask(self.seeing.plane, self.part)
 
     def _job_failed(self, _: str) -> None:

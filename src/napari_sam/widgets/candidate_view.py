@@ -12,6 +12,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from napari_sam.session.offer import COLOURS
 
 from .keymap import CHOICES, Keymap
+from .line_layer import line_layer
 from .outlines import dashes, in_plane, outlines, runs
 from .planes import alignment, camera_of, seen
 
@@ -84,7 +85,7 @@ class CandidateView:
         self._filled: int | None = None
         aligned = alignment(image, viewer.dims)
         self.filling, self.outlines = (
-            Vectors(np.zeros((0, 2, image.ndim)), ndim=image.ndim, name=name, vector_style="line", **aligned)
+            line_layer(name, image.ndim, viewer.dims, **aligned)
             for name in ("Candidate filling", "Candidates")
         )
         self.filling.opacity = FILLED

@@ -8,6 +8,7 @@ import numpy as np
 
 from .active import active_stays
 from .guard import TRANSFORMS
+from .line_layer import line_layer
 from .outlines import dashes, outlines
 from .planes import ALIGNED, camera_of
 from .spared import spare
@@ -78,15 +79,12 @@ class Highlight:
         """Return the layer, made above all others if there is none; the active layer stays active."""
         layers, over = self._viewer.layers, self._over
         if self.layer is None or self.layer not in layers:
+            aligned = {name: getattr(over, name) for name in ALIGNED if hasattr(over, name)}
+            self.layer = line_layer(
+                "Selected objects", over.ndim, self._viewer.dims, edge_color=COLOUR, **aligned
+            )
             with active_stays(layers):
-                self.layer = self._viewer.add_vectors(
-                    np.zeros((0, 2, over.ndim)),
-                    ndim=over.ndim,
-                    name="Selected objects",
-                    vector_style="line",
-                    edge_color=COLOUR,
-                    **{name: getattr(over, name) for name in ALIGNED if hasattr(over, name)},
-                )
+                self._viewer.add_layer(self.layer)
             spare(self._viewer, self.layer)
             self._zoomed()
         return self.layer

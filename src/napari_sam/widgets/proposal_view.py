@@ -8,6 +8,7 @@ import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
 from .active import active_stays
+from .line_layer import line_layer
 from .outlines import dashes, in_plane, outlines, thinned
 from .planes import alignment, camera_of
 from .spared import spare
@@ -136,16 +137,10 @@ class ProposalView:
         layer = self._layers.get(name)
         if layer is not None and layer in self._viewer.layers:
             return layer
-        layers, ndim = self._viewer.layers, self._image.ndim
+        layers, dims = self._viewer.layers, self._viewer.dims
+        layer = line_layer(name, self._image.ndim, dims, edge_width=self._width(name), **self._aligned)
         with active_stays(layers):
-            layer = self._viewer.add_vectors(
-                np.zeros((0, 2, ndim)),
-                ndim=ndim,
-                name=name,
-                vector_style="line",
-                edge_width=self._width(name),
-                **self._aligned,
-            )
+            self._viewer.add_layer(layer)
             below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
             if below is not None:
                 layers.move(layers.index(layer), below)

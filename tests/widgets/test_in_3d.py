@@ -1,0 +1,64 @@
+"""Views in which nothing can be prompted: in 3-D, or with rolled axes."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from napari_sam.widgets.annotator import AnnotatorWidget
+
+from .conftest import IMAGE, commit
+from .test_faults import STACK, shown, told
+
+Make = Callable[..., AnnotatorWidget]
+
+
+def test_an_image_of_two_axes_when_seen_in_3d_then_is_painted_and_what_is_prompted_there_is_answered_in_2d(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    annotation, viewer = widget.annotation, widget._viewer
+    assert annotation is not None
+    annotation.view.filling.visible = False
+    commit(widget, qtbot, 30, 40)
+    viewer.dims.ndisplay = 3
+    viewer.screenshot(canvas_only=True, flash=False)
+    annotation.prompts.points.add([80, 100])
+    annotation.editing.selection.set([each.key for each in annotation.session.objects])
+    viewer.screenshot(canvas_only=True, flash=False)
+    annotation.editing.selection.set([])
+    viewer.screenshot(canvas_only=True, flash=False)
+    assert not annotation.session.proposals
+    viewer.dims.ndisplay = 2
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    assert annotation.view.outlines.visible
+    assert not annotation.view.filling.visible
+
+
+def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotator: Make, qtbot: Any) -> None:
+    widget = make_annotator(STACK)
+    commit(widget, qtbot, 1, 30, 40)
+    annotation, dims = widget.annotation, widget._viewer.dims
+    assert annotation is not None
+    before = shown(widget)
+    for change, back in (
+        (lambda: setattr(dims, "order", (2, 0, 1)), lambda: setattr(dims, "order", (0, 1, 2))),
+        (lambda: setattr(dims, "ndisplay", 3), lambda: setattr(dims, "ndisplay", 2)),
+    ):
+        change()
+        assert "roll the axes back" in told(widget)
+        annotation.prompts.points.add([1, 80, 100])
+        assert "roll the axes back" in told(widget)
+        assert not annotation.session.proposals
+        annotation.clear()
+        assert told(widget) == ""
+        widget.pages.fail("roll the axes back")
+        back()
+        assert told(widget) == ""
+    assert np.array_equal(shown(widget), before)
+    dims.set_point(0, 1)
+    qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
+    commit(widget, qtbot, 1, 80, 100)
+    assert shown(widget)[1, 80, 100] == 2
