@@ -8,7 +8,7 @@ import torch
 
 from napari_sam.errors import OutOfMemoryError, WeightsError
 from napari_sam.model import Sam
-from napari_sam.weights import choose_device, choose_dtype, load_model, memory_errors
+from napari_sam.weights import choose_device, choose_dtype, load_model, memory_errors, save_checkpoint
 
 
 def test_load_model_when_given_a_file_then_ready_and_known_by_its_hash(tiny_file: Path, tiny: Sam) -> None:
@@ -23,6 +23,16 @@ def test_load_model_when_given_a_file_then_ready_and_known_by_its_hash(tiny_file
         assert torch.allclose(
             model.sam.encode_image(model.sam.normalize(image)).embedding, expected, atol=1e-5
         )
+
+
+def test_load_model_when_training_made_it_then_is_called_by_its_run_unless_a_person_renamed_it(
+    tmp_path: Path, tiny: Sam
+) -> None:
+    names = ["model", "model-worse", "nuclei"]
+    files = [tmp_path / f"{name}.safetensors" for name in names]
+    for file in files:
+        save_checkpoint(file, tiny, {"name": "round 2"})
+    assert [load_model(file, "cpu").name for file in files] == ["round 2", "round 2", "nuclei"]
 
 
 def test_load_model_when_the_name_is_unknown_then_lists_the_known(tmp_path: Path) -> None:

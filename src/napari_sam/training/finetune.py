@@ -248,7 +248,7 @@ def finish(
     told = {"name": out.name, "init": str(task.config.init), "tune": task.config.tune, "steps": str(steps)}
     told |= task.told
     save_checkpoint(path, sam.cpu(), told)
-    written = replace(load_model(path, device), name=out.name)
+    written = load_model(path, device)
     comparison = Comparison(before, task.measure(written))
     sheet = contact_sheet(written, [task.held_out], limit=6, seed=task.config.seed)
     write_picture(out / "held-out.png", sheet)

@@ -3,10 +3,11 @@
 from .checkpoint import Checkpoint, read_checkpoint, read_metadata, save_checkpoint
 from .device import choose_device, choose_dtype, memory_errors
 from .download import download
-from .loading import LoadedModel, load_model, locate, on_cpu
+from .loading import TRAINED, LoadedModel, load_model, locate, on_cpu
 from .registry import ModelEntry, find_model, list_models
 
 __all__ = [
+    "TRAINED",
     "Checkpoint",
     "LoadedModel",
     "ModelEntry",

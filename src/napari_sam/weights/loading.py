@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -17,6 +18,9 @@ from .device import Precision, choose_device, choose_dtype, memory_errors
 from .download import download
 from .registry import find_model
 
+TRAINED = ("model", "model-worse")
+"""What `napari-sam train` calls its files, each in the folder of its run."""
+
 
 @dataclass(frozen=True, eq=False)
 class LoadedModel:
@@ -25,7 +29,7 @@ class LoadedModel:
     Attributes
     ----------
     name : str
-        The registry's name, or the file's stem.
+        The registry's name, or the file's stem; of what `napari-sam train` made the run's name.
     sam : Sam
         In evaluation mode, on `device`.
     device : torch.device
@@ -75,8 +79,15 @@ def load_model(
     dtype = choose_dtype(chosen, precision)
     path, name = locate(model, progress)
     with memory_errors(chosen, name):
-        sam = _prepared(build(read_checkpoint(path), path.name), chosen, dtype)
+        checkpoint = read_checkpoint(path)
+        sam = _prepared(build(checkpoint, path.name), chosen, dtype)
+    name = name_of(path, name, checkpoint.metadata)
     return LoadedModel(name, sam, chosen, dtype, pooch.file_hash(str(path), alg="sha256"))
+
+
+def name_of(path: Path, name: str, metadata: Mapping[str, str]) -> str:
+    """Return what a model is called: by its run, if its file has the name that those of all runs have."""
+    return (metadata.get("name") or name) if path.stem in TRAINED else name
 
 
 def on_cpu(model: LoadedModel) -> LoadedModel:

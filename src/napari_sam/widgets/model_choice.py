@@ -28,7 +28,9 @@ class ModelChoice(QComboBox):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.addItem(DEFAULT_MODEL, DEFAULT_MODEL)
+        self._chosen = DEFAULT_MODEL
         self.activated.connect(self._activated)
+        self.currentIndexChanged.connect(self._changed)
 
     @property
     def model(self) -> str:
@@ -43,7 +45,7 @@ class ModelChoice(QComboBox):
             tip = f"{entry.title}; {entry.licence}"
             self.setItemData(self.count() - 1, tip, role=Qt.ItemDataRole.ToolTipRole)
         if self.findData(chosen) < 0 and Path(chosen).is_file():
-            self.insertItem(0, Path(chosen).name, chosen)
+            self._add_file(chosen)
         self.addItem(FROM_FILE, None)
         self.setCurrentIndex(max(self.findData(chosen), self.findData(DEFAULT_MODEL)))
 
@@ -51,9 +53,21 @@ class ModelChoice(QComboBox):
         if self.itemText(index) != FROM_FILE:
             return
         path, _ = QFileDialog.getOpenFileName(self, "Weights", "", "Weights (*.pth *.pt *.safetensors)")
-        if path:
-            self.insertItem(0, Path(path).name, path)
-        self.setCurrentIndex(0)
+        if path and self.findData(path) < 0:
+            self._add_file(path)
+        self.setCurrentIndex(self.findData(path or self._chosen))
+
+    def _add_file(self, path: str) -> None:
+        """Offer a file first; of what training made, whose files share a name, with its folder."""
+        from napari_sam.weights import TRAINED  # takes torch with it
+
+        file = Path(path)
+        shown = f"{file.parent.name}/{file.name}" if file.stem in TRAINED else file.name
+        self.insertItem(0, shown, path)
+        self.setItemData(0, path, role=Qt.ItemDataRole.ToolTipRole)
+
+    def _changed(self, _: int) -> None:
+        self._chosen = str(self.currentData() or self._chosen)
 
 
 class ModelAndDevice:
