@@ -81,6 +81,7 @@ def test_train_when_it_was_long_ago_that_it_was_saved_then_it_is_saved_before_it
     config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("napari_sam.training.loop.UNSAVED", 0.0)
+    monkeypatch.setattr("napari_sam.training.loop.WRITING", 1e9)
 
     class Stop(Exception):
         pass

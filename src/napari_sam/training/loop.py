@@ -30,7 +30,9 @@ from .whole import WholeImages
 
 Report = Callable[[dict[str, float]], None]
 UNSAVED = 60.0
-"""Seconds of work that an interruption may cost, and the step that is done meanwhile."""
+"""Seconds of work that an interruption may cost, where a checkpoint is written quickly."""
+WRITING = 0.05
+"""Share of the time that may go into writing checkpoints because of that: large ones take long."""
 
 
 def train(
@@ -125,7 +127,7 @@ class Records:
             append_row(self.out / "curve.csv", row)
             if self.report is not None:
                 self.report(row)
-        if done % self.config.save_every == 0 or last or run.unsaved() > UNSAVED:
+        if done % self.config.save_every == 0 or last or run.unsaved() > max(UNSAVED, run.writing / WRITING):
             run.save(self.out / STATE, done)
         if self.validation.due(done):
             self.validation.look(cast("Sam", run.average.module), done)
@@ -156,6 +158,7 @@ class Run:
         self.kept: dict[int, Features] = {}
         self.norms_learn = True
         self.saved = time.monotonic()
+        self.writing = 0.0
 
     def unsaved(self) -> float:
         """Return the seconds since the last checkpoint."""
@@ -215,8 +218,10 @@ class Run:
             "optimizer": self.optimizer.state_dict(),
             "step": step,
         }
+        began = time.monotonic()
         write_state(path, state, self.config)
         self.saved = time.monotonic()
+        self.writing = self.saved - began
 
     def restore(self, path: Path) -> int:
         """Load what `save` wrote; return the step to go on from.
