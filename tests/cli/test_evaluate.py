@@ -3,7 +3,9 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
+import tifffile
 from PIL import Image
 
 from napari_sam.cli import main
@@ -51,7 +53,9 @@ def test_evaluate_when_automatic_on_one_image_then_three_methods_are_compared(
     assert all(0 <= m["precision"] <= m["f1"] <= 1 for m in methods.values())
     assert methods["watershed"]["precision"] == pytest.approx(report["dense_precision"]["all"])
     assert methods["auto"]["f1"] > 0.3
-    assert f"{methods['auto']['precision']:.3f}" in capsys.readouterr().out
+    printed = capsys.readouterr()
+    assert f"{methods['auto']['precision']:.3f}" in printed.out
+    assert "--pieces" not in printed.err
     with pytest.raises(SystemExit, match="2"):
         main([*typed, "--limit-images", "0"])
     assert "--limit-images" in capsys.readouterr().err
@@ -72,6 +76,19 @@ def test_evaluate_when_a_method_is_named_then_it_alone_is_measured_and_nothing_i
         assert wrong[0].replace("failures", "limit") in capsys.readouterr().err
     assert main(["evaluate", "--scenes", "1", "--json", str(tmp_path / "none" / "a.json")]) == 1
     assert "a.json does not exist; make it first" in capsys.readouterr().err
+
+
+def test_evaluate_when_labels_are_masks_of_all_cells_then_says_how_they_are_numbered(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = tmp_path / "labels"
+    folder.mkdir()
+    for path in (data_folder / "dsb2018" / "labels").iterdir():
+        Image.fromarray((tifffile.imread(path) > 0).astype(np.uint8) * 255).save(folder / f"{path.stem}.png")
+    typed = measuring(data_folder / "dsb2018", 0)
+    typed[4] = str(folder)
+    assert main([*typed, "--limit-images", "1"]) == 0
+    assert "--pieces` numbers them" in capsys.readouterr().err
 
 
 def test_evaluate_when_images_are_enlarged_then_the_same_objects_are_larger(

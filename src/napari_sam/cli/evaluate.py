@@ -92,7 +92,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.evaluate import Folder, Scenes, evaluate
     from ..weights import load_model
     from ..writing import write_picture, write_text
-    from .files import tell_of_unlabelled
+    from .files import tell_of_labels
     from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar
 
@@ -113,7 +113,7 @@ def run(arguments: argparse.Namespace) -> None:
         else Scenes(arguments.scenes)
     )
     if arguments.images:
-        tell_of_unlabelled(arguments.images, arguments.labels)
+        tell_of_labels(arguments.images, arguments.labels)
     with progress_bar("loading the model", "B") as progress:
         model = load_model(arguments.model, arguments.device, progress=progress)
     with progress_bar("evaluating", "image") as progress:

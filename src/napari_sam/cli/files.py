@@ -18,6 +18,9 @@ from ..tiff_files import images_beside
 from ..wording import amount
 from ..writing import at_once, disk_errors
 
+LOOKED_AT = 5
+"""Label files that are looked into for what they are."""
+
 
 def read_image(path: Path) -> NDArray[Any]:
     """Read one image from a TIFF, PNG, JPEG or .npy file.
@@ -46,12 +49,17 @@ def tell_of_images_beside(path: Path) -> None:
         print(told, file=sys.stderr)
 
 
-def tell_of_unlabelled(images: Path, labels: Sequence[Path]) -> None:
-    """Say it if images have no labels of the same name, and are left out."""
-    from ..training.samples import unlabelled
+def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
+    """Say it if images have no labels of the same name, and are left out, or labels look like mere masks."""
+    from ..training.samples import looks_unnumbered, paired_levels, unlabelled
 
     if left := unlabelled(images, labels):
         print(f"left out, without labels of the same name: {_some(left)} in {images}", file=sys.stderr)
+    if looks_unnumbered([files[0] for _, files in paired_levels(images, labels)[:LOOKED_AT]]):
+        told = (
+            "one number for all that is labelled in an image counts as one object; if these are masks of many"
+        )
+        print(told, "cells, `napari-sam convert MASK -o LABELS.tif --pieces` numbers them", file=sys.stderr)
 
 
 def tell_of_corrections(images: Path, labels: Sequence[Path]) -> None:

@@ -177,7 +177,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     """
     from ..training.finetune import finish
     from ..weights import choose_device, load_model
-    from .files import tell_of_corrections, tell_of_unlabelled
+    from .files import tell_of_corrections, tell_of_labels
     from .progress import progress_bar
 
     device = str(choose_device(arguments.device))
@@ -185,7 +185,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     with progress_bar("loading the model", "B") as progress:
         start = load_model(arguments.init, device, progress=progress)
     task = planned(arguments, start)
-    tell_of_unlabelled(arguments.images, arguments.labels)
+    tell_of_labels(arguments.images, arguments.labels)
     tell_of_corrections(arguments.images, arguments.labels)
     stems = task.held_out.stems
     print(f"learning from {len(task.config.data[0].stems)} images; held out: {', '.join(stems)}", flush=True)

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
+from scipy import ndimage
 
 from napari_sam.errors import DataError, ImageError
 from napari_sam.predict.image import resize, to_rgb
@@ -171,6 +172,14 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
         names = " and ".join(file.name for file in several)
         raise DataError(f"{labels} holds {names} for one image; keep the one that holds the labels.")
     return [(image, files[0]) for image, files in pairs]
+
+
+def looks_unnumbered(labels: Sequence[Path]) -> bool:
+    """Say whether label files look like masks of all cells: one number in several pieces, in each of them."""
+    drawn = [read for read in map(read_labels, labels) if read.any()]
+    return bool(drawn) and all(
+        np.isin(read, (0, read.max())).all() and ndimage.label(read)[1] > 1 for read in drawn
+    )
 
 
 def images_in(folder: Path) -> list[Path]:
