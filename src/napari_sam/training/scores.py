@@ -18,7 +18,8 @@ def average_precision(
 ) -> NDArray[np.float64]:
     """Return TP / (TP + FP + FN) at each threshold, as Cellpose and StarDist report it.
 
-    Two objects match when their IoU exceeds the threshold; from 0.5 on, nothing can match twice.
+    Two objects match when their IoU exceeds the threshold, so that nothing can match twice from 0.5 on. For
+    the two programs an IoU that equals it is a match as well, which differs for tiny objects alone.
 
     Parameters
     ----------
