@@ -41,6 +41,34 @@ def test_pixel_size_when_a_tiff_says_it_in_any_way_then_it_is_in_micrometers(
     assert (again.rows, again.cols) == pytest.approx((0.25, 0.5))
 
 
+def test_pixel_size_when_a_volume_says_how_far_its_planes_are_apart_then_its_labels_do_in_each_format(
+    tmp_path: Path,
+) -> None:
+    volume = np.stack([PLANE] * 3)
+    deep = {**OME, "axes": "ZYX", "PhysicalSizeZ": 1500.0, "PhysicalSizeZUnit": "nm"}
+    tifffile.imwrite(tmp_path / "a.ome.tif", volume, metadata=deep)
+    said = {"axes": "ZYX", "spacing": 1.5, "unit": "um"}
+    tifffile.imwrite(tmp_path / "imagej.tif", volume, imagej=True, resolution=(2, 4), metadata=said)
+    for image in ("a.ome.tif", "imagej.tif"):
+        size = pixel_size_of(tmp_path / image)
+        assert size is not None
+        assert (size.planes, size.rows, size.cols) == pytest.approx((1.5, 0.25, 0.5)), image
+        for name in ("labels.tif", "labels.ome.tif", "labels.ome.zarr"):
+            given = ["convert", str(tmp_path / image), "-o", str(tmp_path / name), "--overwrite"]
+            assert main(given) == 0
+            space = space_in(tmp_path / name)
+            assert space is not None
+            assert space.scale == pytest.approx((1.5, 0.25, 0.5)), name
+            assert space.units == ("micrometer",) * 3
+            again = pixel_size_of(tmp_path / name)
+            assert again is not None
+            assert again.planes == pytest.approx(1.5), name
+        write_label_tiff(tmp_path / "movie.ome.tif", volume, "TYX", size)
+        frames = pixel_size_of(tmp_path / "movie.ome.tif")
+        assert frames is not None
+        assert frames.planes is None
+
+
 def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tmp_path: Path) -> None:
     tifffile.imwrite(tmp_path / "plain.tif", PLANE)
     tifffile.imwrite(tmp_path / "zero.tif", PLANE, resolution=(0, 0), resolutionunit="CENTIMETER")

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .pixel_size import PixelSize
+from .pixel_size import SPACING, PixelSize
 
 
 def narrowed(labels: NDArray[np.integer]) -> NDArray[np.unsignedinteger[Any]]:
@@ -33,13 +34,16 @@ def write_label_tiff(
     """
     import tifffile
 
+    said = {SPACING: size.planes} if size and size.planes and "Z" in axes else {}
     ome = path.name.lower().endswith((".ome.tif", ".ome.tiff"))
+    if ome and size:
+        said = (size if said else replace(size, planes=None)).to_ome()
     tifffile.imwrite(
         path,
         narrowed(labels),
         compression="zlib",
         photometric="minisblack",
         ome=ome,
-        metadata={"axes": axes, **(size.to_ome() if size and ome else {})},
+        metadata={"axes": axes, **said},
         **(size.to_tiff() if size else {}),
     )

@@ -16,8 +16,12 @@ MICROMETERS = {
     **dict.fromkeys(("inch", "in"), 25_400.0),
 }
 """How long units are, by the names that TIFF, OME and ImageJ files give them."""
+Sizes = tuple[float, float, float]
+"""Rows, columns and planes; 0 where the last is not known."""
 ATTRIBUTE = "pixel_size_micrometer"
 """Of a zarr array of labels: the height and width of a pixel."""
+SPACING = "spacing"
+"""In a TIFF's description: how far planes are apart, in ImageJ's unit; of our labels, in micrometers."""
 
 
 @dataclass(frozen=True)
@@ -27,10 +31,13 @@ class PixelSize:
     Attributes
     ----------
     rows, cols : float
+    planes : float, optional
+        How far the planes of a volume are apart, if that is known.
     """
 
     rows: float
     cols: float
+    planes: float | None = None
 
     def to_tiff(self) -> dict[str, Any]:
         """Return the options of `tifffile.imwrite` that say it."""
@@ -38,8 +45,9 @@ class PixelSize:
 
     def to_ome(self) -> dict[str, Any]:
         """Return what says it in the metadata that `tifffile.imwrite` takes for OME-TIFF."""
-        units = dict.fromkeys(("PhysicalSizeXUnit", "PhysicalSizeYUnit"), "µm")
-        return {"PhysicalSizeX": self.cols, "PhysicalSizeY": self.rows, **units}
+        sizes = {"X": self.cols, "Y": self.rows, "Z": self.planes}
+        known = {f"PhysicalSize{axis}": size for axis, size in sizes.items() if size is not None}
+        return {**known, **{f"{name}Unit": "µm" for name in known}}
 
     def note(self, path: Path) -> None:
         """Write it into the attributes of a zarr array."""
@@ -52,32 +60,34 @@ def pixel_size_of(path: Path) -> PixelSize | None:
     """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one that can be understood."""
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
-            rows, cols = _of_tiff(path)
+            sizes = _of_tiff(path)
         elif path.is_dir():
-            rows, cols = _of_zarr(path)
+            sizes = _of_zarr(path)
         else:
             return None
     except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError):
         return None  # broken XML is a SyntaxError
-    return PixelSize(rows, cols) if min(rows, cols) > 0 and max(rows, cols) < float("inf") else None
+    rows, cols, planes = (size if 0 < size < float("inf") else None for size in sizes)
+    return None if rows is None or cols is None else PixelSize(rows, cols, planes)
 
 
-def _of_tiff(path: Path) -> tuple[float, float]:
+def _of_tiff(path: Path) -> Sizes:
     import tifffile
 
     with tifffile.TiffFile(path) as file:
         if file.ome_metadata:
             return _of_ome(file.ome_metadata)
         page = file.pages.first
-        if file.imagej_metadata:
-            unit = MICROMETERS[str(file.imagej_metadata["unit"])]
+        if said := file.imagej_metadata:
+            unit = apart = MICROMETERS[str(said["unit"])]
         else:
-            unit = MICROMETERS[tifffile.RESUNIT(page.resolutionunit).name.lower()]
+            unit, apart = MICROMETERS[tifffile.RESUNIT(page.resolutionunit).name.lower()], 1.0
+            said = (file.shaped_metadata or ({},))[0]
         across, down = page.resolution
-        return unit / down, unit / across
+        return unit / down, unit / across, apart * _number(said.get(SPACING))
 
 
-def _of_ome(text: str) -> tuple[float, float]:
+def _of_ome(text: str) -> Sizes:
     import tifffile
 
     images = tifffile.xml2dict(text)["OME"]["Image"]
@@ -86,21 +96,35 @@ def _of_ome(text: str) -> tuple[float, float]:
         float(pixels[f"PhysicalSize{axis}"]) * MICROMETERS[pixels.get(f"PhysicalSize{axis}Unit", "µm")]
         for axis in "YX"
     )
-    return down, across
+    apart = _number(pixels.get("PhysicalSizeZ")) * MICROMETERS.get(pixels.get("PhysicalSizeZUnit", "µm"), 0.0)
+    return down, across, apart
 
 
-def _of_zarr(path: Path) -> tuple[float, float]:
+def _of_zarr(path: Path) -> Sizes:
     import zarr
 
     node = zarr.open(path, mode="r")
     held: Any = node.attrs.asdict()
     if isinstance(node, zarr.Array):
         rows, cols = held[ATTRIBUTE]
-        return float(rows), float(cols)
+        return float(rows), float(cols), 0.0
     image = held.get("ome", held)["multiscales"][0]
     steps = (*image["datasets"][0]["coordinateTransformations"], *image.get("coordinateTransformations", ()))
-    sizes = [MICROMETERS[axis["unit"]] for axis in image["axes"][-2:]]
+    axes = image["axes"]
+    depths = [index for index, axis in enumerate(axes[:-2]) if axis["name"] == "z"]
+    kept = [len(axes) - 2, len(axes) - 1, *depths]
+    sizes = [MICROMETERS[axes[index]["unit"]] for index in kept[:2]]
+    sizes += [MICROMETERS.get(axes[index].get("unit"), 0.0) for index in depths]
     for step in steps:
         if step["type"] == "scale":
-            sizes = [size * factor for size, factor in zip(sizes, step["scale"][-2:], strict=True)]
-    return sizes[0], sizes[1]
+            sizes = [size * step["scale"][index] for size, index in zip(sizes, kept, strict=True)]
+    rows, cols, apart = (*sizes, 0.0)[:3]
+    return rows, cols, apart
+
+
+def _number(said: Any) -> float:
+    """Return a number that a file may say; 0 if it says none."""
+    try:
+        return float(said)
+    except (TypeError, ValueError):
+        return 0.0

@@ -15,7 +15,7 @@ from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
 """Middles (z, y, x) and half axes (z, y and x)."""
-PIXELS = PixelSize(0.5, 0.25)
+PIXELS = PixelSize(0.5, 0.25, 1.5)
 
 
 def seen(light: NDArray[np.float64]) -> NDArray[np.uint16]:
@@ -59,7 +59,8 @@ def iou(one: NDArray[np.bool_], other: NDArray[np.bool_]) -> float:
 
 def save(folder: Path, image: NDArray[np.generic]) -> str:
     path = folder / "stack.tif"
-    tifffile.imwrite(path, image, photometric="minisblack", **PIXELS.to_tiff())
+    apart = {"spacing": PIXELS.planes}
+    tifffile.imwrite(path, image, photometric="minisblack", metadata=apart, **PIXELS.to_tiff())
     return str(path)
 
 

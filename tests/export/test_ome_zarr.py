@@ -133,9 +133,9 @@ def test_convert_when_sent_through_ome_zarr_then_labels_and_scale_come_back(tmp_
     for source, target in (("a.ome.zarr", "b.ome.zarr"), ("b.ome.zarr", "c.tif"), ("c.tif", "d.zarr")):
         assert main(["convert", str(tmp_path / source), "-o", str(tmp_path / target)]) == 0
     assert space_in(tmp_path / "b.ome.zarr") == SPACE
-    across = space_in(tmp_path / "d.zarr")  # a TIFF tells no distance between planes
+    across = space_in(tmp_path / "d.zarr")
     assert across is not None
-    assert (across.scale, across.units) == ((1, 0.5, 0.5), ("pixel", "micrometer", "micrometer"))
+    assert (across.scale, across.units) == ((2, 0.5, 0.5), ("micrometer",) * 3)
     assert np.array_equal(labels_from_regions(*read_regions(tmp_path / "d.zarr")), stack())
 
 

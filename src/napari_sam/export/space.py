@@ -50,25 +50,27 @@ def plain_space(dimensions: int) -> Space:
 
 
 def measured(space: Space, size: PixelSize | None) -> Space:
-    """Return a space with the height and width of its pixels in micrometers, if they are known."""
+    """Return a space with the sizes of its pixels in micrometers, as far as they are known."""
     if size is None:
         return space
-    apart = len(space.axes) - 2
+    known = {"y": size.rows, "x": size.cols, **({} if size.planes is None else {"z": size.planes})}
     return replace(
         space,
-        scale=(*space.scale[:apart], size.rows, size.cols),
-        units=(*space.units[:apart], "micrometer", "micrometer"),
+        scale=tuple(known.get(axis, old) for axis, old in zip(space.axes, space.scale, strict=True)),
+        units=tuple(
+            "micrometer" if axis in known else old for axis, old in zip(space.axes, space.units, strict=True)
+        ),
     )
 
 
 def size_in(space: Space) -> PixelSize | None:
     """Return how large the pixels of a space are; None if it does not tell by lengths."""
-    if not all(unit in MICROMETERS for unit in space.units[-2:]):
-        return None
-    rows, cols = (
-        size * MICROMETERS[unit] for size, unit in zip(space.scale[-2:], space.units[-2:], strict=True)
-    )
-    return PixelSize(rows, cols)
+    sizes = {
+        axis: size * MICROMETERS[unit]
+        for axis, size, unit in zip(space.axes, space.scale, space.units, strict=True)
+        if unit in MICROMETERS
+    }
+    return PixelSize(sizes["y"], sizes["x"], sizes.get("z")) if {"y", "x"} <= sizes.keys() else None
 
 
 def stacked_axes(space: Space | None, dimensions: int) -> str:
