@@ -7,10 +7,12 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.cli import main
+from napari_sam.errors import DataError
 from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
@@ -226,6 +228,26 @@ def test_stack_when_a_file_names_its_channels_then_nobody_has_to(
     found = read_stack(path)
     channels = np.moveaxis(image, axes.index("C"), -1).reshape(5, 30, 40, -1)
     np.testing.assert_array_equal(found if found.ndim == 4 else found[..., None], channels)
+    about = {"version": "0.5", "multiscales": [{"axes": [{"name": name.lower()} for name in axes]}]}
+    about["multiscales"][0]["datasets"] = [{"path": "0"}]  # type: ignore[index]
+    group = zarr.create_group(tmp_path / "stack.zarr", attributes={"ome": about})
+    group.create_array("0", data=image)
+    found = read_stack(tmp_path / "stack.zarr")
+    np.testing.assert_array_equal(found if found.ndim == 4 else found[..., None], channels)
+
+
+def test_stack_when_a_file_has_frames_of_planes_then_says_so_unless_one_of_them_is_single(
+    tmp_path: Path,
+) -> None:
+    from napari_sam.cli.files import read_stack
+
+    path = tmp_path / "stack.ome.tif"
+    for shape in ((1, 5, 30, 40), (5, 1, 30, 40)):
+        tifffile.imwrite(path, np.zeros(shape, np.uint8), metadata={"axes": "TZYX"})
+        assert read_stack(path).shape == (5, 30, 40)
+    tifffile.imwrite(path, np.zeros((2, 5, 30, 40), np.uint8), metadata={"axes": "TZYX"})
+    with pytest.raises(DataError, match="2 frames of 5 planes; save one volume"):
+        read_stack(path)
 
 
 def test_stack_when_a_file_has_one_plane_of_named_channels_then_says_so(

@@ -119,7 +119,7 @@ def write_labels(
 
 
 def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
-    """Read the planes of a TIFF or .npy file.
+    """Read the planes of a TIFF, .npy or zarr image.
 
     Parameters
     ----------
@@ -138,6 +138,12 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
         If the file is not there, is no image, or no stack of planes.
     """
     array, names = _named(path)
+    if {"T", "Z"} <= set(names):
+        frames, planes = array.shape[names.index("T")], array.shape[names.index("Z")]
+        raise DataError(
+            f"{path} holds {amount(frames, 'frame')} of {amount(planes, 'plane')}; save one volume of it for"
+            " --axis z, or one plane of each frame for --axis t."
+        )
     if channel_axis is None and "C" in names:
         channel_axis = names.index("C")
     coloured = array.ndim > 2 and array.shape[-1] in (3, 4)
@@ -159,13 +165,26 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
 
 
 def _named(path: Path) -> tuple[NDArray[Any], str]:
-    """Read an image and its axes' names, if it has them; of more than four axes, none of length 1."""
+    """Read an image and its axes' names, if it has them; of too many axes, none of length 1."""
     from ..automatic.batch_axes import named_axes, without_single
 
-    array, axes = read_image(path), named_axes(path)
+    array = _read_zarr(path) if path.is_dir() else read_image(path)
+    axes = named_axes(path)
+    if array.ndim > 4 or array.ndim < len(axes) or {"T", "Z"} <= {name for name, _ in axes}:
+        axes = without_single(axes)
+        if array.ndim > len(axes) >= 2:
+            array = array.reshape([side for side in array.shape[:-2] if side > 1] + list(array.shape[-2:]))
     if array.shape != tuple(length for _, length in axes):
         return array, ""
-    if array.ndim > 4:
-        axes = without_single(axes)
-        array = array.reshape([length for _, length in axes])
     return array, "".join(name for name, _ in axes)
+
+
+def _read_zarr(path: Path) -> NDArray[Any]:
+    """Read an array or the finest level of an OME-Zarr image, without needless axes of length 1."""
+    from ..automatic.batch_files import opened
+
+    with opened(path) as held:
+        try:
+            return np.asarray(held)
+        except (OSError, RuntimeError, ValueError) as error:
+            raise DataError(f"{path} cannot be read ({error}); replace it.") from error

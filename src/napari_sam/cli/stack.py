@@ -47,7 +47,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         formatter_class=arg.HelpFormatter,
     )
     parser.add_argument(
-        "image", type=Path, metavar="IMAGE", help="TIFF or .npy; its first axis is that of the planes"
+        "image", type=Path, metavar="IMAGE", help="TIFF, .npy or .zarr; its first axis is that of the planes"
     )
     parser.add_argument(
         "-o", "--output", type=Path, required=True, metavar="OUT", help="labels: .tif or .npy"
