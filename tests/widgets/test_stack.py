@@ -161,12 +161,12 @@ def test_objects_of_two_planes_when_joined_then_are_one_and_are_followed_as_one(
 def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_labels_or_why_not_is_said(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    widget = make_annotator(np.zeros((4, 60, 80), np.uint8), start=False, scale=(2, 0.5, 0.5))
-    given = np.zeros((4, 60, 80), np.int32)
+    widget = make_annotator(np.zeros((4, 1, 60, 80), np.uint8), start=False, scale=(2, 1, 0.5, 0.5))
+    given = np.zeros((4, 1, 60, 80), np.int32)
     for index in range(4):
-        given[index, 10:20, 10 + index : 20 + index] = 5 + index
-        given[index, 40:50, 60:70] = 20 - index
-    layer = widget._viewer.add_labels(given.copy(), name="given", scale=(2, 0.5, 0.5))
+        given[index, 0, 10:20, 10 + index : 20 + index] = 5 + index
+        given[index, 0, 40:50, 60:70] = 20 - index
+    layer = widget._viewer.add_labels(given.copy(), name="given", scale=(2, 1, 0.5, 0.5))
     widget.panel.labels.setCurrentText("given")
     widget.start()
     settle(qtbot, widget)
@@ -198,8 +198,9 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     tracks = widget._viewer.layers["given tracks"]
     assert len(tracks.data) == 8
     assert set(tracks.data[:, 1]) == {0, 1, 2, 3}
+    assert set(tracks.data[:, 2]) == {0}  # an axis such as that of channels that are mixed
     for each in (linked, tracks, widget._viewer.layers["given tracked"]):
-        assert tuple(each.scale) == (2, 0.5, 0.5)
+        assert tuple(each.scale) == (2, 1, 0.5, 0.5)
     assert "2 tracks, 0 divisions" in widget.panel.status.text()
     assert np.array_equal(layer.data, given)
     assert widget._viewer.layers.selection.active is active  # which hears the keys
@@ -229,6 +230,9 @@ def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_
         "Linked 4 objects through the planes of 2 volumes, each linked by itself"
         in widget.panel.status.text()
     )
+    widget.panel.stack.track.click()
+    settle(qtbot, widget)
+    assert "follow objects along this axis instead" in widget.panel.status.text()
 
 
 def offered(widget: AnnotatorWidget) -> list[str]:

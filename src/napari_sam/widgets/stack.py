@@ -37,6 +37,10 @@ if TYPE_CHECKING:
     from .jobs import Job
     from .stack_panel import StackPanel
 
+SEVERAL = (
+    "Only frames of one plane each can be tracked, and these have further planes; follow objects along this"
+    " axis instead, or track one plane of each frame in a layer of its own."
+)
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
 LOST = "Label {label} was not found in the neighbouring planes."
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
@@ -233,10 +237,12 @@ class Stack:
             return
 
         def work(_: Job) -> Tracks:
-            return track_objects(np.moveaxis(_labelled(labels.data), axis, 0))
+            return track_objects(_movie(labels.data, axis))
 
         def done(tracks: Tracks) -> None:
-            frames = np.moveaxis(tracks.labels, 0, axis)
+            shape = np.ones(labels.ndim, int)  # of channels that are mixed, one is left
+            shape[[axis, -2, -1]] = tracks.labels.shape
+            frames = tracks.labels.reshape(shape)
             with active_stays(self._viewer.layers):
                 self._viewer.add_labels(frames, **self._over_labels("tracked"))
                 self._add_tracks(tracks, axis)
@@ -258,9 +264,10 @@ class Stack:
 
     def _add_tracks(self, tracks: Tracks, axis: int) -> None:
         """Show tracks, whose first position is along `axis`."""
-        positions = np.insert(np.delete(tracks.data[:, 1:], 0, 1), axis, tracks.data[:, 1], axis=1)
-        if not len(positions):
+        if not len(tracks.data):
             return
+        positions = np.zeros((len(tracks.data), self._annotation.writer.labels.ndim))
+        positions[:, [axis, -2, -1]] = tracks.data[:, 1:]
         data = np.column_stack([tracks.data[:, 0], positions])
         graph = dict(tracks.graph)
         self._viewer.add_tracks(data, graph=graph, **self._over_labels("tracks"))
@@ -272,6 +279,14 @@ def _labelled(data: Any) -> NDArray[Any]:
     if not labels.any():
         raise PromptError(NO_LABELS)
     return labels
+
+
+def _movie(data: Any, axis: int) -> NDArray[Any]:
+    """Return labels as (T, Y, X), without axes of length 1; say so if there are further planes."""
+    labels = _labelled(data)
+    if labels.size > labels.shape[axis] * labels.shape[-2] * labels.shape[-1]:
+        raise PromptError(SEVERAL)
+    return labels.reshape(labels.shape[axis], *labels.shape[-2:])
 
 
 def _aligned(layer: Labels) -> dict[str, Any]:
