@@ -33,6 +33,7 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch import BatchWidget
 from napari_sam.widgets.object_model import CLASS, HEADERS
 from napari_sam.widgets.pages import OBJECTS
+from napari_sam.widgets.panel import Panel
 
 from .conftest import settle
 
@@ -207,3 +208,16 @@ def test_a_plane_shows_no_stack_pictures_use_all_pixels_and_a_layers_long_name_i
         QApplication.processEvents()
         red, ground = status.palette().color(status.foregroundRole()), widget.palette().color(WINDOW)
         assert contrast(red, ground) > READABLE, theme
+
+
+def test_tooltips_when_start_means_stop_and_another_candidate_is_marked_then_they_say_what_is_done(
+    qtbot: Any,
+) -> None:
+    panel = Panel()
+    qtbot.addWidget(panel)
+    before = panel.start.toolTip()
+    panel.set_running(True)
+    assert panel.start.toolTip() == "End the session; its labels stay"
+    assert "marked *" in panel.commit.toolTip()
+    panel.set_running(False)
+    assert panel.start.toolTip() == before != ""

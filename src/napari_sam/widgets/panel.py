@@ -35,6 +35,8 @@ if TYPE_CHECKING:
 
 NEW_LABELS = "new Labels layer"
 NEW_PROMPTS = "none yet"
+START = "Read the image and make layers for prompts and labels"
+STOP = "End the session; its labels stay"
 WIDTH = 320
 """Pixels that the dock asks for; it can be as narrow as 300."""
 
@@ -112,9 +114,7 @@ class Panel(QWidget):
             form.addRow(title, combo)
         layout.addLayout(form)
         layout.addWidget(self.channels)
-        self.start = self._button(
-            "Start", "Read the image and make layers for prompts and labels", self.start_asked
-        )
+        self.start = self._button("Start", START, self.start_asked)
         layout.addWidget(self.start)
         layout.addWidget(self.job)
         layout.addWidget(self._build_tools())
@@ -179,7 +179,7 @@ class Panel(QWidget):
         self._actions = QWidget(self)
         row = QHBoxLayout(self._actions)
         row.setContentsMargins(0, 0, 0, 0)
-        self.commit = self._button("Commit", "Commit the suggested candidate", self.commit_asked, "commit")
+        self.commit = self._button("Commit", "Commit the candidate marked *", self.commit_asked, "commit")
         self.clear = self._button("Clear", "Drop the prompts", self.clear_asked, "clear")
         self.undo = self._button("Undo", "Take back the last prompt or commit", self.undo_asked, "undo")
         for each in (self.commit, self.clear, self.undo):
@@ -225,6 +225,7 @@ class Panel(QWidget):
             combo.setEnabled(not running)
         self.channels.setEnabled(not running)
         self.start.setText("Stop" if running else "Start")
+        self.start.setToolTip(STOP if running else START)
         for row in (self._tools, self._actions):
             row.setEnabled(running)
         if not running:
