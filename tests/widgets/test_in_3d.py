@@ -1,4 +1,4 @@
-"""Views in which nothing can be prompted: in 3-D, or with rolled axes."""
+"""Views in which nothing can be prompted, in 3-D or with rolled axes; and layers that are not seen."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import IMAGE, commit
+from .conftest import IMAGE, commit, prompt
 from .test_faults import STACK, shown, told
 
 Make = Callable[..., AnnotatorWidget]
@@ -35,6 +35,26 @@ def test_an_image_of_two_axes_when_seen_in_3d_then_is_painted_and_what_is_prompt
     qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
     assert annotation.view.outlines.visible
     assert not annotation.view.filling.visible
+
+
+def test_lines_when_hidden_then_others_take_their_place_and_are_seen_when_they_are_shown_again(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(IMAGE)
+    annotation = widget.annotation
+    assert annotation is not None
+    outlines, filling = annotation.view.outlines, annotation.view.filling
+    prompt(widget, qtbot, 60, 80)
+    annotation.view.fill(2)
+    lines, rows = len(outlines.data), len(filling.data)
+    outlines.visible = filling.visible = False
+    annotation.clear()
+    prompt(widget, qtbot, 0, 0)
+    annotation.view.fill(2)
+    outlines.visible = filling.visible = True
+    assert 0 < len(outlines._view_data) == len(outlines.data) < lines
+    assert 0 < len(filling._view_data) == len(filling.data) < rows
+    widget._viewer.screenshot(canvas_only=True, flash=False)
 
 
 def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotator: Make, qtbot: Any) -> None:

@@ -5,14 +5,14 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import numpy as np
-from napari.layers import Points, Vectors
+from napari.layers import Points
 from napari.layers.utils.color_encoding import DirectColorEncoding
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_sam.session.offer import COLOURS
 
 from .keymap import CHOICES, Keymap
-from .line_layer import line_layer
+from .line_layer import draw_lines, line_layer
 from .outlines import dashes, in_plane, outlines, runs
 from .planes import alignment, camera_of, seen
 
@@ -144,15 +144,15 @@ class CandidateView:
         if index == self._filled:
             return
         self._filled = index
-        vectors, height = np.zeros((0, 2, self.filling.ndim)), 1
+        vectors, height, colour = np.zeros((0, 2, self.filling.ndim)), 1, None
         if self._offer is not None and index is not None:
             item = self._offer.candidates.items[index]
             lines, height = runs(item.mask, item.origin)
             vectors = self._vectors(lines)
-        self._set(self.filling, vectors)
-        if self._offer is not None and len(vectors):
+            colour = COLOURS[self._offer.shown.index(index) % len(COLOURS)]
+        draw_lines(self.filling, vectors, colour)
+        if len(vectors):
             self.filling.edge_width = height
-            self.filling.edge_color = COLOURS[self._offer.shown.index(index) % len(COLOURS)]
 
     def _redraw(self) -> None:
         self.fill(None)
@@ -166,9 +166,7 @@ class CandidateView:
             on, off = np.multiply(STYLES[number % len(STYLES)], self._pixel)
             parts.append(self._vectors(dashes(path, on, off)))
             colours.append(np.tile(transform_color(COLOURS[number % len(COLOURS)]), (len(parts[-1]), 1)))
-        self._set(self.outlines, np.concatenate(parts))
-        if self._paths:
-            self.outlines.edge_color = np.concatenate(colours)
+        draw_lines(self.outlines, np.concatenate(parts), np.concatenate(colours))
 
     def _vectors(self, lines: NDArray[np.float64]) -> NDArray[np.float64]:
         return in_plane(lines, self._plane, self.outlines.ndim)
@@ -176,7 +174,7 @@ class CandidateView:
     def _write_captions(self) -> None:
         """Write the captions of one object's candidates in lines beside it, where there is room."""
         if self._offer is None:
-            self._set(self.captions, np.zeros((0, self.captions.ndim)))
+            self._put(np.zeros((0, self.captions.ndim)))
             return
         count = len(self._offer.shown)
         captions = [caption(self._offer, i, self._marked, self._keyboard.keymap) for i in range(count)]
@@ -185,7 +183,7 @@ class CandidateView:
         places[:, :-2], places[:, -1] = self._plane, col
         places[:, -2] = row + (np.arange(count) + 0.5) * LINE * self._pixel
         shadows = [places + self._shift(step) for step in SHADOW]
-        self._set(self.captions, np.concatenate([*shadows, places]))
+        self._put(np.concatenate([*shadows, places]))
         self.captions.features = {
             "caption": captions * (len(SHADOW) + 1),
             "colour": [SHADE] * len(SHADOW) * count + list(COLOURS[:count]),
@@ -204,10 +202,10 @@ class CandidateView:
         lines = len(items) * LINE * self._pixel
         return (max(min(boxes[:, 0].min(), bottom - lines), top), col), right
 
-    def _set(self, layer: Points | Vectors, data: NDArray[np.float64]) -> None:
-        """Give one of the layers other data, but spare the viewer: its axes stay the image's."""
-        with layer.events.data.blocker():
-            layer.data = data
+    def _put(self, places: NDArray[np.float64]) -> None:
+        """Give the captions other places, but spare the viewer: its axes stay the image's."""
+        with self.captions.events.data.blocker():
+            self.captions.data = places
 
     def _shift(self, step: tuple[int, int]) -> NDArray[np.float64]:
         """Return a way of some pixels of the screen, in data coordinates."""

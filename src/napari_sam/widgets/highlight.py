@@ -8,7 +8,7 @@ import numpy as np
 
 from .active import active_stays
 from .guard import TRANSFORMS
-from .line_layer import line_layer
+from .line_layer import draw_lines, line_layer
 from .outlines import dashes, outlines
 from .planes import ALIGNED, camera_of
 from .spared import spare
@@ -72,8 +72,7 @@ class Highlight:
                 vectors[:, 0, -2:] = lines[:, 0]
                 vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
                 parts.append(vectors)
-        with layer.events.data.blocker():  # the viewer's axes stay the image's
-            layer.data = np.concatenate(parts)
+        draw_lines(layer, np.concatenate(parts))
 
     def _made(self) -> Vectors:
         """Return the layer, made above all others if there is none; the active layer stays active."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 from weakref import ref
 
@@ -10,6 +11,7 @@ from napari.layers import Vectors
 
 if TYPE_CHECKING:
     from napari.components import Dims
+    from numpy.typing import NDArray
 
 
 def line_layer(name: str, ndim: int, dims: Dims, **looks: Any) -> Vectors:
@@ -32,6 +34,25 @@ def line_layer(name: str, ndim: int, dims: Dims, **looks: Any) -> Vectors:
     if ndim == 2:
         vars(layer)["_hiding"] = _Hiding(layer, dims)  # napari does not keep who listens
     return layer
+
+
+def draw_lines(layer: Vectors, lines: NDArray[np.float64], colour: Any = None) -> None:
+    """Let a layer have these lines and no others, and spare the viewer: its axes stay the image's.
+
+    Parameters
+    ----------
+    layer : napari.layers.Vectors
+    lines : (N, 2, D) float64
+        Where each begins and how it goes on, in data pixels.
+    colour : any, optional
+        One for all, or one a line, as Vectors takes them; as before without it.
+    """
+    with layer.events.data.blocker():
+        layer.data = lines
+    if colour is not None and len(lines):
+        # of a hidden layer, napari would look up the colours of the lines before; shown again, it looks anew
+        with nullcontext() if layer.visible else layer.events.edge_color.blocker():
+            layer.edge_color = colour
 
 
 class _Hiding:

@@ -8,7 +8,7 @@ import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
 
 from .active import active_stays
-from .line_layer import line_layer
+from .line_layer import draw_lines, line_layer
 from .outlines import dashes, in_plane, outlines, thinned
 from .planes import alignment, camera_of
 from .spared import spare
@@ -125,12 +125,9 @@ class ProposalView:
         vectors = np.concatenate([np.zeros((0, 2, self._image.ndim)), *(lines for lines, _ in parts)])
         if not len(vectors) and not (name in self._layers and len(self._layers[name].data)):
             return
-        layer = self._layer(name)
-        with layer.events.data.blocker():  # spare the viewer: its axes stay the image's
-            layer.data = vectors
-        if len(vectors):
-            colours = np.array([RGBA[colour] for _, colour in parts])
-            layer.edge_color = np.repeat(colours, [len(lines) for lines, _ in parts], axis=0)
+        colours = np.array([RGBA[colour] for _, colour in parts]).reshape(-1, 4)
+        lengths = [len(lines) for lines, _ in parts]
+        draw_lines(self._layer(name), vectors, np.repeat(colours, np.array(lengths, int), axis=0))
 
     def _layer(self, name: str) -> Vectors:
         """Return a layer, made below the prompts if there is none; the active layer stays active."""
