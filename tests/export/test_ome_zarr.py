@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 import zarr
 from ome_zarr.io import parse_url
 from ome_zarr.reader import Reader
@@ -143,13 +144,27 @@ def test_convert_when_sent_through_ome_zarr_then_labels_and_scale_come_back(tmp_
     ("names", "axes"),
     [
         (("time", "Channel", "z", "y", "x"), "tczyx"), (("t", "y", "x"), "tyx"),
-        (("-3", "-2", "-1"), ""), (("z", "t", "y", "x"), ""), (("y", "y", "x"), ""),
+        (("z", "t", "y", "x"), "ztyx"), (("z", "x", "y"), ""),
+        (("-3", "-2", "-1"), ""), (("y", "y", "x"), ""),
     ],
 )  # fmt: skip
-def test_names_of_axes_then_are_taken_only_in_the_order_of_the_format(
-    names: tuple[str, ...], axes: str
-) -> None:
+def test_names_of_axes_then_are_taken_where_a_file_can_say_them(names: tuple[str, ...], axes: str) -> None:
     assert named_axes(names) == axes
+
+
+def test_labels_whose_axes_the_format_has_no_order_for_then_are_refused_and_said_by_a_tiff(
+    tmp_path: Path,
+) -> None:
+    space = space_of_layer({"scale": (1, 3, 1, 0.5, 0.5), "axis_labels": ("t", "z", "c", "y", "x")}, 5)
+    labels = stack().reshape(1, 3, 1, 30, 40)
+    regions = regions_from_labels(labels)
+    with pytest.raises(DataError, match="axes tzcyx, which OME-Zarr takes in the order tczyx only"):
+        write_regions(tmp_path / "a.ome.zarr", regions, labels.shape, space=space)
+    assert not list(tmp_path.iterdir())
+    write_regions(tmp_path / "a.ome.tif", regions, labels.shape, space=space)
+    with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
+        sizes = dict(zip(file.series[0].axes, file.series[0].shape, strict=True))
+    assert sizes["Z"] == 3
 
 
 def test_the_space_of_a_layer_without_names_then_has_the_usual_axes() -> None:

@@ -327,6 +327,9 @@ def test_thresholds_when_moved_where_more_is_seen_than_is_open_then_all_of_it_fo
 def test_keys_and_buttons_when_nothing_is_proposed_then_say_what_to_do(make: Make, qtbot: Any) -> None:
     widget = make(np.zeros((64, 64), np.uint8))
     annotation, reviewing = parts(widget)
+    widget.start()  # a second session would have the first one's journal
+    settle(qtbot, widget)
+    assert widget.annotation is annotation
     for key in (Qt.Key.Key_A, Qt.Key.Key_Q, Qt.Key.Key_E, Qt.Key.Key_Period):
         widget.panel.say("")
         press(qtbot, widget, key)

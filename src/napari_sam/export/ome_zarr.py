@@ -15,7 +15,7 @@ from napari_sam.pixel_size import ATTRIBUTE, PixelSize
 
 from .reading import BROKEN
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
-from .space import USUAL, Space, measured, plain_space
+from .space import ORDER, USUAL, Space, measured, plain_space
 
 if TYPE_CHECKING:
     import zarr
@@ -67,12 +67,18 @@ def write_ome_zarr(
     Raises
     ------
     DataError
-        If there are more than five axes.
+        If there are more than five axes, or in another order than the format's.
     """
     import zarr
 
     if len(shape) not in USUAL:
         raise DataError(f"OME-Zarr has no place for {len(shape)} axes; export planes, or use COCO JSON.")
+    axes = "" if space is None else space.axes
+    if axes != "".join(sorted(axes, key=ORDER.find)):
+        raise DataError(
+            f"The labels have the axes {axes}, which OME-Zarr takes in the order {ORDER} only;"
+            " save them as TIFF."
+        )
     form = 2 if image is None else format_of(image)
     levels = _levels(labels_from_regions(regions, shape))
     about = {

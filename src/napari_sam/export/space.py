@@ -21,7 +21,7 @@ class Space:
     Attributes
     ----------
     axes : str
-        A letter an axis, of t, c, z, y and x, in this order.
+        A letter an axis, of t, c, z, y and x; the last two are y and x.
     scale, translate : tuple of float
         Size of a pixel, and position of the first one's centre.
     units : tuple of str
@@ -100,7 +100,7 @@ def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
 
 
 def named_axes(names: Sequence[str]) -> str:
-    """Return axes by the first letters of their names; empty if these are others, or out of order."""
+    """Return axes by the first letters of their names; empty if these are others, or y and x not the last."""
     letters = "".join(name[:1].lower() for name in names)
     known = all(name.lower() in (*ORDER, "time", "channel") for name in names)
-    return letters if known and letters == "".join(axis for axis in ORDER if axis in letters) else ""
+    return letters if known and len({*letters}) == len(letters) and "yx".endswith(letters[-2:]) else ""

@@ -186,7 +186,9 @@ class AnnotatorWidget(QWidget):
         return [(each.name, str(each.unique_id)) for each in self._viewer.layers if isinstance(each, kind)]
 
     def start(self) -> None:
-        """Start annotating what is chosen."""
+        """Start annotating what is chosen, unless something is being annotated already."""
+        if self.annotation is not None:
+            return
         self.leaving.finish()
         self.reset_choices()  # napari before 0.7 does not tell of renamed layers
         self._starting.start()

@@ -234,7 +234,7 @@ class Reviewing:
 
     def _current(self) -> Object | None:
         if self.review.current is None:
-            self.failed.emit("There is no proposal; press In view, Plane or Everything to search for some.")
+            self.failed.emit("There is no proposal; search for some with Segment all.")
         return self.review.current
 
     def _plane(self) -> Plane | None:
