@@ -9,6 +9,8 @@ import numpy as np
 
 from napari_sam.predict.drawn import box_around, deepest_point, drawn_prompt, lasso_region, scribble_points
 
+from .planes import on_plane
+
 if TYPE_CHECKING:
     from collections.abc import Iterable
 
@@ -59,7 +61,7 @@ def read_drawings(drawings: Iterable[Drawing], plane: Plane, shape: Shape) -> Dr
     """
     found = [NOTHING]
     for vertices, kind, inside in drawings:
-        if not (np.rint(vertices[0, :-2]) == np.array(plane)).all():
+        if not on_plane(vertices[0], plane):
             continue
         read = _stroke if kind in STROKES else _lasso if kind == "polygon" else _box
         found.append(read(vertices[:, -2:], inside, shape))

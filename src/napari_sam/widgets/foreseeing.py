@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam.errors import NapariSamError
 from napari_sam.predict import Prompts
 
+from .planes import on_plane
 from .resting import after_rest
 
 if TYPE_CHECKING:
@@ -119,7 +120,7 @@ class Foreseeing:
         if part is None or not self._session.ready or self._jobs.busy or not self._puts_a_point():
             return
         at = np.asarray(self._layers.points.world_to_data(self._position), float)
-        seen = (np.rint(at[:-2]) == np.array(plane)).all() and part.window.holds(at[None, -2:])
+        seen = on_plane(at, plane) and part.window.holds(at[None, -2:])
         if not seen or not self._nothing_asked(plane):
             return
         prompts = [Prompts(at[None, -2:], np.array([1]))]

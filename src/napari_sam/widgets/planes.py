@@ -43,6 +43,12 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     return tuple(int(i) for i in np.clip(index, 0, np.array(image_shape(image)[:-2]) - 1))
 
 
+def on_plane(positions: NDArray[np.float64], plane: Plane) -> NDArray[np.bool_]:
+    """Say which of (..., D) positions in data pixels lie on a plane; (...) bool."""
+    there: NDArray[np.bool_] = (np.rint(positions[..., :-2]) == np.array(plane)).all(axis=-1)
+    return there
+
+
 def plane_or_told(image: Image, dims: Dims, tell: Callable[[str], object]) -> Plane | None:
     """Return the visible plane; None, after telling why, where none can be worked on."""
     try:

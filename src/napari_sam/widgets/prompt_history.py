@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
+from .planes import on_plane
+
 if TYPE_CHECKING:
     from napari.layers import Points, Shapes
 
@@ -48,7 +50,7 @@ class PromptHistory:
         """Take away the prompt that was drawn last on a plane; say whether there was one."""
         for place in reversed(range(len(self._drawn))):
             layer = self._drawn[place]
-            here = [i for i, each in enumerate(layer.data) if _on(plane, np.atleast_2d(each))]
+            here = [i for i, each in enumerate(layer.data) if on_plane(np.asarray(each), plane).all()]
             if here and not getattr(layer, "_is_creating", False):  # or napari would go on with another shape
                 del self._drawn[place]
                 layer.selected_data = {here[-1]}
@@ -61,8 +63,3 @@ class PromptHistory:
             self._drawn.append(event.source)
         if event.action in ("added", "removed", "changed"):
             self.changed.emit()
-
-
-def _on(plane: Plane, positions: np.ndarray[Any, np.dtype[np.float64]]) -> bool:
-    """Say whether (N, D) positions in data pixels lie on a plane."""
-    return bool((np.rint(positions[:, :-2]) == np.array(plane)).all())

@@ -12,7 +12,7 @@ from napari_sam.errors import ImageError
 from napari_sam.predict.prompts import Prompts
 
 from .drawings import Drawing, read_drawings
-from .planes import alignment, camera_of, image_shape
+from .planes import alignment, camera_of, image_shape, on_plane
 from .prompt_history import PromptHistory
 
 if TYPE_CHECKING:
@@ -247,7 +247,7 @@ class PromptLayers:
 
     def _points_on(self, plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         data = np.asarray(self.points.data, float)
-        here = (np.rint(data[:, :-2]) == np.array(plane)).all(axis=1)
+        here = on_plane(data, plane)
         labels = np.array([value != OUTSIDE for value in self.points.features["label"]], np.int64)
         return data[here, -2:], labels[here]
 
