@@ -17,7 +17,7 @@ from napari_sam.training.adapters import LowRankLinear, choose_weights, merge_ad
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.evaluate import Folder
 from napari_sam.training.finetune import HELD_OUT, Comparison, FineTuning, finish, plan
-from napari_sam.training.held_out import digest, hold_out, learnt_by
+from napari_sam.training.held_out import digest, digests, hold_out, learnt_by
 from napari_sam.training.loop import train
 from napari_sam.training.report import ObjectScore, Report
 from napari_sam.training.samples import read_folder
@@ -195,11 +195,11 @@ def test_hold_out_when_there_are_images_then_every_fifth_by_the_seed(
         for number in range(count):
             Image.fromarray(np.full((2, 2), number + 1, np.uint8)).save(tmp_path / folder / f"{number}.png")
     data = DataConfig(tmp_path / "images", (tmp_path / "labels",))
-    learnt, out = hold_out(data, 3)
+    learnt, out = hold_out(data, 3, digests(data))
     assert len(out) == held
     assert sorted(learnt + out) == sorted(str(number) for number in range(count))
-    assert hold_out(data, 3) == (learnt, out)
-    assert len({hold_out(data, seed)[1] for seed in range(12)}) > 1
+    assert hold_out(data, 3, digests(data)) == (learnt, out)
+    assert len({hold_out(data, seed, digests(data))[1] for seed in range(12)}) > 1
 
 
 def test_hold_out_when_an_image_is_there_twice_or_empty_then_nothing_held_out_is_learnt_or_empty(
@@ -214,15 +214,16 @@ def test_hold_out_when_an_image_is_there_twice_or_empty_then_nothing_held_out_is
     for empty in "345":
         tifffile.imwrite(data.labels[0] / f"{empty}.tif", np.zeros((64, 96), np.uint16))
     for seed in range(9):
-        stems = hold_out(data, seed)
+        stems = hold_out(data, seed, digests(data))
         learnt, held = (read_folder(replace(data, stems=each)) for each in stems)
         assert not {each.image.tobytes() for each in learnt} & {each.image.tobytes() for each in held}
         assert all(each.labels.any() for each in held)
 
 
 def test_hold_out_when_there_is_one_image_then_asks_for_two(data: DataConfig) -> None:
+    one = replace(data, stems=("3",))
     with pytest.raises(DataError, match="at least two"):
-        hold_out(replace(data, stems=("3",)), 0)
+        hold_out(one, 0, digests(one))
 
 
 def report(point: float, box: float, corrected: float) -> Report:
@@ -307,4 +308,4 @@ def test_plan_when_the_start_model_has_learnt_from_some_images_then_only_others_
             digest(data.images / f"{stem}.png") for stem in seen | {*task.config.data[0].stems}
         }
     with pytest.raises(DataError, match="learnt from all labelled images"):
-        hold_out(data, 0, {digest(image) for image in data.images.iterdir()})
+        hold_out(data, 0, digests(data), {digest(image) for image in data.images.iterdir()})

@@ -126,7 +126,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     from ..training.config import TrainConfig
     from ..training.distributed import writes
     from ..training.evaluate import Folder, evaluate
-    from ..training.held_out import told_of
+    from ..training.held_out import digests, learnt_by, told_of
     from ..training.loop import train
     from ..training.rating import fit_rating
     from ..training.samples import read_folder
@@ -134,7 +134,8 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     from .progress import progress_bar
 
     config = TrainConfig.from_toml(arguments.config, arguments.data)
-    told = {"name": arguments.out.name, "steps": str(config.steps), **told_of(config.init, config.data)}
+    now = [content for entry in config.data for content in digests(entry).values()]
+    told = {"name": arguments.out.name, "steps": str(config.steps), **told_of(learnt_by(config.init), now)}
     device = str(choose_device(arguments.device))
     with progress_bar("training", "step") as progress:
         sam = train(

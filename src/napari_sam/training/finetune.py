@@ -18,7 +18,7 @@ from napari_sam.writing import write_picture, write_text
 from .adapters import Tune
 from .config import DataConfig, TrainConfig
 from .evaluate import Folder, evaluate
-from .held_out import hold_out, learnt_by, told_of
+from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
 from .report import MEASURES, Report
 from .sheet import contact_sheet
@@ -192,7 +192,8 @@ def plan(
     """
     if steps is None:
         steps, minutes = (UNLIMITED, minutes) if minutes else (STEPS, MINUTES)
-    learnt, held = hold_out(data, seed, learnt_by(init))
+    known, told = learnt_by(init), digests(data)
+    learnt, held = hold_out(data, seed, told, known)
     config = TrainConfig(
         (replace(data, stems=learnt),),
         init=init,
@@ -209,7 +210,8 @@ def plan(
         precision="float32" if str(start.dtype) == "torch.float32" else "bfloat16",
     )
     folder = Folder(data.images, data.labels, held)
-    return FineTuning(config, folder, others, minutes, told_of(init, config.data))
+    now = (content for image, content in told.items() if image.stem in learnt)
+    return FineTuning(config, folder, others, minutes, told_of(known, now))
 
 
 def learning_rate(model: SamConfig) -> float:

@@ -23,7 +23,7 @@ DIGITS = 16
 
 
 def hold_out(
-    data: DataConfig, seed: int, learnt: Collection[str] = ()
+    data: DataConfig, seed: int, told: Mapping[Path, str], learnt: Collection[str] = ()
 ) -> tuple[tuple[str, ...], tuple[str, ...]]:
     """Draw every fifth image, at least one; return the stems to learn from and those held out.
 
@@ -33,6 +33,8 @@ def hold_out(
     ----------
     data : DataConfig
     seed : int
+    told : mapping of Path to str
+        The images and their digests, as `digests` gives them.
     learnt : collection of str
         Digests of images that the start model has learnt from: they are not held out.
 
@@ -44,7 +46,6 @@ def hold_out(
     """
     pairs = paired_levels(data.images, data.labels, data.stems)
     shown = {image for image, labels in pairs if read_sample(image, *labels).labels.any()}
-    told = {image: digest(image) for image, _ in pairs}
     groups = one_image_each(told)
     order = np.random.default_rng(seed).permutation(len(groups)).tolist()
     usable = [index for index in order if shown.intersection(groups[index])]
@@ -85,6 +86,17 @@ def one_image_each(told: Mapping[Path, str]) -> list[list[Path]]:
     return list(groups.values())
 
 
+def digests(data: DataConfig) -> dict[Path, str]:
+    """Return the images of a set that have labels, each with its digest; all are read.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be read as an image.
+    """
+    return {image: digest(image) for image, _ in paired_levels(data.images, data.labels, data.stems)}
+
+
 def digest(image: Path) -> str:
     """Return what tells an image from others, by its pixels, whatever its file is called.
 
@@ -103,10 +115,16 @@ def learnt_by(init: Path | None) -> set[str]:
     return set() if init is None else set(read_metadata(locate(init)[0]).get(LEARNT, "").split())
 
 
-def told_of(init: Path | None, data: Iterable[DataConfig]) -> dict[str, str]:
-    """Return what a model's file says of the images that it has learnt from, its start model's among them."""
-    pairs = [pair for entry in data for pair in paired_levels(entry.images, entry.labels, entry.stems)]
-    return {LEARNT: " ".join(sorted(learnt_by(init) | {digest(image) for image, _ in pairs}))}
+def told_of(before: Iterable[str], now: Iterable[str]) -> dict[str, str]:
+    """Return what a model's file says of the images that it has learnt from, from their digests.
+
+    Parameters
+    ----------
+    before : iterable of str
+        Of those that its start model has learnt from, as `learnt_by` gives them.
+    now : iterable of str
+    """
+    return {LEARNT: " ".join(sorted({*before, *now}))}
 
 
 def _stems(groups: Iterable[Iterable[Path]]) -> tuple[str, ...]:
