@@ -26,6 +26,8 @@ from napari_sam.export import (
     write_regions,
 )
 from napari_sam.export.rings import filled, outline
+from napari_sam.export.space import measured, plain_space
+from napari_sam.pixel_size import PixelSize
 
 BITS = st.lists(st.integers(0, 2**12 - 1), min_size=1, max_size=12)
 
@@ -222,15 +224,17 @@ def test_tiff_when_opened_by_tifffile_then_axes_are_named(tmp_path: Path) -> Non
 def test_table_when_read_then_agrees_with_another_measurement(tmp_path: Path) -> None:
     path = tmp_path / "cells.csv"
     labels = (cells() % 10_007).astype(np.int32)
-    write_regions(path, regions_from_labels(labels), labels.shape)
+    space = measured(plain_space(2), PixelSize(0.5, 0.25))
+    write_regions(path, regions_from_labels(labels), labels.shape, space=space)
     with path.open(newline="") as file:
         rows = {int(row["label"]): row for row in csv.DictReader(file)}
-    others = regionprops(labels)
+    others = regionprops(labels, spacing=(0.5, 0.25))
     assert set(rows) == {other.label for other in others}
     for other in others:
         row = rows[other.label]
-        assert int(row["area"]) == other.area
-        centre = (float(row["centroid_row"]), float(row["centroid_col"]))
+        assert int(row["area"]) == other.num_pixels
+        assert float(row["area_um2"]) == pytest.approx(other.area, rel=1e-5)
+        centre = (float(row["centroid_row"]) * 0.5, float(row["centroid_col"]) * 0.25)
         assert centre == pytest.approx(other.centroid, abs=1e-3)
         assert (int(row["row_max"]) + 1, int(row["col_max"]) + 1) == other.bbox[2:]
 

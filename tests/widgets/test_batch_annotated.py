@@ -13,7 +13,8 @@ from napari.components import ViewerModel
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch_opening import read, show
-from napari_sam.widgets.earlier import Earlier, file_of
+from napari_sam.widgets.earlier import Earlier
+from napari_sam.widgets.image_file import file_of
 
 from .conftest import IMAGE, settle
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from napari_sam.errors import DataError
-from napari_sam.tiff_files import TIFF, opened_tiff
+from napari_sam.file_axes import named_axes, without_single
 
 from .batch_files import opened
 
@@ -41,35 +41,6 @@ def opened_plane(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
     """
     with opened(path, channel_axis) as array:
         yield array if channel_axis is not None else _channels_last(array, path)
-
-
-def named_axes(path: Path) -> list[tuple[str, int]]:
-    """Return name and length of each axis of a TIFF or OME-Zarr image; none where they are not named."""
-    if path.suffix.lower() in TIFF:
-        with opened_tiff(path) as (file, index):
-            series = file.series[index]
-            return list(zip(series.axes, series.shape, strict=True))
-    if path.is_dir():
-        return _zarr_axes(path)
-    return []
-
-
-def without_single(axes: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
-    """Leave out axes of length 1, but for those of a plane."""
-    return [(name, length) for name, length in axes if length > 1 or name in "YX"]
-
-
-def _zarr_axes(path: Path) -> list[tuple[str, int]]:
-    import zarr
-
-    node = zarr.open(path, mode="r")
-    if isinstance(node, zarr.Array):
-        return []
-    held: Any = node.attrs.asdict()
-    image = (held.get("ome", held).get("multiscales") or [{}])[0]
-    names = [str(each["name"]).upper() for each in image.get("axes", [])]
-    shape = node[image["datasets"][0]["path"]].shape if names else ()  # type: ignore[union-attr]
-    return list(zip(names, shape, strict=True))
 
 
 def _channels_last(array: Any, path: Path) -> Any:

@@ -166,7 +166,7 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
 
 def _named(path: Path) -> tuple[NDArray[Any], str]:
     """Read an image and its axes' names, if it has them; of too many axes, none of length 1."""
-    from ..automatic.batch_axes import named_axes, without_single
+    from ..file_axes import named_axes, without_single
 
     array = _read_zarr(path) if path.is_dir() else read_image(path)
     axes = named_axes(path)

@@ -12,6 +12,27 @@ ORDER = "tczyx"
 """The axes that OME-NGFF knows, in the order that it wants them in."""
 USUAL = {1: "x", 2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 """What the axes of an image are, as long as nobody says otherwise."""
+FILE_SPACE = "napari-sam file space"
+"""Where a layer's metadata hold the `FileSpace` of its image."""
+
+
+@dataclass(frozen=True)
+class FileSpace:
+    """What an image's file says of its axes and pixels, where napari's reader passed it over.
+
+    Attributes
+    ----------
+    axes : str
+        A letter an axis, of t, c, z, y and x; empty if they are not named.
+    size : PixelSize, optional
+        None if it is not known.
+    """
+
+    axes: str = ""
+    size: PixelSize | None = None
+
+
+NOTHING_SAID = FileSpace()
 
 
 @dataclass(frozen=True)
@@ -54,9 +75,12 @@ def measured(space: Space, size: PixelSize | None) -> Space:
     if size is None:
         return space
     known = {"y": size.rows, "x": size.cols, **({} if size.planes is None else {"z": size.planes})}
+    scale = tuple(known.get(axis, old) for axis, old in zip(space.axes, space.scale, strict=True))
+    moved = zip(space.translate, space.scale, scale, strict=True)
     return replace(
         space,
-        scale=tuple(known.get(axis, old) for axis, old in zip(space.axes, space.scale, strict=True)),
+        scale=scale,
+        translate=tuple(place / old * new for place, old, new in moved),
         units=tuple(
             "micrometer" if axis in known else old for axis, old in zip(space.axes, space.units, strict=True)
         ),
@@ -81,7 +105,7 @@ def stacked_axes(space: Space | None, dimensions: int) -> str:
 
 
 def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
-    """Return the space of a napari layer.
+    """Return the space of a napari layer; what nobody said of it is as its image's file says.
 
     Parameters
     ----------
@@ -91,12 +115,16 @@ def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
         At most five.
     """
     plain = plain_space(dimensions)
-    return Space(
-        named_axes(attributes.get("axis_labels", ())) or plain.axes,
+    file = attributes.get("metadata", {}).get(FILE_SPACE, NOTHING_SAID)
+    usual = file.axes if len(file.axes) == dimensions else plain.axes
+    space = Space(
+        named_axes(attributes.get("axis_labels", ())) or usual,
         tuple(float(size) for size in attributes.get("scale", plain.scale)),
         tuple(float(place) for place in attributes.get("translate", plain.translate)),
         tuple(str(unit) for unit in attributes.get("units", plain.units)),
     )
+    unsaid = space.scale[-2:] == plain.scale[-2:] and space.units == plain.units
+    return measured(space, file.size) if unsaid else space
 
 
 def named_axes(names: Sequence[str]) -> str:

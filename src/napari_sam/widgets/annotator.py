@@ -93,7 +93,7 @@ class AnnotatorWidget(QWidget):
         panel.thumbnails.chosen.connect(lambda choice: self.annotation and self.annotation.commit(choice))
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
-        panel.image.currentIndexChanged.connect(lambda _: self._follow_image())
+        panel.image.currentIndexChanged.connect(lambda _: self._starting.follow_image())
         for combo in (panel.image, panel.labels, panel.prompts, panel.model, panel.device):
             combo.activated.connect(lambda _: self.pages.settle())
         panel.hint_closed.connect(self._close_hint)
@@ -101,6 +101,7 @@ class AnnotatorWidget(QWidget):
         panel.forget_asked.connect(lambda: self.annotation and self.annotation.chooser.forget())
         self._starting.begun.connect(self._attach)
         self._starting.failed.connect(self.pages.fail)
+        self._starting.spaces.known.connect(self.reset_choices)
         jobs.started.connect(panel.job.begin)
         jobs.progressed.connect(panel.job.show_progress)
         jobs.idle.connect(panel.job.end)
@@ -148,6 +149,7 @@ class AnnotatorWidget(QWidget):
             self.stop()
             self.leaving.finish()
             self.jobs.close()
+            self._starting.spaces.close()
             self._aside.close()
             for source in self._layer_events():
                 source.disconnect(self.reset_choices)
@@ -167,18 +169,6 @@ class AnnotatorWidget(QWidget):
         self.panel.set_choices(self.panel.image, images)
         self.panel.set_choices(self.panel.labels, [(NEW_LABELS, ""), *self._choices(Labels)])
         self.panel.set_choices(self.panel.prompts, [(NEW_PROMPTS, ""), *prompts])
-        self._follow_image()
-
-    def _follow_image(self) -> None:
-        """Offer what goes with the chosen image: the channels that it may have, and its labels."""
-        from .mixed import channel_choices
-
-        image = self._starting.chosen(self.panel.image)
-        if image is None:
-            self.panel.channels.offer(())
-        else:
-            choices, file = channel_choices(image, self._viewer.layers), image.source.path
-            self.panel.channels.offer(choices, image.unique_id, str(file or image.unique_id))
         self._starting.follow_image()
 
     def _choices(self, kind: type[Layer]) -> list[tuple[str, str]]:
@@ -194,7 +184,7 @@ class AnnotatorWidget(QWidget):
         self._starting.start()
 
     def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
-        from .earlier import file_of
+        from .image_file import file_of
         from .objects import Objects
         from .planes import layers_of
         from .reviewing import Reviewing

@@ -13,7 +13,7 @@ from napari_sam.automatic.batch_axes import opened_plane
 from napari_sam.automatic.batch_files import opened
 from napari_sam.errors import DataError
 
-from .earlier import FILE
+from .image_file import FILE
 
 if TYPE_CHECKING:
     from napari.layers import Layer

@@ -3,25 +3,24 @@
 from __future__ import annotations
 
 import getpass
-import os
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam.errors import ImageError, JournalError
 from napari_sam.export.layers import OBJECTS
+from napari_sam.export.space import FILE_SPACE, NOTHING_SAID, FileSpace
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal import Journal
 from napari_sam.session.journal_place import journal_path
 from napari_sam.session.merging import Merged, merge
 from napari_sam.settings import config_folder
-from napari_sam.tiff_files import images_beside
 
+from .image_file import beside, file_of, file_space
 from .label_writer import draw_all
-from .planes import alignment, image_shape, layers_of
+from .planes import alignment, image_shape
 from .pyramid import labels_layer, new_pixels
 
 if TYPE_CHECKING:
@@ -32,8 +31,6 @@ if TYPE_CHECKING:
 
     from .mixed import Mixed
 
-FILE = "napari-sam file"
-"""Where the metadata of an image layer tell its file, if napari does not know it."""
 COPIED = 1 << 24
 """Most pixels that are copied at once, which takes up to 50 ms."""
 
@@ -63,6 +60,8 @@ class Earlier:
         Of a layer that is to be made: all objects are drawn in it.
     beside : str
         What to tell of a file that has more images than the one shown; mostly empty.
+    space : FileSpace
+        What the image's file says of the axes and pixels of the labels.
     """
 
     session: AnnotationSession
@@ -74,6 +73,7 @@ class Earlier:
     labels: Labels | None
     pixels: Any
     beside: str = ""
+    space: FileSpace = NOTHING_SAID
 
     @classmethod
     def of(
@@ -114,7 +114,8 @@ class Earlier:
                 journal.close()
             raise
         returned = len(back & {each.id for each in session.objects})
-        return cls(session, journal, trouble, returned, merged, name, labels, pixels, _beside(image))
+        told = beside(image), file_space(image)
+        return cls(session, journal, trouble, returned, merged, name, labels, pixels, *told)
 
     def close(self) -> None:
         """Let others open the journal, where nobody goes on with this."""
@@ -124,10 +125,12 @@ class Earlier:
 
 def layer_of(earlier: Earlier, image: Image | Mixed, dims: Dims) -> Labels:
     """Return the layer that shows the labels of earlier work; a new one is not in the viewer yet."""
-    if earlier.labels is not None:
-        return earlier.labels
-    options = {"name": earlier.name, "opacity": 0.5, **alignment(image, dims)}
-    return labels_layer(earlier.pixels, **options)
+    labels = earlier.labels
+    if labels is None:
+        options = {"name": earlier.name, "opacity": 0.5, **alignment(image, dims)}
+        labels = labels_layer(earlier.pixels, **options)
+    labels.metadata[FILE_SPACE] = earlier.space  # for whoever saves the layer
+    return labels
 
 
 def _drawn(session: AnnotationSession, image: Image | Mixed) -> Any:
@@ -167,19 +170,6 @@ def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
         return Journal(where, image_shape(image), path, pixels), ""
     except JournalError as error:
         return None, str(error)
-
-
-def file_of(image: Image | Mixed) -> Path | None:
-    """Return the file that an image was read from, if it is one on this machine."""
-    layer = layers_of(image)[0]
-    source = layer.source.path or getattr(layer, "metadata", {}).get(FILE)
-    return Path(os.fspath(source)) if source and Path(os.fspath(source)).exists() else None
-
-
-def _beside(image: Image | Mixed) -> str:
-    """Return what to tell of images in the same file, of which napari's own reader shows the first alone."""
-    file, reader = file_of(image), layers_of(image)[0].source.reader_plugin
-    return images_beside(file, in_set=True) if file is not None and reader in (None, "napari") else ""
 
 
 def user_name() -> str:

@@ -12,7 +12,7 @@ from napari.utils.transforms import Affine
 from napari_sam.errors import ImageError
 from napari_sam.session.channels import COLOURS, channel_axis, suggested_colours
 
-from .planes import ALIGNED, image_shape, layers_of, read_window, sliders
+from .planes import ALIGNED, axis_names, image_shape, layers_of, read_window, sliders
 
 if TYPE_CHECKING:
     from collections.abc import Iterable, Mapping, Sequence
@@ -205,7 +205,7 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
     if image.rgb or image.ndim < 2:
         return ()
     shape = image_shape(image)
-    named = channel_axis(image.axis_labels, shape)
+    named = channel_axis(axis_names(image), shape)
     choices = []
     for axis, title in sliders(image).items():
         count = shape[axis]

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.errors import ImageError
+from napari_sam.export.space import FILE_SPACE, NOTHING_SAID
 
 if TYPE_CHECKING:
     from napari.components import Camera, Dims, ViewerModel
@@ -19,6 +20,8 @@ if TYPE_CHECKING:
     from napari_sam.session import Plane
 
 ALIGNED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+PLACES = {"t": "frames", "z": "planes", "c": "channels"}
+"""What the places on an axis are, by the letter that the file has for it."""
 
 
 def plane_under_sliders(image: Image, dims: Dims) -> Plane:
@@ -83,15 +86,25 @@ def image_shape(image: Any) -> tuple[int, ...]:
 def sliders(image: Any) -> dict[int, str]:
     """Return what a person calls each axis before (Y, X) that has more than one place: by its slider.
 
-    The name is the one that napari writes beside the slider; the number of places comes after it.
+    The name is the one that napari writes beside the slider; the number of places comes after it, and what
+    they are, if the image's file says it and the layer does not.
     """
-    shape = image_shape(image)
-    listed = zip(image.axis_labels, shape[:-2], strict=False)
-    return {
-        axis: f"slider {name.removeprefix('axis ')} ({count})"  # as napari names them before 0.9
-        for axis, (name, count) in enumerate(listed)
-        if count > 1
-    }
+    listed = zip(image.axis_labels, axis_names(image), image_shape(image)[:-2], strict=False)
+    titles = {}
+    for axis, (own, name, count) in enumerate(listed):
+        if count > 1:
+            places = f"{count} {PLACES[name]}" if name != own else str(count)
+            titles[axis] = f"slider {own.removeprefix('axis ')} ({places})"  # as napari named them before 0.9
+    return titles
+
+
+def axis_names(image: Any) -> tuple[str, ...]:
+    """Return the names of an image's axes: its layer's, or the letters of its file if that has none."""
+    own = tuple(str(name) for name in image.axis_labels)
+    if not all(name.removeprefix("axis ").lstrip("-").isdigit() for name in own):
+        return own
+    said = layers_of(image)[0].metadata.get(FILE_SPACE, NOTHING_SAID).axes
+    return tuple(said[-len(own) :]) or own
 
 
 @singledispatch

@@ -129,7 +129,7 @@ class Saving:
         store, session = ObjectStore(), self._annotation.session
         store.newest_on_top = session.store.newest_on_top
         store.apply(Edit("save", (), session.objects))  # that of the session changes while it is written
-        attributes = {**attributes, "metadata": {OBJECTS: store}}
+        attributes = {**attributes, "metadata": {**attributes["metadata"], OBJECTS: store}}
         pixels = as_now(labels)
 
         def write(_: Job) -> int:

@@ -21,7 +21,7 @@ from .active import active_stays
 from .jobs import Jobs
 from .linking import NO_LABELS, Placed, link_volumes
 from .mixed import Mixed
-from .planes import ALIGNED, image_shape, plane_or_told, read_window, sliders
+from .planes import ALIGNED, axis_names, image_shape, plane_or_told, read_window, sliders
 from .pyramid import labels_layer, new_pixels
 
 if TYPE_CHECKING:
@@ -87,7 +87,7 @@ class Stack:
         for signal, slot in self._wires:
             signal.connect(slot)
         annotation.keyboard.on("follow", self.follow_pointed)
-        channels = channel_axis(image.axis_labels, image_shape(image))
+        channels = channel_axis(axis_names(image), image_shape(image))
         planes = sliders(image)
         panel.set_axes(planes, max((each for each in planes if each != channels), default=None))
 

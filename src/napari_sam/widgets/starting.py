@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_sam.errors import NapariSamError
 
 from .earlier_starts import EarlierStarts
+from .image_file import FileSpaces
 from .planes import image_shape
 
 if TYPE_CHECKING:
@@ -39,6 +40,11 @@ class Starting:
     failed : str
         One sentence about why it did not begin.
 
+    Attributes
+    ----------
+    spaces : FileSpaces
+        Looks up what the file of the chosen image says.
+
     Parameters
     ----------
     viewer : napari.Viewer
@@ -65,6 +71,7 @@ class Starting:
         jobs.idle.connect(self._forget_strokes)
         self._starts = EarlierStarts()
         self._suggested_for: Any = None
+        self.spaces = FileSpaces(panel)
 
     def start(self) -> None:
         """Look for earlier work on what is chosen, and go on with it."""
@@ -117,12 +124,25 @@ class Starting:
         return layers[names[0]] if names else None
 
     def follow_image(self) -> None:
-        """Suggest labels if another image is chosen now: those of the last one are not for its cells."""
-        image = self.chosen(self._panel.image)
-        if image is None or image.unique_id == self._suggested_for:
+        """Offer what goes with the chosen image: the channels that it may have, and its labels.
+
+        Labels are suggested if another image is chosen now: those of the last one are not for its cells.
+        """
+        from .mixed import channel_choices
+
+        panel, image = self._panel, self.chosen(self._panel.image)
+        if image is None:
+            panel.channels.offer(())
             return
-        first, self._suggested_for = self._suggested_for is None, image.unique_id
-        if not (first and self._panel.labels.currentData()):  # which may be chosen while there is no image
+        mixed, named = panel.channels.mixed, str(image.source.path or image.unique_id)
+        panel.channels.offer(channel_choices(image, self._viewer.layers), image.unique_id, named)
+        self.spaces.look_up(image)
+        fresh, first = image.unique_id != self._suggested_for, self._suggested_for is None
+        self._suggested_for = image.unique_id
+        chosen = bool(
+            panel.labels.currentData()
+        )  # perhaps while there was no image, or no name of its channels
+        if (fresh and not (first and chosen)) or (mixed != panel.channels.mixed and not chosen):
             self.suggest_labels()
 
     def suggest_labels(self) -> None:
