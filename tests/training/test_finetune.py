@@ -10,13 +10,15 @@ import pytest
 import tifffile
 import torch
 from PIL import Image
+from scipy.stats import sem
 
 from napari_sam.errors import DataError
 from napari_sam.model import Sam
 from napari_sam.training.adapters import LowRankLinear, choose_weights, merge_adapters
+from napari_sam.training.comparison import HELD_OUT, Comparison
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.evaluate import Folder
-from napari_sam.training.finetune import HELD_OUT, Comparison, FineTuning, finish, plan
+from napari_sam.training.finetune import FineTuning, finish, plan
 from napari_sam.training.held_out import digest, digests, hold_out, learnt_by
 from napari_sam.training.loop import train
 from napari_sam.training.report import ObjectScore, Report
@@ -226,9 +228,12 @@ def test_hold_out_when_there_is_one_image_then_asks_for_two(data: DataConfig) ->
         hold_out(one, 0, digests(one))
 
 
-def report(point: float, box: float, corrected: float) -> Report:
-    score = ObjectScore("a", "grey", 1, 20.0, point, point, box, corrected, corrected, 0.1)
-    return Report("model", "hash", (score,))
+def report(point: float, box: float, corrected: float, *more: float) -> Report:
+    def score(shift: float) -> ObjectScore:
+        ious = [value + shift for value in (point, point, box, corrected, corrected)]
+        return ObjectScore("a", "grey", 1, 20.0, *ious, 0.1)
+
+    return Report("model", "hash", tuple(score(shift) for shift in (0.0, *more)))
 
 
 def test_comparison_when_one_measure_falls_and_the_others_rise_more_then_it_is_not_worse() -> None:
@@ -240,6 +245,20 @@ def test_comparison_when_one_measure_falls_and_the_others_rise_more_then_it_is_n
     assert Comparison(after, before).worse
     table = comparison.to_table().splitlines()
     assert table[4].split() == ["change", "+0.200", "+0.200", "-0.050", "+0.000", "+0.000", "+0.000"]
+    assert table[5].endswith(": +0.050, give or take 0.000")
+
+
+def test_comparison_when_objects_differ_by_more_than_it_fell_then_nothing_is_said_of_it() -> None:
+    shifts = (-0.2, 0.1, 0.06)
+    before, after = report(0.5, 0.7, 0.7, 0, 0, 0), report(0.5, 0.7, 0.7, *shifts)
+    comparison = Comparison({HELD_OUT: before}, {HELD_OUT: after})
+    gain = comparison.gain(HELD_OUT)
+    assert gain.mean == pytest.approx(-0.01)
+    assert gain.error == pytest.approx(sem([0, *shifts]))
+    assert not comparison.worse
+    assert "no clear change (-0.010, give or take 0.067)" in comparison.to_table()
+    lower = report(0.5 - 0.2, 0.7 - 0.2, 0.7 - 0.2, *shifts)
+    assert Comparison({HELD_OUT: before}, {HELD_OUT: lower}).worse
 
 
 @pytest.mark.parametrize("worse", [False, True])
@@ -249,7 +268,9 @@ def test_finish_when_the_model_is_worse_then_its_file_says_so(
     task = FineTuning(vit_config(data, "decoder"), Folder(data.images, data.labels, ("0",)))
     best = 1.0 if worse else 0.0
     sam = load_model(VIT, "cpu").sam
-    path, comparison = finish(task, sam, tmp_path / "run", {HELD_OUT: report(best, best, best)}, 4)
+    same = len(task.measure(load_model(VIT, "cpu"))[HELD_OUT].objects) - 1
+    before = report(best, best, best, *(0.0,) * same)
+    path, comparison = finish(task, sam, tmp_path / "run", {HELD_OUT: before}, 4)
     assert path.name == ("model-worse.safetensors" if worse else "model.safetensors")
     assert [p.name for p in sorted((tmp_path / "run").glob("*.safetensors"))] == [path.name]
     told = json.loads((tmp_path / "run" / "comparison.json").read_text())

@@ -196,7 +196,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     path, comparison = finish(task, sam, arguments.out, before, steps, device)
     print(comparison.to_table())
     for name in comparison.forgotten:
-        print(f"it forgot some of {name}: worse than the start by {-comparison.gain(name):.3f}")
+        print(f"it forgot some of {name}: {comparison.gain(name)}")
     if comparison.worse:
         raise WorseModelError(
             f"Worse than the start on the held-out images: not recommended. The new model is in {path.name};"

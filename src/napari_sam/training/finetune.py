@@ -7,8 +7,6 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
-import numpy as np
-
 from napari_sam.errors import DataError
 from napari_sam.model import Sam, SamConfig
 from napari_sam.progress import Progress
@@ -16,16 +14,14 @@ from napari_sam.weights import LoadedModel, load_model, save_checkpoint
 from napari_sam.writing import write_picture, write_text
 
 from .adapters import Tune
+from .comparison import HELD_OUT, Comparison
 from .config import DataConfig, TrainConfig
 from .evaluate import Folder, evaluate
 from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
-from .report import MEASURES, Report
+from .report import Report
 from .sheet import contact_sheet
 
-HELD_OUT = "held-out images"
-HEADLINE = ("point", "box", "corrections_3")
-"""The model is worse if the mean of these measures fell on the held-out images."""
 MEASURED = 20
 """Objects of each image that the models are measured on."""
 STEPS, MINUTES = 300, 6.0
@@ -97,64 +93,6 @@ class FineTuning:
 
         sam = train(self.config, out, device=device, resume=resume, minutes=self.minutes, report=report)
         return sam, int(rows[-1]["step"]) + 1 if rows else self.config.steps
-
-
-@dataclass(frozen=True)
-class Comparison:
-    """A model before and after, on the same objects of the same sets.
-
-    Attributes
-    ----------
-    before, after : dict of str to Report
-        By the set's name.
-    """
-
-    before: dict[str, Report]
-    after: dict[str, Report]
-
-    def gain(self, name: str) -> float:
-        """Return by how much the mean of the headline measures rose on a set."""
-        return headline(self.after[name]) - headline(self.before[name])
-
-    @property
-    def worse(self) -> bool:
-        """Whether the new model does worse on the held-out images."""
-        return self.gain(HELD_OUT) < 0
-
-    @property
-    def forgotten(self) -> list[str]:
-        """Names of the other sets that the new model does worse on."""
-        return [name for name in self.before if name != HELD_OUT and self.gain(name) < 0]
-
-    def to_table(self) -> str:
-        """Return the means before and after of every set, and their change."""
-        lines = []
-        for name, before in self.before.items():
-            first, second = before.means(), self.after[name].means()
-            change = {measure: second[measure] - first[measure] for measure in MEASURES}
-            lines.append(f"{name} ({len(before.objects)} objects)")
-            lines.append(f"{'':10}" + "".join(f"{measure:>15}" for measure in MEASURES))
-            for title, row, sign in (("before", first, ""), ("after", second, ""), ("change", change, "+")):
-                lines.append(f"{title:10}" + "".join(f"{row[measure]:{sign}15.3f}" for measure in MEASURES))
-        return "\n".join(lines)
-
-    def to_dict(self) -> dict[str, object]:
-        """Return plain JSON values."""
-        sets = {
-            name: {
-                "objects": len(report.objects),
-                "before": report.means(),
-                "after": self.after[name].means(),
-            }
-            for name, report in self.before.items()
-        }
-        return {"worse": self.worse, "sets": sets}
-
-
-def headline(report: Report) -> float:
-    """Return the mean of the measures that decide."""
-    means = report.means()
-    return float(np.mean([means[name] for name in HEADLINE]))
 
 
 def plan(
