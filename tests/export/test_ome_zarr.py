@@ -152,15 +152,20 @@ def test_names_of_axes_then_are_taken_where_a_file_can_say_them(names: tuple[str
     assert named_axes(names) == axes
 
 
-def test_labels_whose_axes_the_format_has_no_order_for_then_are_refused_and_said_by_a_tiff(
+def test_labels_whose_axes_the_format_has_in_another_order_then_are_turned_and_read_as_they_were(
     tmp_path: Path,
 ) -> None:
-    space = space_of_layer({"scale": (1, 3, 1, 0.5, 0.5), "axis_labels": ("t", "z", "c", "y", "x")}, 5)
+    space = space_of_layer({"scale": (1, 3, 1, 0.5, 0.25), "axis_labels": ("t", "z", "c", "y", "x")}, 5)
     labels = stack().reshape(1, 3, 1, 30, 40)
     regions = regions_from_labels(labels)
-    with pytest.raises(DataError, match="axes tzcyx, which OME-Zarr takes in the order tczyx only"):
-        write_regions(tmp_path / "a.ome.zarr", regions, labels.shape, space=space)
-    assert not list(tmp_path.iterdir())
+    write_regions(tmp_path / "a.ome.zarr", regions, labels.shape, space=space)
+    group = zarr.open_group(tmp_path / "a.ome.zarr", mode="r")
+    about: Any = group.attrs["multiscales"]
+    assert [axis["name"] for axis in about[0]["axes"]] == [*"tczyx"]
+    assert about[0]["datasets"][0]["coordinateTransformations"][0]["scale"] == [1, 1, 3, 0.5, 0.25]
+    assert np.array_equal(group["0"][...], labels.swapaxes(1, 2))  # type: ignore[index]
+    assert np.array_equal(labels_from_regions(*read_regions(tmp_path / "a.ome.zarr")), labels)
+    assert space_in(tmp_path / "a.ome.zarr") == space
     write_regions(tmp_path / "a.ome.tif", regions, labels.shape, space=space)
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
         sizes = dict(zip(file.series[0].axes, file.series[0].shape, strict=True))

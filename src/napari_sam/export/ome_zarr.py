@@ -15,7 +15,7 @@ from napari_sam.pixel_size import ATTRIBUTE, PixelSize
 
 from .reading import BROKEN
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
-from .space import ORDER, USUAL, Space, measured, plain_space
+from .space import ORDER, USUAL, Space, measured, named_axes, plain_space
 
 if TYPE_CHECKING:
     import zarr
@@ -27,6 +27,8 @@ CHUNK, TOP = 512, 1024
 KINDS = {"t": "time", "c": "channel"}
 ATTRIBUTES = {"class": "category", "note": "note", "predicted_iou": "iou_prediction", "model": "model"}
 """What the file calls attributes of a region."""
+AXES = "napari-sam axes"
+"""Where labels tell the order that their axes had, and get when they are read, if the format has another."""
 
 
 @dataclass(frozen=True)
@@ -38,6 +40,9 @@ class Found:
     array : zarr.Array
         The finest level.
     space : Space
+        With its axes in the order that they are to be read in.
+    order : tuple of int
+        Where these are in the array.
     properties : dict of int to mapping
         What the file says about a label.
     named : bool
@@ -46,6 +51,7 @@ class Found:
 
     array: zarr.Array[Any]
     space: Space
+    order: tuple[int, ...]
     properties: dict[int, Mapping[str, Any]]
     named: bool = True
 
@@ -67,26 +73,24 @@ def write_ome_zarr(
     Raises
     ------
     DataError
-        If there are more than five axes, or in another order than the format's.
+        If there are more than five axes.
     """
     import zarr
 
     if len(shape) not in USUAL:
         raise DataError(f"OME-Zarr has no place for {len(shape)} axes; export planes, or use COCO JSON.")
-    axes = "" if space is None else space.axes
-    if axes != "".join(sorted(axes, key=ORDER.find)):
-        raise DataError(
-            f"The labels have the axes {axes}, which OME-Zarr takes in the order {ORDER} only;"
-            " save them as TIFF."
-        )
+    space = space or plain_space(len(shape))
+    axes = "".join(sorted(space.axes, key=ORDER.find))
     form = 2 if image is None else format_of(image)
-    levels = _levels(labels_from_regions(regions, shape))
+    labels = labels_from_regions(regions, shape).transpose([space.axes.index(axis) for axis in axes])
+    levels = _levels(labels)
     about = {
         "version": VERSIONS[form],
-        "multiscales": [_multiscales(path, space or plain_space(len(shape)), len(levels))],
+        "multiscales": [_multiscales(path, space.in_order(axes), len(levels))],
         "image-label": {
             "version": VERSIONS[form],
             "properties": _properties(regions),
+            **({} if axes == space.axes else {AXES: space.axes}),
             **({} if image is None else {"source": {"image": "../../"}}),
         },
     }
@@ -140,7 +144,7 @@ def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
         If the file holds no labels, or those of several images of which one has to be chosen.
     """
     found = find_labels(path)
-    labels = np.asarray(found.array[...])
+    labels = np.asarray(found.array[...]).transpose(found.order)
     regions = [
         replace(region, **_details(found.properties.get(region.id, {})))
         for region in regions_from_labels(labels)
@@ -165,7 +169,7 @@ def find_labels(path: Path) -> Found:
     try:
         opened = zarr.open(path, mode="r")
         if isinstance(opened, zarr.Array):
-            return Found(opened, _space_of(opened), {}, named=False)
+            return Found(opened, _space_of(opened), tuple(range(opened.ndim)), {}, named=False)
         return _of_group(path, opened)
     except BROKEN as error:
         raise DataError(f"{path.name} holds no OME-Zarr labels ({error}); export them again.") from error
@@ -202,13 +206,16 @@ def _found(group: Any, about: Mapping[str, Any]) -> Found:
         elif step["type"] == "translation":
             translate = translate + step["translation"]
     space = Space(
-        "".join(axis["name"] for axis in axes),
+        named_axes([axis["name"] for axis in axes]) or plain_space(array.ndim).axes,
         tuple(scale.tolist()),
         tuple(translate.tolist()),
         tuple(axis.get("unit", "pixel") for axis in axes),
     )
+    order = tuple(range(array.ndim))
+    if kept := about["image-label"].get(AXES):
+        order, space = tuple(space.axes.index(axis) for axis in kept), space.in_order(kept)
     said = about["image-label"].get("properties") or ()
-    return Found(array, space, {int(each["label-value"]): each for each in said})
+    return Found(array, space, order, {int(each["label-value"]): each for each in said})
 
 
 def _attributes(group: Any) -> dict[str, Any]:

@@ -54,6 +54,16 @@ class Space:
     translate: tuple[float, ...]
     units: tuple[str, ...]
 
+    def in_order(self, axes: str) -> Space:
+        """Return the same space with its axes in another order."""
+        places = [self.axes.index(axis) for axis in axes]
+        return Space(
+            axes,
+            tuple(self.scale[place] for place in places),
+            tuple(self.translate[place] for place in places),
+            tuple(self.units[place] for place in places),
+        )
+
     def to_layer(self) -> dict[str, Any]:
         """Return the options that lay a napari layer over the image."""
         return {
