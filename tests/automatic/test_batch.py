@@ -158,6 +158,24 @@ def test_images_when_named_by_folder_pattern_and_file_then_each_comes_once(folde
         images_of([str(folder / "z.tif")])
 
 
+def test_images_when_a_pattern_meets_levels_of_an_image_and_a_link_upwards_then_each_comes_once(
+    tmp_path: Path,
+) -> None:
+    plate = tmp_path / "plate [1]"
+    levels = zarr.create_group(plate / "a" / "ome.zarr")
+    for level in ("0", "1"):
+        levels.create_array(level, shape=(8, 8), dtype="uint8")
+    for name in ("a/Ü 1.TIF", "b.tif", "c.tif", "._c.tif"):
+        (plate / name).touch()
+    (plate / "a" / "up").symlink_to(plate)
+    everything = [plate / name for name in ("a/ome.zarr", "a/Ü 1.TIF", "b.tif", "c.tif")]
+    assert images_of([str(plate / "**" / "*")]) == everything
+    assert images_of([str(tmp_path / "**")]) == everything
+    assert images_of([str(plate / "*.tif")]) == everything[2:]
+    levels_alone = images_of([str(plate / "a" / "*.zarr" / "*")])
+    assert [path.name for path in levels_alone] == ["0", "1"]
+
+
 def test_opened_when_axes_have_length_one_then_a_plane_is_left(tmp_path: Path) -> None:
     shapes = {(1, 1, 3, 1, 40, 50): (3, 40, 50), (1, 40, 50): (40, 50), (40, 50, 3): (40, 50, 3)}
     for number, (shape, expected) in enumerate(shapes.items()):

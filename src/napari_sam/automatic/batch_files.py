@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from glob import glob, has_magic
+from functools import cache
+from glob import escape, glob, has_magic
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -112,15 +114,35 @@ def _images_in(name: str) -> list[Path]:
     if path.exists() and (is_image(path) or not path.is_dir()):
         return [path]
     if path.is_dir():
-        here = sorted(path.iterdir())
+        found = [each for each in sorted(path.iterdir()) if is_image(each)]
     elif has_magic(name):
-        here = [Path(each) for each in sorted(glob(name, recursive=True))]  # noqa: PTH207 (any pattern)
+        found = _matching(name) or _matching(_with_folders_as_they_are(path))
     else:
         raise DataError(f"There is no image {name}; check the name.")
-    found = [each for each in here if is_image(each)]
     if not found:
         raise DataError(f"{name} holds no image; give a folder or pattern of {', '.join(SUFFIXES)}.")
     return found
+
+
+def _matching(pattern: str) -> list[Path]:
+    """Return the images that a pattern matches, in their order, and nothing that lies in one of them.
+
+    Through links to folders an image may be found by several ways, without end where a link leads to a
+    folder above it; the shortest way is taken.
+    """
+    real = cache(os.path.realpath)
+    shortest: dict[tuple[str, str], Path] = {}
+    ways = [Path(each) for each in glob(pattern, recursive=True)]  # noqa: PTH207 (any pattern)
+    for path in sorted(ways, key=lambda each: (len(each.parts), each)):
+        shortest.setdefault((real(path.parent), path.name), path)
+    images = {path for path in shortest.values() if is_image(path)}
+    return sorted(path for path in images if images.isdisjoint(path.parents))
+
+
+def _with_folders_as_they_are(path: Path) -> str:
+    """Return a pattern whose first folders are there by these very names, such as ``plate [1]/*.tif``."""
+    there = next((each for each in path.parents if each.is_dir()), Path(path.anchor))
+    return str(Path(escape(str(there))) / path.relative_to(there))
 
 
 def _mapped(path: Path) -> NDArray[Any]:
