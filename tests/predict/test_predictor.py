@@ -15,6 +15,8 @@ from torch import Tensor
 from napari_sam.errors import Cancelled, ImageError, OutOfMemoryError, PromptError
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, embedding
 from napari_sam.predict.decoding import queries_for
+from napari_sam.predict.pools import pools
+from napari_sam.predict.predictor import TOGETHER
 from napari_sam.weights import LoadedModel
 
 RNG = np.random.default_rng(0)
@@ -164,6 +166,24 @@ def test_predict_many_equals_predict_one_by_one(small: LoadedModel) -> None:
         np.testing.assert_allclose(alone.low_res_logits, answer.low_res_logits, atol=1e-4)
         np.testing.assert_allclose(alone.iou_predictions, answer.iou_predictions, atol=1e-4)
         assert np.mean(alone.masks ^ answer.masks) < 1e-3
+
+
+def test_predict_many_of_hundreds_asks_for_some_at_a_time_and_holds_no_more_than_their_masks(
+    discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked = []
+
+    def counted(*given: Any) -> Any:
+        asked.append(len(given[2]))
+        return pools(*given)
+
+    monkeypatch.setattr("napari_sam.predict.predictor.pools", counted)
+    predictor = Predictor(discs)
+    embedded = predictor.embed(np.zeros((40, 600), np.uint8))
+    answers = predictor.predict_many(embedded, [click(20, col) for col in range(TOGETHER + 40)])
+    assert asked == [TOGETHER, 40]
+    assert all(answer.masks[answer.best][20, col] for col, answer in enumerate(answers))
+    assert all(item.logits.base is None for answer in answers for item in answer.items)
 
 
 def test_predict_many_of_nothing_is_nothing(small: LoadedModel) -> None:

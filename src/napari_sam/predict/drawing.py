@@ -85,13 +85,13 @@ def draw(
     threshold : float
         Logits above it are inside.
     """
-    start, logits = interpolated(decoded, origin, weights, threshold)
-    mask = logits > threshold
+    start, values = interpolated(decoded, origin, weights, threshold)
+    mask, logits = values > threshold, decoded.logits.copy()  # a view would hold on to all of its batch
     if not mask.any():
-        return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, decoded.logits, decoded.frame)
+        return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, logits, decoded.frame)
     rows, cols = filled(mask)
     corner = (start[0] + rows.start, start[1] + cols.start)
-    return Candidate(corner, mask[rows, cols].copy(), decoded.iou, decoded.logits, decoded.frame)
+    return Candidate(corner, mask[rows, cols].copy(), decoded.iou, logits, decoded.frame)
 
 
 def interpolated(

@@ -28,6 +28,8 @@ from .window import PlaneWindow, read_part
 Multimask = bool | Literal["auto"]
 CHOICES = 3
 """Masks shown when the prompts are ambiguous: whole, part, sub-part (paper, section 3)."""
+TOGETHER = 256
+"""Objects asked for together: until one is chosen, half a megabyte of masks is held of each."""
 
 
 class Predictor:
@@ -150,11 +152,15 @@ class Predictor:
         self._check(embedding)
         placed = [embedding.window.entering(each) for each in prompts]
         many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
-        found = pools(self.model, embedding, placed, many)
-        return [
-            embedding.window.leaving(self._candidates(embedding, pool, several, each))
-            for each, pool, several in zip(placed, found, many, strict=True)
-        ]
+        answers: list[Candidates] = []
+        for start in range(0, len(placed), TOGETHER):
+            group = placed[start : start + TOGETHER], many[start : start + TOGETHER]
+            found = pools(self.model, embedding, *group)
+            answers += [
+                embedding.window.leaving(self._candidates(embedding, pool, several, each))
+                for each, several, pool in zip(*group, found, strict=True)
+            ]
+        return answers
 
     def predict_sequence(
         self, embedding: Embedding, prompts: Prompts, memo: dict[Hashable, Candidates] | None = None
