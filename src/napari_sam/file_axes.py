@@ -20,6 +20,23 @@ def named_axes(path: Path) -> list[tuple[str, int]]:
     return []
 
 
+def channel_names(path: Path) -> tuple[str, ...]:
+    """Return what an OME-TIFF calls the channels of its first image; nothing where one has no name."""
+    import tifffile
+
+    if path.suffix.lower() not in TIFF:
+        return ()
+    with tifffile.TiffFile(path) as file:
+        text = file.ome_metadata
+    try:
+        images = tifffile.xml2dict(text)["OME"]["Image"] if text else {}
+        channels = (images[0] if isinstance(images, list) else images)["Pixels"]["Channel"]
+        names = [str(each["Name"]) for each in (channels if isinstance(channels, list) else [channels])]
+    except (LookupError, SyntaxError, TypeError, ValueError):  # broken XML is a SyntaxError
+        return ()
+    return tuple(names) if len({*names}) == len(names) else ()
+
+
 def without_single(axes: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
     """Leave out axes of length 1, but for those of a plane."""
     return [(name, length) for name, length in axes if length > 1 or name in "YX"]

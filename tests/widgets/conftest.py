@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import tifffile
 from napari.components import ViewerModel
 from napari.layers import Image, Labels
+from napari.layers._source import layer_source
 from qtpy.compat import isalive
 
 from napari_sam import weights
@@ -71,6 +73,12 @@ def jobs(qapp: Any) -> Iterator[Jobs]:  # noqa: ARG001 (Qt has to be there)
     jobs = Jobs()
     yield jobs
     jobs.close()
+
+
+def opened_by_napari(path: Path) -> Image:
+    """Return the layer that napari's own reader makes of a TIFF, where no viewer has found its readers."""
+    with layer_source(path=str(path), reader_plugin="napari"):
+        return Image(tifffile.imread(path))
 
 
 def earlier(viewer: ViewerModel, image: Image, labels: Labels | None = None) -> Earlier:

@@ -16,7 +16,7 @@ from napari_sam.widgets.batch_opening import read, show
 from napari_sam.widgets.earlier import Earlier
 from napari_sam.widgets.image_file import file_of
 
-from .conftest import IMAGE, settle
+from .conftest import IMAGE, opened_by_napari, settle
 
 Make = Callable[..., AnnotatorWidget]
 
@@ -46,9 +46,7 @@ def test_an_image_of_a_batch_when_annotated_then_its_journal_is_the_one_of_its_f
     assert earlier.journal.record.begins == {}
     earlier.session.edit("delete", [(1, ())])
     earlier.close()
-    viewer = ViewerModel()
-    (opened,) = viewer.open(str(files[0]), plugin="napari")
-    again = Earlier.of(opened, None, "well labels", ())
+    again = Earlier.of(opened_by_napari(files[0]), None, "well labels", ())
     assert [each.id for each in again.session.objects] == [2]
     again.close()
 

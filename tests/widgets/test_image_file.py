@@ -16,7 +16,7 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.image_file import file_space
 from napari_sam.widgets.planes import axis_names
 
-from .conftest import IMAGE, settle
+from .conftest import IMAGE, opened_by_napari, settle
 
 Make = Callable[..., AnnotatorWidget]
 SIZES = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}
@@ -36,13 +36,14 @@ def test_channels_and_pixel_size_of_an_ome_tiff_then_are_offered_and_saved_with_
 ) -> None:
     path, stack = tmp_path / "cells.ome.tif", np.stack([IMAGE, IMAGE // 2])
     movie = np.stack([stack, stack, stack])
-    tifffile.imwrite(path, movie, metadata={"axes": "TCYX", **SIZES})
+    tifffile.imwrite(path, movie, metadata={"axes": "TCYX", "Channel": {"Name": ["DAPI", "GFP"]}, **SIZES})
     widget = make_annotator(start=False)
     image = open_file(widget, path, qtbot)
     assert axis_names(image) == ("t", "c", "y", "x")
     choice = widget.panel.channels
     assert choice.how.currentText().endswith("(2 channels)")
     assert choice.how.itemText(1).endswith("(3 frames)")
+    assert [colour.accessibleName() for colour, _ in choice._rows] == ["Colour of DAPI", "Colour of GFP"]
     widget.start()
     settle(qtbot, widget)
     annotation = widget.annotation
@@ -78,11 +79,9 @@ def test_channels_and_pixel_size_of_an_ome_tiff_then_are_offered_and_saved_with_
 def test_axes_of_a_file_when_napari_opened_it_then_are_those_of_its_layer_or_not_named(
     shape: tuple[int, ...], options: dict[str, Any], axes: str, tmp_path: Path
 ) -> None:
-    from napari.components import ViewerModel
-
     path = tmp_path / "image.tif"
     tifffile.imwrite(path, np.zeros(shape, np.uint8), **options)
-    (layer,) = ViewerModel().open(str(path), plugin="napari")
+    layer = opened_by_napari(path)
     space = file_space(layer)
     assert space.axes == axes
     layer.metadata[FILE_SPACE] = space
@@ -92,11 +91,9 @@ def test_axes_of_a_file_when_napari_opened_it_then_are_those_of_its_layer_or_not
 
 
 def test_axes_of_a_file_when_the_layer_has_other_pixels_then_are_not_taken(tmp_path: Path) -> None:
-    from napari.components import ViewerModel
-
     path = tmp_path / "image.tif"
     tifffile.imwrite(path, np.zeros((3, 20, 30), np.uint8), imagej=True, metadata={"axes": "CYX"})
-    (layer,) = ViewerModel().open(str(path), plugin="napari")
+    layer = opened_by_napari(path)
     layer.data = np.zeros((4, 20, 30), np.uint8)
     assert file_space(layer).axes == ""
     path.write_bytes(b"no image")

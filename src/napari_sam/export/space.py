@@ -26,10 +26,13 @@ class FileSpace:
         A letter an axis, of t, c, z, y and x; empty if they are not named.
     size : PixelSize, optional
         None if it is not known.
+    channels : tuple of str
+        Their names; empty if not all have one.
     """
 
     axes: str = ""
     size: PixelSize | None = None
+    channels: tuple[str, ...] = ()
 
 
 NOTHING_SAID = FileSpace()

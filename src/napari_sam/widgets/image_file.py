@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -47,7 +48,7 @@ def file_space(image: Image | Mixed) -> FileSpace:
     layer = layers_of(image)[0]
     space = layer.metadata.get(FILE_SPACE) or _read(file_of(layer), image_shape(layer), rgb=layer.rgb)
     left_out = layer.ndim - len(image_shape(image))
-    return FileSpace(space.axes[left_out:], space.size)
+    return replace(space, axes=space.axes[left_out:])
 
 
 def _read(file: Path | None, shape: tuple[int, ...], *, rgb: bool) -> FileSpace:
@@ -55,14 +56,15 @@ def _read(file: Path | None, shape: tuple[int, ...], *, rgb: bool) -> FileSpace:
     if file is None:
         return NOTHING_SAID
     try:
-        named = file_axes.named_axes(file)
+        named, channels = file_axes.named_axes(file), file_axes.channel_names(file)
     except Exception:  # noqa: BLE001 (damage is told of where the image is read)
         return NOTHING_SAID
     if rgb and named and named[-1][0] == "S":
         named.pop()
     if shape != tuple(length for _, length in named):
         return NOTHING_SAID
-    return FileSpace(named_axes([name.replace("S", "C") for name, _ in named]), pixel_size_of(file))
+    axes = named_axes([name.replace("S", "C") for name, _ in named])
+    return FileSpace(axes, pixel_size_of(file), channels)
 
 
 class FileSpaces:

@@ -10,6 +10,7 @@ from napari.layers import Image
 from napari.utils.transforms import Affine
 
 from napari_sam.errors import ImageError
+from napari_sam.export.space import FILE_SPACE, NOTHING_SAID
 from napari_sam.session.channels import COLOURS, channel_axis, suggested_colours
 
 from .planes import ALIGNED, axis_names, image_shape, layers_of, read_window, sliders
@@ -206,11 +207,12 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
         return ()
     shape = image_shape(image)
     named = channel_axis(axis_names(image), shape)
+    called = image.metadata.get(FILE_SPACE, NOTHING_SAID).channels
     choices = []
     for axis, title in sliders(image).items():
         count = shape[axis]
         if count <= MOST:
-            channels = tuple(f"channel {place}" for place in range(count))
+            channels = called if axis == named and len(called) == count else _numbered(count)
             colours = suggested_colours(count)
             places = tuple(range(count))
             choices.append(Choice(title, axis, places, places, channels, colours, axis == named))
@@ -220,6 +222,10 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
         names, keys = tuple(each.name for each in together), tuple(each.unique_id for each in together)
         choices.append(Choice(f"layers ({len(names)})", None, names, keys, names, _shown_colours(together)))
     return tuple(choices)
+
+
+def _numbered(count: int) -> tuple[str, ...]:
+    return tuple(f"channel {place}" for place in range(count))
 
 
 def _can_be_mixed(image: Image, other: Layer) -> bool:
