@@ -123,6 +123,40 @@ def test_a_stroke_after_stop_when_another_window_went_on_then_both_are_there_and
     assert session.store[1, (0,)].area == 100
 
 
+def test_an_overlap_that_was_erased_after_stop_then_shows_what_lies_under_it(tmp_path: Path) -> None:
+    objects = [square(1, 5, 5), square(2, 10, 10)]
+    session, record = session_of(objects, tmp_path / "journal")
+    store = store_of(*objects)
+    labels = drawn(store)
+    labels[0, 12:14, 12:14] = 0
+    taken_over(session, labels, store, record)
+    assert (labels[0, 12:14, 12:14] == 2).all()
+    assert np.array_equal(labels, drawn(session.store))
+
+
+def test_a_label_that_was_filled_with_another_number_after_stop_then_has_that_one(tmp_path: Path) -> None:
+    session, record = session_of([square(1, 5, 5)], tmp_path / "journal")
+    store = store_of(square(1, 5, 5))
+    labels = drawn(store)
+    labels[labels == 1] = 4
+    taken_over(session, labels, store, record)
+    assert places(session.store) == {(4, 0): (5, 5)}
+    assert np.array_equal(labels, drawn(session.store))
+
+
+def test_what_another_window_took_back_for_good_then_does_not_come_again(tmp_path: Path) -> None:
+    session, _ = session_of([square(1, 5, 5)], tmp_path / "journal")
+    store = store_of(square(1, 5, 5))
+    session.undo()
+    session.put("commit", (), (square(2, 30, 30),))
+    record, labels = read_record(tmp_path / "journal"), drawn(store)
+    other = AnnotationSession()
+    other.restore(record.line, record.undone)
+    taken_over(other, labels, store, record)
+    assert places(other.store) == {(2, 0): (30, 30)}
+    assert np.array_equal(labels, drawn(other.store))
+
+
 def test_objects_that_the_disk_refused_when_started_again_then_are_back_and_a_corrected_one_is_corrected(
     tmp_path: Path,
 ) -> None:

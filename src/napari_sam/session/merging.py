@@ -174,9 +174,10 @@ class _Merging:
         self._session.adopt(strange)
         stands = store.render(plane, window)
         wanted = np.where((shown != was) & (now == was), shown, stands)
-        if not np.array_equal(wanted, stands):
+        if np.array_equal(wanted, stands):
+            self._redraw(plane, window, pixels, stands)
+        else:
             self._painted.append((plane, window, wanted))
-        self._redraw(plane, window, pixels, wanted)
 
     def _strange(self, pixels: NDArray[Any], plane: Plane) -> tuple[Pairs, list[Object]]:
         """Return the labels of a plane that were not drawn: with the objects that they show, and without.
@@ -193,6 +194,8 @@ class _Merging:
         rest = [replace(each, id=self._names.get(each.id, each.id)) for each in found if each.id not in known]
         strange = [each for each in rest if self._drawn is None or each.key not in self._drawn]
         pairs = paired(strange, self._session.store)
+        if self._drawn is not None:  # one that was painted over as a whole has another number now
+            pairs = [pair for pair in pairs if pair[1].key not in self._drawn]
         known |= {each.id for each, _ in pairs}
         return [*saved, *pairs], [each for each in strange if each.id not in known]
 
@@ -220,9 +223,13 @@ class _Merging:
             self.redrawn.append(Redrawn(plane, place, before[part].copy(), after[part].copy()))
 
     def paint(self) -> None:
-        """Take what was painted for edits of the objects, in one step."""
-        if not self._session.read_only:
-            self._session.paint_planes(self._painted)
+        """Take what was painted for edits of the objects, in one step, and show what that uncovers."""
+        session = self._session
+        if not session.read_only:
+            session.paint_planes(self._painted)
+        for plane, window, wanted in self._painted:
+            shown = wanted if session.read_only else session.store.render(plane, window)
+            self._redraw(plane, window, np.asarray(self._labels[plane]), shown)
 
 
 def _store_of(pairs: Pairs) -> ObjectStore:

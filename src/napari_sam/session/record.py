@@ -38,6 +38,8 @@ class Record:
         The highest label that any object has ever had.
     adopted_after : tuple of int
         For each of `adopted`, how many of `done` it came after, in this order; empty if all came first.
+    dropped : tuple of Edit
+        What was taken back and cannot be brought back, because something else was done then.
     """
 
     begins: Mapping[str, Any]
@@ -46,6 +48,7 @@ class Record:
     undone: tuple[Edit, ...]
     last_id: int = 0
     adopted_after: tuple[int, ...] = ()
+    dropped: tuple[Edit, ...] = ()
 
     @property
     def line(self) -> tuple[Edit, ...]:
@@ -178,6 +181,7 @@ class _Steps:
         self._adopted: list[tuple[int, Edit]] = []
         self._done: list[Edit] = []
         self._undone: list[Edit] = []
+        self._dropped: list[Edit] = []
         self._last_id = 0
         self._there: dict[Key, Object] = {}
 
@@ -191,6 +195,7 @@ class _Steps:
             tuple(self._undone),
             self._last_id,
             tuple(place for _, place in pairs),
+            tuple(self._dropped),
         )
 
     def adopt(self, entry: Entry) -> None:
@@ -219,6 +224,7 @@ class _Steps:
             after = tuple(from_json(each) for each in entry["after"])
         else:
             after = operate(entry["do"], before, self._last_id + 1, **arguments)
+        self._dropped += self._undone
         self._undone.clear()
         if before or after:
             self._done.append(Edit(entry["do"], before, after, arguments))
