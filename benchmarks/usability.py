@@ -25,8 +25,8 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
+from napari_sam.image_files import read_image
 from napari_sam.training.evaluate import candidate_ious, correction, deepest_point
-from napari_sam.training.samples import read_image
 from napari_sam.widgets.annotator import AnnotatorWidget
 
 DATA = Path(__file__).parent.parent / "tests" / "data" / "dsb2018"

@@ -14,8 +14,8 @@ from napari_sam.automatic.batch_axes import opened_plane
 from napari_sam.cli import main
 from napari_sam.errors import DataError
 from napari_sam.export import read_regions
+from napari_sam.image_files import read_image
 from napari_sam.tiff_files import images_beside, opened_tiff
-from napari_sam.training.samples import read_image
 
 OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{}">{}</OME>'
 IMAGE = (

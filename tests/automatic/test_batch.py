@@ -26,7 +26,7 @@ from napari_sam.automatic.batch_image import BatchSettings, Job, one_by_one
 from napari_sam.automatic.batch_names import label_names
 from napari_sam.automatic.batch_summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError
-from napari_sam.training.samples import read_image
+from napari_sam.image_files import read_image
 from napari_sam.weights import load_model
 from napari_sam.weights.checkpoint import save_checkpoint
 

@@ -17,9 +17,9 @@ from napari_sam.automatic import (
 from napari_sam.automatic.dense import Maps, doubled
 from napari_sam.automatic.instances import faint_instances, sizes, to_image, together, two_looks
 from napari_sam.errors import Cancelled, ImageError
+from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.predict.drawing import pointed_at
-from napari_sam.training.samples import read_image
 from napari_sam.training.scores import average_precision
 from napari_sam.training.targets import dense_targets
 from napari_sam.weights import LoadedModel, load_model

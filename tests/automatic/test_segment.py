@@ -8,8 +8,9 @@ import pytest
 import napari_sam as ns
 from napari_sam.automatic import AutomaticSettings, GridSettings, instance_masks, propose
 from napari_sam.errors import Cancelled, ImageError
+from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor
-from napari_sam.training.samples import read_image, read_sample
+from napari_sam.training.samples import read_sample
 from napari_sam.training.scores import average_precision
 from napari_sam.weights import LoadedModel, load_model
 

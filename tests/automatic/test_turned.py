@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from napari_sam.automatic.turned import in_common, turned
+from napari_sam.image_files import read_image
 from napari_sam.masks import cropped
 from napari_sam.predict import Candidate, Frame, Predictor, Prompts
 from napari_sam.predict.drawn import box_around
-from napari_sam.training.samples import read_image
 from napari_sam.weights import load_model
 
 

@@ -21,7 +21,7 @@ from napari_sam.automatic.stitch import tiles_of
 from napari_sam.automatic.windows import label_windows
 from napari_sam.automatic.windows_state import state_path
 from napari_sam.errors import Cancelled, DataError, ImageError
-from napari_sam.training.samples import read_image
+from napari_sam.image_files import read_image
 from napari_sam.training.scores import average_precision
 from napari_sam.weights import LoadedModel, load_model
 

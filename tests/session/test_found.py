@@ -8,13 +8,13 @@ import pytest
 
 from napari_sam.automatic import AutomaticSettings, WindowSettings
 from napari_sam.errors import Cancelled
+from napari_sam.image_files import read_image
 from napari_sam.predict import PlaneWindow, Predictor
 from napari_sam.session import Edit, Object, ObjectStore, Plane
 from napari_sam.session.channels import Channel, Mix
 from napari_sam.session.embeddings import EmbeddingStore
 from napari_sam.session.found import PlaneView, Search, widened
 from napari_sam.session.objects import common
-from napari_sam.training.samples import read_image
 from napari_sam.weights import load_model
 
 

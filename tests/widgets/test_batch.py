@@ -19,7 +19,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_sam.automatic import batch_image
 from napari_sam.automatic.batch_image import Job
-from napari_sam.training.samples import read_image
+from napari_sam.image_files import read_image
 from napari_sam.widgets.batch import BatchWidget
 
 Make = Callable[[], BatchWidget]

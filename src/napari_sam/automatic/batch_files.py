@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
+from napari_sam.image_files import read_image
 from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .batch_names import full_path
@@ -90,8 +91,6 @@ def opened(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
     elif suffix == ".npy":
         yield _mapped(path)
     else:
-        from napari_sam.training.samples import read_image
-
         yield read_image(path)
 
 

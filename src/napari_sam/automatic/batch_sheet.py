@@ -13,7 +13,7 @@ from PIL import Image, ImageDraw
 from skimage.segmentation import find_boundaries
 
 from napari_sam.predict.image import to_rgb
-from napari_sam.training.sheet import CAPTION, TILE, arranged, enlarged
+from napari_sam.tiles import CAPTION, TILE, arranged, enlarged
 
 from .batch_axes import opened_plane
 from .batch_files import opened

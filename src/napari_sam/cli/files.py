@@ -30,7 +30,7 @@ def read_image(path: Path) -> NDArray[Any]:
     DataError
         If the file is not there or is no image.
     """
-    from ..training.samples import read_image as read_picture
+    from ..image_files import read_image as read_picture
 
     if not path.is_file():
         raise DataError(f"There is no image {path}; check the name.")

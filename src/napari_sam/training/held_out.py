@@ -9,10 +9,11 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam.errors import DataError
+from napari_sam.image_files import read_image
 from napari_sam.weights import locate, read_metadata
 
 from .config import DataConfig
-from .samples import paired_levels, read_image, read_sample
+from .samples import paired_levels, read_sample
 
 EVERY = 5
 """One of so many images is held out, at least one."""

@@ -6,22 +6,16 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 from scipy import ndimage
 
 from napari_sam.errors import DataError, ImageError
+from napari_sam.image_files import GREY_MODES, IMAGE_SUFFIXES, read_pixels
 from napari_sam.predict.image import resize, to_rgb
-from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .config import DataConfig
-
-IMAGE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
-GREY_MODES = ("L", "I;16", "I", "F")
-"""What Pillow calls images of one number a pixel."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -64,17 +58,6 @@ class Sample:
         return f"{colour} {ground} {size}"
 
 
-def read_image(path: Path) -> NDArray[np.generic]:
-    """Read a PNG, TIFF or JPEG as (Y, X) or (Y, X, C).
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as an image.
-    """
-    return _read(path, (*GREY_MODES, "RGB"))
-
-
 def read_plane(path: Path) -> NDArray[np.generic]:
     """Read one plane, with channels last where the file names their axis, as when it is segmented.
 
@@ -102,7 +85,7 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     """
     from napari_sam.automatic.link import counted  # takes torch with it
 
-    values = _read(path, (*GREY_MODES, "P", "1"))
+    values = read_pixels(path, (*GREY_MODES, "P", "1"))
     if values.ndim > 2 and math.prod(values.shape[:-2]) == 1:  # of an image of one plane or frame
         values = values.reshape(values.shape[-2:])
     if values.ndim == 3 and values.shape[-1] in (3, 4):
@@ -118,25 +101,6 @@ def read_labels(path: Path) -> NDArray[np.int32]:
         values = values.astype(np.int64)
     whole: NDArray[np.integer] = np.maximum(values, 0)
     return counted(whole)[1].astype(np.int32)
-
-
-def _read(path: Path, modes: Sequence[str]) -> NDArray[Any]:
-    """Read a file; what Pillow opens in none of these modes becomes RGB.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as an image.
-    """
-    try:
-        if path.suffix.lower() in TIFF:
-            with opened_tiff(path) as (file, index):
-                return np.asarray(file.asarray(series=index))
-        with Image.open(path) as opened:
-            return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
-    except Exception as error:  # a damaged file raises whatever its damage makes of it
-        message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
-        raise DataError(message) from error
 
 
 def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:

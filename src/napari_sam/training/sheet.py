@@ -11,6 +11,7 @@ from scipy import ndimage
 
 from napari_sam.predict import Candidates, Predictor, Prompts
 from napari_sam.predict.drawing import filled
+from napari_sam.tiles import CAPTION, COLUMNS, TILE, arranged, enlarged
 from napari_sam.weights import LoadedModel
 
 from .evaluate import Folder, Scenes, candidate_ious, chosen_labels, deepest_point
@@ -19,8 +20,6 @@ from .samples import Sample
 
 Mask = NDArray[np.bool_]
 Colour = tuple[int, int, int]
-TILE, CAPTION, COLUMNS = 168, 16, 6
-"""Side of a tile and height of the line below it, in pixels, and tiles in a row."""
 ROOM = 0.6
 """Image shown around an object on all sides together, in shares of its longest side."""
 TRUTH: Colour = (255, 255, 255)
@@ -103,16 +102,6 @@ def clicked(
     return tiles
 
 
-def arranged(tiles: Sequence[Image.Image]) -> Image.Image:
-    """Put tiles in rows on one sheet."""
-    rows = max(-(-len(tiles) // COLUMNS), 1)
-    step = (TILE + 4, TILE + CAPTION + 4)
-    sheet = Image.new("RGB", (COLUMNS * step[0], rows * step[1]))
-    for index, tile in enumerate(tiles):
-        sheet.paste(tile, (index % COLUMNS * step[0], index // COLUMNS * step[1]))
-    return sheet
-
-
 def draw_tile(sample: Sample, truth: Mask, candidates: Candidates) -> Image.Image:
     """Draw an object's surroundings, the outlines and the IoUs."""
     rows, cols = surroundings(truth)
@@ -139,16 +128,6 @@ def surroundings(mask: Mask) -> tuple[slice, slice]:
         first = max(min((part.start + part.stop - side) // 2, length - side), 0)
         spans.append(slice(first, min(first + side, length)))
     return spans[0], spans[1]
-
-
-def enlarged(pixels: NDArray[np.uint8], method: Image.Resampling) -> NDArray[np.uint8]:
-    """Resize to fit a tile, black beside it where the part is no square."""
-    zoom = TILE / max(pixels.shape[:2])
-    size = (max(round(pixels.shape[1] * zoom), 1), max(round(pixels.shape[0] * zoom), 1))
-    resized = np.asarray(Image.fromarray(np.ascontiguousarray(pixels)).resize(size, method))
-    tile = np.zeros((TILE, TILE, *pixels.shape[2:]), np.uint8)
-    tile[: size[1], : size[0]] = resized
-    return tile
 
 
 def outline(mask: Mask) -> Mask:

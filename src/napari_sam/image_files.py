@@ -1,0 +1,48 @@
+"""Image files of the usual kinds, read into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from PIL import Image
+
+from napari_sam.errors import DataError
+from napari_sam.tiff_files import TIFF, opened_tiff
+
+IMAGE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
+GREY_MODES = ("L", "I;16", "I", "F")
+"""What Pillow calls images of one number a pixel."""
+
+
+def read_image(path: Path) -> NDArray[np.generic]:
+    """Read a PNG, TIFF or JPEG as (Y, X) or (Y, X, C).
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image.
+    """
+    return read_pixels(path, (*GREY_MODES, "RGB"))
+
+
+def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
+    """Read a file's first image; what Pillow opens in none of these modes becomes RGB.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image.
+    """
+    try:
+        if path.suffix.lower() in TIFF:
+            with opened_tiff(path) as (file, index):
+                return np.asarray(file.asarray(series=index))
+        with Image.open(path) as opened:
+            return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
+    except Exception as error:  # a damaged file raises whatever its damage makes of it
+        message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+        raise DataError(message) from error
