@@ -279,6 +279,8 @@ def test_survey_when_an_image_is_sparse_then_the_range_is_that_of_what_is_there(
     assert LargeImage(image[:10, :10]).survey().low == (0.0, 0.0, 0.0)
     with pytest.raises(ImageError, match="shape"):
         LargeImage(np.zeros((2, 3, 4, 5)))
+    with pytest.raises(ImageError, match="no axis of channels"):
+        LargeImage(np.zeros((4, 5)), channel_axis=0)
     with pytest.raises(ImageError, match="dtype"):
         LargeImage(np.zeros((4, 5), complex)).survey()
 

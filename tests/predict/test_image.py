@@ -144,7 +144,7 @@ def test_to_rgb_without_normalization_keeps_8_bit_values() -> None:
         (np.zeros((9, 9, 8)), {}, "8 channels on axis -1"),
         (np.zeros((3, 9, 9)), {"channel_axis": 1}, "9 channels on axis 1"),
         (np.zeros((3, 9, 9)), {"channel_axis": 3}, "channel axis 3 does not exist"),
-        (np.zeros((9, 9)), {"channel_axis": 0}, "one plane"),
+        (np.zeros((9, 9)), {"channel_axis": 0}, "no axis of channels"),
         (np.full((3, 3), 256.0), {"normalization": None}, "use normalization='percentile'"),
         (np.zeros((3, 3)), {"normalization": "minmax"}, "'minmax' is unknown"),
     ],

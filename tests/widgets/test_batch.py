@@ -124,6 +124,9 @@ def test_batch_when_a_finished_row_is_double_clicked_then_image_and_labels_are_s
     assert layers["d"].rgb
     assert double_click(1) == ["d", "d labels"]
     assert "b.tif has no labels: failed" in widget.panel.status.text()
+    add(qtbot, widget, folder / "c.npy")
+    assert double_click(3) == ["d", "d labels"]
+    assert widget.panel.status.text() == "c.npy has no labels yet; press Start to segment it."
     assert double_click(0) == ["a", "a labels"]
     assert widget.panel.status.text() == "a.tif is open, with its labels."
     assert len(layers) == 4
@@ -179,7 +182,7 @@ def test_batch_when_begun_anew_then_all_images_are_done_again(
 
 
 def test_batch_when_it_cannot_begin_then_one_sentence_says_why_and_all_wait(
-    make_batch: Make, folder: Path, tmp_path: Path, qtbot: Any
+    make_batch: Make, folder: Path, tmp_path: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = make_batch()
     said = widget.panel.status.text
@@ -190,7 +193,16 @@ def test_batch_when_it_cannot_begin_then_one_sentence_says_why_and_all_wait(
     assert "holds no image" in said()
     add(qtbot, widget, folder / "z.tif")
     assert "There is no image" in said()
-    add(qtbot, widget, folder / "*.tif")
+    for blank in ("", "  "):  # which would be the folder that napari was started in
+        monkeypatch.chdir(folder)
+        add(qtbot, widget, blank)
+        assert said().startswith("There is no name")
+    add(qtbot, widget, "~no-such-user-here/cells")
+    assert "not known here" in said()
+    assert not widget.table.images
+    monkeypatch.setenv("HOME", str(folder.parent))
+    monkeypatch.setenv("USERPROFILE", str(folder.parent))
+    add(qtbot, widget, f"~/{folder.name}/*.tif")
     widget.panel.out.clear()
     widget.start()
     assert said().startswith("There is no folder for the labels")
@@ -199,9 +211,13 @@ def test_batch_when_it_cannot_begin_then_one_sentence_says_why_and_all_wait(
         widget.start()
         settle(qtbot, widget)
         assert why in said()
-    widget.panel.out.setText(str(tmp_path / "labels"))
+    widget.panel.out.setText("~no-such-user-here/labels")
+    widget.start()
+    assert "not known here" in said()
+    widget.panel.out.setText("labels")
     widget.panel.cluster.setText("nowhere")
     widget.start()
+    assert widget.panel.out.text() == str(folder / "labels")
     settle(qtbot, widget)
     assert "No scheduler answers at nowhere" in said()
     assert states(widget) == ["waiting", "waiting"]
@@ -230,6 +246,10 @@ def test_images_when_dropped_typed_and_removed_then_each_is_in_the_list_once(
     settle(qtbot, widget)
     assert [image.name for image in widget.table.images] == ["d.png", "a.tif", "b.tif", "c.npy"]
     assert widget.panel.pattern.text() == ""
+    view = widget.panel.table
+    header = view.horizontalHeader()
+    assert header.minimumSectionSize() >= header.fontMetrics().horizontalAdvance(" waiting ")
+    assert view.textElideMode() == Qt.TextElideMode.ElideMiddle
     widget.panel.table.selectRow(1)
     widget.panel.remove_asked.emit()
     assert [image.name for image in widget.table.images] == ["d.png", "b.tif", "c.npy"]

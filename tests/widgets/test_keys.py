@@ -139,6 +139,12 @@ def test_defaults_when_pressed_then_every_action_has_its_first_key_and_the_table
     for key, left in ((Qt.Key.Key_X, 1), (Qt.Key.Key_W, 0)):
         QTest.keyClick(widget.object_panel.table, key)
         assert len(widget.annotation.session.objects) == left
+    widget.annotation.undo()
+    widget.annotation.editing.selection.set([(1, ())])
+    widget.object_panel.set_keymap(Keymap.from_settings({"swap": "X"}))  # which leaves none to delete with
+    for key in (Qt.Key.Key_X, Qt.Key.Key_Shift, Qt.Key.Key_Exclam):
+        QTest.keyClick(widget.object_panel.table, key)
+        assert len(widget.annotation.session.objects) == 1
 
 
 def test_the_page_then_is_narrow_and_named_and_says_which_keys_are_taken(
@@ -161,6 +167,11 @@ def test_the_page_then_is_narrow_and_named_and_says_which_keys_are_taken(
     QApplication.sendEvent(page.table, QFocusEvent(QEvent.Type.FocusOut))
     assert page.table.item(row, 1).text() == "1"
     assert page.keymap == Keymap()
+    mouse = page.table.item(len(ACTIONS), 0)
+    assert mouse.flags() == Qt.ItemFlag.ItemIsEnabled  # written as clearly as the others
+    assert "mouse" in mouse.toolTip()
+    page.table.cellClicked.emit(len(ACTIONS), 0)
+    assert page.table.waiting is None
     for action, key, modifier, said in (
         ("merge", Qt.Key.Key_X, None, "X is the key of 'delete an object'"),
         ("merge", Qt.Key.Key_O, CONTROL, "in napari's menus; choose another"),

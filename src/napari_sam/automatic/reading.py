@@ -55,6 +55,8 @@ class LargeImage:
             if not -3 <= (channel_axis or 0) < 3:
                 raise ImageError(f"The channel axis {channel_axis} does not exist in the shape {shape}.")
             del shape[-1 if channel_axis is None else channel_axis]
+        if len(self._array.shape) == 2 and channel_axis is not None:
+            raise ImageError(f"An image of shape {tuple(shape)} has no axis of channels; name none for it.")
         if len(shape) != 2 or not all(shape):
             raise ImageError(
                 f"An image of shape {tuple(self._array.shape)} cannot be used; give one plane, (Y, X) or"

@@ -203,6 +203,8 @@ def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX
         raise ImageError(f"The image of shape {array.shape} has no pixels; give one of at least 1 x 1.")
     if array.ndim == 2 and channel_axis is None:
         return array[None]
+    if array.ndim == 2:
+        raise ImageError(f"An image of shape {array.shape} has no axis of channels; name none for it.")
     if array.ndim != 3:
         raise ImageError(
             f"An image of shape {array.shape} cannot be used; give one plane, (Y, X) or with a channel axis."

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from napari_sam.errors import DataError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
 from .batch_panel import CHANNELS, BatchPanel
@@ -25,6 +26,12 @@ if TYPE_CHECKING:
     from napari_sam.automatic.batch_summary import Row
 
     from .batch_opening import Found
+
+WHY = {
+    "waiting": " yet; press Start to segment it.",
+    "running": " yet; it is being segmented, and can be looked at once it is done.",
+}
+"""How the sentence on an image without labels goes on, by its state."""
 
 
 @dataclass(frozen=True)
@@ -126,7 +133,12 @@ class BatchWidget(QWidget):
         Parameters
         ----------
         names : list of str
+            An empty one names nothing.
         """
+        names = [name for name in names if name.strip()]
+        if not names:
+            self._fail("There is no name; type a file, a folder or a pattern of images.")
+            return
         self.opening.run("Looking for images", partial(_find, names=names), self._queue)
 
     def _queue(self, images: list[Path]) -> None:
@@ -145,7 +157,12 @@ class BatchWidget(QWidget):
         if not self.panel.out.text().strip():
             self._fail("There is no folder for the labels; choose one.")
             return
-        asked = self._asked()
+        try:
+            asked = self._asked()
+        except DataError as error:
+            self._fail(str(error))
+            return
+        self.panel.out.setText(str(asked.out))  # where a relative name leads to
         with suppress(OSError):  # then it is remembered while the window is open
             write_settings(self._file, self.panel.computing.settings)
         self.table.wait(anew=asked.anew)
@@ -158,7 +175,7 @@ class BatchWidget(QWidget):
         panel = self.panel
         return Asked(
             images=tuple(self.table.images),
-            out=Path(panel.out.text().strip()).expanduser(),
+            out=_path(panel.out.text().strip()).absolute(),
             **panel.computing.settings,
             channel_axis=CHANNELS[panel.channels.currentText()],
             cluster=panel.cluster.text().strip(),
@@ -184,7 +201,9 @@ class BatchWidget(QWidget):
             text += f" {failed} failed: the table and summary.csv say why."
         if noted := sum(bool(row.note) for row in rows):
             text += f" Of {noted} with several images, only the first was taken."
-        self.panel.say(f"{text} Double-click one to look at it.", error=bool(failed))
+        if failed < len(rows):
+            text += " Double-click one to look at it."
+        self.panel.say(text, error=bool(failed))
 
     def _ended(self) -> None:
         self.panel.set_running(False)
@@ -203,7 +222,7 @@ class BatchWidget(QWidget):
         """
         entry = self.table.entries[index]
         if entry.labels is None:
-            self._fail(f"{entry.image.name} has no labels: {entry.told}")
+            self._fail(f"{entry.image.name} has no labels{WHY.get(entry.state, f': {entry.told}')}")
             return
         axis = CHANNELS[self.panel.channels.currentText()]
         work = partial(_read, image=entry.image, labels=entry.labels, channel_axis=axis)
@@ -249,7 +268,23 @@ def _find(_: Job, names: list[str]) -> list[Path]:
     """Run in the worker: find the images that names mean."""
     from napari_sam.automatic.batch_files import images_of
 
-    return images_of(names)
+    return images_of([str(_path(name)) for name in names])
+
+
+def _path(text: str) -> Path:
+    """Return what was typed as a path, with the folder that ~ means.
+
+    Raises
+    ------
+    DataError
+        If it begins with ~ and the name of nobody here.
+    """
+    try:
+        return Path(text).expanduser()
+    except RuntimeError as error:
+        raise DataError(
+            f"{text} is the folder of a user who is not known here; give the whole path."
+        ) from error
 
 
 def _read(_: Job, image: Path, labels: Path, channel_axis: int | None) -> Found:

@@ -28,6 +28,8 @@ from .telling import tell
 CHANNELS: dict[str, int | None] = {"none, or RGB": None, "first axis": 0, "last axis": -1}
 WIDTH = 420
 """Pixels that the dock asks for."""
+STATE = 64
+"""Pixels of a column at the least: "waiting" can be read in it."""
 
 
 class BatchPanel(QWidget):
@@ -96,10 +98,12 @@ class BatchPanel(QWidget):
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
         view.setWordWrap(False)
+        view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of a series differ at their ends
         columns, rows = (QHeaderView(each, view) for each in Qt.Orientation)
         view.setHorizontalHeader(columns)
         view.setVerticalHeader(rows)
         rows.hide()
+        columns.setMinimumSectionSize(STATE)
         columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         for column in NUMBERS:
             columns.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)

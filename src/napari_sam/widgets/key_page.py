@@ -51,7 +51,8 @@ class _Table(QTableWidget):
         for row, (how, what) in enumerate(MOUSE, len(ACTIONS)):
             for column, text in enumerate((what, how)):
                 item = QTableWidgetItem(text)
-                item.setFlags(Qt.ItemFlag.NoItemFlags)  # the mouse stays as it is
+                item.setFlags(Qt.ItemFlag.ItemIsEnabled)  # pale ones could hardly be read
+                item.setToolTip("What the mouse does stays as it is")
                 self.setItem(row, column, item)
         self.cellClicked.connect(lambda row, _: self.wait(row))
 

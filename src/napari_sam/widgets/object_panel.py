@@ -171,7 +171,7 @@ class ObjectPanel(QWidget):
 
     def set_keymap(self, keymap: Keymap) -> None:
         """Listen to other keys in the table, and name them in tooltips."""
-        self.table.keys = {**ALWAYS, **{keymap[name]: name for name, *_ in ACTIONS}}
+        self.table.keys = {**ALWAYS, **{keymap[name]: name for name, *_ in ACTIONS if keymap[name]}}
         name_keys(self, keymap)
 
     def _build_form(self) -> QFormLayout:
