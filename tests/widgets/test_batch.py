@@ -120,6 +120,7 @@ def test_batch_when_a_finished_row_is_double_clicked_then_image_and_labels_are_s
     assert double_click(0) == ["a", "a labels"]
     assert np.array_equal(layers["a"].data, tifffile.imread(folder / "a.tif"))
     assert layers["a labels"].data.max() == int(cell(widget, 0, 2))
+    widget.panel.channels.setCurrentText("first axis")  # for others, and later
     assert double_click(2) == ["d", "d labels"]
     assert layers["d"].rgb
     assert double_click(1) == ["d", "d labels"]

@@ -58,10 +58,11 @@ class AtHand:
 
 @dataclass(frozen=True)
 class Finished:
-    """What became of an image, and where its labels are."""
+    """What became of an image, where its labels are, and which axis its channels were taken for."""
 
     row: Row
     labels: Path | None
+    channel_axis: int | None
 
 
 class BatchWidget(QWidget):
@@ -184,7 +185,7 @@ class BatchWidget(QWidget):
 
     def _hear(self, news: AtHand | Finished) -> None:
         if isinstance(news, Finished):
-            self.table.finish(news.row, news.labels)
+            self.table.finish(news.row, news.labels, news.channel_axis)
         else:
             self.table.run(news.image, news.done, news.total)
 
@@ -224,8 +225,8 @@ class BatchWidget(QWidget):
         if entry.labels is None:
             self._fail(f"{entry.image.name} has no labels{WHY.get(entry.state, f': {entry.told}')}")
             return
-        axis = CHANNELS[self.panel.channels.currentText()]
-        work = partial(_read, image=entry.image, labels=entry.labels, channel_axis=axis)
+        # whatever is chosen by now: along another axis there may be hundreds of layers
+        work = partial(_read, image=entry.image, labels=entry.labels, channel_axis=entry.channel_axis)
         self.opening.run("Opening", work, self._show)
 
     def _show(self, found: Found) -> None:
@@ -248,7 +249,9 @@ def _work(job: Job, asked: Asked) -> list[Row]:
         BatchSettings(asked.model, asked.device, channel_axis=asked.channel_axis),
         overwrite=asked.anew,
         run=_runner(job, asked.cluster),
-        told=lambda row: job.tell(Finished(row, asked.out / row.labels if row.labels else None)),
+        told=lambda row: job.tell(
+            Finished(row, asked.out / row.labels if row.labels else None, asked.channel_axis)
+        ),
         progress=job.progress,
         cancelled=job.cancelled,
     )

@@ -33,6 +33,8 @@ class Entry:
         What became of it.
     labels : Path, optional
         Where its labels are.
+    channel_axis : int, optional
+        Of its channels, as it was segmented.
     """
 
     image: Path
@@ -40,6 +42,7 @@ class Entry:
     parts: tuple[int, int] = (0, 0)
     row: Row | None = None
     labels: Path | None = None
+    channel_axis: int | None = None
 
     @property
     def told(self) -> str:
@@ -115,9 +118,10 @@ class BatchTable(QAbstractTableModel):
         """Show how far an image is."""
         self._replace(str(image), state="running", parts=(done, total))
 
-    def finish(self, row: Row, labels: Path | None) -> None:
-        """Show what became of an image, and remember where its labels are."""
-        self._replace(row.file, state="failed" if row.error else "done", row=row, labels=labels)
+    def finish(self, row: Row, labels: Path | None, channel_axis: int | None) -> None:
+        """Show what became of an image, and remember where its labels are and how it was segmented."""
+        state = "failed" if row.error else "done"
+        self._replace(row.file, state=state, row=row, labels=labels, channel_axis=channel_axis)
 
     def _replace(self, file: str, **values: Any) -> None:
         """Change an entry, if the person has not taken it out meanwhile."""
