@@ -213,6 +213,7 @@ def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_
     for time, plane in np.ndindex(2, 3):
         given[time, plane, 10:20, 10 + plane : 20 + plane] = 5 + plane
         given[time, plane, 40:50, 60:70] = 9 - plane
+    given[0, 1, 50:55, 5:10] = 30  # in one plane alone
     widget = make_annotator(np.zeros(given.shape, np.uint8), start=False)
     widget._viewer.add_labels(given.copy(), name="given")
     widget.panel.labels.setCurrentText("given")
@@ -221,15 +222,20 @@ def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_
     widget.panel.stack.link.click()
     settle(qtbot, widget)
     linked = widget._viewer.layers["given linked"].data
-    assert np.array_equal(linked > 0, given > 0)
+    assert np.array_equal(linked > 0, (given > 0) & (given < 30))
     for time in (0, 1):
         assert len(np.unique(linked[time])) == 3
         assert len(np.unique(linked[time][:, 40:50])) == 2
     assert not np.intersect1d(linked[0][linked[0] > 0], linked[1]).size
-    assert (
-        "Linked 4 objects through the planes of 2 volumes, each linked by itself"
-        in widget.panel.status.text()
+    assert widget.panel.status.text() == (
+        "Linked 4 objects through the planes of 2 volumes, each linked by itself, in a new layer,"
+        " without 1 mask that nothing overlaps in a neighbouring plane."
     )
+    widget._viewer.layers["given"].data[:, 1:] = 0
+    widget.panel.stack.link.click()
+    settle(qtbot, widget)
+    assert "so nothing was linked" in widget.panel.status.text()
+    assert "given linked [1]" not in widget._viewer.layers
     widget.panel.stack.track.click()
     settle(qtbot, widget)
     assert "follow objects along this axis instead" in widget.panel.status.text()

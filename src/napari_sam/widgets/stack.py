@@ -19,10 +19,10 @@ from napari_sam.wording import amount
 
 from .active import active_stays
 from .jobs import Jobs
-from .linking import NO_LABELS, Placed, link_volumes
+from .linking import NO_LABELS, Linked, link_volumes
 from .mixed import Mixed
 from .planes import ALIGNED, axis_names, image_shape, plane_or_told, read_window, sliders
-from .pyramid import labels_layer, new_pixels
+from .pyramid import labels_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -43,6 +43,9 @@ SEVERAL = (
 )
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
 LOST = "Label {label} was not found in the neighbouring planes."
+FLAT = "This image has no other planes; objects are followed through stacks and movies."
+UNREAD = "The image is still being read by the model; try again when it is ready."
+LEFT_OUT = " that nothing overlaps in a neighbouring plane"
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
 
 
@@ -138,7 +141,7 @@ class Stack:
     def _follow(self, each: Object) -> None:
         opened, axis = self._annotation.part, self._panel.chosen_axis
         if opened is None or axis is None:
-            self.failed.emit("There are no other planes, or the image is not read yet; wait until it is.")
+            self.failed.emit(FLAT if axis is None else UNREAD)
             return
         depth = image_shape(self._image)[axis]
         try:
@@ -215,18 +218,16 @@ class Stack:
         if self._seen_plane() is None or axis is None:
             return
 
-        def work(job: Job) -> list[Placed]:
+        def work(job: Job) -> Linked:
             return link_volumes(labels.data, axis, job.progress)
 
-        def done(volumes: list[Placed]) -> None:
-            layer = labels_layer(new_pixels(labels.data.shape), **self._over_labels("linked"))
-            for places, numbers in volumes:
-                layer.data[places] = numbers
+        def done(linked: Linked) -> None:
             with active_stays(self._viewer.layers):
-                self._viewer.add_layer(layer)
-            count = sum(len(np.unique(numbers)) for _, numbers in volumes)
-            apart = f" of {len(volumes)} volumes, each linked by itself" if len(volumes) > 1 else ""
-            self.said.emit(f"Linked {amount(count, 'object')} through the planes{apart}, in a new layer.")
+                self._viewer.add_layer(labels_layer(linked.pixels, **self._over_labels("linked")))
+            apart = f" of {linked.volumes} volumes, each linked by itself" if linked.volumes > 1 else ""
+            left = f", without {amount(linked.alone, 'mask')}{LEFT_OUT}" if linked.alone else ""
+            objects = amount(linked.objects, "object")
+            self.said.emit(f"Linked {objects} through the planes{apart}, in a new layer{left}.")
 
         self.jobs.run("Linking planes", work, done)
 
