@@ -12,6 +12,7 @@ from napari_sam.session import Object
 from napari_sam.session.channels import NONE
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.channel_habit import ChannelHabit
+from napari_sam.widgets.panel import NEW_LABELS
 
 from .conftest import settle
 
@@ -122,6 +123,18 @@ def test_a_first_axis_of_channels_when_mixed_then_needs_one_and_labels_have_the_
     annotation.commit()
     assert widget._viewer.layers["cellpose"].data.max() == 1
     assert annotation.session.objects[0].plane == ()
+    widget.stop()
+    settle(qtbot, widget)
+    channels, labels = widget.panel.channels, widget.panel.labels
+    for how, suggested in (("as it is", NEW_LABELS), ("slider c (3)", "cellpose")):  # they fit the mixed ones
+        channels.how.setCurrentText(how)
+        assert labels.currentText() == suggested
+    widget._viewer.add_labels(np.zeros((60, 80), int), name="mine")
+    labels.setCurrentText("mine")
+    channels._rows[0][0].setCurrentText(NONE)
+    channels.how.setCurrentText("slider c (3)")
+    assert labels.currentText() == "mine"
+    start(widget, qtbot)
 
 
 def test_channels_that_were_mixed_when_the_dock_is_opened_again_then_are_mixed_as_before(

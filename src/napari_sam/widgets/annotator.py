@@ -94,6 +94,7 @@ class AnnotatorWidget(QWidget):
         panel.tool_asked.connect(self._use_tool)
         panel.outside_asked.connect(self._set_outside)
         panel.image.currentIndexChanged.connect(lambda _: self._starting.follow_image())
+        panel.channels.how.currentIndexChanged.connect(lambda _: self._starting.follow_channels())
         for combo in (panel.image, panel.labels, panel.prompts, panel.model, panel.device):
             combo.activated.connect(lambda _: self.pages.settle())
         panel.hint_closed.connect(self._close_hint)

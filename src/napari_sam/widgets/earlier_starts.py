@@ -11,11 +11,12 @@ import numpy as np
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session.fingerprint import fingerprint
 
-from .mixed import mixed_name
 from .planes import image_shape, layers_of
 
 if TYPE_CHECKING:
-    from napari.layers import Labels
+    from napari.layers import Image, Labels
+
+    from .mixed import Mixed
 
 
 @dataclass(frozen=True)
@@ -40,24 +41,26 @@ class EarlierStarts:
     def __init__(self) -> None:
         self._known_as: dict[Any, str] = {}  # of annotated Labels layers by id, before somebody renamed them
         self._begun: dict[Hashable, Begun] = {}  # by image
-        self._labels_of: dict[Hashable, Any] = {}  # id of the last labels of an image layer, by what it is
+        self._labels_of: dict[Hashable, Any] = {}  # id of the last labels, by an image layer and their shape
 
-    def labels_of(self, image: Any, layers: Iterable[Any], *, mixed: bool = False) -> Any:
+    def labels_of(self, image: Any, layers: Iterable[Any], seen: Image | Mixed) -> Any:
         """Return the id of the Labels layer of an image layer's last start; None if there was none.
 
-        Of a start in a dock that was closed since, the labels are known by objects and name.
+        Of a start in a dock that was closed since, the labels are known by objects and name. Those of a start
+        with other channels are passed over if they do not fit.
 
         Parameters
         ----------
         image : napari.layers.Image
         layers : iterable of napari.layers.Layer
             All that there are.
-        mixed : bool
-            Whether its channels are mixed now.
+        seen : napari.layers.Image or Mixed
+            The image as the model is to see it.
         """
-        name = new_name(mixed_name(image) if mixed else image.name)
-        found = (self._labels_of.get(each) for each in (image.unique_id, _look(image)))
-        alike = (each.unique_id for each in layers if each.name == name and OBJECTS in each.metadata)
+        name, shape = new_name(seen.name), image_shape(seen)
+        found = (self._labels_of.get((each, shape)) for each in (image.unique_id, _look(image)))
+        named = (each for each in layers if each.name == name and OBJECTS in each.metadata)
+        alike = (each.unique_id for each in named if tuple(each.data.shape) == shape)
         return next(filter(None, (*found, *alike)), None)
 
     def name_of(self, labels: Labels | None, image: Any, layers: Iterable[Any]) -> str:
@@ -92,7 +95,7 @@ class EarlierStarts:
         self._begun[_key(image)] = Begun(image.name if begun is None else begun.called, name)
         self._known_as[labels.unique_id] = name
         for each in (chosen.unique_id, _look(chosen)):
-            self._labels_of[each] = labels.unique_id
+            self._labels_of[each, image_shape(image)] = labels.unique_id
 
 
 class Called:

@@ -149,9 +149,25 @@ class Starting:
         """Choose the labels of the image's last start, if they are there, or else new ones."""
         image, combo = self.chosen(self._panel.image), self._panel.labels
         if image is not None:
-            mixed = self._panel.channels.mixed
-            found = self._starts.labels_of(image, self._viewer.layers, mixed=mixed)
+            found = self._starts.labels_of(image, self._viewer.layers, self._seen(image))
             combo.setCurrentIndex(max(combo.findData(str(found)), 0))
+
+    def follow_channels(self) -> None:
+        """Suggest labels if the chosen ones are of another shape than what is chosen of the channels."""
+        image, labels = self.chosen(self._panel.image), self.chosen(self._panel.labels)
+        if image is None:
+            return
+        if labels is None or tuple(labels.data.shape) != image_shape(self._seen(image)):
+            self.suggest_labels()
+
+    def _seen(self, image: Any) -> Any:
+        """Return an image as the model is to see it; as it is, where that cannot be."""
+        from .mixed import mixed
+
+        try:
+            return mixed(image, self._panel.channels.mix(), self._viewer.layers)
+        except NapariSamError:
+            return image
 
     def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any) -> None:
         """Annotate, going on with earlier work."""
