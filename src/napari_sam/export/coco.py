@@ -11,10 +11,10 @@ import numpy as np
 from pycocotools import mask as rle
 
 from napari_sam.errors import DataError
-from napari_sam.masks import cropped
 
-from .reading import BROKEN, numbered
+from .reading import BROKEN, numbered, whole_number
 from .regions import Region, Shape, extent, window_in
+from .runs import MOST, decoded, encoded
 from .space import Space
 
 
@@ -39,16 +39,17 @@ def write_coco(path: Path, regions: Sequence[Region], shape: Shape, _: Space | N
 
 
 def _annotation(index: int, region: Region, image: int, names: list[str], shape: Shape) -> dict[str, Any]:
-    full = np.zeros(shape[-2:], np.uint8, order="F")
-    full[window_in(region, shape)] = region.mask
+    window_in(region, shape)  # which has to be in the image
     (row, col), (height, width) = region.origin, region.mask.shape
-    counts: Any = rle.encode(full)["counts"]
     return {
         "id": index,
         "image_id": image,
         "category_id": names.index(region.category or "object") + 1,
         "label": region.id,
-        "segmentation": {"size": list(shape[-2:]), "counts": bytes(counts).decode("ascii")},
+        "segmentation": {
+            "size": list(shape[-2:]),
+            "counts": encoded(region.origin, region.mask, *shape[-2:]),
+        },
         "area": region.area,
         "bbox": [col, row, width, height],
         "iscrowd": 0,
@@ -70,7 +71,7 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
         content = json.loads(path.read_text(encoding="utf-8"))
         if "image" in content:  # a file of SA-1B, which is of one image
             content["images"] = [{**content["image"], "id": 0}]
-        names = {each["id"]: each["name"] for each in content.get("categories", [])}
+        names = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
         images = {each["id"]: each for each in content["images"]}
         planes = {number: tuple(each.get("plane", ())) for number, each in images.items()}
         regions = numbered(_region(each, names, planes, images) for each in content["annotations"])
@@ -104,6 +105,8 @@ def _drawn(polygons: list[Any], height: int, width: int) -> Any:
     """
     if not polygons:
         raise ValueError("an annotation without a mask")
+    if height * width >= MOST:
+        raise ValueError("polygons in an image that is too large for them")
     for polygon in polygons:
         places = np.asarray(polygon, float)
         if len(places) < 6 or len(places) % 2 or not (np.abs(places) < 2 * max(height, width)).all():
@@ -122,17 +125,14 @@ def _region(
     if isinstance(kept, list):
         image = images[each["image_id"]]
         kept = _drawn(kept, int(image["height"]), int(image["width"]))
-    elif isinstance(kept["counts"], list):
-        kept = rle.frPyObjects(kept, *kept["size"])
-    origin, mask = cropped((0, 0), rle.decode(kept).astype(bool))
-    if not mask.size:
+    found = decoded(kept["counts"], *map(int, kept["size"]))
+    if found is None:
         return None
     name = names.get(each.get("category_id", 0), "")
     return Region(
-        int(each.get("label") or 0),
+        whole_number(each.get("label")),
         planes.get(each.get("image_id", 0), ()),
-        origin,
-        mask,
+        *found,
         category="" if name == "object" else name,
         iou_prediction=each.get("predicted_iou"),
         model=each.get("model", ""),

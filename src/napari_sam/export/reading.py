@@ -6,11 +6,20 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from itertools import chain
+from typing import Any
 
 from .regions import LARGEST, Region
 
-BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError)
+BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError)
 """What is raised where a file does not hold what it should."""
+
+
+def whole_number(said: Any) -> int:
+    """Return a number that a file tells; 0 if it tells none, or something that another program means."""
+    try:
+        return int(said or 0)
+    except (TypeError, ValueError, OverflowError):
+        return 0
 
 
 def axes_of(places: Sequence[tuple[int, int]], told: int = 0) -> list[int]:
