@@ -1,9 +1,11 @@
 from __future__ import annotations
 
 import csv
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from napari_sam.export import labels_from_regions, read_regions
 from napari_sam.export.annotated import annotated_regions
@@ -55,6 +57,16 @@ def test_labels_that_were_painted_over_since_when_exported_then_are_as_they_are_
     assert sorted(regions) == [1, 7]
     assert (regions[1].area, regions[1].category) == (48, "nucleus")
     assert np.array_equal(labels_from_regions(list(regions.values()), (20, 20)), labels)
+
+
+@pytest.mark.parametrize("shape", [(20, 20), (1, 20, 20), (3, 4, 4)])
+def test_labels_that_took_the_place_of_a_stack_when_exported_then_are_as_they_are_seen(
+    shape: tuple[int, ...],
+) -> None:
+    objects = ObjectStore.after([Edit("commit", (), (replace(FIRST, plane=(2,)),))])
+    labels = np.zeros(shape, int)
+    labels[..., 2:4, 2:4] = 7
+    assert {(each.id, each.area) for each in annotated_regions(labels, objects)} == {(7, 4)}
 
 
 def test_a_layer_with_a_session_when_saved_then_the_table_has_class_note_iou_and_model(

@@ -95,6 +95,8 @@ def test_labels_of_an_image_when_written_into_its_file_then_opened_with_it(tmp_p
         read_regions(image)
     (image / "labels").mkdir(exist_ok=True)
     write_regions(image / "labels" / "cells", regions_from_labels(stack()), (3, 30, 40), space=SPACE)
+    about = dict(zarr.open_group(image / "labels" / "cells").attrs)
+    assert ("version" in about.get("ome", about)["multiscales"][0]) == (form == 2)
     nodes = {Path(node.zarr.basename()).name: node for node in opened(image)}
     assert np.array_equal(nodes["cells"].data[0].compute(), stack())
     for path in (image, image / "labels" / "cells"):
@@ -112,6 +114,8 @@ def test_labels_when_written_over_older_ones_then_only_the_new_ones_are_there(tm
     write_regions(path, regions_from_labels(stack()), (3, 30, 40))
     with pytest.raises(DataError, match="there already"):
         write_regions(path, regions_from_labels(stack()), (3, 30, 40))
+    write_regions(path, [], (9, 9), overwrite=True)
+    assert "properties" not in dict(zarr.open_group(path).attrs)["image-label"]  # it has to hold some
     flat = np.eye(9, dtype=int)
     write_regions(path, regions_from_labels(flat), flat.shape, overwrite=True)
     assert np.array_equal(labels_from_regions(*read_regions(path)), flat)

@@ -48,7 +48,10 @@ def _whole(each: Object) -> Region:
 
 
 def _is_drawn(each: Object, labels: NDArray[np.integer], store: ObjectStore) -> bool:
-    """Say whether labels show of an object what the session says."""
+    """Say whether labels show of an object what the session says; others may have taken their place."""
+    planes = labels.shape[:-2]
+    if len(each.plane) != len(planes) or (np.array(each.plane) >= planes).any():
+        return False
     rows, cols = each.window[-2:]
     assert isinstance(rows, slice)  # noqa: S101 (the last two are)
     assert isinstance(cols, slice)  # noqa: S101

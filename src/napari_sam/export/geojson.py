@@ -11,10 +11,13 @@ import numpy as np
 
 from napari_sam.errors import DataError
 
-from .reading import BROKEN, axes_of, numbered
+from .reading import BROKEN, axes_of, numbered, whole_number
 from .regions import Region, Shape, extent
 from .rings import filled, outline
 from .space import Space, stacked_axes
+
+WITHOUT_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
+"""Kinds of geometry that outline no object, and lie beside those that do."""
 
 
 def write_geojson(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
@@ -62,6 +65,8 @@ def _feature(region: Region, axes: str) -> dict[str, Any]:
 def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """Read objects, and the smallest image that holds them, as the file does not say how large it was.
 
+    Points and lines beside them are passed over.
+
     Parameters
     ----------
     path : Path
@@ -75,7 +80,10 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
-        features = content if isinstance(content, list) else content["features"]
+        everything = content if isinstance(content, list) else content["features"]
+        features = [feature for feature in everything if _has_area(feature)]
+        if everything and not features:
+            raise ValueError("it holds points or lines alone")
         places = [_place(feature) for feature in features]
         used = axes_of(places, max([axes, *map(_axes_told, features)]))
         planes = (tuple(place[axis] for axis in used) for place in places)
@@ -83,6 +91,11 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     except BROKEN as error:
         raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
     return regions, extent(regions)
+
+
+def _has_area(feature: dict[str, Any]) -> bool:
+    geometry = feature["geometry"]
+    return geometry is not None and geometry["type"] not in WITHOUT_AREA
 
 
 def _place(feature: dict[str, Any]) -> tuple[int, int]:
@@ -100,6 +113,13 @@ def _properties(feature: dict[str, Any]) -> dict[str, Any]:
     return feature.get("properties") or {}
 
 
+def _category(said: dict[str, Any] | str) -> str:
+    """Return a class, which QuPath writes as several names if it is one of another."""
+    if isinstance(said, str):
+        return said
+    return said.get("name") or ": ".join(said.get("names") or ())
+
+
 def _region(feature: dict[str, Any], plane: tuple[int, ...]) -> Region | None:
     geometry, properties = feature["geometry"], _properties(feature)
     polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[
@@ -111,10 +131,10 @@ def _region(feature: dict[str, Any], plane: tuple[int, ...]) -> Region | None:
     measured = properties.get("measurements", {})
     told = {**properties, **(properties.get("metadata") or {})}  # which older files do not have
     return Region(
-        int(properties.get("label") or 0),
+        whole_number(properties.get("label")),
         plane,
         *found,
-        category=(properties.get("classification") or {}).get("name", ""),
+        category=_category(properties.get("classification") or {}),
         iou_prediction=measured.get("predicted IoU") if isinstance(measured, dict) else None,
         model=told.get("model", ""),
         note=told.get("note", ""),

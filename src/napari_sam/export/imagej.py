@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import struct
 import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
-from roifile import ROI_TYPE, ImagejRoi, roiread
+from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread
 
 from napari_sam.errors import DataError
 
@@ -18,6 +19,10 @@ from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
+AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
+NO_AREAS = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.ARROW, ROI_SUBTYPE.IMAGE)
+SECOND_HEADER, LENGTH_OF_NAME = 60, 20
+"""Where a ROI says where its second header is, and where that says how long the name is, in bytes."""
 
 
 def write_rois(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
@@ -37,7 +42,7 @@ def write_rois(path: Path, regions: Sequence[Region], shape: Shape, space: Space
     axes = stacked_axes(space, len(shape))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for index, region in enumerate(regions, 1):
-            file.writestr(f"{index:05d}-{region.id}.roi", _roi(region, axes).tobytes())
+            file.writestr(f"{index:05d}-{region.id}.roi", _packed(_roi(region, axes)))
 
 
 def _roi(region: Region, axes: str) -> ImagejRoi:
@@ -54,6 +59,17 @@ def _roi(region: Region, axes: str) -> ImagejRoi:
     if len(place) == 1:
         roi.position = region.plane[0] + 1
     return roi
+
+
+def _packed(roi: ImagejRoi) -> bytes:
+    """Return a ROI as its file has it.
+
+    roifile counts the letters of the name, and ImageJ those of two bytes: some take two of them.
+    """
+    packed = bytearray(roi.tobytes())
+    (second,) = struct.unpack_from(">i", packed, SECOND_HEADER)
+    struct.pack_into(">i", packed, second + LENGTH_OF_NAME, len(roi.name.encode("utf-16-be")) // 2)
+    return bytes(packed)
 
 
 def _composite(region: Region, rings: Sequence[Ring], name: str) -> ImagejRoi:
@@ -77,6 +93,8 @@ def _composite(region: Region, rings: Sequence[Ring], name: str) -> ImagejRoi:
 def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """Read objects, and the smallest image that holds them, as the file does not say how large it was.
 
+    Points, lines and texts beside them are passed over.
+
     Parameters
     ----------
     path : Path
@@ -90,13 +108,16 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """
     try:
         read = roiread(path)
-        rois = read if isinstance(read, list) else [read]
+        everything = read if isinstance(read, list) else [read]
+        rois = [roi for roi in everything if roi.roitype in AREAS and roi.subtype not in NO_AREAS]
+        if everything and not rois:
+            raise ValueError("there are points, lines or texts alone")
         places = [_place(roi) for roi in rois]
         used = axes_of(places, axes)
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
         planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
-    except (*BROKEN, zipfile.BadZipFile) as error:
+    except (*BROKEN, RuntimeError, zipfile.BadZipFile) as error:  # roifile's word for a curve in a path
         raise DataError(f"{path.name} holds no ImageJ ROIs ({error}); save them again.") from error
     return regions, extent(regions)
 

@@ -86,10 +86,10 @@ def write_ome_zarr(
     levels = _levels(labels)
     about = {
         "version": VERSIONS[form],
-        "multiscales": [_multiscales(path, space.in_order(axes), len(levels))],
+        "multiscales": [_multiscales(path, space.in_order(axes), len(levels), form)],
         "image-label": {
             "version": VERSIONS[form],
-            "properties": _properties(regions),
+            **({"properties": _properties(regions)} if regions else {}),  # which the format wants not empty
             **({} if axes == space.axes else {AXES: space.axes}),
             **({} if image is None else {"source": {"image": "../../"}}),
         },
@@ -109,7 +109,7 @@ def _levels(labels: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
     return levels
 
 
-def _multiscales(path: Path, space: Space, levels: int) -> dict[str, Any]:
+def _multiscales(path: Path, space: Space, levels: int, form: int) -> dict[str, Any]:
     axes = []
     for name, unit in zip(space.axes, space.units, strict=True):
         unknown = unit in ("pixel", "dimensionless", "") or name == "c"
@@ -122,7 +122,8 @@ def _multiscales(path: Path, space: Space, levels: int) -> dict[str, Any]:
             {"type": "translation", "translation": list(space.translate)},
         ]
         datasets.append({"path": str(index), "coordinateTransformations": steps})
-    return {"version": VERSIONS[2], "name": name_of(path), "axes": axes, "datasets": datasets}
+    version = {"version": VERSIONS[2]} if form == 2 else {}  # the newer one says it for the whole group
+    return {**version, "name": name_of(path), "axes": axes, "datasets": datasets}
 
 
 def _properties(regions: Sequence[Region]) -> list[dict[str, Any]]:
@@ -153,7 +154,8 @@ def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
 
 
 def _details(said: Mapping[str, Any]) -> dict[str, Any]:
-    return {attribute: said[name] for name, attribute in ATTRIBUTES.items() if name in said}
+    known = {attribute: said[name] for name, attribute in ATTRIBUTES.items() if said.get(name) is not None}
+    return {name: value if name == "iou_prediction" else str(value) for name, value in known.items()}
 
 
 def find_labels(path: Path) -> Found:

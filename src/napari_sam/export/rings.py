@@ -62,15 +62,15 @@ def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
     left, top = max(int(left), 0), max(int(top), 0)
     if right <= left or bottom <= top:
         return None
-    crossings = np.zeros((bottom - top, right - left + 1), np.int64)
+    crossings = np.zeros((bottom - top, right - left + 1), np.uint8)  # it is asked whether they are odd
     for ring in rings:
         _cross(crossings, np.asarray(ring, float) - (left, top))
-    inside = (np.cumsum(crossings, axis=1) % 2).astype(bool)[:, :-1]
+    inside = (np.cumsum(crossings, axis=1, dtype=np.uint8, out=crossings) % 2).astype(bool)[:, :-1]
     found = cropped((top, left), inside)
     return found if found[1].size else None
 
 
-def _cross(crossings: NDArray[np.int64], ring: Ring) -> None:
+def _cross(crossings: NDArray[np.uint8], ring: Ring) -> None:
     """Note, in every row, the first pixel whose centre lies right of each edge of a ring."""
     closed = np.concatenate([ring, ring[:1]])
     height, width = crossings.shape

@@ -1,0 +1,120 @@
+"""What other programs write beside objects, and in other words."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import zarr
+from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread, roiwrite
+
+from napari_sam.errors import DataError
+from napari_sam.export import Region, read_regions, regions_from_labels, write_regions
+
+SQUARE = np.array([(0, 0), (4, 0), (4, 4), (0, 4)])
+POLYGON = {"type": "Polygon", "coordinates": [[*SQUARE.tolist(), [0, 0]]]}
+POINTS = {"type": "MultiPoint", "coordinates": [[2, 2], [9, 3], [5, 8]]}
+LINE = {"type": "LineString", "coordinates": [[2, 2], [9, 3], [5, 8]]}
+
+
+def geojson(path: Path, *geometries: dict[str, Any] | None, **properties: Any) -> Path:
+    features = [{"type": "Feature", "geometry": each, "properties": properties} for each in geometries]
+    path.write_text(json.dumps({"type": "FeatureCollection", "features": features}), encoding="utf-8")
+    return path
+
+
+def test_geojson_with_points_and_lines_beside_polygons_then_the_polygons_are_read(tmp_path: Path) -> None:
+    ((region,), shape) = read_regions(geojson(tmp_path / "a.geojson", POINTS, POLYGON, None, LINE))
+    assert (region.area, shape) == (16, (4, 4))
+    with pytest.raises(DataError, match="points or lines alone"):
+        read_regions(geojson(tmp_path / "b.geojson", POINTS))
+
+
+@pytest.mark.parametrize(
+    ("properties", "category"),
+    [
+        ({"label": "tumour"}, ""),
+        ({"classification": "tumour"}, "tumour"),
+        ({"classification": {"name": None}}, ""),
+        ({"classification": {"names": ["tumour", "positive"], "color": [200, 0, 0]}}, "tumour: positive"),
+    ],
+)
+def test_geojson_in_other_words_then_is_read(
+    tmp_path: Path, properties: dict[str, Any], category: str
+) -> None:
+    ((region,), _) = read_regions(geojson(tmp_path / "a.geojson", POLYGON, **properties))
+    assert (region.id, region.category) == (1, category)
+
+
+def test_geojson_far_larger_than_any_image_then_one_sentence_says_so(tmp_path: Path) -> None:
+    far = {"type": "Polygon", "coordinates": [[[0, 0], [1e9, 0], [1e9, 1e9], [0, 0]]]}
+    with pytest.raises(DataError, match="no GeoJSON with polygons"):
+        read_regions(geojson(tmp_path / "a.geojson", far))
+
+
+@pytest.mark.parametrize(
+    ("kind", "subtype"),
+    [
+        (ROI_TYPE.POINT, ROI_SUBTYPE.UNDEFINED),
+        (ROI_TYPE.POLYLINE, ROI_SUBTYPE.UNDEFINED),
+        (ROI_TYPE.FREELINE, ROI_SUBTYPE.UNDEFINED),
+        (ROI_TYPE.ANGLE, ROI_SUBTYPE.UNDEFINED),
+        (ROI_TYPE.RECT, ROI_SUBTYPE.TEXT),
+    ],
+)
+def test_rois_without_an_area_beside_others_then_are_no_objects(
+    tmp_path: Path, kind: ROI_TYPE, subtype: ROI_SUBTYPE
+) -> None:
+    drawn = ImagejRoi.frompoints(SQUARE, name="cell 1")
+    other = ImagejRoi.frompoints([(10, 10), (20, 12), (15, 25)], name="2")
+    other.roitype, other.subtype, other.version = kind, subtype, 228
+    roiwrite(tmp_path / "a.zip", [drawn, other], mode="w")
+    ((region,), shape) = read_regions(tmp_path / "a.zip")
+    assert (region.id, region.category, region.area, shape) == (1, "cell", 16, (4, 4))
+    roiwrite(tmp_path / "b.zip", [other], mode="w")
+    with pytest.raises(DataError, match="points, lines or texts alone"):
+        read_regions(tmp_path / "b.zip")
+
+
+def test_a_roi_with_curves_then_one_sentence_says_so(tmp_path: Path) -> None:
+    curve = [0, 2, 3, 3, 5, 5, 8, 8, 12, 14, 4]
+    roi = ImagejRoi(roitype=ROI_TYPE.RECT, left=2, top=3, right=12, bottom=14)
+    roi.version, roi.shape_roi_size, roi.multi_coordinates = 228, len(curve), np.array(curve, np.float32)
+    roiwrite(tmp_path / "a.roi", roi)
+    with pytest.raises(DataError, match=r"a\.roi holds no ImageJ ROIs"):
+        read_regions(tmp_path / "a.roi")
+
+
+def test_rois_when_a_class_has_letters_of_four_bytes_then_names_and_numbers_are_whole(tmp_path: Path) -> None:
+    region = Region(70_000, (), (2, 3), np.ones((4, 5), bool), "🦠🧬 dividing")
+    write_regions(tmp_path / "a.zip", [region], (20, 20))
+    read = roiread(tmp_path / "a.zip")
+    (roi,) = read if isinstance(read, list) else [read]
+    assert roi.name == "🦠🧬 dividing 70000"
+    ((again,), _) = read_regions(tmp_path / "a.zip")
+    assert (again.id, again.category) == (70_000, "🦠🧬 dividing")
+
+
+def test_coco_with_labels_and_classes_of_other_kinds_then_is_read(tmp_path: Path) -> None:
+    path = tmp_path / "a.json"
+    write_regions(path, regions_from_labels(np.eye(4, dtype=int)), (4, 4))
+    content = json.loads(path.read_text())
+    content["annotations"][0]["label"], content["categories"][0]["name"] = "a cell", 3
+    path.write_text(json.dumps(content))
+    ((region,), _) = read_regions(path)
+    assert (region.id, region.category, region.area) == (1, "3", 4)
+
+
+def test_ome_zarr_whose_classes_are_numbers_then_can_be_converted(tmp_path: Path) -> None:
+    labels = np.diag([1, 2, 0])
+    write_regions(tmp_path / "a.zarr", regions_from_labels(labels), labels.shape)
+    group = zarr.open_group(tmp_path / "a.zarr", mode="a")
+    about = dict(group.attrs)["image-label"]
+    group.attrs["image-label"] = {**about, "properties": [{"label-value": 1, "class": 3, "note": None}]}
+    regions, shape = read_regions(tmp_path / "a.zarr")
+    assert [(each.category, each.note) for each in regions] == [("3", ""), ("", "")]
+    write_regions(tmp_path / "a.json", regions, shape)
+    assert [each.category for each in read_regions(tmp_path / "a.json")[0]] == ["3", ""]
