@@ -10,7 +10,7 @@ from napari_sam.automatic import AutomaticSettings, GridSettings, instance_masks
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor
-from napari_sam.training.samples import read_sample
+from napari_sam.training.samples import read_samples
 from napari_sam.training.scores import average_precision
 from napari_sam.weights import LoadedModel, load_model
 
@@ -26,7 +26,7 @@ def test_segment_automatically_when_nuclei_are_bright_then_most_are_found(
     tiny: LoadedModel, data_folder: Path
 ) -> None:
     path = data_folder / "dsb2018" / "images" / f"{STEM}.png"
-    truth = read_sample(path, data_folder / "dsb2018" / "labels" / f"{STEM}.tif").labels
+    truth = read_samples(path, data_folder / "dsb2018" / "labels" / f"{STEM}.tif")[0].labels
     labels = ns.segment_automatically(read_image(path), tiny)
     assert labels.dtype == np.int32
     assert sorted(set(np.unique(labels)) - {0}) == list(range(1, labels.max() + 1))

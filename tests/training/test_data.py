@@ -1,6 +1,7 @@
 import shutil
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -14,7 +15,7 @@ from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, crop, gen
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
 from napari_sam.training.evaluate import Folder
-from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder, read_sample
+from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder, read_samples
 from napari_sam.training.simulate import initial_prompts
 from napari_sam.training.synthetic import Scene
 from napari_sam.training.synthetic.visibility import border_contrast, steepness
@@ -104,7 +105,7 @@ def test_read_folder_when_an_image_is_no_plane_or_a_named_one_is_missing_then_na
         read_folder(replace(folder, stems=("0", "x2", "x1")))
     tifffile.imwrite(folder.images / "1.tif", np.zeros((7, 90, 120), np.uint8))
     (folder.images / "1.png").unlink()
-    with pytest.raises(DataError, match=r"1\.tif cannot be learnt from: An image of shape \(7, 90, 120\)"):
+    with pytest.raises(DataError, match=r"1\.tif is \(90, 120\), its image \(7, 90, 120\)"):
         read_folder(folder)
 
 
@@ -127,15 +128,49 @@ def test_folder_when_channels_come_first_by_the_file_or_there_is_one_frame_then_
     assert np.array_equal(read[0][0][..., 0], grey)
 
 
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((5, 90, 120), {"photometric": "minisblack"}),
+        ((5, 2, 90, 120), {"imagej": True, "metadata": {"axes": "ZCYX"}}),
+        ((2, 5, 90, 120), {"ome": True, "metadata": {"axes": "CTYX"}}),
+        ((1, 5, 1, 90, 120), {"ome": True, "metadata": {"axes": "TZCYX"}}),
+        ((5, 90, 120, 3), {"photometric": "rgb"}),
+        ((5, 2, 90, 120), {"photometric": "minisblack"}),  # whose axes have no names
+    ],
+)
+def test_planes_of_a_stack_when_some_are_labelled_then_these_are_learnt_from_and_measured_with_all_channels(
+    folder: DataConfig, shape: tuple[int, ...], options: dict[str, Any]
+) -> None:
+    pixels = np.random.default_rng(0).integers(0, 200, shape).astype(np.uint8)
+    labels = np.zeros((5, 90, 120), np.uint16)
+    labels[1, 10:30, 10:34], labels[4, 50:80, 60:100] = 3, 7
+    tifffile.imwrite(folder.images / "stack.tif", pixels, **options)
+    tifffile.imwrite(folder.labels[0] / "stack.tif", labels, photometric="minisblack")
+    stack = replace(folder, stems=("stack",))
+    channels = [axis for axis, side in enumerate(shape) if side in (2, 3)]
+    seen = np.moveaxis(pixels, channels[0], -1) if channels else pixels.reshape(labels.shape)
+    measured = Folder(folder.images, folder.labels, stack.stems)
+    assert measured.names == ["stack [1]", "stack [4]"]
+    for sample, place, (shown, same) in zip(read_folder(stack), (1, 4), measured, strict=True):
+        assert sample.name == same.name == f"stack [{place}]"
+        assert np.array_equal(sample.labels, labels[place])
+        assert np.array_equal(shown, seen[place])
+        assert np.array_equal(sample.image, same.image)
+    tifffile.imwrite(folder.labels[0] / "stack.tif", labels * 0, photometric="minisblack")
+    with pytest.raises(DataError, match="annotate some planes"):
+        read_folder(stack)
+
+
 @pytest.mark.parametrize("kind", [np.int64, np.uint64])
-def test_read_sample_when_numbers_are_beyond_32_bits_then_every_object_stays_one_of_its_own(
+def test_read_samples_when_numbers_are_beyond_32_bits_then_every_object_stays_one_of_its_own(
     folder: DataConfig, kind: type[np.integer]
 ) -> None:
     labels = np.zeros((90, 120), kind)
     labels[10:30, 10:34], labels[50:80, 60:100], labels[:5, :5] = 2**32 + 1, 3 * 2**32, 7
     path = folder.labels[0] / "0.tif"
     tifffile.imwrite(path, labels)
-    read = read_sample(folder.images / "0.png", path).labels
+    read = read_samples(folder.images / "0.png", path)[0].labels
     assert read.dtype == np.int32
     places = [tuple(np.unique(read[labels == value])) for value in np.unique(labels)]
     assert places == [(0,), (1,), (2,), (3,)]
@@ -147,25 +182,25 @@ def test_crop_and_frame_when_numbers_are_beyond_float32_then_objects_are_not_mer
     tiles = np.kron(np.arange(6).reshape(2, 3), np.ones((45, 40), int)) + 2**24
     path = folder.labels[0] / "0.tif"
     tifffile.imwrite(path, tiles.astype(np.uint32))
-    sample = read_sample(folder.images / "0.png", path)
+    sample = read_samples(folder.images / "0.png", path)[0]
     assert len(np.unique(frame(sample, 256, None)[1][0])) == 6 + 1  # and what is beside the image
     config = small(folder, diameters=(12.0, 12.0), any_scale_share=0.0)
     seen = [crop(sample, np.random.default_rng(seed), config).levels[0] for seed in range(4)]
     assert max(len(np.unique(each[each > 0])) for each in seen) == 6
 
 
-def test_read_sample_when_pixels_are_marked_negative_then_they_are_background(folder: DataConfig) -> None:
+def test_read_samples_when_pixels_are_marked_negative_then_they_are_background(folder: DataConfig) -> None:
     labels = np.zeros((90, 120), np.int16)
     labels[10:30, 10:34], labels[:, 110:] = 4, -1
     path = folder.labels[0] / "0.tif"
     tifffile.imwrite(path, labels)
-    sample = read_sample(folder.images / "0.png", path)
+    sample = read_samples(folder.images / "0.png", path)[0]
     assert np.array_equal(sample.labels, np.maximum(labels, 0))
     assert sample.diameter == pytest.approx(np.sqrt(20 * 24 * 4 / np.pi))
 
 
 @pytest.mark.parametrize("mode", ["P", "1", "F"])
-def test_read_sample_when_labels_have_a_palette_one_bit_or_floats_then_their_numbers_are_the_labels(
+def test_read_samples_when_labels_have_a_palette_one_bit_or_floats_then_their_numbers_are_the_labels(
     folder: DataConfig, mode: str, tmp_path: Path
 ) -> None:
     labels = np.zeros((90, 120), np.uint8)
@@ -178,18 +213,18 @@ def test_read_sample_when_labels_have_a_palette_one_bit_or_floats_then_their_num
         image = Image.fromarray(labels > 0 if mode == "1" else labels.astype(np.float32))
     path = tmp_path / ("labels.tif" if mode == "F" else "labels.png")
     image.save(path)
-    assert np.array_equal(read_sample(folder.images / "0.png", path).labels, labels)
+    assert np.array_equal(read_samples(folder.images / "0.png", path)[0].labels, labels)
 
 
-def test_read_sample_when_labels_are_fractions_or_colours_then_says_so(
+def test_read_samples_when_labels_are_fractions_or_colours_then_says_so(
     folder: DataConfig, tmp_path: Path
 ) -> None:
     tifffile.imwrite(tmp_path / "half.tif", np.full((90, 120), 0.5, np.float32))
     with pytest.raises(DataError, match="whole numbers"):
-        read_sample(folder.images / "0.png", tmp_path / "half.tif")
+        read_samples(folder.images / "0.png", tmp_path / "half.tif")
     Image.new("RGB", (120, 90)).save(tmp_path / "colours.png")
     with pytest.raises(DataError, match=r"colours\.png is a picture in colour"):
-        read_sample(folder.images / "0.png", tmp_path / "colours.png")
+        read_samples(folder.images / "0.png", tmp_path / "colours.png")
 
 
 @pytest.mark.parametrize("name", ["2.png", "2.tif"])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
-from functools import cached_property
+from functools import cached_property, lru_cache
 from itertools import permutations
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -19,8 +19,9 @@ from napari_sam.predict.drawing import filled
 from napari_sam.progress import Progress
 
 from .automatic_scores import score_automatic
+from .planes import AnnotatedPlane, Place, name_of, places_in, read_planes
 from .report import AutomaticScore, ImageScore, ObjectScore, Report
-from .samples import Sample, median_diameter, paired_levels, read_plane, read_sample, zoomed
+from .samples import Sample, median_diameter, paired_levels, sample_of, zoomed
 from .scores import average_precision
 from .synthetic import scene
 
@@ -61,21 +62,33 @@ class Folder:
         """The images' files, each with those of its labels."""
         return paired_levels(self.images, self.labels, self.stems)
 
+    @cached_property
+    def planes(self) -> list[tuple[int, Place]]:
+        """Of every plane, which pair of files holds it, and where; of stacks, those with labels alone."""
+        return [(file, place) for file, (_, labels) in enumerate(self.pairs) for place in places_in(labels)]
+
     @property
     def names(self) -> list[str]:
-        """The images' names, as in a report."""
-        return [image.stem for image, _ in self.pairs]
+        """The planes' names, as in a report."""
+        return [name_of(self.pairs[file][0], place) for file, place in self.planes]
 
     def __len__(self) -> int:
-        return len(self.pairs)
+        return len(self.planes)
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.generic], Sample]:
-        image, labels = self.pairs[index]
-        sample = read_sample(image, *labels)
+        file, place = self.planes[index]
+        plane = _planes_by_place(*self.pairs[file])[place]
+        sample = sample_of(plane)
         if self.zoom == 1:
-            return read_plane(image), sample
+            return plane.pixels, sample
         sample = zoomed(sample, self.zoom)
         return sample.image.transpose(1, 2, 0), sample
+
+
+@lru_cache(maxsize=1)
+def _planes_by_place(image: Path, labels: tuple[Path, ...]) -> dict[Place, AnnotatedPlane]:
+    """Read an image, which stays until another one is asked for: the planes of a stack are, in turns."""
+    return {plane.place: plane for plane in read_planes(image, labels)}
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ from napari_sam.image_files import read_image
 from napari_sam.weights import locate, read_metadata
 
 from .config import DataConfig
-from .samples import paired_levels, read_sample
+from .samples import paired_levels, read_samples
 
 EVERY = 5
 """One of so many images is held out, at least one."""
@@ -46,7 +46,7 @@ def hold_out(
         or a file cannot be learnt from.
     """
     pairs = paired_levels(data.images, data.labels, data.stems)
-    shown = {image for image, labels in pairs if read_sample(image, *labels).labels.any()}
+    shown = {image for image, labels in pairs if any(s.labels.any() for s in read_samples(image, *labels))}
     groups = one_image_each(told)
     order = np.random.default_rng(seed).permutation(len(groups)).tolist()
     usable = [index for index in order if shown.intersection(groups[index])]

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import chain
 from pathlib import Path
 
 import numpy as np
@@ -12,10 +12,11 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.errors import DataError, ImageError
-from napari_sam.image_files import GREY_MODES, IMAGE_SUFFIXES, read_pixels
+from napari_sam.image_files import IMAGE_SUFFIXES
 from napari_sam.predict.image import resize, to_rgb
 
 from .config import DataConfig
+from .planes import AnnotatedPlane, read_labels, read_planes
 
 
 @dataclass(frozen=True, eq=False)
@@ -25,7 +26,7 @@ class Sample:
     Attributes
     ----------
     name : str
-        The files' common stem.
+        The files' common stem, with the place in a stack.
     image : (3, Y, X) uint8
         Normalised as `predict.image.to_rgb` does.
     levels : tuple of (Y, X) int32
@@ -56,51 +57,6 @@ class Sample:
         ground = "bright" if np.median(self.image) > 110 else "dark"
         size = "large" if self.diameter > 40 else "small"
         return f"{colour} {ground} {size}"
-
-
-def read_plane(path: Path) -> NDArray[np.generic]:
-    """Read one plane, with channels last where the file names their axis, as when it is segmented.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as an image, or is a stack by the names of its axes.
-    """
-    from napari_sam.automatic.batch_axes import opened_plane  # takes torch with it
-
-    with opened_plane(path) as opened:
-        return np.asarray(opened)
-
-
-def read_labels(path: Path) -> NDArray[np.int32]:
-    """Read a label image, (Y, X); of a palette the numbers are the labels, whatever colours they have.
-
-    Negative numbers, which mark what nobody annotated, become background, and numbers above a million
-    small ones in the same order.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read as an image, or holds no whole numbers.
-    """
-    from napari_sam.automatic.link import counted  # takes torch with it
-
-    values = read_pixels(path, (*GREY_MODES, "P", "1"))
-    if values.ndim > 2 and math.prod(values.shape[:-2]) == 1:  # of an image of one plane or frame
-        values = values.reshape(values.shape[-2:])
-    if values.ndim == 3 and values.shape[-1] in (3, 4):
-        raise DataError(
-            f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"
-            " are one channel of whole numbers."
-        )
-    if values.dtype.kind not in "biuf":
-        raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
-    if values.dtype.kind == "f":
-        if not ((np.abs(values) < 2**53) & (values == np.rint(values))).all():
-            raise DataError(f"{path.name} holds fractions; give labels that are whole numbers.")
-        values = values.astype(np.int64)
-    whole: NDArray[np.integer] = np.maximum(values, 0)
-    return counted(whole)[1].astype(np.int32)
 
 
 def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
@@ -157,26 +113,33 @@ def unlabelled(images: Path, labels: Sequence[Path]) -> list[str]:
     return [image.name for image in images_in(images) if image not in used]
 
 
-def read_sample(image_path: Path, *label_paths: Path, partial: bool = False) -> Sample:
+def read_samples(image_path: Path, *label_paths: Path, partial: bool = False) -> list[Sample]:
     """Read one annotated image, with one label image or several nested ones, the finest first.
+
+    Of a stack, each plane whose labels show objects is a sample.
 
     Raises
     ------
     DataError
-        If a file is unreadable or no plane, the shapes differ, or labels are no whole numbers.
+        If a file is unreadable, the shapes differ, or labels are no whole numbers.
+    """
+    return [sample_of(plane, partial=partial) for plane in read_planes(image_path, label_paths)]
+
+
+def sample_of(plane: AnnotatedPlane, *, partial: bool = False) -> Sample:
+    """Normalise a plane as a model sees it.
+
+    Raises
+    ------
+    DataError
+        If no model can see it.
     """
     try:
-        pixels, _ = to_rgb(read_plane(image_path))
+        pixels, _ = to_rgb(plane.pixels)
     except ImageError as error:
-        raise DataError(f"{image_path.name} cannot be learnt from: {error}") from error
-    levels = tuple(read_labels(path) for path in label_paths)
-    for path, labels in zip(label_paths, levels, strict=True):
-        if labels.shape != pixels.shape[1:]:
-            shapes = f"{labels.shape}, its image {pixels.shape[1:]}"
-            raise DataError(f"{path.name} is {shapes}; give labels of the image's size.")
-    return Sample(
-        image_path.stem, np.rint(pixels).astype(np.uint8), levels, median_diameter(levels[0]), partial
-    )
+        raise DataError(f"{plane.name} cannot be learnt from: {error}") from error
+    diameter = median_diameter(plane.levels[0])
+    return Sample(plane.name, np.rint(pixels).astype(np.uint8), plane.levels, diameter, partial)
 
 
 def zoomed(sample: Sample, factor: float) -> Sample:
@@ -227,10 +190,13 @@ def read_folder(config: DataConfig) -> list[Sample]:
     Raises
     ------
     DataError
-        If a folder is missing or a file unreadable, or a level lacks all labels.
+        If a folder is missing or a file unreadable, or a level lacks all labels, or stacks do.
     """
     pairs = paired_levels(config.images, config.labels, config.stems)
-    return [read_sample(image, *labels, partial=config.partial) for image, labels in pairs]
+    read = [read_samples(image, *labels, partial=config.partial) for image, labels in pairs]
+    if not any(read):
+        raise DataError(f"No labels of the stacks in {config.images} show an object; annotate some planes.")
+    return list(chain.from_iterable(read))
 
 
 def kind_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:

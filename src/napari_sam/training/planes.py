@@ -1,0 +1,148 @@
+"""Annotated images, plane by plane: the only one of an image, or those of a stack that have labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from napari_sam.errors import DataError
+from napari_sam.file_axes import named_axes
+from napari_sam.image_files import GREY_MODES, read_image, read_pixels
+
+Place = tuple[int, ...]
+"""Of a plane: its position on the axes before (Y, X); empty for an image of one plane."""
+CHANNELS = 5
+"""Longer axes are no channels."""
+
+
+@dataclass(frozen=True, eq=False)
+class AnnotatedPlane:
+    """One plane and its labels.
+
+    Attributes
+    ----------
+    name : str
+        As in reports.
+    place : tuple of int
+        In its stack.
+    pixels : (Y, X) or (Y, X, C)
+        As the file has them.
+    levels : tuple of (Y, X) int32
+        0 background, one value an object; what is nested comes as several, the finest first.
+    """
+
+    name: str
+    place: Place
+    pixels: NDArray[np.generic]
+    levels: tuple[NDArray[np.int32], ...]
+
+
+def read_planes(image: Path, labels: Sequence[Path]) -> list[AnnotatedPlane]:
+    """Read one image and its labels; of a stack, the planes whose labels show objects.
+
+    Raises
+    ------
+    DataError
+        If a file is unreadable, the shapes differ, or labels are no whole numbers.
+    """
+    levels = [read_labels(path) for path in labels]
+    shape = levels[0].shape
+    pixels = read_plane(image) if len(shape) == 2 else _read_stack(image, shape)
+    for path, level in zip(labels, levels, strict=True):
+        if level.shape != pixels.shape[: len(shape)]:
+            shapes = f"{level.shape}, its image {pixels.shape}"
+            raise DataError(f"{path.name} is {shapes}; give labels of the image's size.")
+    return [
+        AnnotatedPlane(name_of(image, place), place, pixels[place], tuple(level[place] for level in levels))
+        for place in _shown(levels)
+    ]
+
+
+def places_in(labels: Sequence[Path]) -> list[Place]:
+    """Return which planes `read_planes` gives, from the labels alone."""
+    return list(_shown([read_labels(path) for path in labels]))
+
+
+def name_of(image: Path, place: Place) -> str:
+    """Return what a plane is called in reports: by its file's stem and its place."""
+    return f"{image.stem} {list(place)}" if place else image.stem
+
+
+def _shown(levels: Sequence[NDArray[np.int32]]) -> Iterable[Place]:
+    """Yield the places of planes with objects, at some level; of one plane, it alone."""
+    for place in np.ndindex(levels[0].shape[:-2]):
+        if not place or any(level[place].any() for level in levels):
+            yield place
+
+
+def read_plane(path: Path) -> NDArray[np.generic]:
+    """Read one plane, with channels last where the file names their axis, as when it is segmented.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image, or is a stack by the names of its axes.
+    """
+    from napari_sam.automatic.batch_axes import opened_plane  # takes torch with it
+
+    with opened_plane(path) as opened:
+        return np.asarray(opened)
+
+
+def _read_stack(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
+    """Read a stack as (..., Y, X) of this shape, or with channels last, wherever their axis is in the file.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image, or has another shape.
+    """
+    pixels, named = read_image(path), named_axes(path)
+    plain = _without_single(pixels, 2)
+    if plain.shape == shape:
+        return plain
+    told = [axis for axis, (name, _) in enumerate(named) if name in ("C", "S") and len(named) == pixels.ndim]
+    for axis in told or reversed(range(pixels.ndim)):
+        turned = _without_single(np.moveaxis(pixels, axis, -1), 3)
+        if turned.shape[:-1] == shape and turned.shape[-1] <= CHANNELS:
+            return turned
+    raise DataError(f"{path.name} is {pixels.shape}, its labels {shape}; give labels of the image's planes.")
+
+
+def _without_single(pixels: NDArray[np.generic], last: int) -> NDArray[np.generic]:
+    """Leave out axes of length 1, but for the last ones."""
+    first = [side for side in pixels.shape[:-last] if side > 1]
+    return pixels.reshape((*first, *pixels.shape[-last:]))
+
+
+def read_labels(path: Path) -> NDArray[np.int32]:
+    """Read labels, (..., Y, X); of a palette the numbers are the labels, whatever colours they have.
+
+    Negative numbers, which mark what nobody annotated, become background, and numbers above a million
+    small ones in the same order. Axes of length 1 are left out.
+
+    Raises
+    ------
+    DataError
+        If the file cannot be read as an image, or holds no whole numbers.
+    """
+    from napari_sam.automatic.link import counted  # takes torch with it
+
+    values = _without_single(read_pixels(path, (*GREY_MODES, "P", "1")), 2)
+    if values.ndim == 3 and values.shape[-1] in (3, 4):
+        raise DataError(
+            f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"
+            " are one channel of whole numbers."
+        )
+    if values.dtype.kind not in "biuf":
+        raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
+    if values.dtype.kind == "f":
+        if not ((np.abs(values) < 2**53) & (values == np.rint(values))).all():
+            raise DataError(f"{path.name} holds fractions; give labels that are whole numbers.")
+        values = values.astype(np.int64)
+    whole: NDArray[np.integer] = np.maximum(values, 0)
+    return counted(whole)[1].astype(np.int32)
