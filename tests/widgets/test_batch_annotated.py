@@ -68,7 +68,7 @@ def test_an_image_of_a_batch_when_shown_then_it_and_its_labels_are_chosen_and_co
         for _ in range(2):  # also when they are brought to sight again
             panel.image.setCurrentText("cells")
             panel.labels.setCurrentIndex(0)
-            show(viewer, found)
+            assert show(viewer, found) == ""
             assert (panel.image.currentText(), panel.labels.currentText()) == ("well", "well labels")
         widget.start()
         settle(qtbot, widget)
@@ -77,9 +77,12 @@ def test_an_image_of_a_batch_when_shown_then_it_and_its_labels_are_chosen_and_co
         assert len(annotation.session.objects) == left
         if left == 2:
             annotation.editing.edit("delete", [(1, ())])
-        show(viewer, found)  # while something is annotated: nothing else is chosen
+        assert show(viewer, found) == ""
+        other = files[0].with_name("other.tif")
+        tifffile.imwrite(other, IMAGE)
+        assert show(viewer, read(other, files[1], None)) == "well"  # is annotated: nothing else is chosen
         assert widget.annotation is annotation
         widget.stop()
         settle(qtbot, widget)
-        for name in ("well", "well labels"):
+        for name in ("well", "well labels", "other", "other labels"):
             viewer.layers.remove(name)

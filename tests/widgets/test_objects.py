@@ -172,6 +172,7 @@ def test_objects_when_edited_by_keys_then_those_selected_or_pointed_at_and_a_sor
     panel.table.sortByColumn(HEADERS.index("id"), Qt.SortOrder.DescendingOrder)
     assert keys_selected(widget) == {A, C}
     annotation.editing.undo()
+    assert widget.panel.status.text() == "Took back: merge, 2 labels."  # as many as were told to be merged
     assert keys_selected(widget) == {A, B, C}  # what came in the place of a selected object
     panel.table.selectionModel().select(
         panel.model.index(panel.model.row(B), 0),

@@ -232,8 +232,9 @@ class BatchWidget(QWidget):
     def _show(self, found: Found) -> None:
         from .batch_opening import show
 
-        show(self._viewer, found)
-        self.panel.say(f"{found.path.name} is open, with its labels.")
+        busy = show(self._viewer, found)
+        ours = f" The dock still annotates {busy}; press Stop there to choose this image." if busy else ""
+        self.panel.say(f"{found.path.name} is open, with its labels.{ours}")
 
 
 def _work(job: Job, asked: Asked) -> list[Row]:

@@ -72,8 +72,14 @@ def _array(array: Any) -> Any:
     return dask.array.from_array(array, chunks=array.chunks)
 
 
-def show(viewer: Viewer, found: Found) -> None:
-    """Add an image and its labels to the viewer, or bring them to sight if they are there."""
+def show(viewer: Viewer, found: Found) -> str:
+    """Add an image and its labels to the viewer, or bring them to sight if they are there.
+
+    Returns
+    -------
+    str
+        The name of another image, which is still being annotated; empty if there is none.
+    """
     ours = [layer for layer in viewer.layers if "batch" in layer.metadata]
     here = [layer for layer in ours if layer.metadata["batch"] == found.version]
     for layer in ours:
@@ -81,19 +87,23 @@ def show(viewer: Viewer, found: Found) -> None:
     shown = here or _added(viewer, found)
     viewer.layers.selection.active = shown[-1]
     viewer.reset_view()
-    _choose(viewer, shown[0], shown[-1])
+    return _choose(viewer, shown[0], shown[-1])
 
 
-def _choose(viewer: Viewer, image: Layer, labels: Layer) -> None:
+def _choose(viewer: Viewer, image: Layer, labels: Layer) -> str:
     """Choose an image and its labels in the dock "Segment Anything", if it is open and annotates nothing."""
     from .annotator import AnnotatorWidget
 
     window = getattr(viewer, "window", None)
     docks = getattr(window, "dock_widgets", {})  # younger than napari 0.6
+    busy = ""
     for dock in (each for each in docks.values() if isinstance(each, AnnotatorWidget)):
         if dock.annotation is None:
             for combo, layer in ((dock.panel.image, image), (dock.panel.labels, labels)):
                 combo.setCurrentIndex(max(combo.findData(str(layer.unique_id)), 0))
+        elif dock.panel.image.currentData() != str(image.unique_id):
+            busy = dock.panel.image.currentText()
+    return busy
 
 
 def _added(viewer: Viewer, found: Found) -> list[Layer]:

@@ -132,7 +132,7 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return None
-        changed = amount(max(_labels_of(edit.before), _labels_of(edit.after)), "label")
+        changed = amount(_changed(edit), "label")
         self.said.emit(f"{title(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
         return edit
 
@@ -174,13 +174,13 @@ class Editing:
 
 def _described(edit: Edit) -> str:
     """Return a step's name and how many labels it changed, if it changed some."""
-    changed = edit.after or edit.before
-    return f"{title(edit)}, {amount(_labels_of(changed), 'label')}" if changed else title(edit)
+    changed = _changed(edit)
+    return f"{title(edit)}, {amount(changed, 'label')}" if changed else title(edit)
 
 
-def _labels_of(objects: Sequence[Object]) -> int:
-    """Return how many labels objects have; one of several planes counts once."""
-    return len({each.id for each in objects})
+def _changed(edit: Edit) -> int:
+    """Return how many labels a step took or made, whichever is more; one of several planes counts once."""
+    return max(len({each.id for each in objects}) for objects in (edit.before, edit.after))
 
 
 def title(edit: Edit) -> str:
