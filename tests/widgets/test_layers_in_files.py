@@ -4,9 +4,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 import zarr
 
-from napari_sam.export.layers import get_folder_reader, write_labels_layer
+from napari_sam.errors import NapariSamError
+from napari_sam.export.layers import get_folder_reader, save_ome_zarr, save_rois, write_labels_layer
 
 PLUGIN = "napari-sam-microscopy"
 
@@ -36,6 +38,22 @@ def test_a_table_when_saved_by_napari_then_has_a_line_an_object(
     path = tmp_path / "cells.csv"
     assert layer.save(str(path), plugin=PLUGIN) == [str(path)]
     assert len(path.read_text().splitlines()) == 5
+
+
+def test_a_labels_layer_when_it_cannot_be_saved_or_has_no_ending_then_napari_is_told_or_gets_one(
+    make_napari_viewer: Any, tmp_path: Path
+) -> None:
+    layer = make_napari_viewer().add_labels(np.ones((5, 6), int), name="cells")
+    for nowhere in (tmp_path / "none" / "cells.json", tmp_path / "none" / "cells.zip"):
+        with pytest.raises(NapariSamError, match="does not exist; make it first"):
+            layer.save(str(nowhere))
+    for save, ending in ((save_rois, ".zip"), (save_ome_zarr, ".ome.zarr")):
+        data, attributes, _ = layer.as_layer_data_tuple()
+        written = tmp_path / f"day 1.5{ending}"
+        assert save(str(tmp_path / "day 1.5"), data, attributes) == [str(written)]  # as the dialog gives it
+        with pytest.raises(NapariSamError, match="there already"):  # which nobody was asked about
+            save(str(tmp_path / "day 1.5"), data, attributes)
+        assert save(str(written), data, attributes) == [str(written)]
 
 
 def test_labels_with_a_scale_when_saved_as_ome_zarr_then_lie_where_they_lay(

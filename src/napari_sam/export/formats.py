@@ -109,6 +109,11 @@ def write_regions(
         ) from error
 
 
+def is_known(path: Path) -> bool:
+    """Say whether the ending of a name is that of a format."""
+    return _ending(path) in WRITERS
+
+
 def _ending(path: Path) -> str:
     """Return what tells the format of a file."""
     return path.suffix.lower() or (".zarr" if image_of(path) else "")

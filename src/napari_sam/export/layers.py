@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.errors import DataError, NapariSamError
+
 from .annotated import annotated_regions
-from .formats import TIGHT, read_regions, space_in, write_regions
+from .formats import TIGHT, is_known, read_regions, space_in, write_regions
 from .ome_zarr import holds_labels, name_of
 from .regions import labels_from_regions
 from .space import USUAL, space_of_layer
@@ -23,7 +26,7 @@ OBJECTS = "napari-sam objects"
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
-    """Save a Labels layer by the ending of the path; napari has asked before replacing a file.
+    """Save a Labels layer by the ending of the path; somebody has asked before replacing a file.
 
     Parameters
     ----------
@@ -48,6 +51,44 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
     space = space_of_layer(attributes, labels.ndim) if labels.ndim in USUAL else None
     write_regions(Path(path), regions, labels.shape, overwrite=True, space=space)
     return [path]
+
+
+def save_layer(ending: str, path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save a Labels layer for napari, whose dialogs give names without the ending of the chosen format.
+
+    Parameters
+    ----------
+    ending : str
+        For a name that has none of the known ones.
+    path, data, attributes
+        As `write_labels_layer` takes them.
+
+    Returns
+    -------
+    list of str
+        The path that was written.
+
+    Raises
+    ------
+    NapariSamError
+        If it cannot be written, or the name with its ending, about which nobody was asked, is there already.
+    """
+    file = Path(path)
+    if not is_known(file):
+        file = file.with_name(file.name + ending)
+        if file.exists():
+            raise NapariSamError(f"{file.name} is there already; give its whole name to replace it.")
+    try:
+        return write_labels_layer(str(file), data, attributes)
+    except DataError as error:
+        raise NapariSamError(str(error)) from error  # of a ValueError napari says that it found no plugin
+
+
+save_coco = partial(save_layer, ".json")
+save_geojson = partial(save_layer, ".geojson")
+save_rois = partial(save_layer, ".zip")
+save_table = partial(save_layer, ".csv")
+save_ome_zarr = partial(save_layer, ".ome.zarr")
 
 
 def get_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | None:
