@@ -88,6 +88,8 @@ def test_axes_of_a_file_when_napari_opened_it_then_are_those_of_its_layer_or_not
     assert axis_names(layer) == (tuple(axes) or layer.axis_labels)
     layer.axis_labels = named = tuple("abcde"[: layer.ndim])
     assert axis_names(layer) == named  # what a person said counts
+    layer.data = np.zeros((2, 3, 4, 5, 6, 3))
+    assert axis_names(layer) == layer.axis_labels
 
 
 def test_axes_of_a_file_when_the_layer_has_other_pixels_then_are_not_taken(tmp_path: Path) -> None:

@@ -103,8 +103,9 @@ def axis_names(image: Any) -> tuple[str, ...]:
     own = tuple(str(name) for name in image.axis_labels)
     if not all(name.removeprefix("axis ").lstrip("-").isdigit() for name in own):
         return own
-    said = layers_of(image)[0].metadata.get(FILE_SPACE, NOTHING_SAID).axes
-    return tuple(said[-len(own) :]) or own
+    layer = layers_of(image)[0]
+    said = layer.metadata.get(FILE_SPACE, NOTHING_SAID).axes
+    return tuple(said[-len(own) :]) if len(said) == layer.ndim else own  # which may have other pixels by now
 
 
 @singledispatch
