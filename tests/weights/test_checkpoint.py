@@ -2,6 +2,7 @@ import json
 import os
 import pickle
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -13,7 +14,8 @@ from safetensors.torch import save_file
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, DecoderConfig, Sam, SamConfig, ViTConfig
 from napari_sam.weights import read_checkpoint, save_checkpoint
-from napari_sam.weights.checkpoint import build, recognise
+from napari_sam.weights.building import build
+from napari_sam.weights.checkpoint import recognise
 
 PARITY = Path(__file__).parent.parent / "parity"
 
@@ -154,6 +156,24 @@ def test_read_when_the_description_is_odd_then_says_so(tmp_path: Path, text: str
         read_checkpoint(path)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"mask_channels": "many"},
+        {"rating": []},
+        {"width": -1},
+        {"encoder": {**CELL_TINY.to_dict()["encoder"], "depths": [1, 2]}},
+    ],
+)
+def test_build_when_the_description_is_of_no_network_then_says_so(
+    tiny_file: Path, change: dict[str, object]
+) -> None:
+    checkpoint = read_checkpoint(tiny_file)
+    described = SamConfig.from_dict(checkpoint.config.to_dict() | change)
+    with pytest.raises(WeightsError, match="description of the architecture in mine"):
+        build(replace(checkpoint, config=described), "mine")
+
+
 def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="There is no file"):
         read_checkpoint(tmp_path / "none.pth")
@@ -169,6 +189,12 @@ def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
     save_file({"image_encoder.pos_embed": torch.zeros(3)}, tmp_path / "flat.safetensors")
     with pytest.raises(WeightsError, match="its shapes are unusual"):
         read_checkpoint(tmp_path / "flat.safetensors")
+    state = {"image_encoder.pos_embed": torch.zeros(1, 4, 4, 8)}
+    state |= {"image_encoder.blocks.0.attn.rel_pos_h": torch.tensor(1.0)}
+    state |= {"image_encoder.patch_embed.proj.weight": torch.zeros(8, 3, 16, 16)}
+    save_file(state, tmp_path / "scalar.safetensors")
+    with pytest.raises(WeightsError, match="its shapes are unusual"):
+        read_checkpoint(tmp_path / "scalar.safetensors")
 
 
 def test_build_when_keys_or_shapes_differ_then_names_them(tiny_file: Path) -> None:

@@ -1,3 +1,4 @@
+import errno
 import hashlib
 import socket
 import sys
@@ -178,10 +179,40 @@ def test_download_when_the_content_is_wrong_then_nothing_stays_and_old_files_do(
 ) -> None:
     cache.mkdir()
     (cache / "other.pth").write_bytes(b"kept")
-    server.content = b"something else"
+    server.content = CONTENT[::-1]
     with pytest.raises(DownloadError, match="checksum"):
         download(entry(server))
     assert {p.name: p.read_bytes() for p in cache.iterdir()} == {"other.pth": b"kept"}
+
+
+def test_download_when_a_page_to_log_in_is_the_answer_then_what_was_downloaded_before_stays(
+    server: Server, cache: Path
+) -> None:
+    cache.mkdir()
+    (cache / "weights.pth.part").write_bytes(CONTENT[:1_000_000])
+    server.content, server.ranges = b"<html>Please log in</html>", False
+    with pytest.raises(DownloadError, match=r"another file, of 26 bytes and not 3000000.*check the network"):
+        download(entry(server))
+    server.content, server.ranges = CONTENT, True
+    assert download(entry(server)).read_bytes() == CONTENT
+    assert server.asked == ["bytes=1000000-"] * 2
+
+
+@pytest.mark.parametrize(
+    ("number", "answer"),
+    [
+        (errno.EROFS, "cannot be written to; set NAPARI_SAM_CACHE"),
+        (getattr(errno, "EDQUOT", errno.ENOSPC), "The disk is full"),
+    ],
+)
+def test_download_when_the_disk_refuses_then_says_what_to_do(
+    server: Server, number: int, answer: str
+) -> None:
+    def refuse(*_: int) -> None:
+        raise OSError(number, "no")
+
+    with pytest.raises(DownloadError, match=answer):
+        download(entry(server), refuse)
 
 
 def test_download_when_a_cached_file_was_damaged_then_it_is_fetched_again(

@@ -15,7 +15,6 @@ import torch
 from safetensors import SafetensorError, safe_open
 from safetensors.torch import save_file
 from torch import Tensor
-from torch.overrides import TorchFunctionMode
 
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, Sam, SamConfig, ViTConfig
@@ -71,9 +70,22 @@ def read_checkpoint(path: Path) -> Checkpoint:
 
 
 def _parse_config(text: str, name: str) -> SamConfig:
-    try:
+    with described(name):
         return SamConfig.from_dict(json.loads(text))
-    except (ValueError, KeyError, TypeError, AttributeError) as error:
+
+
+@contextmanager
+def described(name: str) -> Iterator[None]:
+    """Say in one sentence that the description of an architecture in a file is none that is known here.
+
+    Raises
+    ------
+    WeightsError
+        In place of whatever comes of odd values.
+    """
+    try:
+        yield
+    except (ArithmeticError, AttributeError, LookupError, RuntimeError, TypeError, ValueError) as error:
         raise WeightsError(
             f"The description of the architecture in {name} cannot be read ({error}); it may come from a"
             " newer napari-sam: update it, or choose another checkpoint."
@@ -161,7 +173,7 @@ def recognise(state: Mapping[str, Tensor], name: str = "The file") -> SamConfig:
     """
     try:
         config = _vit(state) if "image_encoder.pos_embed" in state else _conv(state)
-    except (KeyError, ValueError, IndexError, ZeroDivisionError) as error:
+    except (KeyError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else "its shapes are unusual"
         raise WeightsError(
             f"{name} is a Segment Anything variant whose architecture is not known here ({reason});"
@@ -220,50 +232,6 @@ def _with_decoder(config: SamConfig, state: Mapping[str, Tensor]) -> SamConfig:
 def _count(state: Mapping[str, Tensor], prefix: str) -> int:
     """Count the numbered parts whose keys start with a prefix."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
-
-
-def build(checkpoint: Checkpoint, name: str) -> Sam:
-    """Make the network of a checkpoint, in float32, on the CPU, in evaluation mode.
-
-    Raises
-    ------
-    WeightsError
-        If keys are unknown or missing, or shapes differ.
-    """
-    with torch.device("meta"), _Unfilled():
-        sam = Sam(checkpoint.config)
-    expected = sam.state_dict()
-    state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
-    shapes = [key for key in expected.keys() & state.keys() if not _fits(state[key], expected[key])]
-    problems = {
-        "unknown": sorted(state.keys() - expected.keys()),
-        "missing": sorted(expected.keys() - state.keys()),
-        "of another shape or kind": sorted(shapes),
-    }
-    found = [f"{len(keys)} {what} (such as {', '.join(keys[:3])})" for what, keys in problems.items() if keys]
-    if found:
-        raise WeightsError(
-            f"{name} does not fit the {checkpoint.config.name} architecture: weights {', '.join(found)};"
-            " choose an unmodified SAM checkpoint."
-        )
-    sam.load_state_dict(state, assign=True)
-    sam.set_pixel_statistics()
-    return sam.requires_grad_(False).eval()
-
-
-class _Unfilled(TorchFunctionMode):
-    """Fills no weights, which are replaced at once: for random ones torch imports half of itself first."""
-
-    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
-        """Return weights as they are, and empty ones in place of random ones."""
-        kwargs = kwargs or {}
-        if getattr(func, "__module__", "") == "torch.nn.init":
-            return kwargs["tensor"] if "tensor" in kwargs else args[0]
-        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
-
-
-def _fits(value: Tensor, wanted: Tensor) -> bool:
-    return value.shape == wanted.shape and value.is_floating_point() == wanted.is_floating_point()
 
 
 def save_checkpoint(

@@ -17,6 +17,7 @@ from filelock import FileLock, Timeout
 
 from napari_sam.errors import DownloadError
 from napari_sam.progress import Progress
+from napari_sam.writing import FULL, REFUSED
 
 from .registry import ModelEntry
 
@@ -56,7 +57,7 @@ def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
 
     def fetch(url: str, output_file: str, _: pooch.Pooch) -> None:
         if until_in_place.enter_context(_alone(part, report)):
-            _resume(url, part, report)
+            _resume(url, entry.bytes, part, report)
             part.replace(output_file)
         else:
             shutil.copyfile(path, output_file)
@@ -109,13 +110,14 @@ def _written(path: Path) -> int | None:
     return path.stat().st_mtime_ns if path.exists() else None
 
 
-def _resume(url: str, part: Path, progress: Progress) -> None:
+def _resume(url: str, known: int | None, part: Path, progress: Progress) -> None:
     """Download to the partial file, going on where it ends if the server can.
 
     Raises
     ------
     OSError
-        If the connection or the disk fails; the partial file stays.
+        If the connection or the disk fails, or the answer is another file than the one of a known size, as
+        the page that asks to log in to a network; the partial file stays.
     """
     start = part.stat().st_size if part.exists() else 0
     wanted = {"Range": f"bytes={start}-"} if start else {}
@@ -126,6 +128,8 @@ def _resume(url: str, part: Path, progress: Progress) -> None:
             length = int(response.headers.get("Content-Length") or 0)
             if length > shutil.disk_usage(part.parent).free:
                 raise OSError(errno.ENOSPC, f"{length} bytes do not fit")
+            if known and length and not start and length != known:
+                raise ConnectionError(f"the answer is another file, of {length} bytes and not {known}")
             with part.open("ab" if start else "wb") as file:
                 done = _copy(response, file, start, start + length if length else 0, progress)
             if length and done < start + length:
@@ -146,11 +150,12 @@ def _copy(source: http.client.HTTPResponse, file: BinaryIO, done: int, total: in
 
 
 def _sentence(entry: ModelEntry, error: OSError | http.client.HTTPException) -> str:
-    if isinstance(error, OSError) and error.errno == errno.ENOSPC:
+    number = error.errno if isinstance(error, OSError) else None
+    if number in FULL:
         return (
             f"The disk is full, so {entry.name} was not downloaded; free some space in {entry.path.parent}."
         )
-    if isinstance(error, PermissionError):
+    if number in REFUSED:
         return f"The folder {entry.path.parent} cannot be written to; set NAPARI_SAM_CACHE to one that can."
     reason = getattr(error, "reason", error)
     return (

@@ -13,7 +13,8 @@ import torch
 from napari_sam.model import Sam, keep_in
 from napari_sam.progress import Progress
 
-from .checkpoint import Checkpoint, build, read_checkpoint
+from .building import build
+from .checkpoint import Checkpoint, read_checkpoint
 from .device import Precision, choose_device, choose_dtype, memory_errors
 from .download import download
 from .registry import find_model

@@ -1,0 +1,58 @@
+"""The network of a checkpoint, with every weight in its place."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import torch
+from torch import Tensor
+from torch.overrides import TorchFunctionMode
+
+from napari_sam.errors import WeightsError
+from napari_sam.model import Sam
+
+from .checkpoint import Checkpoint, described
+
+
+def build(checkpoint: Checkpoint, name: str) -> Sam:
+    """Make the network of a checkpoint, in float32, on the CPU, in evaluation mode.
+
+    Raises
+    ------
+    WeightsError
+        If there is no such network, keys are unknown or missing, or shapes differ.
+    """
+    with torch.device("meta"), _Unfilled(), described(name):
+        sam = Sam(checkpoint.config)
+    expected = sam.state_dict()
+    state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
+    shapes = [key for key in expected.keys() & state.keys() if not _fits(state[key], expected[key])]
+    problems = {
+        "unknown": sorted(state.keys() - expected.keys()),
+        "missing": sorted(expected.keys() - state.keys()),
+        "of another shape or kind": sorted(shapes),
+    }
+    found = [f"{len(keys)} {what} (such as {', '.join(keys[:3])})" for what, keys in problems.items() if keys]
+    if found:
+        raise WeightsError(
+            f"{name} does not fit the {checkpoint.config.name} architecture: weights {', '.join(found)};"
+            " choose an unmodified SAM checkpoint."
+        )
+    sam.load_state_dict(state, assign=True)
+    sam.set_pixel_statistics()
+    return sam.requires_grad_(False).eval()
+
+
+class _Unfilled(TorchFunctionMode):
+    """Fills no weights, which are replaced at once: for random ones torch imports half of itself first."""
+
+    def __torch_function__(self, func: Any, types: Any, args: Any = (), kwargs: Any = None) -> Any:
+        """Return weights as they are, and empty ones in place of random ones."""
+        kwargs = kwargs or {}
+        if getattr(func, "__module__", "") == "torch.nn.init":
+            return kwargs["tensor"] if "tensor" in kwargs else args[0]
+        return (torch.empty if func is torch.randn else func)(*args, **kwargs)
+
+
+def _fits(value: Tensor, wanted: Tensor) -> bool:
+    return value.shape == wanted.shape and value.is_floating_point() == wanted.is_floating_point()
