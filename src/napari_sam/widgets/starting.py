@@ -139,11 +139,11 @@ class Starting:
         self.spaces.look_up(image)
         fresh, first = image.unique_id != self._suggested_for, self._suggested_for is None
         self._suggested_for = image.unique_id
-        chosen = bool(
-            panel.labels.currentData()
-        )  # perhaps while there was no image, or no name of its channels
-        if (fresh and not (first and chosen)) or (mixed != panel.channels.mixed and not chosen):
+        chosen_before = first and bool(panel.labels.currentData())  # while there was no image
+        if fresh and not chosen_before:
             self.suggest_labels()
+        elif mixed != panel.channels.mixed:  # by what the file says
+            self.follow_channels()
 
     def suggest_labels(self) -> None:
         """Choose the labels of the image's last start, if they are there, or else new ones."""
