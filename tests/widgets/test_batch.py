@@ -89,7 +89,7 @@ def test_batch_when_one_file_is_corrupt_then_it_is_reported_and_the_others_are_d
     settle(qtbot, widget)
     assert states(widget) == ["done", "failed", "done", "done"]
     assert cell(widget, 1, 1).startswith("failed: b.tif cannot be read")
-    assert cell(widget, 1, 1, Qt.ItemDataRole.ToolTipRole).endswith("replace or remove the file.")
+    assert cell(widget, 1, 1, Qt.ItemDataRole.ToolTipRole).endswith("replace or remove the file.</p>")
     assert "1 failed" in widget.panel.status.text()
     assert widget.panel.start.isEnabled()
     with (folder.with_name("plate_labels") / "summary.csv").open(newline="") as file:
@@ -250,6 +250,7 @@ def test_images_when_dropped_typed_and_removed_then_each_is_in_the_list_once(
     view = widget.panel.table
     header = view.horizontalHeader()
     assert header.minimumSectionSize() >= header.fontMetrics().horizontalAdvance(" waiting ")
+    assert header.resizeContentsPrecision() == 0  # not by a thousand rows
     assert view.textElideMode() == Qt.TextElideMode.ElideMiddle
     widget.panel.table.selectRow(1)
     widget.panel.remove_asked.emit()

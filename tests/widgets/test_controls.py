@@ -204,10 +204,11 @@ def test_a_plane_shows_no_stack_pictures_use_all_pixels_and_a_layers_long_name_i
     for theme in ("light", "dark"):
         widget._viewer.theme = theme
         QApplication.processEvents()
-        widget.pages.fail("This went wrong.")
+        widget.pages.fail("The layer '<b>cells</b>' went wrong.")
         QApplication.processEvents()
         red, ground = status.palette().color(status.foregroundRole()), widget.palette().color(WINDOW)
         assert contrast(red, ground) > READABLE, theme
+    assert status.textFormat() == Qt.TextFormat.PlainText  # or the layer's name would be bold, without <b>
 
 
 def test_tooltips_when_start_means_stop_and_another_candidate_is_marked_then_they_say_what_is_done(

@@ -37,7 +37,9 @@ def test_objects_when_shown_then_each_is_a_row_with_what_is_known_of_it(model: O
     model.fill([made, some(8)])
     assert [shown(model, column)[0] for column in HEADERS] == ["7", "axon", "9", "0.88", "1, 2", "cell"]
     assert [shown(model, column)[1] for column in HEADERS] == ["8", "", "16", "", "", ""]
-    assert model.data(model.index(0, 0), Qt.ItemDataRole.ToolTipRole) == "odd"
+    assert model.data(model.index(0, 0), Qt.ItemDataRole.ToolTipRole) == "<p>odd</p>"
+    index = model.index(0, HEADERS.index("class"))  # which a narrow dock cuts off
+    assert model.data(index, Qt.ItemDataRole.ToolTipRole) == "<p>axon: odd</p>"
     model.set_classes(Classes().add("axon"))
     colour = model.data(model.index(0, HEADERS.index("class")), Qt.ItemDataRole.DecorationRole)
     assert colour.name() == Classes().add("axon").colour("axon")

@@ -104,6 +104,7 @@ class BatchPanel(QWidget):
         view.setVerticalHeader(rows)
         rows.hide()
         columns.setMinimumSectionSize(STATE)
+        columns.setResizeContentsPrecision(0)  # by the rows in view: each change would measure a thousand
         columns.setSectionResizeMode(1, QHeaderView.ResizeMode.Stretch)
         for column in NUMBERS:
             columns.setSectionResizeMode(column, QHeaderView.ResizeMode.ResizeToContents)

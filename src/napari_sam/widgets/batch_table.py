@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from qtpy.QtCore import QAbstractTableModel, QModelIndex, QObject, Qt
 
+from .tips import wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -150,7 +152,7 @@ class BatchTable(QAbstractTableModel):
         if role == Qt.ItemDataRole.DisplayRole:
             return entry.cells[index.column()]
         if role == Qt.ItemDataRole.ToolTipRole:
-            return str(entry.image) if index.column() == 0 else entry.told
+            return wrapped(str(entry.image) if index.column() == 0 else entry.told)
         if role == Qt.ItemDataRole.TextAlignmentRole and index.column() in NUMBERS:
             return Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter
         return None

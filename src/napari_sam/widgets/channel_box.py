@@ -142,6 +142,7 @@ class ChannelBox(QCollapsible):
             colour, value = kept.get(key, (NONE if kept else suggested, 1.0))
             colours, weight = _colours(name, colour), _weight(name, value)
             label = QLabel(name)
+            label.setTextFormat(Qt.TextFormat.PlainText)
             label.setToolTip(name)
             label.setMinimumWidth(30)
             # above, since names of layers are long and docks narrow

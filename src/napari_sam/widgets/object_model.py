@@ -10,6 +10,8 @@ from qtpy.QtGui import QColor
 
 from napari_sam.session.classes import Classes
 
+from .tips import wrapped
+
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
@@ -77,7 +79,10 @@ class ObjectModel(QAbstractTableModel):
             return int(Qt.AlignmentFlag.AlignRight | Qt.AlignmentFlag.AlignVCenter)
         if role == Qt.ItemDataRole.DecorationRole and index.column() == CLASS and value:
             return QColor(self._classes.colour(value))
-        return (self._notes.get(key) or None) if role == Qt.ItemDataRole.ToolTipRole else None
+        if role == Qt.ItemDataRole.ToolTipRole:
+            shown = (str(value) if index.column() == CLASS else "", self._notes.get(key))
+            return wrapped(": ".join(filter(None, shown))) or None
+        return None
 
     def sort(self, column: int, order: Any = Qt.SortOrder.AscendingOrder) -> None:
         """Sort by a column."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -91,7 +92,8 @@ class Saving:
     def ask(self) -> None:
         """Ask for a file, and write it."""
         folder = self._files[0].parent if self._files else Path.home()
-        begin = str(folder / self._annotation.writer.labels.name)
+        name = re.sub(r'[\\/:*?"<>|]+', "-", self._annotation.writer.labels.name)  # as a file may be called
+        begin = str(folder / name)
         name, chosen = QFileDialog.getSaveFileName(self._panel, "Save all objects", begin, ";;".join(FORMATS))
         if name:
             path = with_ending(Path(name), chosen)

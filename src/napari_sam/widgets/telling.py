@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from qtpy.QtCore import Qt
 from qtpy.QtGui import QPalette
 
 if TYPE_CHECKING:
@@ -26,4 +27,5 @@ def tell(label: QLabel, text: str, *, error: bool) -> None:
     light_text = around.palette().color(QPalette.ColorRole.WindowText).lightness() > 127
     red = ON_DARK if light_text else ON_LIGHT
     label.setStyleSheet(f"color: {red};" if error else "")
+    label.setTextFormat(Qt.TextFormat.PlainText)  # names in it may hold what looks like HTML
     label.setText(text)

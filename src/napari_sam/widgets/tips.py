@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from html import escape
 from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QWidget
@@ -26,3 +27,8 @@ def name_keys(root: QWidget, keymap: Keymap) -> None:
         action = widget.property(ACTION)
         if action:
             widget.setToolTip(f"{widget.property(TEXT)} ({keymap.text(action)})")
+
+
+def wrapped(text: str) -> str:
+    """Return a tooltip of lines that fit the screen, however long the text is and whatever is in it."""
+    return f"<p>{escape(text)}</p>" if text else ""
