@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from napari_sam.predict import Prompts
-from napari_sam.session import AnnotationSession, Object
+from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session import merging as module
 from napari_sam.session import regions as regions_module
 from napari_sam.session.journal import Journal
@@ -82,7 +82,8 @@ def test_labels_when_another_window_went_on_then_show_all_of_its_objects_and_num
 
 def _with(record: Record, objects: Sequence[Object]) -> Record:
     """Return a record of a journal that held these objects, too, before."""
-    return Record(record.begins, tuple(objects), record.done, (), record.last_id)
+    before = (Edit("adopt", (), tuple(objects)), *record.happened)
+    return Record(record.begins, tuple(objects), record.done, (), record.last_id, happened=before)
 
 
 def test_labels_of_two_windows_when_they_have_one_number_then_one_gets_another_and_both_are_kept(
@@ -286,6 +287,23 @@ def test_a_label_file_when_saved_amid_the_session_then_what_came_after_stands(tm
     assert np.array_equal(file, corrected)
     assert np.array_equal(drawn(session.store), corrected)
     assert [edit.what for edit in session.history.done].count("paint") == 1
+
+
+def test_a_label_file_when_saved_before_a_step_was_taken_back_for_good_then_that_stays_away(
+    tmp_path: Path,
+) -> None:
+    session, journal = AnnotationSession(), Journal(tmp_path / "j", SHAPE)
+    journal.follow(session)
+    session.put("commit", (), (square(1, 5, 5),))
+    session.put("commit", (), (square(2, 30, 30),))
+    file = drawn(session.store)
+    session.undo()
+    session.put("commit", (), (square(3, 30, 50),))
+    wanted = drawn(session.store)
+    journal.close()
+    again, _ = opened_again(tmp_path / "j", file)
+    assert places(again.store) == {(1, 0): (5, 5), (3, 0): (30, 50)}
+    assert np.array_equal(file, wanted)
 
 
 @pytest.mark.parametrize("saved", [False, True])

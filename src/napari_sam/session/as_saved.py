@@ -9,18 +9,12 @@ import numpy as np
 from napari_sam.masks import Window
 
 from .objects import ADOPT, Edit, Key, Object, Plane, common
-from .record import Record
 from .regions import regions
 from .store import Labels, ObjectStore, whole_of, window_of
 from .unwritten import SAME, alike
 
 Pairs = list[tuple[Object, Object]]
 """Labels of a plane, and the objects that they show."""
-
-
-def steps_in(record: Record | None) -> tuple[Edit, ...]:
-    """Return all that a journal has done, and then what it can bring back."""
-    return () if record is None else (*record.line, *reversed(record.undone))
 
 
 def held(steps: Sequence[Edit], shown: Labels, plane: Plane) -> Pairs:
@@ -40,7 +34,7 @@ def deleted(steps: Sequence[Edit], store: ObjectStore, shown: Labels, plane: Pla
     Parameters
     ----------
     steps : sequence of Edit
-        Of the journal, as `steps_in` gives them.
+        All that a journal has done, one after another.
     store : ObjectStore
         What the journal holds.
     shown : (h, w) int64

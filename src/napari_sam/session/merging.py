@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Window
 
-from .as_saved import Pairs, deleted, held, paired, steps_in
+from .as_saved import Pairs, deleted, held, paired
 from .objects import Edit, Key, Object, Plane
 from .painting import Painted
 from .record import Record
@@ -90,7 +90,7 @@ def merge(
     if drawn is not None:
         session.store.newest_on_top = drawn.newest_on_top
         names = bring(session, drawn, record)
-    steps = steps_in(record) if drawn is None else ()
+    steps = record.happened if drawn is None and record is not None else ()
     merging = _Merging(session, labels, None if drawn is None else renamed(drawn, names), names, steps)
     planes = {plane, *(each.plane for store in (session.store, drawn or ()) for each in store)}
     planes |= {each.plane for step in steps for each in (*step.before, *step.after)}

@@ -38,8 +38,9 @@ class Record:
         The highest label that any object has ever had.
     adopted_after : tuple of int
         For each of `adopted`, how many of `done` it came after, in this order; empty if all came first.
-    dropped : tuple of Edit
-        What was taken back and cannot be brought back, because something else was done then.
+    happened : tuple of Edit
+        All that was ever done to the objects, one after another: what was taken back with its opposite, also
+        where it cannot be brought back any more.
     """
 
     begins: Mapping[str, Any]
@@ -48,7 +49,7 @@ class Record:
     undone: tuple[Edit, ...]
     last_id: int = 0
     adopted_after: tuple[int, ...] = ()
-    dropped: tuple[Edit, ...] = ()
+    happened: tuple[Edit, ...] = ()
 
     @property
     def line(self) -> tuple[Edit, ...]:
@@ -181,7 +182,7 @@ class _Steps:
         self._adopted: list[tuple[int, Edit]] = []
         self._done: list[Edit] = []
         self._undone: list[Edit] = []
-        self._dropped: list[Edit] = []
+        self._happened: list[Edit] = []
         self._last_id = 0
         self._there: dict[Key, Object] = {}
 
@@ -195,7 +196,7 @@ class _Steps:
             tuple(self._undone),
             self._last_id,
             tuple(place for _, place in pairs),
-            tuple(self._dropped),
+            tuple(self._happened),
         )
 
     def adopt(self, entry: Entry) -> None:
@@ -224,7 +225,6 @@ class _Steps:
             after = tuple(from_json(each) for each in entry["after"])
         else:
             after = operate(entry["do"], before, self._last_id + 1, **arguments)
-        self._dropped += self._undone
         self._undone.clear()
         if before or after:
             self._done.append(Edit(entry["do"], before, after, arguments))
@@ -235,6 +235,7 @@ class _Steps:
         return from_json(each) if isinstance(each, dict) else self._there[each[0], tuple(each[1:])]
 
     def _apply(self, edit: Edit) -> None:
+        self._happened.append(edit)
         for each in edit.before:
             self._there.pop(each.key, None)
         self._there.update((each.key, each) for each in edit.after)

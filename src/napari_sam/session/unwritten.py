@@ -53,9 +53,8 @@ def bring(session: AnnotationSession, drawn: ObjectStore, record: Record | None)
 def _written(record: Record | None) -> dict[Key, list[Object]]:
     """Return all that a journal has held: what stands, what was replaced, and what was taken back."""
     found: dict[Key, list[Object]] = {}
-    if record is not None:
-        steps = (edit.after for edit in (*record.done, *record.undone, *record.dropped))
-        for each in (*record.adopted, *(each for after in steps for each in after)):
+    for edit in () if record is None else record.happened:
+        for each in edit.after:
             found.setdefault(each.key, []).append(each)
     return found
 
