@@ -55,3 +55,8 @@ def test_labels_above_0_then_come_in_their_order_with_all_of_their_pixels(
 @pytest.mark.parametrize("shape", [(0, 5), (5, 0), (0, 0)])
 def test_labels_of_a_plane_when_it_has_no_pixels_then_there_are_none(shape: tuple[int, int]) -> None:
     assert list(labelled(np.zeros(shape, np.int32))) == []
+
+
+def test_labels_when_one_is_larger_than_any_index_then_it_comes_too() -> None:
+    pixels = np.array([[0, 5], [2**64 - 1, 5]], np.uint64)
+    assert [label for label, _ in labelled(pixels)] == [5, 2**64 - 1]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -43,8 +43,9 @@ def labelled(pixels: NDArray[Any]) -> Iterator[tuple[int, Region]]:
     """Yield every label above 0 of a plane, (Y, X) whole numbers, with its region; in order of the labels."""
     if not pixels.size:
         return
-    names, dense = range(1, int(np.max(pixels, initial=0)) + 1), pixels
-    if len(names) > DENSE:
+    most, dense = int(np.max(pixels, initial=0)), pixels
+    names: Sequence[int] = range(1, most + 1)
+    if most > DENSE:
         found, dense = np.unique(np.maximum(pixels, 0), return_inverse=True)
         names, dense = found[found > 0].tolist(), dense.reshape(pixels.shape) + int(found[0] > 0)
     for name, box in zip(names, ndimage.find_objects(dense.astype(np.int32)), strict=True):
