@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
@@ -33,6 +33,7 @@ def test_a_box_meets_a_window_when_they_have_a_pixel_in_common(
     assert meets(origin, shape, (slice(4, 10), slice(4, 10))) == there
 
 
+@settings(deadline=None)
 @given(
     arrays(np.int64, array_shapes(min_dims=2, max_dims=2, max_side=6), elements=st.integers(-2, 4)),
     st.sampled_from([1, 1000, DENSE]),

@@ -8,7 +8,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Sequence
+from concurrent.futures import Future
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -293,6 +295,16 @@ def test_cluster_when_a_worker_is_killed_then_the_other_does_its_images(
         assert rows[index].objects == here[index].objects > 0
         one, other = (tifffile.imread(tmp_path / name / f"{index}.tif") for name in ("labels", "here"))
         assert np.array_equal(one, other)
+
+
+def test_cluster_when_an_image_kills_all_workers_that_try_then_that_is_its_error() -> None:
+    distributed = pytest.importorskip("distributed")
+    killed: Future[Row] = Future()
+    killed.set_exception(distributed.KilledWorker("a task", SimpleNamespace(address="gone"), 3))
+    assert "workers died on this image" in batch_cluster._became(killed).error
+    done: Future[Row] = Future()
+    done.set_result(Row("a.tif", objects=3))
+    assert batch_cluster._became(done) == Row("a.tif", objects=3)
 
 
 def test_worker_when_the_file_of_its_model_is_another_then_the_new_weights_are_used_or_refused(

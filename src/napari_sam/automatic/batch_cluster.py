@@ -51,7 +51,19 @@ def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator
         futures = client.map(_on_worker, places, **told, pure=False)
         names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
         for future in as_completed(futures, loop=client.loop):
-            yield replace(future.result(), file=names[future.key])
+            yield replace(_became(future), file=names[future.key])
+
+
+def _became(future: Any) -> Row:
+    """Return what became of an image; the others go on where it killed every worker that tried."""
+    from distributed import KilledWorker
+
+    try:
+        row: Row = future.result()
+    except KilledWorker:
+        told = "Several workers died on this image; give them more memory, and start the same command again."
+        return Row("", error=told)
+    return row
 
 
 def _findable(settings: BatchSettings) -> BatchSettings:
@@ -65,7 +77,6 @@ def _connected(address: str) -> Iterator[Any]:
     """Connect to a scheduler, and say so where it is not there or goes away."""
     try:
         from distributed import CancelledError, Client
-        from distributed.scheduler import KilledWorker
     except ImportError as error:
         raise DataError(
             "A cluster needs dask.distributed; install napari-sam-microscopy[cluster], also on the workers."
@@ -84,8 +95,6 @@ def _connected(address: str) -> Iterator[Any]:
             f"The scheduler at {address} went away; start it and the same command again, which goes on from"
             " here."
         ) from error
-    except KilledWorker as error:
-        raise DataError(f"Several workers died on one image ({error}); give them more memory.") from error
 
 
 @contextmanager
