@@ -7,6 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
+from superqt import QElidingLabel
 
 from napari_sam.session import Object
 from napari_sam.session.channels import NONE
@@ -197,6 +199,9 @@ def test_layers_that_lie_over_each_other_when_mixed_then_the_model_sees_them_in_
     assert [box.how.itemText(i) for i in range(box.how.count())] == ["as it is", "layers (2)"]
     box.how.setCurrentIndex(1)
     assert [colours.currentText() for colours, _ in box._rows] == ["green", "magenta"]
+    names = box.findChildren(QElidingLabel)
+    assert [each.text() for each in names] == ["cells", "membrane"]
+    assert {each.elideMode() for each in names} == {Qt.TextElideMode.ElideMiddle}
     box._rows[1][0].setCurrentText("red")
     box._rows[1][1].setValue(0.5)
     widget._viewer.layers["membrane"].name = "actin"  # and what is chosen stays

@@ -23,6 +23,7 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QProgressBar,
     QScrollBar,
+    QStyleOptionComboBox,
     QTabBar,
     QTableView,
     QToolButton,
@@ -198,6 +199,14 @@ def test_a_plane_shows_no_stack_pictures_use_all_pixels_and_a_layers_long_name_i
     widget._viewer.add_image(np.zeros((8, 8), np.uint8), name=name)
     combo = widget.panel.image
     assert combo.itemData(combo.findText(name), Qt.ItemDataRole.ToolTipRole) == name
+    combo.setCurrentText(name)
+    combo.resize(160, combo.height())
+    drawn = QStyleOptionComboBox()
+    combo.initStyleOption(drawn)
+    assert drawn.currentText.startswith(name[:4])
+    assert drawn.currentText.endswith(name[-4:])  # by which those of a series differ
+    assert combo.fontMetrics().horizontalAdvance(drawn.currentText) < 160
+    assert combo.currentText() == name
     assert widget.panel.minimumSizeHint().width() <= NARROW
 
     status = widget.panel.status

@@ -6,8 +6,8 @@ from itertools import chain
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
-from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QLabel, QScrollArea, QWidget
-from superqt import QCollapsible
+from qtpy.QtWidgets import QComboBox, QDoubleSpinBox, QFrame, QGridLayout, QScrollArea, QWidget
+from superqt import QCollapsible, QElidingLabel
 
 from napari_sam.session.channels import COLOURS, NONE, Channel, Mix
 
@@ -27,6 +27,8 @@ ROW, HEIGHT = 58, 240
 """Pixels: height of a channel and, at most, of their list, which scrolls."""
 COLOUR, WEIGHT = 112, 80
 """Widths of a colour and of a weight, in pixels, at the least."""
+PADDING = 12
+"""Pixels beside the text of a label, in napari's style."""
 LEAST = 0.05
 """The smallest weight of a channel."""
 
@@ -141,7 +143,9 @@ class ChannelBox(QCollapsible):
         for row, (key, name, suggested) in enumerate(listed):
             colour, value = kept.get(key, (NONE if kept else suggested, 1.0))
             colours, weight = _colours(name, colour), _weight(name, value)
-            label = QLabel(name)
+            label = QElidingLabel(name)
+            label.setElideMode(Qt.TextElideMode.ElideMiddle)  # names of one file's channels begin alike
+            label.setEllipsesWidth(PADDING)
             label.setTextFormat(Qt.TextFormat.PlainText)
             label.setToolTip(name)
             label.setMinimumWidth(30)

@@ -23,6 +23,7 @@ from .buttons import button, narrow
 from .channel_box import ChannelBox
 from .keymap import CHOICES, Keymap
 from .model_choice import ModelAndDevice
+from .name_box import NameBox
 from .progress_row import ProgressRow
 from .segment_all import SegmentAll
 from .stack_panel import StackPanel
@@ -71,7 +72,7 @@ class Panel(QWidget):
 
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
-        self.image, self.labels, self.prompts = (QComboBox(self) for _ in range(3))
+        self.image, self.labels, self.prompts = (NameBox(self) for _ in range(3))
         self.computing = ModelAndDevice(self)
         self.model, self.device = self.computing.model, self.computing.device
         self.labels.addItem(NEW_LABELS)
