@@ -5,6 +5,7 @@ import pytest
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam import __version__
 from napari_sam.errors import Cancelled, PromptError
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.session import AnnotationSession, Key, Object
@@ -106,7 +107,7 @@ def test_following_when_a_plane_was_corrected_then_its_side_is_done_again_and_th
     assert after[5].level == "interpolated"
     assert after[6].prompts is not None
     for index in (2, 3):
-        assert np.array_equal(after[index].mask, before[index].mask)
+        assert after[index] is before[index]  # made then, by the model of then
     session.undo()
     session.undo()
     assert masks(session, 1) == before
@@ -126,6 +127,18 @@ def test_following_when_a_mask_was_painted_or_smoothed_then_it_counts_as_given(
     put(session, plan, plan.run(predictor, embeddings.__getitem__))
     assert masks(session, 1)[5] is painted
     assert masks(session, 1)[3] is smoothed
+
+
+def test_following_from_a_mask_that_was_painted_then_tells_what_computed_the_others_and_on_what(
+    predictor: Predictor, embeddings: dict[int, Embedding], truth: NDArray[np.bool_]
+) -> None:
+    session = AnnotationSession()
+    session.put("paint", (), (Object(1, (0, 4), (0, 0), truth[4], score=0.5, software="0.0.1"),))
+    plan = Following.of(session.store, (1, (0, 4)), 1, DEPTH)
+    for each in plan.run(predictor, embeddings.__getitem__):
+        assert (each.device, each.precision, each.software) == ("cpu", "float32", __version__)
+        assert each.normalization == embeddings[each.plane[1]].normalization.to_dict()
+        assert each.score is None
 
 
 def test_join_when_two_planes_were_committed_then_what_lies_between_is_followed_as_one(

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
-from typing import get_args
+from dataclasses import dataclass
+from typing import Any, get_args
 
 from napari_sam.automatic.volume import correct, propagate
 from napari_sam.automatic.volume_object import PlaneMask, Source, VolumeObject
 from napari_sam.automatic.volume_walk import EmbeddingOf, PropagateSettings, expecting
 from napari_sam.errors import PromptError
-from napari_sam.predict import Predictor
+from napari_sam.predict import Embedding, Predictor
 from napari_sam.progress import Cancel, Progress
+from napari_sam.weights import LoadedModel
 
+from .making import computed_by
 from .objects import FOLLOW, FOLLOWED, Edit, Key, Object, Plane
 from .session import AnnotationSession
 from .store import ObjectStore
@@ -107,16 +109,23 @@ class Following:
         """
         given = {index: (each.origin, each.mask) for index, each in self.given.items()}
         prompts = {index: expecting(region) for index, region in given.items()}
+        seen: dict[int, Mapping[str, Any]] = {}
+
+        def noted(index: int) -> Embedding:
+            embedding = embedding_of(index)
+            seen[index] = embedding.normalization.to_dict()
+            return embedding
+
         here = self.key[1][self.axis]
         options = {"given": given, "settings": settings, "progress": progress, "cancelled": cancelled}
         if here in prompts and len(prompts) > 1 and self.followed:
             asked = prompts.pop(here)
             volume = VolumeObject(self._planes(), prompts, (self.depth, 0, 0))
-            volume = correct(predictor, embedding_of, volume, here, asked, **options)  # type: ignore[arg-type]
+            volume = correct(predictor, noted, volume, here, asked, **options)  # type: ignore[arg-type]
         else:
-            volume = propagate(predictor, embedding_of, prompts, self.depth, **options)  # type: ignore[arg-type]
+            volume = propagate(predictor, noted, prompts, self.depth, **options)  # type: ignore[arg-type]
         return tuple(
-            self._object(index, each, predictor)
+            self._object(index, each, predictor.model, seen.get(index))
             for index, each in volume.planes.items()
             if index not in self.given and each.mask.any()
         )
@@ -126,21 +135,27 @@ class Following:
         every = {**self.given, **self.followed}
         return {index: _plane_mask(every[index]) for index in sorted(every)}
 
-    def _object(self, index: int, each: PlaneMask, predictor: Predictor) -> Object:
-        nearest = min(self.given, key=lambda known: abs(known - index))
-        return replace(
-            self.given[nearest],
-            plane=self.plane(index),
-            origin=each.origin,
-            mask=each.mask,
-            prompts=None,
-            choice=None,
-            suggested=None,
+    def _object(
+        self, index: int, each: PlaneMask, model: LoadedModel, normalization: Mapping[str, Any] | None
+    ) -> Object:
+        """Return a mask as an object: as it was made if it was taken over, or else by whom it is now."""
+        before = self.followed.get(index)
+        if before is not None and before.mask is each.mask:
+            return before
+        nearest = self.given[min(self.given, key=lambda known: abs(known - index))]
+        return Object(
+            nearest.id,
+            self.plane(index),
+            each.origin,
+            each.mask,
             level=each.source,
             iou_prediction=each.iou_prediction,
-            model=predictor.model.name,
-            weights_hash=predictor.model.weights_hash,
-            made="",
+            model=model.name,
+            weights_hash=model.weights_hash,
+            **computed_by(model),
+            normalization=normalization,
+            category=nearest.category,
+            note=nearest.note,
         )
 
 

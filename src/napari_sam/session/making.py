@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from napari_sam import __version__
 from napari_sam.predict import Embedding
 from napari_sam.weights import LoadedModel
@@ -50,10 +52,17 @@ def object_of(
         iou_prediction=candidate.iou_prediction,
         model=candidates.model,
         weights_hash=candidates.weights_hash,
-        device=model.device.type if model else "",
-        precision=str(model.dtype).removeprefix("torch.") if model else "",
-        software=__version__,
+        **computed_by(model),
         normalization=None if embedding is None else embedding.normalization.to_dict(),
         category=replaced.category if replaced else "",
         note=replaced.note if replaced else "",
     )
+
+
+def computed_by(model: LoadedModel | None) -> dict[str, Any]:
+    """Return what an object says of where and how it was computed, as far as it is known."""
+    return {
+        "device": model.device.type if model else "",
+        "precision": str(model.dtype).removeprefix("torch.") if model else "",
+        "software": __version__,
+    }
