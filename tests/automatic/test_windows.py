@@ -283,6 +283,20 @@ def test_survey_when_an_image_is_sparse_then_the_range_is_that_of_what_is_there(
         LargeImage(np.zeros((4, 5)), channel_axis=0)
     with pytest.raises(ImageError, match="dtype"):
         LargeImage(np.zeros((4, 5), complex)).survey()
+    with pytest.raises(ImageError, match=r"\(20, 60, 50\) is no plane with its channels last"):
+        LargeImage(np.zeros((20, 60, 50)))  # before a stack of any size is read
+
+
+@pytest.mark.parametrize("dead", [np.nan, np.inf])
+def test_survey_when_there_is_a_dead_pixel_among_all_cells_then_the_cells_count_all_the_same(
+    dead: float,
+) -> None:
+    image = np.random.default_rng(0).normal(100, 3, (400, 400)).astype(np.float32)
+    image[40:80, 40:80] += 2000
+    image[60, 60] = dead
+    assert LargeImage(image).survey().high[0] > 2000
+    alone = LargeImage(np.full((200, 200), dead)).survey()
+    assert (alone.low, alone.high) == ((0.0,), (0.0,))
 
 
 def test_window_settings_when_no_such_windows_can_be_then_refused() -> None:

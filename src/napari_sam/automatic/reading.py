@@ -9,9 +9,10 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_sam.errors import Cancelled, ImageError
+from napari_sam.errors import Cancelled
 from napari_sam.predict import Normalization, PlaneWindow
 from napari_sam.predict.image import Colour, to_rgb, to_rgb_as
+from napari_sam.predict.plane_shape import MAX_CHANNELS, plane_of
 from napari_sam.predict.window import read_part
 
 Pixels = NDArray[np.float32]
@@ -39,7 +40,7 @@ class LargeImage:
     Raises
     ------
     ImageError
-        If the shape is not that of a plane.
+        If the shape is not that of a plane, or has more channels than can be used.
     """
 
     def __init__(
@@ -50,19 +51,8 @@ class LargeImage:
     ) -> None:
         self._array: Any = array if hasattr(array, "shape") else np.asarray(array)
         self._axis, self._colours = channel_axis, colours
-        shape = list(self._array.shape)
-        if len(shape) == 3:
-            if not -3 <= (channel_axis or 0) < 3:
-                raise ImageError(f"The channel axis {channel_axis} does not exist in the shape {shape}.")
-            del shape[-1 if channel_axis is None else channel_axis]
-        if len(self._array.shape) == 2 and channel_axis is not None:
-            raise ImageError(f"An image of shape {tuple(shape)} has no axis of channels; name none for it.")
-        if len(shape) != 2 or not all(shape):
-            raise ImageError(
-                f"An image of shape {tuple(self._array.shape)} cannot be used; give one plane, (Y, X) or"
-                " with a channel axis."
-            )
-        self.shape: tuple[int, int] = (int(shape[0]), int(shape[1]))
+        shape = tuple(int(side) for side in self._array.shape)
+        self.shape = plane_of(shape, channel_axis, MAX_CHANNELS if colours is None else len(colours))
 
     @property
     def kind(self) -> dict[str, Any]:
@@ -114,10 +104,17 @@ class LargeImage:
 
 
 def _spread(block: NDArray[Any]) -> NDArray[np.float64]:
-    """Return the standard deviation of each channel of (h, w, C), 0 where it is not finite."""
+    """Return the standard deviation of each channel of (h, w, C), 0 where it is not finite.
+
+    Pixels that are not finite take no part: a dead one would hide the cells around it.
+    """
+    counted: NDArray[np.bool_] | bool = True
+    if block.dtype.kind == "f":
+        finite = np.isfinite(block)
+        counted = finite | ~finite.any(axis=(0, 1))
     with np.errstate(over="ignore", invalid="ignore"):
-        finite = np.nan_to_num(np.abs(block.std(axis=(0, 1))), nan=0.0, posinf=0.0)
-    return np.asarray(finite, np.float64)
+        spread = np.nan_to_num(np.abs(block.std(axis=(0, 1), where=counted)), nan=0.0, posinf=0.0)
+    return np.asarray(spread, np.float64)
 
 
 def _most_varied(spreads: NDArray[np.float64]) -> NDArray[np.intp]:

@@ -114,7 +114,7 @@ def read_plane(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
 
     from ..automatic.batch_axes import opened_plane
     from ..errors import DataError
-    from ..predict.image import looks_stacked
+    from ..predict.plane_shape import looks_stacked
 
     with opened_plane(path, channel_axis) as opened:
         image = np.asarray(opened)

@@ -12,10 +12,11 @@ from PIL import Image
 
 from napari_sam.errors import ImageError
 
+from .plane_shape import MAX_CHANNELS, plane_of
+
 Method = Literal["percentile"] | None
 Colour = tuple[float, float, float]
 
-MAX_CHANNELS = 5
 PERCENTILES = (0.1, 99.9)
 SAMPLES = 400_000
 """About as many pixels as percentiles are estimated from."""
@@ -152,11 +153,6 @@ def to_rgb_as(part: ArrayLike, record: Normalization, channel_axis: int | None =
     return _mix(_all_channels(part, channel_axis, most=most)[: len(record.low)], record)
 
 
-def looks_stacked(shape: tuple[int, ...]) -> bool:
-    """Say whether a shape is of planes, or of channels that are not last, and of no (Y, X) or (Y, X, C)."""
-    return len(shape) > 3 or (len(shape) == 3 and shape[-1] > max(MAX_CHANNELS, min(shape)))
-
-
 def resize(
     pixels: NDArray[np.float32], shape: tuple[int, int], eight_bit: bool = False
 ) -> NDArray[np.float32]:
@@ -199,31 +195,10 @@ def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX
         raise ImageError(
             f"An image of dtype {array.dtype} cannot be used; give booleans, integers or floats."
         )
-    if array.size == 0:
-        raise ImageError(f"The image of shape {array.shape} has no pixels; give one of at least 1 x 1.")
-    if array.ndim == 2 and channel_axis is None:
-        return array[None]
+    plane_of(array.shape, channel_axis, most)
     if array.ndim == 2:
-        raise ImageError(f"An image of shape {array.shape} has no axis of channels; name none for it.")
-    if array.ndim != 3:
-        raise ImageError(
-            f"An image of shape {array.shape} cannot be used; give one plane, (Y, X) or with a channel axis."
-        )
-    axis = -1 if channel_axis is None else channel_axis
-    if not -3 <= axis < 3:
-        raise ImageError(f"The channel axis {axis} does not exist in the image's shape {array.shape}.")
-    channels = np.moveaxis(array, axis, 0)
-    if len(channels) > most:
-        if channel_axis is None and looks_stacked(array.shape):
-            raise ImageError(
-                f"An image of shape {array.shape} is no plane with its channels last; name the axis of its"
-                " channels, or give one plane of a stack."
-            )
-        raise ImageError(
-            f"An image of shape {array.shape} has {len(channels)} channels on axis {axis}, and at most"
-            f" {most} can be used; name the channel axis or choose channels."
-        )
-    return channels
+        return array[None]
+    return np.moveaxis(array, -1 if channel_axis is None else channel_axis, 0)
 
 
 def _percentile_record(channels: NDArray[Any], colours: tuple[Colour, ...], *, joint: bool) -> Normalization:
