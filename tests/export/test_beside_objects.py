@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import zipfile
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,32 @@ def test_rois_without_an_area_beside_others_then_are_no_objects(
     roiwrite(tmp_path / "b.zip", [other], mode="w")
     with pytest.raises(DataError, match="points, lines or texts alone"):
         read_regions(tmp_path / "b.zip")
+
+
+def test_rois_that_were_packed_again_then_are_read_without_what_the_system_put_beside_them(
+    tmp_path: Path,
+) -> None:
+    packed = ImagejRoi.frompoints(SQUARE, name="cell 7").tobytes()
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as file:
+        file.mkdir("rois")
+        for name, content in (
+            ("rois/7.roi", packed),
+            ("__MACOSX/rois/._7.roi", b"not a ROI"),
+            ("notes.txt", b""),
+        ):
+            file.writestr(name, content)
+    ((region,), _) = read_regions(tmp_path / "a.zip")
+    assert (region.id, region.category, region.area) == (7, "cell", 16)
+    with zipfile.ZipFile(tmp_path / "b.zip", "w") as file:
+        file.writestr("notes.txt", b"")
+    with pytest.raises(DataError, match=r"there is no \.roi in it"):
+        read_regions(tmp_path / "b.zip")
+
+
+def test_a_roi_whose_name_ends_in_no_number_then_has_no_class_of_half_a_name(tmp_path: Path) -> None:
+    roiwrite(tmp_path / "a.roi", ImagejRoi.frompoints(SQUARE, name="T cell"))
+    ((region,), _) = read_regions(tmp_path / "a.roi")
+    assert (region.id, region.category) == (1, "")
 
 
 def test_a_roi_with_curves_then_one_sentence_says_so(tmp_path: Path) -> None:

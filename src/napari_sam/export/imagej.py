@@ -5,11 +5,11 @@ from __future__ import annotations
 import struct
 import zipfile
 from collections.abc import Sequence
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import numpy as np
 from numpy.typing import NDArray
-from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread
+from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from napari_sam.errors import DataError
 
@@ -107,8 +107,7 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
         If the file holds no ROIs.
     """
     try:
-        read = roiread(path)
-        everything = read if isinstance(read, list) else [read]
+        everything = _rois_in(path)
         rois = [roi for roi in everything if roi.roitype in AREAS and roi.subtype not in NO_AREAS]
         if everything and not rois:
             raise ValueError("there are points, lines or texts alone")
@@ -122,6 +121,21 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     return regions, extent(regions)
 
 
+def _rois_in(path: Path) -> list[ImagejRoi]:
+    """Return all ROIs of a file; folders and what macOS packs beside them are none."""
+    if path.suffix.lower() != ".zip":
+        return [ImagejRoi.frombytes(path.read_bytes())]
+    with zipfile.ZipFile(path) as file:
+        names = [name for name in file.namelist() if name.lower().endswith(".roi")]
+        if file.namelist() and not names:
+            raise ValueError("there is no .roi in it")
+        return [
+            ImagejRoi.frombytes(file.read(name))
+            for name in names
+            if not PurePosixPath(name).name.startswith("._")
+        ]
+
+
 def _place(roi: ImagejRoi) -> tuple[int, int]:
     """Return frame and slice, from 1 on; of images with one axis ImageJ may know the position alone."""
     return roi.t_position, roi.z_position or (0 if roi.t_position else roi.position)
@@ -132,7 +146,9 @@ def _region(roi: ImagejRoi, plane: tuple[int, ...]) -> Region | None:
     if found is None:
         return None
     category, _, number = roi.name.rpartition(" ") if roi.name else ("", "", "")
-    return Region(int(number) if number.isdecimal() else 0, plane, *found, category=category)
+    if not number.isdecimal():  # a name of another kind, such as "T cell"
+        category, number = "", "0"
+    return Region(int(number), plane, *found, category=category)
 
 
 def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:
