@@ -15,6 +15,7 @@ from PIL import Image
 from qtpy.compat import isalive
 from qtpy.QtCore import QEvent, QMimeData, QModelIndex, QPointF, Qt, QUrl
 from qtpy.QtGui import QDropEvent
+from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_sam.automatic import batch_image
@@ -128,7 +129,10 @@ def test_batch_when_a_finished_row_is_double_clicked_then_image_and_labels_are_s
     add(qtbot, widget, folder / "c.npy")
     assert double_click(3) == ["d", "d labels"]
     assert widget.panel.status.text() == "c.npy has no labels yet; press Start to segment it."
-    assert double_click(0) == ["a", "a labels"]
+    widget.panel.table.selectRow(0)
+    QTest.keyClick(widget.panel.table, Qt.Key.Key_Return)
+    settle(qtbot, widget)
+    assert [layer.name for layer in layers if layer.visible] == ["a", "a labels"]
     assert widget.panel.status.text() == "a.tif is open, with its labels."
     assert len(layers) == 4
     (folder.with_name("plate_labels") / "d.tif").unlink()

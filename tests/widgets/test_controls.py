@@ -168,11 +168,46 @@ def named_and_explained(full: AnnotatorWidget) -> None:
     batch.opening.close()
 
 
+def tabbed(start: QWidget, root: QWidget) -> list[str]:
+    """Return the names of the controls through which the Tab key goes, within a widget."""
+    found, each = [], start
+    while each is not None and root.isAncestorOf(each):
+        tabs = each.focusPolicy() & Qt.FocusPolicy.TabFocus and each.focusProxy() is None
+        if tabs and each.isVisible() and each.isEnabled():
+            found.append(name_of(each))
+        each = each.nextInFocusChain()
+        if each is start:
+            break
+    return found
+
+
+def tabs_as_seen(full: AnnotatorWidget) -> None:
+    """Assert that the Tab key goes from top to bottom, through tables as well."""
+    page = full.object_panel
+    full.pages.setCurrentIndex(OBJECTS)
+    assert not page.table.tabKeyNavigation()  # which leads from cell to cell, and never out
+    there = ["Objects", "Undo", "Overlaps", "Classes", "Remove the current class", "Add a class", "Save…"]
+    assert [name for name in tabbed(page.table, page) if name in there] == there
+    full.pages.setCurrentIndex(0)
+    started = tabbed(full.panel.start, full.panel)
+    names = [
+        "Start",
+        "Draw points",
+        "Clicks are outside the cell",
+        "Commit",
+        "Axis of planes",
+        "Follow",
+        "In view",
+    ]
+    assert [name for name in started if name in names] == names
+
+
 def test_a_narrow_dock_then_cuts_no_text_and_every_control_has_a_name_and_a_tooltip(
     full: AnnotatorWidget,
 ) -> None:
     cuts_no_text(full)
     full.pages.setCurrentIndex(0)
+    tabs_as_seen(full)
     named_and_explained(full)
 
 

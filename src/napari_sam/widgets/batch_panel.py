@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from qtpy.QtCore import QMimeData, QSize, Qt, Signal
-from qtpy.QtGui import QDragEnterEvent, QDropEvent
+from qtpy.QtGui import QDragEnterEvent, QDropEvent, QKeyEvent
 from qtpy.QtWidgets import (
     QAbstractItemView,
     QCheckBox,
@@ -23,6 +23,7 @@ from .batch_table import NUMBERS, BatchTable
 from .buttons import button, narrow
 from .model_choice import ModelAndDevice
 from .progress_bar import ProgressBar
+from .tab_order import tab_as_seen
 from .telling import tell
 
 CHANNELS: dict[str, int | None] = {"none, or RGB": None, "first axis": 0, "last axis": -1}
@@ -30,6 +31,18 @@ WIDTH = 420
 """Pixels that the dock asks for."""
 STATE = 64
 """Pixels of a column at the least: "waiting" can be read in it."""
+
+
+class _Table(QTableView):
+    """A table in which Enter does what a double-click does."""
+
+    def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
+        """Take Enter for a double-click on the current row, or let the table have the key."""
+        here, enter = self.currentIndex(), (Qt.Key.Key_Return, Qt.Key.Key_Enter)
+        if event is not None and event.key() in enter and here.isValid():
+            self.doubleClicked.emit(here)
+        else:
+            super().keyPressEvent(event)
 
 
 class BatchPanel(QWidget):
@@ -71,6 +84,7 @@ class BatchPanel(QWidget):
         self.status.setAccessibleName("Messages")
         self.table = self._build_table(table)
         self._build()
+        tab_as_seen(self)
         self.setAcceptDrops(True)
         # or else napari leaves the room below the dock empty
         self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Expanding)
@@ -91,12 +105,13 @@ class BatchPanel(QWidget):
         return QSize(WIDTH, super().sizeHint().height())
 
     def _build_table(self, table: BatchTable) -> QTableView:
-        view = QTableView(self)
+        view = _Table(self)
         view.setModel(table)
         view.setAccessibleName("Images and what became of them")
-        view.setToolTip("Double-click an image to see it with its labels")
+        view.setToolTip("Double-click an image, or press Enter, to see it with its labels")
         view.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         view.setEditTriggers(QAbstractItemView.EditTrigger.NoEditTriggers)
+        view.setTabKeyNavigation(False)  # or nobody gets out of it again
         view.setWordWrap(False)
         view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of a series differ at their ends
         columns, rows = (QHeaderView(each, view) for each in Qt.Orientation)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from itertools import chain
+from itertools import chain, pairwise
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt
@@ -155,6 +155,8 @@ class ChannelBox(QCollapsible):
             grid.addWidget(weight, 2 * row + 1, 1)
             self._rows.append((colours, weight))
         self._list.setWidget(page)
+        for one, other in pairwise([self.how, *chain.from_iterable(self._rows)]):
+            self.setTabOrder(one, other)
         self._list.setVisible(bool(listed))
         self._list.setMinimumHeight(min(ROW * len(listed), HEIGHT))
 

@@ -30,6 +30,7 @@ from .class_list import ClassList
 from .keymap import Keymap
 from .object_model import CLASS, HEADERS, ObjectModel
 from .pressed import key_of
+from .tab_order import tab_as_seen
 from .tips import name_keys
 
 if TYPE_CHECKING:
@@ -130,6 +131,7 @@ class ObjectPanel(QWidget):
         layout.addLayout(last)
         self.set_keymap(Keymap())
         self.set_selection(())
+        tab_as_seen(self)
 
     def _build_table(self) -> _Table:
         table = self.table = _Table(self)
@@ -142,6 +144,7 @@ class ObjectPanel(QWidget):
         table.setToolTip("Click to go to an object, double-click to reopen it")
         table.setSelectionBehavior(QAbstractItemView.SelectionBehavior.SelectRows)
         table.setMinimumHeight(120)
+        table.setTabKeyNavigation(False)  # or nobody gets out of it again
         table.setWordWrap(False)
         across, down = QHeaderView(Qt.Orientation.Horizontal), QHeaderView(Qt.Orientation.Vertical)
         table.setHorizontalHeader(across)

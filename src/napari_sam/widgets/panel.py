@@ -27,6 +27,7 @@ from .name_box import NameBox
 from .progress_row import ProgressRow
 from .segment_all import SegmentAll
 from .stack_panel import StackPanel
+from .tab_order import tab_as_seen
 from .telling import tell
 from .thumbnails import Thumbnails
 from .tips import explain, name_keys
@@ -89,6 +90,7 @@ class Panel(QWidget):
         self.job.cancel_asked.connect(self.cancel_asked)
         self.segment_all = SegmentAll(self)
         self._build()
+        tab_as_seen(self)
         self.set_keymap(Keymap())
         self.set_running(False)
 
