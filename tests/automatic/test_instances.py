@@ -269,7 +269,7 @@ def test_dense_instances_when_a_coarse_scale_shows_what_holds_the_objects_then_t
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(
     predictor: Predictor, data_folder: Path
 ) -> None:
-    from napari_sam.training.evaluate import Folder
+    from napari_sam.training.sets import Folder
 
     folder = Folder(data_folder / "dsb2018" / "images", (data_folder / "dsb2018" / "labels",))
     precision = []

@@ -17,13 +17,13 @@ from napari_sam.model import Sam
 from napari_sam.training.adapters import LowRankLinear, choose_weights, merge_adapters
 from napari_sam.training.comparison import HELD_OUT, Comparison
 from napari_sam.training.config import DataConfig, TrainConfig
-from napari_sam.training.evaluate import Folder
 from napari_sam.training.finetune import FineTuning, finish, plan
 from napari_sam.training.held_out import digest, digests, hold_out, learnt_by
 from napari_sam.training.loop import train
 from napari_sam.training.report import ObjectScore, Report
 from napari_sam.training.samples import read_folder
 from napari_sam.training.schedule import Clock, learning_rate
+from napari_sam.training.sets import Folder
 from napari_sam.training.step import encode
 from napari_sam.training.whole import WholeImages, frame
 from napari_sam.weights import load_model, read_checkpoint, save_checkpoint
@@ -220,6 +220,25 @@ def test_hold_out_when_an_image_is_there_twice_or_empty_then_nothing_held_out_is
         learnt, held = (read_folder(replace(data, stems=each)) for each in stems)
         assert not {each.image.tobytes() for each in learnt} & {each.image.tobytes() for each in held}
         assert all(each.labels.any() for each in held)
+
+
+def test_hold_out_when_there_is_one_stack_then_planes_at_its_end(data: DataConfig) -> None:
+    stack = np.random.default_rng(0).integers(0, 200, (8, 64, 96)).astype(np.uint8)
+    labels = np.zeros(stack.shape, np.uint16)
+    labels[[0, 2, 3, 4, 5, 7], 10:30, 10:30] = 1
+    tifffile.imwrite(data.images / "[a].tif", stack, photometric="minisblack")
+    tifffile.imwrite(data.labels[0] / "[a].tif", labels, photometric="minisblack")
+    one = replace(data, stems=("[a]",))
+    told = digests(one)
+    learnt, held = hold_out(one, 0, told)
+    assert learnt == ("[a] [0]", "[a] [2]", "[a] [3]", "[a] [4]", "[a] [5]")
+    assert held == ("[a] [7]",)
+    (sample,) = read_folder(replace(data, stems=held))
+    assert sample.labels.any()
+    assert Folder(data.images, data.labels, learnt).names == list(learnt)
+    assert hold_out(replace(data, stems=learnt), 0, told)[1] == ("[a] [5]",)
+    with pytest.raises(DataError, match="has learnt from all"):
+        hold_out(one, 0, told, told.values())
 
 
 def test_hold_out_when_there_is_one_image_then_asks_for_two(data: DataConfig) -> None:

@@ -6,9 +6,10 @@ import numpy as np
 import pytest
 
 from napari_sam.predict import Predictor, Prompts
-from napari_sam.training.evaluate import Folder, candidate_ious, evaluate
+from napari_sam.training.evaluate import candidate_ious, evaluate
 from napari_sam.training.report import MEASURES, ObjectScore
 from napari_sam.training.samples import Sample
+from napari_sam.training.sets import Folder
 from napari_sam.training.sheet import (
     CAPTION,
     COLOURS,

@@ -89,7 +89,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from ..training.automatic_scores import METHODS
-    from ..training.evaluate import Folder, Scenes, evaluate
+    from ..training.evaluate import evaluate
+    from ..training.sets import Folder, Scenes
     from ..weights import load_model
     from ..writing import write_picture, write_text
     from .files import tell_of_labels

@@ -125,11 +125,12 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     """Train as a TOML file says, and measure the finished model."""
     from ..training.config import TrainConfig
     from ..training.distributed import writes
-    from ..training.evaluate import Folder, evaluate
+    from ..training.evaluate import evaluate
     from ..training.held_out import digests, learnt_by, told_of
     from ..training.loop import train
     from ..training.rating import fit_rating
     from ..training.samples import read_folder
+    from ..training.sets import Folder
     from ..weights import choose_device, load_model, save_checkpoint
     from .progress import progress_bar
 
@@ -177,6 +178,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
         If the new model does worse on the held-out images.
     """
     from ..training.finetune import finish
+    from ..training.planes import is_named
     from ..weights import choose_device, load_model
     from .files import tell_of_corrections, tell_of_labels
     from .progress import progress_bar
@@ -188,8 +190,10 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     task = planned(arguments, start)
     tell_of_labels(arguments.images, arguments.labels)
     tell_of_corrections(arguments.images, arguments.labels)
-    stems = task.held_out.stems
-    print(f"learning from {len(task.config.data[0].stems)} images; held out: {', '.join(stems)}", flush=True)
+    learnt, held = task.config.data[0].stems, task.held_out.stems
+    print(f"learning from {len(learnt)} images; held out: {', '.join(held)}", flush=True)
+    if any(is_named(image, learnt) for image, _ in task.held_out.pairs):
+        print("these are planes of one stack: the scores promise more than for another one", flush=True)
     before = task.measure(start)
     with progress_bar("training", "step") as progress:
         sam, steps = task.learn(arguments.out, device=device, resume=arguments.resume, progress=progress)
@@ -218,8 +222,8 @@ def check_start(arguments: argparse.Namespace) -> None:
 def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
     """Make of the arguments what to learn from and what to measure on."""
     from ..training.config import DataConfig
-    from ..training.evaluate import Folder
     from ..training.finetune import plan
+    from ..training.sets import Folder
 
     return plan(
         start,

@@ -34,7 +34,7 @@ class DataConfig:
     partial : bool
         Whether there are objects that the labels do not show.
     stems : tuple of str
-        Names of the images to take, without their endings; none for all.
+        Names of the images to take, without their endings, or of planes, such as "stack [3]"; none for all.
     """
 
     images: Path

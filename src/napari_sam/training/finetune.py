@@ -16,10 +16,12 @@ from napari_sam.writing import write_picture, write_text
 from .adapters import Tune
 from .comparison import HELD_OUT, Comparison
 from .config import DataConfig, TrainConfig
-from .evaluate import Folder, evaluate
+from .evaluate import evaluate
 from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
+from .planes import is_named
 from .report import Report
+from .sets import Folder
 from .sheet import contact_sheet
 
 MEASURED = 20
@@ -148,7 +150,7 @@ def plan(
         precision="float32" if str(start.dtype) == "torch.float32" else "bfloat16",
     )
     folder = Folder(data.images, data.labels, held)
-    now = (content for image, content in told.items() if image.stem in learnt)
+    now = (content for image, content in told.items() if is_named(image, learnt))
     return FineTuning(config, folder, others, minutes, told_of(known, now))
 
 

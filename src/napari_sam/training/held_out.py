@@ -45,12 +45,13 @@ def hold_out(
         If there are fewer than two images with objects, or the start model has learnt from all of them;
         or a file cannot be learnt from.
     """
-    pairs = paired_levels(data.images, data.labels, data.stems)
-    shown = {image for image, labels in pairs if any(s.labels.any() for s in read_samples(image, *labels))}
+    shown = _shown(data)
     groups = one_image_each(told)
     order = np.random.default_rng(seed).permutation(len(groups)).tolist()
-    usable = [index for index in order if shown.intersection(groups[index])]
-    if len(usable) < 2:
+    usable = [index for index in order if shown.keys() & groups[index]]
+    first = [next(image for image in groups[index] if image in shown) for index in usable]
+    planes = shown[first[0]] if len(first) == 1 else []
+    if len(usable) < 2 and len(planes) < 2:
         raise DataError(
             f"Fewer than two different images in {data.images} have labels that show objects, and one is held"
             " out to see whether the model became better; give at least two."
@@ -61,9 +62,22 @@ def hold_out(
             f"The start model has learnt from all labelled images in {data.images}, so that none would show"
             " whether it became better; add one that it has not seen, or begin with another model."
         )
+    if planes:
+        held_planes = max(len(planes) // EVERY, 1)
+        return tuple(planes[:-held_planes]), tuple(planes[-held_planes:])
     held = fresh[: min(max(len(groups) // EVERY, 1), len(usable) - 1)]
     kept = [index for index in order if index not in held]
     return _stems(groups[index] for index in sorted(kept)), _stems(groups[index] for index in sorted(held))
+
+
+def _shown(data: DataConfig) -> dict[Path, list[str]]:
+    """Return the images whose labels show objects, each with the names of the planes that do."""
+    shown = {}
+    for image, labels in paired_levels(data.images, data.labels, data.stems):
+        names = [each.name for each in read_samples(image, *labels, names=data.stems) if each.labels.any()]
+        if names:
+            shown[image] = names
+    return shown
 
 
 def one_image_each(told: Mapping[Path, str]) -> list[list[Path]]:

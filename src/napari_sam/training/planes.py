@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -41,8 +41,16 @@ class AnnotatedPlane:
     levels: tuple[NDArray[np.int32], ...]
 
 
-def read_planes(image: Path, labels: Sequence[Path]) -> list[AnnotatedPlane]:
+def read_planes(image: Path, labels: Sequence[Path], names: Collection[str] = ()) -> list[AnnotatedPlane]:
     """Read one image and its labels; of a stack, the planes whose labels show objects.
+
+    Parameters
+    ----------
+    image : Path
+    labels : sequence of Path
+        At every level, the finest first.
+    names : collection of str
+        Of stems and planes: only those are read; all, if there are none.
 
     Raises
     ------
@@ -59,12 +67,23 @@ def read_planes(image: Path, labels: Sequence[Path]) -> list[AnnotatedPlane]:
     return [
         AnnotatedPlane(name_of(image, place), place, pixels[place], tuple(level[place] for level in levels))
         for place in _shown(levels)
+        if is_named(image, names, place)
     ]
 
 
-def places_in(labels: Sequence[Path]) -> list[Place]:
+def places_in(image: Path, labels: Sequence[Path], names: Collection[str] = ()) -> list[Place]:
     """Return which planes `read_planes` gives, from the labels alone."""
-    return list(_shown([read_labels(path) for path in labels]))
+    levels = [read_labels(path) for path in labels]
+    return [place for place in _shown(levels) if is_named(image, names, place)]
+
+
+def is_named(image: Path, names: Collection[str], place: Place | None = None) -> bool:
+    """Say whether an image, or a plane of it, is among some names of stems and planes; all are, of none."""
+    if not names or image.stem in names:
+        return True
+    if place is None:
+        return any(name.startswith(f"{image.stem} [") for name in names)
+    return name_of(image, place) in names
 
 
 def name_of(image: Path, place: Place) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from itertools import chain
 from pathlib import Path
@@ -16,7 +16,7 @@ from napari_sam.image_files import IMAGE_SUFFIXES
 from napari_sam.predict.image import resize, to_rgb
 
 from .config import DataConfig
-from .planes import AnnotatedPlane, read_labels, read_planes
+from .planes import AnnotatedPlane, is_named, read_labels, read_planes
 
 
 @dataclass(frozen=True, eq=False)
@@ -113,17 +113,19 @@ def unlabelled(images: Path, labels: Sequence[Path]) -> list[str]:
     return [image.name for image in images_in(images) if image not in used]
 
 
-def read_samples(image_path: Path, *label_paths: Path, partial: bool = False) -> list[Sample]:
+def read_samples(
+    image_path: Path, *label_paths: Path, partial: bool = False, names: Collection[str] = ()
+) -> list[Sample]:
     """Read one annotated image, with one label image or several nested ones, the finest first.
 
-    Of a stack, each plane whose labels show objects is a sample.
+    Of a stack, each plane whose labels show objects is a sample, or of these those that are named.
 
     Raises
     ------
     DataError
         If a file is unreadable, the shapes differ, or labels are no whole numbers.
     """
-    return [sample_of(plane, partial=partial) for plane in read_planes(image_path, label_paths)]
+    return [sample_of(plane, partial=partial) for plane in read_planes(image_path, label_paths, names)]
 
 
 def sample_of(plane: AnnotatedPlane, *, partial: bool = False) -> Sample:
@@ -164,7 +166,7 @@ def median_diameter(labels: NDArray[np.int32]) -> float:
 def paired_levels(
     images: Path, labels: Sequence[Path], stems: Sequence[str] = ()
 ) -> list[tuple[Path, tuple[Path, ...]]]:
-    """Match images, all or those of some stems, with their labels at every level.
+    """Match images, all or those of some stems or planes, with their labels at every level.
 
     Raises
     ------
@@ -172,11 +174,11 @@ def paired_levels(
         If a folder is missing, or no image, or not every named one, has labels at every level.
     """
     levels = [dict(image_label_pairs(images, folder)) for folder in labels]
-    wanted = [image for image in levels[0] if not stems or image.stem in stems]
+    wanted = [image for image in levels[0] if is_named(image, stems)]
     complete = [image for image in wanted if all(image in level for level in levels)]
     if not complete:
         raise DataError(f"No image in {images} has labels at every level; give matching folders.")
-    if missing := sorted(set(stems) - {image.stem for image in complete}):
+    if missing := sorted(name for name in stems if not any(is_named(each, (name,)) for each in complete)):
         raise DataError(
             f"{', '.join(missing[:3])} in {images}: no such image, or none with labels at every level; give"
             " other stems."
@@ -193,7 +195,9 @@ def read_folder(config: DataConfig) -> list[Sample]:
         If a folder is missing or a file unreadable, or a level lacks all labels, or stacks do.
     """
     pairs = paired_levels(config.images, config.labels, config.stems)
-    read = [read_samples(image, *labels, partial=config.partial) for image, labels in pairs]
+    read = [
+        read_samples(image, *labels, partial=config.partial, names=config.stems) for image, labels in pairs
+    ]
     if not any(read):
         raise DataError(f"No labels of the stacks in {config.images} show an object; annotate some planes.")
     return list(chain.from_iterable(read))

@@ -14,9 +14,10 @@ from napari_sam.predict.drawing import filled
 from napari_sam.tiles import CAPTION, COLUMNS, TILE, arranged, enlarged
 from napari_sam.weights import LoadedModel
 
-from .evaluate import Folder, Scenes, candidate_ious, chosen_labels, deepest_point
+from .evaluate import candidate_ious, chosen_labels, deepest_point
 from .report import ObjectScore, Report
 from .samples import Sample
+from .sets import Folder, Scenes
 
 Mask = NDArray[np.bool_]
 Colour = tuple[int, int, int]

@@ -13,9 +13,10 @@ from napari_sam.weights import LoadedModel
 from napari_sam.writing import write_picture
 
 from .config import DataConfig, TrainConfig
-from .evaluate import Folder, evaluate
+from .evaluate import evaluate
 from .report import MEASURES, Report
 from .samples import paired_levels
+from .sets import Folder
 from .sheet import contact_sheet
 
 COLUMNS = ("step", "set", "objects", *MEASURES, "dense_precision")
