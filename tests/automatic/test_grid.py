@@ -110,6 +110,15 @@ def test_crops_when_two_layers_are_asked_then_they_cover_the_image_and_have_fewe
         assert covered.all()
 
 
+@pytest.mark.parametrize("shape", [(1, 1), (1, 5), (5, 1), (2, 3)])
+def test_crops_when_the_image_is_smaller_than_their_number_then_each_has_pixels(
+    shape: tuple[int, int],
+) -> None:
+    for top, left, bottom, right in (c.corners for c in crops_of(shape, GridSettings(crop_layers=3))):
+        assert 0 <= top < bottom <= shape[0]
+        assert 0 <= left < right <= shape[1]
+
+
 @pytest.mark.parametrize("wrong", [{"points_per_side": 0}, {"crop_layers": -1}, {"smallest_region": -1}])
 def test_settings_when_they_make_no_sense_then_refused(wrong: dict[str, int]) -> None:
     with pytest.raises(ImageError):

@@ -130,9 +130,10 @@ def test_track_objects_when_numbers_are_huge_then_the_tracks_are_the_same() -> N
     assert np.array_equal(track_objects(huge).labels, track_objects(plain).labels)
 
 
-def test_track_objects_when_given_no_numberedthen_says_so() -> None:
-    with pytest.raises(ImageError, match="no movie"):
-        track_objects(np.zeros((9, 9), int))
+def test_track_objects_when_given_no_movie_then_says_so() -> None:
+    for shape in ((9, 9), (0, 9, 9)):
+        with pytest.raises(ImageError, match="no movie"):
+            track_objects(np.zeros(shape, int))
     with pytest.raises(ImageError, match="no movie"):
         track_objects(np.zeros((2, 9, 9)))
     with pytest.raises(ImageError, match="positive"):

@@ -90,7 +90,7 @@ class Crop:
 
 
 def crops_of(shape: tuple[int, int], settings: GridSettings) -> list[Crop]:
-    """Return the whole image and the crops of every layer.
+    """Return the whole image and the crops of every layer, without those that an image is too small for.
 
     Parameters
     ----------
@@ -106,5 +106,6 @@ def crops_of(shape: tuple[int, int], settings: GridSettings) -> list[Crop]:
         for col, row in product(range(count), repeat=2):
             top, left = (int((side - overlap) * index) for side, index in zip(sides, (row, col), strict=True))
             corners = (top, left, min(top + sides[0], shape[0]), min(left + sides[1], shape[1]))
-            crops.append(Crop(corners, points))
+            if top < shape[0] and left < shape[1]:
+                crops.append(Crop(corners, points))
     return crops

@@ -162,7 +162,7 @@ def as_tracks(labels: ArrayLike) -> Tracks:
 
 def _checked(movie: NDArray[Any]) -> NDArray[np.integer]:
     """Return a movie's labels with 0 for all that is no object."""
-    if movie.ndim not in (3, 4) or movie.dtype.kind not in "iu":
+    if movie.ndim not in (3, 4) or movie.dtype.kind not in "iu" or not len(movie):
         raise ImageError(
             f"Labels of shape {movie.shape} and dtype {movie.dtype} are no movie; give integers, (T, Y, X)."
         )
