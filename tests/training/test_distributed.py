@@ -42,20 +42,26 @@ from napari_sam.training.config import TrainConfig
 from napari_sam.training.distributed import training_group
 from napari_sam.training.loop import train
 
-config, data, out = (Path(text) for text in sys.argv[1:])
-known = nn.Module()
-for name in ("every", "first", "none"):
-    known.register_parameter(name, nn.Parameter(torch.zeros(2)))
-with training_group(torch.device("cpu")) as group:
-    known.every.grad = torch.full((2,), float(group.rank))
-    if group.first:
-        known.first.grad = torch.ones(2)
-    group.average_gradients(known)
-    shared = group.share_number(float(group.rank + 5), torch.device("cpu"))
-    gradients = [known.every.grad, known.first.grad, known.none.grad]
-    state = train(TrainConfig.from_toml(config, data), out).state_dict()
-seen = {"gradients": gradients, "shared": shared, "state": state}
-torch.save(seen, out / f"process-{group.rank}.pt")
+
+def main() -> None:
+    config, data, out = (Path(text) for text in sys.argv[1:])
+    known = nn.Module()
+    for name in ("every", "first", "none"):
+        known.register_parameter(name, nn.Parameter(torch.zeros(2)))
+    with training_group(torch.device("cpu")) as group:
+        known.every.grad = torch.full((2,), float(group.rank))
+        if group.first:
+            known.first.grad = torch.ones(2)
+        group.average_gradients(known)
+        shared = group.share_number(float(group.rank + 5), torch.device("cpu"))
+        gradients = [known.every.grad, known.first.grad, known.none.grad]
+        state = train(TrainConfig.from_toml(config, data), out).state_dict()
+    seen = {"gradients": gradients, "shared": shared, "state": state}
+    torch.save(seen, out / f"process-{group.rank}.pt")
+
+
+if __name__ == "__main__":  # from Python 3.14 on, processes that make batches import it
+    main()
 """
 
 
