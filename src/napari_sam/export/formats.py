@@ -95,7 +95,7 @@ def write_regions(
         if image is not None and format_of(image):
             path.absolute().parent.mkdir(exist_ok=True)  # an image without labels has no folder for them
         if not path.absolute().parent.is_dir():
-            raise FileNotFoundError(f"the folder of {path} does not exist; make it first")
+            raise DataError(f"The folder of {path} does not exist; make it first.")
         with at_once(path) as part:
             if write is write_ome_zarr:
                 write_ome_zarr(part, regions, shape, space, image)
