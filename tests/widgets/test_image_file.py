@@ -56,9 +56,14 @@ def test_channels_and_pixel_size_of_an_ome_tiff_then_are_offered_and_saved_with_
         widget.saving.save(tmp_path / name)  # type: ignore[union-attr]
         qtbot.waitUntil(lambda: not widget.saving.jobs.busy, timeout=20_000)  # type: ignore[union-attr]
     with tifffile.TiffFile(tmp_path / "labels.tif") as file:
-        assert file.series[0].get_axes(squeeze=False) == "TCYX"
-        assert file.series[0].get_shape(squeeze=False) == (3, 1, *IMAGE.shape)
-        assert file.pages[0].get_resolution("MICROMETER") == pytest.approx((4, 2))  # a micrometer, X and Y
+        named = dict(zip(file.series[0].axes, file.series[0].shape, strict=True))
+        page = file.pages.first
+        unit, *resolution = (
+            page.tags[name].value for name in ("ResolutionUnit", "XResolution", "YResolution")
+        )
+    assert {**named, "C": 1} == {"T": 3, "C": 1, "Y": IMAGE.shape[0], "X": IMAGE.shape[1]}
+    assert unit == tifffile.RESUNIT.CENTIMETER
+    assert [pixels / of for pixels, of in resolution] == pytest.approx([40_000, 20_000])
     with (tmp_path / "table.csv").open(newline="") as table:
         (row,) = csv.DictReader(table)
     (made,) = annotation.session.objects

@@ -12,11 +12,10 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError
 from napari_sam.file_axes import named_axes
 from napari_sam.image_files import GREY_MODES, read_image, read_pixels
+from napari_sam.predict.plane_shape import MAX_CHANNELS
 
 Place = tuple[int, ...]
 """Of a plane: its position on the axes before (Y, X); empty for an image of one plane."""
-CHANNELS = 5
-"""Longer axes are no channels."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,7 +126,7 @@ def _read_stack(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
     told = [axis for axis, (name, _) in enumerate(named) if name in ("C", "S") and len(named) == pixels.ndim]
     for axis in told or reversed(range(pixels.ndim)):
         turned = _without_single(np.moveaxis(pixels, axis, -1), 3)
-        if turned.shape[:-1] == shape and turned.shape[-1] <= CHANNELS:
+        if turned.shape[:-1] == shape and turned.shape[-1] <= MAX_CHANNELS:
             return turned
     raise DataError(f"{path.name} is {pixels.shape}, its labels {shape}; give labels of the image's planes.")
 

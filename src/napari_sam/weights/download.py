@@ -135,6 +135,7 @@ def _resume(url: str, known: int | None, part: Path, progress: Progress) -> None
             if length and done < start + length:
                 raise ConnectionError(f"the connection broke after {done} of {start + length} bytes")
     except urllib.error.HTTPError as error:
+        error.close()  # it is the server's answer, too
         if error.code != http.HTTPStatus.REQUESTED_RANGE_NOT_SATISFIABLE:
             raise
         # the partial file is whole already; its checksum decides
