@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ import numpy as np
 import pytest
 import tifffile
 
-from napari_sam.export.space import FILE_SPACE
+from napari_sam.export.file_space import KEY, FileSpace
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.image_file import file_space
 from napari_sam.widgets.planes import axis_names
@@ -27,7 +28,7 @@ def open_file(widget: AnnotatorWidget, path: Path, qtbot: Any) -> Any:
     (layer,) = widget._viewer.open(str(path), plugin="napari")
     panel = widget.panel
     panel.image.setCurrentIndex(panel.image.findText(layer.name))
-    qtbot.waitUntil(lambda: FILE_SPACE in layer.metadata, timeout=20_000)
+    qtbot.waitUntil(lambda: KEY in layer.metadata, timeout=20_000)
     return layer
 
 
@@ -89,7 +90,8 @@ def test_axes_of_a_file_when_napari_opened_it_then_are_those_of_its_layer_or_not
     layer = opened_by_napari(path)
     space = file_space(layer)
     assert space.axes == axes
-    layer.metadata[FILE_SPACE] = space
+    space.keep_in(layer.metadata)
+    assert FileSpace.kept_in(json.loads(json.dumps(layer.metadata))) == space  # as other plugins may write it
     assert axis_names(layer) == (tuple(axes) or layer.axis_labels)
     layer.axis_labels = named = tuple("abcde"[: layer.ndim])
     assert axis_names(layer) == named  # what a person said counts

@@ -74,7 +74,7 @@ def test_save_then_writes_what_there_is_whole_in_each_format_or_says_why_not(
             assert sorted(region.id for region in read_regions(path)[0]) == [1, 2]
     widget.saving.save(tmp_path / "nowhere" / "cells.tif")
     wait(qtbot, widget)
-    assert "could not be written" in widget.panel.status.text()
+    assert "does not exist; make it first" in widget.panel.status.text()
     assert widget.object_panel.save.isEnabled()
 
 

@@ -8,34 +8,12 @@ from typing import Any
 
 from napari_sam.pixel_size import MICROMETERS, PixelSize
 
+from .file_space import FileSpace
+
 ORDER = "tczyx"
 """The axes that OME-NGFF knows, in the order that it wants them in."""
 USUAL = {1: "x", 2: "yx", 3: "zyx", 4: "tzyx", 5: "tczyx"}
 """What the axes of an image are, as long as nobody says otherwise."""
-FILE_SPACE = "napari-sam file space"
-"""Where a layer's metadata hold the `FileSpace` of its image."""
-
-
-@dataclass(frozen=True)
-class FileSpace:
-    """What an image's file says of its axes and pixels, where napari's reader passed it over.
-
-    Attributes
-    ----------
-    axes : str
-        A letter an axis, of t, c, z, y and x; empty if they are not named.
-    size : PixelSize, optional
-        None if it is not known.
-    channels : tuple of str
-        Their names; empty if not all have one.
-    """
-
-    axes: str = ""
-    size: PixelSize | None = None
-    channels: tuple[str, ...] = ()
-
-
-NOTHING_SAID = FileSpace()
 
 
 @dataclass(frozen=True)
@@ -128,7 +106,7 @@ def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
         At most five.
     """
     plain = plain_space(dimensions)
-    file = attributes.get("metadata", {}).get(FILE_SPACE, NOTHING_SAID)
+    file = FileSpace.kept_in(attributes.get("metadata", {}))
     usual = file.axes if len(file.axes) == dimensions else plain.axes
     space = Space(
         named_axes(attributes.get("axis_labels", ())) or usual,

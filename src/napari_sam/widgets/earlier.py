@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import getpass
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from napari_sam.errors import ImageError, JournalError
+from napari_sam.export.file_space import FileSpace
 from napari_sam.export.layers import OBJECTS
-from napari_sam.export.space import FILE_SPACE, NOTHING_SAID, FileSpace
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal import Journal
@@ -73,7 +73,7 @@ class Earlier:
     labels: Labels | None
     pixels: Any
     beside: str = ""
-    space: FileSpace = NOTHING_SAID
+    space: FileSpace = field(default_factory=FileSpace)
 
     @classmethod
     def of(
@@ -129,7 +129,7 @@ def layer_of(earlier: Earlier, image: Image | Mixed, dims: Dims) -> Labels:
     if labels is None:
         options = {"name": earlier.name, "opacity": 0.5, **alignment(image, dims)}
         labels = labels_layer(earlier.pixels, **options)
-    labels.metadata[FILE_SPACE] = earlier.space  # for whoever saves the layer
+    earlier.space.keep_in(labels.metadata)  # for whoever saves the layer
     return labels
 
 

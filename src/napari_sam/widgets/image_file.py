@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING
 from psygnal import Signal
 
 from napari_sam import file_axes
-from napari_sam.export.space import FILE_SPACE, NOTHING_SAID, FileSpace, named_axes
+from napari_sam.export.file_space import KEY, FileSpace
+from napari_sam.export.space import named_axes
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.tiff_files import images_beside
 
@@ -46,23 +47,25 @@ def file_space(image: Image | Mixed) -> FileSpace:
     Reading takes longer than a blink where there are thousands of planes.
     """
     layer = layers_of(image)[0]
-    space = layer.metadata.get(FILE_SPACE) or _read(file_of(layer), image_shape(layer), rgb=layer.rgb)
+    known = KEY in layer.metadata
+    space = FileSpace.kept_in(layer.metadata) if known else _read(layer)
     left_out = layer.ndim - len(image_shape(image))
     return replace(space, axes=space.axes[left_out:])
 
 
-def _read(file: Path | None, shape: tuple[int, ...], *, rgb: bool) -> FileSpace:
+def _read(layer: Image) -> FileSpace:
     """Read it, if the pixels are as the file has them."""
+    file = file_of(layer)
     if file is None:
-        return NOTHING_SAID
+        return FileSpace()
     try:
         named, channels = file_axes.named_axes(file), file_axes.channel_names(file)
     except Exception:  # noqa: BLE001 (damage is told of where the image is read)
-        return NOTHING_SAID
-    if rgb and named and named[-1][0] == "S":
+        return FileSpace()
+    if layer.rgb and named and named[-1][0] == "S":
         named.pop()
-    if shape != tuple(length for _, length in named):
-        return NOTHING_SAID
+    if image_shape(layer) != tuple(length for _, length in named):
+        return FileSpace()
     axes = named_axes([name.replace("S", "C") for name, _ in named])
     return FileSpace(axes, pixel_size_of(file), channels)
 
@@ -87,11 +90,11 @@ class FileSpaces:
 
     def look_up(self, image: Image) -> None:
         """Look up an image's file, unless that was done; a newer image outdates all older ones."""
-        if FILE_SPACE in image.metadata or file_of(image) is None:
+        if KEY in image.metadata or file_of(image) is None:
             return
 
         def done(space: FileSpace) -> None:
-            image.metadata[FILE_SPACE] = space
+            space.keep_in(image.metadata)
             if space.axes:
                 self.known.emit()
 

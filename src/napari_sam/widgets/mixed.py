@@ -10,7 +10,7 @@ from napari.layers import Image
 from napari.utils.transforms import Affine
 
 from napari_sam.errors import ImageError
-from napari_sam.export.space import FILE_SPACE, NOTHING_SAID
+from napari_sam.export.file_space import FileSpace
 from napari_sam.session.channels import COLOURS, channel_axis, suggested_colours
 
 from .planes import ALIGNED, axis_names, image_shape, layers_of, read_window, sliders
@@ -207,7 +207,7 @@ def channel_choices(image: Image, layers: Iterable[Layer]) -> tuple[Choice, ...]
         return ()
     shape = image_shape(image)
     named = channel_axis(axis_names(image), shape)
-    called = image.metadata.get(FILE_SPACE, NOTHING_SAID).channels
+    called = FileSpace.kept_in(image.metadata).channels
     choices = []
     for axis, title in sliders(image).items():
         count = shape[axis]

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.errors import ImageError
-from napari_sam.export.space import FILE_SPACE, NOTHING_SAID
+from napari_sam.export.file_space import FileSpace
 
 if TYPE_CHECKING:
     from napari.components import Camera, Dims, ViewerModel
@@ -104,7 +104,7 @@ def axis_names(image: Any) -> tuple[str, ...]:
     if not all(name.removeprefix("axis ").lstrip("-").isdigit() for name in own):
         return own
     layer = layers_of(image)[0]
-    said = layer.metadata.get(FILE_SPACE, NOTHING_SAID).axes
+    said = FileSpace.kept_in(layer.metadata).axes
     return tuple(said[-len(own) :]) if len(said) == layer.ndim else own  # which may have other pixels by now
 
 
