@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from functools import cached_property, lru_cache
+from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 
 import numpy as np
@@ -36,6 +36,9 @@ class Folder:
     labels: tuple[Path, ...]
     stems: tuple[str, ...] = ()
     zoom: float = 1.0
+    _held: dict[int, dict[Place, AnnotatedPlane]] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
 
     @cached_property
     def pairs(self) -> list[tuple[Path, tuple[Path, ...]]]:
@@ -58,18 +61,20 @@ class Folder:
 
     def __getitem__(self, index: int) -> tuple[NDArray[np.generic], Sample]:
         file, place = self.planes[index]
-        plane = _planes_by_place(*self.pairs[file])[place]
+        plane = self._planes_of(file)[place]
         sample = sample_of(plane)
         if self.zoom == 1:
             return plane.pixels, sample
         sample = zoomed(sample, self.zoom)
         return sample.image.transpose(1, 2, 0), sample
 
-
-@lru_cache(maxsize=1)
-def _planes_by_place(image: Path, labels: tuple[Path, ...]) -> dict[Place, AnnotatedPlane]:
-    """Read an image, which stays until another one is asked for: the planes of a stack are, in turns."""
-    return {plane.place: plane for plane in read_planes(image, labels)}
+    def _planes_of(self, file: int) -> dict[Place, AnnotatedPlane]:
+        """Read a pair of files, and hold it until another is asked for: planes of a stack come in turns."""
+        if file not in self._held:
+            self._held.clear()
+            read = read_planes(*self.pairs[file], self.stems)
+            self._held[file] = {plane.place: plane for plane in read}
+        return self._held[file]
 
 
 @dataclass(frozen=True)
