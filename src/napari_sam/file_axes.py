@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+from napari_sam.pixel_size import told_by_ome
 from napari_sam.tiff_files import TIFF, opened_tiff
 
 
@@ -29,8 +30,7 @@ def channel_names(path: Path) -> tuple[str, ...]:
     with tifffile.TiffFile(path) as file:
         text = file.ome_metadata
     try:
-        images = tifffile.xml2dict(text)["OME"]["Image"] if text else {}
-        channels = (images[0] if isinstance(images, list) else images)["Pixels"]["Channel"]
+        channels = told_by_ome(text)["Channel"] if text else []
         names = [str(each["Name"]) for each in (channels if isinstance(channels, list) else [channels])]
     except (LookupError, SyntaxError, TypeError, ValueError):  # broken XML is a SyntaxError
         return ()

@@ -46,3 +46,9 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
         raise DataError(message) from error
+
+
+def without_single_sides(pixels: NDArray[Any], last: int = 2) -> NDArray[Any]:
+    """Leave out axes of length 1, but for the last ones."""
+    first = [side for side in pixels.shape[:-last] if side > 1]
+    return pixels.reshape((*first, *pixels.shape[-last:]))

@@ -87,11 +87,23 @@ def _of_tiff(path: Path) -> Sizes:
         return unit / down, unit / across, apart * _number(said.get(SPACING))
 
 
-def _of_ome(text: str) -> Sizes:
+def told_by_ome(text: str) -> dict[str, Any]:
+    """Return what OME's XML says of the pixels of the first image.
+
+    Raises
+    ------
+    KeyError, SyntaxError, TypeError
+        If it says nothing that can be understood.
+    """
     import tifffile
 
     images = tifffile.xml2dict(text)["OME"]["Image"]
-    pixels = (images[0] if isinstance(images, list) else images)["Pixels"]
+    pixels: dict[str, Any] = (images[0] if isinstance(images, list) else images)["Pixels"]
+    return pixels
+
+
+def _of_ome(text: str) -> Sizes:
+    pixels = told_by_ome(text)
     down, across = (
         float(pixels[f"PhysicalSize{axis}"]) * MICROMETERS[pixels.get(f"PhysicalSize{axis}Unit", "µm")]
         for axis in "YX"

@@ -21,7 +21,7 @@ from napari_sam.export import (
     space_in,
     write_regions,
 )
-from napari_sam.export.space import Space, named_axes, space_of_layer
+from napari_sam.export.space import Space, known_axes, space_of_layer
 
 SPACE = Space("zyx", (2.0, 0.5, 0.5), (0.0, 10.0, 20.0), ("micrometer",) * 3)
 
@@ -153,7 +153,7 @@ def test_convert_when_sent_through_ome_zarr_then_labels_and_scale_come_back(tmp_
     ],
 )  # fmt: skip
 def test_names_of_axes_then_are_taken_where_a_file_can_say_them(names: tuple[str, ...], axes: str) -> None:
-    assert named_axes(names) == axes
+    assert known_axes(names) == axes
 
 
 def test_labels_whose_axes_the_format_has_in_another_order_then_are_turned_and_read_as_they_were(

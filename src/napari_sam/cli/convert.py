@@ -79,7 +79,7 @@ def _laid_in(
     """
     from ..errors import DataError
     from ..export import read_regions
-    from ..export.space import USUAL, measured, named_axes, plain_space
+    from ..export.space import USUAL, space_named
     from ..pixel_size import pixel_size_of
 
     axes, sides = _planes(image, len(shape))
@@ -94,8 +94,7 @@ def _laid_in(
         )
     if len(sides) not in USUAL:
         return regions, sides, None
-    plain = plain_space(len(sides))
-    return regions, sides, measured(replace(plain, axes=named_axes(axes) or plain.axes), pixel_size_of(image))
+    return regions, sides, space_named(axes, len(sides), pixel_size_of(image))
 
 
 def _planes(image: Path, dimensions: int) -> tuple[str, Shape]:

@@ -167,13 +167,14 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
 def _named(path: Path) -> tuple[NDArray[Any], str]:
     """Read an image and its axes' names, if it has them; of too many axes, none of length 1."""
     from ..file_axes import named_axes, without_single
+    from ..image_files import without_single_sides
 
     array = _read_zarr(path) if path.is_dir() else read_image(path)
     axes = named_axes(path)
     if array.ndim > 4 or array.ndim < len(axes) or {"T", "Z"} <= {name for name, _ in axes}:
         axes = without_single(axes)
         if array.ndim > len(axes) >= 2:
-            array = array.reshape([side for side in array.shape[:-2] if side > 1] + list(array.shape[-2:]))
+            array = without_single_sides(array)
     if array.shape != tuple(length for _, length in axes):
         return array, ""
     return array, "".join(name for name, _ in axes)

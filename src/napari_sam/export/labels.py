@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +16,7 @@ from napari_sam.pixel_size import pixel_size_of
 from napari_sam.tiff_files import opened_tiff
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
-from .space import Space, measured, named_axes, plain_space, size_in
+from .space import Space, plain_space, size_in, space_named
 
 
 def write_tiff(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
@@ -67,8 +66,7 @@ def space_of_tiff(path: Path) -> Space | None:
         axes = file.series[index].axes.lower()
     if not 2 <= len(axes) <= 5:
         return None
-    plain = plain_space(len(axes))
-    return measured(replace(plain, axes=named_axes(axes) or plain.axes), pixel_size_of(path))
+    return space_named(axes, len(axes), pixel_size_of(path))
 
 
 def _array_in(path: Path) -> tuple[NDArray[Any], bool]:

@@ -15,7 +15,7 @@ from napari_sam.pixel_size import ATTRIBUTE, PixelSize
 
 from .reading import BROKEN
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
-from .space import ORDER, USUAL, Space, measured, named_axes, plain_space
+from .space import ORDER, USUAL, Space, known_axes, measured, plain_space
 
 if TYPE_CHECKING:
     import zarr
@@ -208,7 +208,7 @@ def _found(group: Any, about: Mapping[str, Any]) -> Found:
         elif step["type"] == "translation":
             translate = translate + step["translation"]
     space = Space(
-        named_axes([axis["name"] for axis in axes]) or plain_space(array.ndim).axes,
+        known_axes([axis["name"] for axis in axes]) or plain_space(array.ndim).axes,
         tuple(scale.tolist()),
         tuple(translate.tolist()),
         tuple(axis.get("unit", "pixel") for axis in axes),

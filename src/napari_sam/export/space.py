@@ -78,6 +78,21 @@ def measured(space: Space, size: PixelSize | None) -> Space:
     )
 
 
+def space_named(names: Sequence[str], dimensions: int, size: PixelSize | None) -> Space:
+    """Return the space of an image, by the names of its axes if they are known, and the size of a pixel.
+
+    Parameters
+    ----------
+    names : sequence of str
+        None if they have none.
+    dimensions : int
+        At most five.
+    size : PixelSize, optional
+    """
+    plain = plain_space(dimensions)
+    return measured(replace(plain, axes=known_axes(names) or plain.axes), size)
+
+
 def size_in(space: Space) -> PixelSize | None:
     """Return how large the pixels of a space are; None if it does not tell by lengths."""
     sizes = {
@@ -109,7 +124,7 @@ def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
     file = FileSpace.kept_in(attributes.get("metadata", {}))
     usual = file.axes if len(file.axes) == dimensions else plain.axes
     space = Space(
-        named_axes(attributes.get("axis_labels", ())) or usual,
+        known_axes(attributes.get("axis_labels", ())) or usual,
         tuple(float(size) for size in attributes.get("scale", plain.scale)),
         tuple(float(place) for place in attributes.get("translate", plain.translate)),
         tuple(str(unit) for unit in attributes.get("units", plain.units)),
@@ -118,7 +133,7 @@ def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:
     return measured(space, file.size) if unsaid else space
 
 
-def named_axes(names: Sequence[str]) -> str:
+def known_axes(names: Sequence[str]) -> str:
     """Return axes by the first letters of their names; empty if these are others, or y and x not the last."""
     letters = "".join(name[:1].lower() for name in names)
     known = all(name.lower() in (*ORDER, "time", "channel") for name in names)

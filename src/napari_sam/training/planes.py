@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
 from napari_sam.file_axes import named_axes
-from napari_sam.image_files import GREY_MODES, read_image, read_pixels
+from napari_sam.image_files import GREY_MODES, read_image, read_pixels, without_single_sides
 from napari_sam.predict.plane_shape import MAX_CHANNELS
 
 Place = tuple[int, ...]
@@ -120,21 +120,15 @@ def _read_stack(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
         If the file cannot be read as an image, or has another shape.
     """
     pixels, named = read_image(path), named_axes(path)
-    plain = _without_single(pixels, 2)
+    plain = without_single_sides(pixels)
     if plain.shape == shape:
         return plain
     told = [axis for axis, (name, _) in enumerate(named) if name in ("C", "S") and len(named) == pixels.ndim]
     for axis in told or reversed(range(pixels.ndim)):
-        turned = _without_single(np.moveaxis(pixels, axis, -1), 3)
+        turned = without_single_sides(np.moveaxis(pixels, axis, -1), 3)
         if turned.shape[:-1] == shape and turned.shape[-1] <= MAX_CHANNELS:
             return turned
     raise DataError(f"{path.name} is {pixels.shape}, its labels {shape}; give labels of the image's planes.")
-
-
-def _without_single(pixels: NDArray[np.generic], last: int) -> NDArray[np.generic]:
-    """Leave out axes of length 1, but for the last ones."""
-    first = [side for side in pixels.shape[:-last] if side > 1]
-    return pixels.reshape((*first, *pixels.shape[-last:]))
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:
@@ -150,7 +144,7 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     """
     from napari_sam.automatic.link import counted  # takes torch with it
 
-    values = _without_single(read_pixels(path, (*GREY_MODES, "P", "1")), 2)
+    values = without_single_sides(read_pixels(path, (*GREY_MODES, "P", "1")))
     if values.ndim == 3 and values.shape[-1] in (3, 4):
         raise DataError(
             f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"

@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_sam import file_axes
 from napari_sam.export.file_space import KEY, FileSpace
-from napari_sam.export.space import named_axes
+from napari_sam.export.space import known_axes
+from napari_sam.file_axes import channel_names, named_axes
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.tiff_files import images_beside
 
@@ -59,14 +59,14 @@ def _read(layer: Image) -> FileSpace:
     if file is None:
         return FileSpace()
     try:
-        named, channels = file_axes.named_axes(file), file_axes.channel_names(file)
+        named, channels = named_axes(file), channel_names(file)
     except Exception:  # noqa: BLE001 (damage is told of where the image is read)
         return FileSpace()
     if layer.rgb and named and named[-1][0] == "S":
         named.pop()
     if image_shape(layer) != tuple(length for _, length in named):
         return FileSpace()
-    axes = named_axes([name.replace("S", "C") for name, _ in named])
+    axes = known_axes([name.replace("S", "C") for name, _ in named])
     return FileSpace(axes, pixel_size_of(file), channels)
 
 

@@ -11,6 +11,7 @@ from psygnal import Signal
 from qtpy.QtWidgets import QFileDialog, QMessageBox
 
 from napari_sam.errors import DataError
+from napari_sam.export.formats import WRITERS
 from napari_sam.export.layers import OBJECTS, write_labels_layer
 from napari_sam.overwriting import check_not_the_image
 from napari_sam.session import Edit
@@ -155,5 +156,5 @@ def check_not_of_image(path: Path, files: Sequence[Path]) -> None:
 
 def with_ending(path: Path, chosen: str) -> Path:
     """Return a path with the ending of the format that was chosen, if it has none of its own."""
-    own = any(path.name.lower().endswith(ending) for ending in (*FORMATS.values(), ".tiff", ".zarr"))
-    return path if own else path.with_name(f"{path.name}{FORMATS.get(chosen, '.tif')}")
+    known = path.suffix.lower() in WRITERS
+    return path if known else path.with_name(f"{path.name}{FORMATS.get(chosen, '.tif')}")
