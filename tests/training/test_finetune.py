@@ -109,6 +109,19 @@ def test_train_when_resumed_with_another_tuning_then_says_so(data: DataConfig, t
         train(vit_config(data, "lora"), tmp_path / "run", resume=True)
 
 
+def test_train_when_resumed_with_another_start_model_then_says_so(data: DataConfig, tmp_path: Path) -> None:
+    config = vit_config(data, "decoder", steps=1)
+    train(config, tmp_path / "run")
+    other = read_checkpoint(VIT)
+    other.state["prompt_encoder.no_mask_embed.weight"] += 1
+    moved, others = tmp_path / "moved.safetensors", tmp_path / "other.pth"
+    shutil.copy(VIT, moved)
+    torch.save(other.state, others)
+    with pytest.raises(DataError, match=r"began with other weights than .*other\.pth; resume with those"):
+        train(replace(config, init=others), tmp_path / "run", resume=True)
+    train(replace(config, init=moved, steps=2), tmp_path / "run", resume=True)
+
+
 def test_merge_adapters_when_they_have_learnt_then_the_plain_network_answers_the_same() -> None:
     sam = load_model(VIT, "cpu", precision="float32").sam
     choose_weights(sam, "lora")

@@ -27,7 +27,7 @@ FREE = frozenset({
     "workers", "precision",  # what suits the machine
     "save_every", "validation", "validate_every", "validation_limit", "validation_images",
     "rating_prompts",  # come after the training
-    "init",  # its weights are in the checkpoint, and its file may be somewhere else by now
+    "init",  # its file may be somewhere else by now; `Run.restore` compares what is in it
 })  # fmt: skip
 """Settings that a run may go on with although they were others at its start."""
 

@@ -146,7 +146,7 @@ class Run:
 
     def __init__(self, config: TrainConfig, device: torch.device, group: Group) -> None:
         self.config, self.group = config, group
-        self.sam = initial_model(config)
+        self.sam, self.start_hash = initial_model(config)
         choose_weights(self.sam, config.tune)
         self.sam.to(device).train()
         self.sam.image_encoder.to(memory_format=torch.channels_last)  # type: ignore[call-overload]  # not in its stub
@@ -217,6 +217,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": step,
+            "init": self.start_hash,
         }
         began = time.monotonic()
         write_state(path, state, self.config)
@@ -229,9 +230,15 @@ class Run:
         Raises
         ------
         DataError
-            If there is no such file, it is damaged, or it belongs to a run with other settings.
+            If there is no such file, it is damaged, or it belongs to a run with other settings or from
+            another start model.
         """
         state = read_state(path, self.config)
+        if state.get("init", self.start_hash) != self.start_hash:  # earlier versions kept none
+            raise DataError(
+                f"{path} belongs to a run that began with other weights than"
+                f" {self.config.init or 'random ones'}; resume with those, or give another --out."
+            )
         try:
             self.sam.load_state_dict(state["sam"])
             self.average.load_state_dict(state["average"])
@@ -243,8 +250,8 @@ class Run:
         return int(state["step"])
 
 
-def initial_model(config: TrainConfig) -> Sam:
-    """Build the model, with the weights of `config.init` where given.
+def initial_model(config: TrainConfig) -> tuple[Sam, str | None]:
+    """Build the model, with the weights of `config.init` where given; return also their file's SHA-256.
 
     Raises
     ------
@@ -255,10 +262,11 @@ def initial_model(config: TrainConfig) -> Sam:
         if config.model not in CONFIGS:
             raise DataError(f"There is no architecture {config.model!r}; give one of {', '.join(CONFIGS)}.")
         # what rates candidates is learned from the finished network, see `fit_rating`
-        return Sam(replace(CONFIGS[config.model], rating=(0, 0)))
+        return Sam(replace(CONFIGS[config.model], rating=(0, 0))), None
     from napari_sam.weights import load_model
 
-    return load_model(config.init, device="cpu", precision="float32").sam.requires_grad_(True)
+    start = load_model(config.init, device="cpu", precision="float32")
+    return start.sam.requires_grad_(True), start.weights_hash
 
 
 def parameter_groups(model: nn.Module, weight_decay: float) -> list[dict[str, Any]]:

@@ -262,6 +262,7 @@ def save_checkpoint(
         path.parent.mkdir(parents=True, exist_ok=True)
         with at_once(path) as part:
             save_file(state, part, {**(metadata or {}), CONFIG_KEY: config})
+            part.chmod(part.parent.stat().st_mode & 0o666)  # some safetensors let nobody else read it
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path} could not be written ({error}); free some space or choose another place."
