@@ -82,6 +82,17 @@ def test_save_when_read_back_then_the_same_weights_in_half_precision(tiny: Sam, 
         assert torch.equal(built[key], half), key
 
 
+def test_read_when_the_file_is_then_written_over_then_the_weights_stay(tiny: Sam, tmp_path: Path) -> None:
+    path = tmp_path / "tiny.safetensors"
+    save_checkpoint(path, tiny, dtype=torch.float32)
+    state = read_checkpoint(path).state
+    with path.open("r+b") as file:  # as copying another file over it does
+        file.write(bytes(path.stat().st_size))
+    for name, value in tiny.state_dict().items():
+        if name in state:
+            assert torch.equal(state[name], value.cpu())
+
+
 @pytest.mark.parametrize("wrapped", [False, True])
 @pytest.mark.parametrize("prefix", ["", "sam.", "module.sam.", "module._orig_mod.", "net.model."])
 def test_read_when_wrapped_as_other_programs_do_then_the_same_weights(

@@ -99,7 +99,9 @@ def _is_safetensors(path: Path) -> bool:
 
 def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
     with _opened(path) as file:
-        return {key: file.get_tensor(key) for key in file.keys()}, dict(file.metadata() or {})  # noqa: SIM118
+        # copies: what is given are views of the file, which may be written anew while its model is in use
+        state = {key: file.get_tensor(key).clone() for key in file.keys()}  # noqa: SIM118
+        return state, dict(file.metadata() or {})
 
 
 def read_metadata(path: Path) -> dict[str, str]:
