@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import io
 import re
 import subprocess
 import sys
@@ -158,6 +159,17 @@ def test_an_error_when_debugging_then_is_raised(tmp_path: Path) -> None:
                 "--debug",
             ]
         )
+
+
+def test_a_name_when_the_terminal_has_no_letters_for_it_then_is_told_as_well_as_it_can_be(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tifffile.imwrite(tmp_path / "Ω.tif", np.eye(9, dtype=np.uint8))
+    terminal = io.TextIOWrapper(io.BytesIO(), encoding="ascii")  # as a file on Windows, of other letters
+    monkeypatch.setattr("sys.stdout", terminal)
+    assert main(["convert", str(tmp_path / "Ω.tif"), "-o", str(tmp_path / "Ω.geojson")]) == 0
+    terminal.seek(0)
+    assert "\\u03a9.geojson" in terminal.read()
 
 
 def test_the_installed_command_when_started_then_runs_main() -> None:

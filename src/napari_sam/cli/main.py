@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import errno
+import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -41,6 +42,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     int
         0 when it worked and 1 when it failed. Wrong arguments leave through `SystemExit` with 2.
     """
+    _escape_what_cannot_be_shown()
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if not arguments.debug:
@@ -60,6 +62,12 @@ def main(argv: Sequence[str] | None = None) -> int:
             raise
         return _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)")
     return 0
+
+
+def _escape_what_cannot_be_shown() -> None:
+    """Let names of any script be printed to files and terminals of a single one, as errors are anyway."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _said(error: Exception) -> str:
