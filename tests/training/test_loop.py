@@ -54,7 +54,7 @@ def test_train_when_stopped_and_resumed_then_the_weights_are_the_same(
 
 
 def steps_of(path: Path) -> list[int]:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return [int(row["step"]) for row in csv.DictReader(file)]
 
 

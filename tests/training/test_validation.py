@@ -25,7 +25,7 @@ def config_of(data: DataConfig, **settings: object) -> TrainConfig:
 
 
 def rows_of(path: Path) -> list[dict[str, str]]:
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         return list(csv.DictReader(file))
 
 

@@ -81,7 +81,7 @@ def tells_what_made_it(widget: AnnotatorWidget, qtbot: Any, path: Path) -> None:
     annotation.commit()
     (made,) = annotation.session.objects
     annotation.writer.labels.save(str(path), plugin=PLUGIN)
-    with path.open(newline="") as file:
+    with path.open(encoding="utf-8", newline="") as file:
         (row,) = csv.DictReader(file)
     assert (row["label"], row["model"]) == ("1", "discs")
     assert float(row["predicted_iou"]) == pytest.approx(made.iou_prediction, abs=1e-3)

@@ -125,9 +125,9 @@ def test_defaults_when_pressed_then_every_action_has_its_first_key_and_the_table
     page = opened(widget)
     choose(qtbot, page, "second", Qt.Key.Key_J)
     settings = Path(widget._file)
-    assert json.loads(settings.read_text())["keys"] == {"second": "J"}
+    assert json.loads(settings.read_text(encoding="utf-8"))["keys"] == {"second": "J"}
     qtbot.mouseClick(page.defaults, Qt.MouseButton.LeftButton)
-    assert json.loads(settings.read_text())["keys"] == {}
+    assert json.loads(settings.read_text(encoding="utf-8"))["keys"] == {}
     assert page.table.item(ACTIONS.index("second"), 1).text() == "2"
     point(qtbot, widget, 40, 50)
     press(qtbot, widget, Qt.Key.Key_2)
