@@ -191,6 +191,18 @@ def test_opened_when_axes_have_length_one_then_a_plane_is_left(tmp_path: Path) -
         assert array.shape == (1, 40, 50)
 
 
+@pytest.mark.skipif(
+    not Path("/proc/self/fd").exists(), reason="this system does not tell which files are open"
+)
+def test_opened_when_the_array_is_in_memory_then_the_file_is_let_go(tmp_path: Path) -> None:
+    path = tmp_path / "a.tif"
+    tifffile.imwrite(path, np.ones((40, 50), np.uint8))
+    with opened(path) as array:  # as long as its layer is shown
+        held = [each.resolve() for each in Path("/proc/self/fd").iterdir()]
+        assert path.resolve() not in held
+    assert array.all()
+
+
 def test_label_names_when_two_images_share_a_stem_then_they_are_told_apart() -> None:
     same = [Path("in/x/a.tif"), Path("in/y/a.tif"), Path("in/y/a.png")]
     assert list(label_names(same).values()) == ["x_a.tif", "y_a.tif", "y_a.png"]

@@ -183,6 +183,8 @@ def _tiff(path: Path) -> Iterator[Any]:
             shape = file.series[index].shape
             large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
             array: Any = _looked_into(file.series[index], held) if large else file.asarray(series=index)
+            if not large:
+                held.close()  # or it could not be written anew on Windows, as long as the array is there
         except PermissionError as error:
             raise unreadable(path, error) from error
         except Exception as error:  # a damaged file raises whatever its damage makes of it
