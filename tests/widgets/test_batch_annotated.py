@@ -84,5 +84,6 @@ def test_an_image_of_a_batch_when_shown_then_it_and_its_labels_are_chosen_and_co
         assert widget.annotation is annotation
         widget.stop()
         settle(qtbot, widget)
+        assert (panel.image.currentText(), panel.labels.currentText()) == ("other", "other labels")
         for name in ("well", "well labels", "other", "other labels"):
             viewer.layers.remove(name)

@@ -61,6 +61,7 @@ class AnnotatorWidget(QWidget):
         self.reviewing: Reviewing | None = None
         self.objects: Objects | None = None
         self.saving: Saving | None = None
+        self._next: tuple[Layer, Layer] | None = None
         self._wires: tuple[tuple[SignalInstance, Callable[..., object]], ...] = ()
         self.pages = Pages(self)
         self.panel, self.object_panel = self.pages.panel, self.pages.object_panel
@@ -176,6 +177,15 @@ class AnnotatorWidget(QWidget):
         """Return the layers of a kind by name, each with what it is known by when it is renamed."""
         return [(each.name, str(each.unique_id)) for each in self._viewer.layers if isinstance(each, kind)]
 
+    def choose(self, image: Layer, labels: Layer) -> str:
+        """Choose an image and its labels; at Stop if another one is annotated, whose name is returned."""
+        combo = self.panel.image
+        busy = self.annotation is not None and combo.currentData() != str(image.unique_id)
+        self._next = (image, labels) if busy else None
+        if self.annotation is None:
+            self._starting.choose(image, labels)
+        return combo.currentText() if busy else ""
+
     def start(self) -> None:
         """Start annotating what is chosen, unless something is being annotated already."""
         if self.annotation is not None:
@@ -235,6 +245,8 @@ class AnnotatorWidget(QWidget):
         self.pages.set_running(False)
         self.reset_choices()
         self._starting.suggest_labels()  # so that starting again goes on with them
+        if self._next is not None:
+            self.choose(*self._next)
 
     def _start_or_stop(self) -> None:
         if self.annotation is None:
@@ -282,14 +294,7 @@ class AnnotatorWidget(QWidget):
 
     def _use_tool(self, tool: str) -> None:
         if self.annotation is not None:
-            prompts = self.annotation.prompts
-            tools = {
-                "points": prompts.use_points,
-                "boxes": prompts.use_boxes,
-                "scribbles": prompts.use_scribbles,
-                "lassos": prompts.use_lassos,
-            }
-            tools[tool]()
+            getattr(self.annotation.prompts, f"use_{tool}")()
 
     def _set_outside(self, outside: bool) -> None:
         if self.annotation is not None:

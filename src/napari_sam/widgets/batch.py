@@ -233,7 +233,7 @@ class BatchWidget(QWidget):
         from .batch_opening import show
 
         busy = show(self._viewer, found)
-        ours = f" The dock still annotates {busy}; press Stop there to choose this image." if busy else ""
+        ours = f" The dock still annotates {busy}; press Stop and Start there for this image." if busy else ""
         self.panel.say(f"{found.path.name} is open, with its labels.{ours}")
 
 

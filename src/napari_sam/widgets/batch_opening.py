@@ -91,19 +91,13 @@ def show(viewer: Viewer, found: Found) -> str:
 
 
 def _choose(viewer: Viewer, image: Layer, labels: Layer) -> str:
-    """Choose an image and its labels in the dock "Segment Anything", if it is open and annotates nothing."""
+    """Choose an image and its labels in the dock "Segment Anything", if it is open."""
     from .annotator import AnnotatorWidget
 
     window = getattr(viewer, "window", None)
     docks = getattr(window, "dock_widgets", {})  # younger than napari 0.6
-    busy = ""
-    for dock in (each for each in docks.values() if isinstance(each, AnnotatorWidget)):
-        if dock.annotation is None:
-            for combo, layer in ((dock.panel.image, image), (dock.panel.labels, labels)):
-                combo.setCurrentIndex(max(combo.findData(str(layer.unique_id)), 0))
-        elif dock.panel.image.currentData() != str(image.unique_id):
-            busy = dock.panel.image.currentText()
-    return busy
+    annotators = [dock for dock in docks.values() if isinstance(dock, AnnotatorWidget)]
+    return "".join([dock.choose(image, labels) for dock in annotators][-1:])
 
 
 def _added(viewer: Viewer, found: Found) -> list[Layer]:

@@ -16,6 +16,7 @@ from .planes import image_shape
 
 if TYPE_CHECKING:
     import napari
+    from napari.layers import Layer
     from qtpy.QtWidgets import QComboBox
 
     from napari_sam.predict import Predictor
@@ -144,6 +145,13 @@ class Starting:
             self.suggest_labels()
         elif mixed != panel.channels.mixed:  # by what the file says
             self.follow_channels()
+
+    def choose(self, image: Layer, labels: Layer) -> None:
+        """Choose an image and its labels, if they are in the viewer."""
+        for combo, layer in ((self._panel.image, image), (self._panel.labels, labels)):
+            there = combo.findData(str(layer.unique_id))
+            if there >= 0:
+                combo.setCurrentIndex(there)
 
     def suggest_labels(self) -> None:
         """Choose the labels of the image's last start, if they are there, or else new ones."""
