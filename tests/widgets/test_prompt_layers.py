@@ -173,3 +173,20 @@ def test_closed_layers_then_are_deaf(layers: PromptLayers) -> None:
     layers.points.add([1, 1])
     camera_of(viewer).zoom = 3
     assert heard == []
+
+
+@pytest.mark.skipif(not hasattr(ViewerModel().dims, "units"), reason="a younger napari brings units together")
+@pytest.mark.parametrize(("units", "factor"), [(("um", "um"), 1), (("nm", "nm"), 1000), (None, 1)])
+def test_take_when_points_are_in_other_units_then_they_stay_where_they_are_seen(
+    units: tuple[str, str] | None, factor: float
+) -> None:
+    viewer = ViewerModel()
+    image = viewer.add_image(
+        np.zeros((50, 60)), scale=(0.5, 0.5), rotate=20, affine=np.diag([2, 2, 1]), units="um"
+    )
+    spots = [(3.0, 4.0), (20.0, 30.0)]
+    seen = np.array([image.data_to_world(spot) for spot in spots]) * factor  # without units as if in um
+    given = viewer.add_points(seen, units=units)
+    prompts = PromptLayers(viewer, image)
+    prompts.take(given)
+    assert np.allclose(prompts.points.data, spots)

@@ -254,8 +254,10 @@ def test_a_multiscale_image_is_read_at_its_finest_level(make_annotator: Make, qt
     assert labels(widget)[100, 120] == 1
 
 
-def test_an_existing_labels_layer_is_continued_not_overwritten(make_annotator: Make, qtbot: Any) -> None:
-    widget = make_annotator(start=False)
+def test_an_existing_labels_layer_is_laid_over_the_image_and_continued_not_overwritten(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False, scale=(0.5, 0.5), rotate=30, units="um")
     old = np.zeros((120, 160), np.uint8)
     old[35:45, 45:50] = 7
     layer = widget._viewer.add_labels(old.copy(), name="mine", visible=False)
@@ -265,6 +267,10 @@ def test_an_existing_labels_layer_is_continued_not_overwritten(make_annotator: M
     assert widget.annotation is not None
     assert widget.annotation.writer.labels is layer
     assert layer.visible
+    image = widget._viewer.layers["cells"]
+    assert np.allclose(layer.data_to_world((40, 50)), image.data_to_world((40, 50)))
+    assert layer.units == image.units
+    assert "laid over the image" in widget.panel.status.text()
     click(qtbot, widget, (40, 50))
     press_key(qtbot, widget, Qt.Key.Key_3)
     assert np.array_equal(layer.data == 7, old == 7)

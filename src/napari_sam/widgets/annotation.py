@@ -17,14 +17,14 @@ from .committing import Committing
 from .earlier import layer_of
 from .editing import Editing
 from .foreseeing import Foreseeing
-from .guard import Guard
+from .guard import LAID, Guard
 from .keeping import Keeping
 from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
 from .label_writer import LabelWriter
 from .opening import Opening
 from .parts import Load, Parts
-from .planes import image_shape, layers_of
+from .planes import image_shape, lay_over, layers_of
 from .prompt_layers import PromptLayers
 from .seeing import Seeing
 from .spared import spare
@@ -99,9 +99,10 @@ class Annotation:
         self.seeing = Seeing(viewer, image)
         self._parts = Parts(image, load, jobs)
         labels = layer_of(earlier, image, viewer.dims)
+        laid = LAID if lay_over(labels, image, viewer.dims) else ""
         self.writer = LabelWriter(self.session, labels, strokes or Strokes(labels))
         self.keeping = Keeping(earlier, jobs)
-        self._greeting = " ".join(filter(None, (self.keeping.greeting, earlier.beside)))
+        self._greeting = " ".join(filter(None, (self.keeping.greeting, earlier.beside, laid)))
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
         self._adopting = Adopting(self.writer, jobs, earlier.merged)

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
 
-from .planes import alignment, image_shape, layers_of
+from .planes import TRANSFORMS, alignment, image_shape, layers_of
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 
     from .mixed import Mixed
 
-TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 FOLLOWED = "The image was moved or rescaled, so its labels and prompts follow it."
+LAID = "The labels lay elsewhere, so they were laid over the image."
 PUT_BACK = "The layer {name!r} lies over the image, so it was put back; move or rescale the image instead."
 
 

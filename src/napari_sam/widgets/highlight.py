@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from .active import active_stays
-from .guard import TRANSFORMS
 from .line_layer import draw_lines, line_layer
 from .outlines import dashes, outlines
-from .planes import ALIGNED, camera_of
+from .planes import ALIGNED, TRANSFORMS, camera_of
 from .spared import spare
 
 if TYPE_CHECKING:

@@ -13,13 +13,14 @@ from napari_sam.export.file_space import FileSpace
 
 if TYPE_CHECKING:
     from napari.components import Camera, Dims, ViewerModel
-    from napari.layers import Image
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_sam.predict import PlaneWindow
     from napari_sam.session import Plane
 
-ALIGNED = ("scale", "translate", "rotate", "shear", "affine", "units", "axis_labels")
+TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
+ALIGNED = (*TRANSFORMS, "units", "axis_labels")
 PLACES = {"t": "frames", "z": "planes", "c": "channels"}
 """What the places on an axis are, by the letter that the file has for it."""
 
@@ -61,8 +62,8 @@ def plane_or_told(image: Image, dims: Dims, tell: Callable[[str], object]) -> Pl
         return None
 
 
-def _world_units(image: Image, dims: Dims) -> NDArray[np.float64]:
-    """Return how many of the image's units one of the viewer's is, axis by axis; napari leaves this to us."""
+def _world_units(image: Layer, dims: Dims) -> NDArray[np.float64]:
+    """Return how many of a layer's units one of the viewer's is, axis by axis; napari leaves this to us."""
     shared = getattr(dims, "units", None)  # younger than napari 0.6
     if shared is None:
         return np.ones(image.ndim)
@@ -150,3 +151,27 @@ def alignment(image: Image, dims: Dims) -> dict[str, Any]:
         options["scale"], options["translate"] = image.scale * factors, image.translate * factors
         options["affine"], options["units"] = affine, dims.units[-image.ndim :]
     return options
+
+
+def lay_over(layer: Layer, image: Image, dims: Dims) -> bool:
+    """Lay a layer over an image, as `alignment` says; return whether it lay somewhere else."""
+    options = alignment(image, dims)
+    elsewhere = [name for name in TRANSFORMS if not _same(getattr(layer, name), options[name])]
+    for name in elsewhere:
+        setattr(layer, name, options[name])
+    if layer.units != options["units"]:
+        layer.units = options["units"]
+    return bool(elsewhere)
+
+
+def _same(one: Any, other: Any) -> bool:
+    """Tell whether two transforms are the same, each as numbers or as napari's own object."""
+    return np.allclose(*(getattr(each, "affine_matrix", each) for each in (one, other)))
+
+
+def moved(positions: NDArray[np.float64], source: Layer, target: Layer, dims: Dims) -> NDArray[np.float64]:
+    """Turn a layer's data positions into those where another one, aligned by `alignment`, shows the same."""
+    factors = _world_units(source, dims)
+    # one by one: napari's transforms take a single position
+    worlds = [np.array(source.data_to_world(position)) / factors for position in positions]
+    return np.array([target.world_to_data(world) for world in worlds])

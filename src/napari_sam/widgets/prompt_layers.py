@@ -12,7 +12,7 @@ from napari_sam.errors import ImageError
 from napari_sam.predict.prompts import Prompts
 
 from .drawings import Drawing, read_drawings
-from .planes import alignment, camera_of, image_shape, on_plane
+from .planes import alignment, camera_of, image_shape, moved, on_plane
 from .prompt_history import PromptHistory
 
 if TYPE_CHECKING:
@@ -186,7 +186,7 @@ class PromptLayers:
             self.points.add([(*plane, *position)])
 
     def take(self, layer: Points | Shapes) -> None:
-        """Copy the prompts of another layer, wherever its own scale and rotation put them.
+        """Copy the prompts of another layer, wherever its own scale, rotation and units put them.
 
         Points are inside the object, unless a feature `label` says "outside"; of a shape, its bounding
         box is taken.
@@ -196,7 +196,7 @@ class PromptLayers:
         ImageError
             If the layer has other axes than the image.
         """
-        if layer.ndim != self.points.ndim or layer.units != self.points.units:
+        if layer.ndim != self.points.ndim:
             raise ImageError(f"The layer {layer.name!r} has other axes than the image; choose another.")
         if not len(layer.data):
             return
@@ -209,16 +209,16 @@ class PromptLayers:
             chosen = [p for p, kind in zip(layer.data, kinds, strict=True) if (kind == OUTSIDE) == outside]
             self._point_looks(not outside)
             if chosen:
-                self.points.add(_moved(np.array(chosen), layer, self.points))
+                self.points.add(moved(np.array(chosen), layer, self.points, self._viewer.dims))
         self._point_looks(self._positive)
 
     def _take_boxes(self, layer: Shapes) -> None:
         corners = []
         for vertices in layer.data:
-            moved = _moved(vertices, layer, self.boxes)
-            (top, left), (bottom, right) = moved[:, -2:].min(axis=0), moved[:, -2:].max(axis=0)
+            there = moved(vertices, layer, self.boxes, self._viewer.dims)
+            (top, left), (bottom, right) = there[:, -2:].min(axis=0), there[:, -2:].max(axis=0)
             around = [(top, left), (top, right), (bottom, right), (bottom, left)]
-            corners.append(np.array([(*moved[0, :-2], *corner) for corner in around]))
+            corners.append(np.array([(*there[0, :-2], *corner) for corner in around]))
         self.boxes.add_rectangles(corners)
 
     def read(self, plane: Plane) -> list[Prompts]:
@@ -289,12 +289,6 @@ class PromptLayers:
         """Deselect a new point: the ring around it would hide whether it is inside or outside."""
         if self.points.mode == "add" and self.points.selected_data:
             self.points.selected_data = set()
-
-
-def _moved(positions: NDArray[np.float64], source: Layer, target: Layer) -> NDArray[np.float64]:
-    """Turn one layer's data positions into another's."""
-    # one by one: napari's transforms take a single position
-    return np.array([target.world_to_data(source.data_to_world(position)) for position in positions])
 
 
 def _contains(box: tuple[float, float, float, float], point: NDArray[np.float64]) -> bool:
