@@ -54,6 +54,11 @@ def test_several_boxes_when_read_then_are_an_object_each_with_the_points_inside(
     one, other = layers.read(())
     assert (one.box, len(one.positions)) == ((0, 0, 10, 10), 0)
     assert (other.box, other.positions.tolist()) == ((20, 20, 40, 50), [[30, 30]])
+    assert layers.in_no_box == 1
+    layers.clear()
+    layers.points.add([45, 55])
+    layers.read(())
+    assert layers.in_no_box == 0
 
 
 def test_prompts_drawn_after_all_were_cleared_then_are_of_the_kind_that_is_drawn_now(

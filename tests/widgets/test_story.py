@@ -187,6 +187,8 @@ def test_many_boxes_are_committed_and_undone_at_once_and_older_objects_keep_thei
         draw_box(qtbot, widget, box)
     assert widget.panel.commit.text() == "Commit all 3"
     assert widget.panel.status.text().startswith("3 boxes: Enter commits")
+    click(qtbot, widget, (100, 20))
+    assert widget.panel.status.text().endswith("1 point in none of them: not used.")
     qtbot.mouseClick(widget.panel.commit, Qt.MouseButton.LeftButton)
     found = labels(widget)
     assert [found[20, 20], found[70, 30], found[80, 110]] == [1, 2, 3]

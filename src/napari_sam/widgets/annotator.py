@@ -11,6 +11,7 @@ from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QVBoxLayout, QWidget
 
 from napari_sam.settings import config_folder, read_settings, write_settings
+from napari_sam.wording import amount
 
 from .channel_habit import ChannelHabit
 from .jobs import Jobs
@@ -278,9 +279,11 @@ class AnnotatorWidget(QWidget):
             self.pages.say(annotation.committing.task or correcting)
             return
         self.panel.thumbnails.clear()
-        if len(proposals) > 1:
+        if annotation is not None and len(proposals) > 1:
             enter, escape = (self.key_page.keymap.text(each) for each in ("commit", "clear"))
-            self.pages.say(f"{len(proposals)} boxes: {enter} commits one cell for each, {escape} drops them.")
+            told = f"{len(proposals)} boxes: {enter} commits one cell for each, {escape} drops them"
+            lost = annotation.prompts.in_no_box
+            self.pages.say(told + (f"; {amount(lost, 'point')} in none of them: not used." if lost else "."))
 
     def _show_mark(self, index: int) -> None:
         if self.annotation is not None and self.annotation.chooser.offer is not None:

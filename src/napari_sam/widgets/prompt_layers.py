@@ -53,6 +53,8 @@ class PromptLayers:
     ----------
     history : PromptHistory
         What of it was drawn last.
+    in_no_box : int
+        How many of the points that were read last, scribbles aside, lie in none of several boxes.
     """
 
     changed = Signal()
@@ -89,6 +91,7 @@ class PromptLayers:
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
         self.history = PromptHistory(self.points, self.boxes)
+        self.in_no_box = 0
         self.points.events.features.connect(self._points_added)
         self.history.changed.connect(self.changed.emit)
 
@@ -233,17 +236,17 @@ class PromptLayers:
             If the prompts make no sense together.
         """
         drawn = read_drawings(self._drawings(), plane, self._shape)
-        points, labels = self._points_on(plane)
-        points, labels = np.concatenate([points, drawn.points]), np.concatenate([labels, drawn.labels])
+        clicked, kinds = self._points_on(plane)
+        points, labels = np.concatenate([clicked, drawn.points]), np.concatenate([kinds, drawn.labels])
+        self.in_no_box = 0
         if len(drawn.marks) < 2:
             if not len(points) and not drawn.marks:
                 return []
             return [Prompts(points, labels, *(drawn.marks[0] if drawn.marks else ()))]
-        together = []
-        for box, mask in drawn.marks:
-            inside = np.array([_contains(box, point) for point in points], bool)
-            together.append(Prompts(points[inside], labels[inside], box, mask))
-        return together
+        held = np.array([[_contains(box, p) for p in points] for box, _ in drawn.marks], bool)
+        self.in_no_box = len(clicked) - int(np.sum(held[:, : len(clicked)].any(axis=0)))
+        pairs = zip(drawn.marks, held, strict=True)
+        return [Prompts(points[inside], labels[inside], *mark) for mark, inside in pairs]
 
     def _points_on(self, plane: Plane) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
         data = np.asarray(self.points.data, float)
