@@ -23,6 +23,10 @@ from torch import Tensor, nn  # noqa: E402
 from napari_sam.model import ConvConfig, DecoderConfig, Features, Sam, SamConfig  # noqa: E402
 from napari_sam.weights import LoadedModel  # noqa: E402
 
+from .windows_rules import enforce  # noqa: E402
+
+enforce()
+
 SMALL = SamConfig(
     "small",
     ConvConfig(widths=(8, 8, 16, 16, 16), depths=(1, 1, 1, 1, 1)),
