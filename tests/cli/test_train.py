@@ -122,6 +122,7 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     assert f"without labels of the same name: 1 image (unlabelled.png) in {images}" in printed.err
     assert f"after their labels were written: 1 image ({corrected.name}); save the labels" in printed.err
     assert "learning from 2 images; held out: " in printed.out
+    assert "nearly the same" not in printed.out
     assert [line.split()[0] for line in printed.out.splitlines()].count("before") == 2
     told = json.loads((out / "comparison.json").read_text())
     assert len(told["sets"]) == 2

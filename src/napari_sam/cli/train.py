@@ -194,6 +194,9 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     print(f"learning from {len(learnt)} images; held out: {', '.join(held)}", flush=True)
     if any(is_named(image, learnt) for image, _ in task.held_out.pairs):
         print("these are planes of one stack: the scores promise more than for another one", flush=True)
+    elif same := task.alike():
+        pairs = ", ".join(f"{name} (as {other})" for name, other in same.items())
+        print(f"nearly the same as one to learn from: {pairs}; the scores promise too much", flush=True)
     before = task.measure(start)
     with progress_bar("training", "step") as progress:
         sam, steps = task.learn(arguments.out, device=device, resume=arguments.resume, progress=progress)

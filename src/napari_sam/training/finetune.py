@@ -14,6 +14,7 @@ from napari_sam.weights import LoadedModel, load_model, save_checkpoint
 from napari_sam.writing import write_picture, write_text
 
 from .adapters import Tune
+from .alike import alike
 from .comparison import HELD_OUT, Comparison
 from .config import DataConfig, TrainConfig
 from .evaluate import evaluate
@@ -21,6 +22,7 @@ from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
 from .planes import is_named
 from .report import Report
+from .samples import read_folder
 from .sets import Folder
 from .sheet import contact_sheet
 
@@ -55,6 +57,14 @@ class FineTuning:
     others: tuple[Folder, ...] = ()
     minutes: float | None = None
     told: Mapping[str, str] = field(default_factory=dict)
+
+    def alike(self) -> dict[str, str]:
+        """Return the names of held-out images that are nearly one to learn from, each with that one's."""
+        data = self.config.data[0]
+        held, learnt = (
+            read_folder(replace(data, stems=stems)) for stems in (self.held_out.stems, data.stems)
+        )
+        return alike(held, learnt)
 
     def measure(self, model: LoadedModel) -> dict[str, Report]:
         """Measure a model on the held-out images and on the others.
