@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
 from uuid import uuid4
+
+from filelock import FileLock, Timeout
 
 from .errors import DataError, DiskFullError
 
@@ -85,6 +87,44 @@ def _place(part: Path, path: Path, old: Path) -> None:
     except OSError:
         old.replace(path)
         raise
+
+
+@contextmanager
+def alone(path: Path) -> Iterator[None]:
+    """Keep others from writing the same labels meanwhile, where the file system has locks.
+
+    Parameters
+    ----------
+    path : Path
+        Beside which a hidden file is locked; a kill frees it.
+
+    Raises
+    ------
+    DataError
+        If somebody else writes them now.
+    """
+    if not path.absolute().parent.is_dir():  # which the lock would make
+        yield
+        return
+    held = path.with_name(f".{path.name}.lock")
+    lock = FileLock(held, blocking=False)
+    try:
+        with suppress(NotImplementedError, OSError):  # who writes tells what may not be written
+            try:
+                lock.acquire()
+            except Timeout as error:
+                raise DataError(
+                    f"{path} is being written by another napari-sam; wait until that has ended, or choose"
+                    " another output."
+                ) from error
+        yield
+    finally:
+        try:
+            if lock.is_locked:
+                with suppress(OSError):
+                    held.unlink()
+        finally:
+            lock.release()
 
 
 @contextmanager

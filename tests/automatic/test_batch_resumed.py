@@ -19,6 +19,7 @@ from napari_sam.automatic.batch import Run, run_batch
 from napari_sam.automatic.batch_image import BatchSettings, Job, one_by_one
 from napari_sam.automatic.batch_names import label_names
 from napari_sam.automatic.batch_summary import Row, read_summary
+from napari_sam.errors import DataError
 
 ONE = BatchSettings(device="cpu")
 OTHER = replace(ONE, automatic=AutomaticSettings(agreement=0.9))
@@ -77,6 +78,24 @@ def test_batch_when_overwriting_with_other_settings_is_killed_then_no_old_labels
         run_batch(images, out, OTHER, overwrite=True, run=painting(2, killed_at=killed_at))
     rows = run_batch(images, out, OTHER, run=painting(2))
     assert [row.objects for row in rows] == labels_of(out, images) == [2, 2, 2]
+
+
+def test_batch_when_another_writes_into_its_folder_then_refused_and_the_first_goes_on(
+    images: list[Path], tmp_path: Path
+) -> None:
+    out = tmp_path / "out"
+
+    def run(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+        with pytest.raises(DataError, match="is being written by another napari-sam"):
+            run_batch(written([tmp_path / "more" / "d.tif"]), out, ONE, run=painting(2))
+        yield from painting(1)(jobs, settings)
+
+    run_batch(images, out, ONE, run=run)
+    assert {path.name for path in read_summary(out)} == {"a.tif", "b.tif", "c.tif"}
+    assert not list(out.glob(".*"))
+    (out / ".batch.lock").touch()  # as a kill leaves it
+    run_batch([tmp_path / "more" / "d.tif"], out, ONE, run=painting(2))
+    assert len(read_summary(out)) == 4
 
 
 def test_batch_when_overwriting_is_killed_then_zarr_labels_of_other_settings_are_made_anew(

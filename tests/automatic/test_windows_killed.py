@@ -134,3 +134,18 @@ def test_windows_when_overwriting_is_killed_at_any_step_then_nothing_of_the_old_
                 labelled(image, out, overwrite=True)
         if state_path(out).read_text() != before:  # overwriting began
             assert np.array_equal(labelled(image, out), whole), after
+
+
+def test_windows_when_another_writes_the_same_labels_then_refused_and_the_first_goes_on(
+    tmp_path: Path,
+) -> None:
+    image, output = two_arms(180), tmp_path / "labels.zarr"
+
+    def find(pixels: NDArray[np.float32]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+        with pytest.raises(DataError, match="is being written by another napari-sam"):
+            labelled(image, output, overwrite=True)
+        return bright_parts(pixels)
+
+    label_windows(LargeImage(image), output, find, {}, SMALL)
+    assert np.array_equal(labelled(image, output), labelled(image, tmp_path / "alone.zarr"))
+    assert not list(tmp_path.glob(".*"))

@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_sam.errors import Cancelled, DataError
 from napari_sam.progress import Cancel, Progress
-from napari_sam.writing import disk_errors, write_picture, write_text
+from napari_sam.writing import alone, disk_errors, write_picture, write_text
 
 from .batch_image import BatchSettings, Job, one_by_one
 from .batch_names import full_path, label_names
@@ -18,7 +18,7 @@ from .batch_summary import SUMMARY, Row, read_summary, write_summary
 from .windows_state import differing
 from .windows_version import glimpse
 
-SETTINGS, SHEET = "settings.json", "sheet.png"
+SETTINGS, SHEET, BATCH = "settings.json", "sheet.png", "batch"
 
 Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
 """Segments images in any order."""
@@ -66,23 +66,29 @@ def run_batch(
     Raises
     ------
     DataError
-        If the folder cannot be used, was made with other settings, or the disk is full.
+        If the folder cannot be used, was made with other settings, is written by another batch, or the disk
+        is full.
     WeightsError, Cancelled
         If the model cannot be loaded, or `cancelled` said so; what was finished stays.
     """
     settings, tell = settings or BatchSettings(), told or (lambda _: None)
-    known = _begin(out, images, settings, overwrite)
-    jobs = _jobs(images, out, known, overwrite)
-    rows = {} if overwrite else _finished(known, jobs)
-    for row in rows.values():
-        tell(row)
-    for row in _segmented(out, jobs, known, rows, settings, run or one_by_one):
-        tell(row)
-        if progress is not None:
-            progress(len(rows), len(jobs))
-        if cancelled is not None and cancelled():
-            raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
-    _write_sheet(out, [job for job in jobs if not rows[str(job.image)].error], settings)
+    _check(out, images)
+    made_with = settings.made_with()
+    with disk_errors(out):
+        out.mkdir(parents=True, exist_ok=True)
+    with alone(out / BATCH):  # or the summary would lack what the other one did
+        known = _begin(out, made_with, overwrite)
+        jobs = _jobs(images, out, known, overwrite)
+        rows = {} if overwrite else _finished(known, jobs)
+        for row in rows.values():
+            tell(row)
+        for row in _segmented(out, jobs, known, rows, settings, run or one_by_one):
+            tell(row)
+            if progress is not None:
+                progress(len(rows), len(jobs))
+            if cancelled is not None and cancelled():
+                raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
+        _write_sheet(out, [job for job in jobs if not rows[str(job.image)].error], settings)
     return [rows[str(job.image)] for job in jobs]
 
 
@@ -93,15 +99,18 @@ def without_labels(images: Sequence[Path], out: Path) -> list[Path]:
     return [image for image in images if not image.parent.samefile(out)]
 
 
-def _begin(out: Path, images: Sequence[Path], settings: BatchSettings, overwrite: bool) -> dict[Path, Row]:
-    """Make the folder, or make sure that it is of the same batch, and return the rows of what is finished."""
+def _check(out: Path, images: Sequence[Path]) -> None:
+    """Make sure that labels may go there."""
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is a file; the labels of several images go into a folder.")
     if out.exists() and any(
         folder.exists() and out.samefile(folder) for folder in {i.parent for i in images}
     ):
         raise DataError(f"{out} holds the images; choose another folder, so that none is written over.")
-    made_with = settings.made_with()
+
+
+def _begin(out: Path, made_with: dict[str, Any], overwrite: bool) -> dict[Path, Row]:
+    """Make sure that the folder is of the same batch, and return the rows of what is finished."""
     try:
         known = _begun(out, made_with)
     except DataError:
@@ -109,7 +118,6 @@ def _begin(out: Path, images: Sequence[Path], settings: BatchSettings, overwrite
             raise
         known = {}
     with disk_errors(out):
-        out.mkdir(parents=True, exist_ok=True)
         if not known:
             (out / SUMMARY).unlink(missing_ok=True)  # first, or a kill leaves old labels as finished
         write_text(out / SETTINGS, json.dumps(made_with, indent=2))

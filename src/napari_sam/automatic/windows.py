@@ -14,7 +14,7 @@ from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
-from napari_sam.writing import disk_errors
+from napari_sam.writing import alone, disk_errors
 
 from .instances import Labels
 from .painting import painted
@@ -89,7 +89,8 @@ def segment_windows(
     Raises
     ------
     ImageError, DataError
-        If image, method or output cannot be used, or labels were begun from another image or otherwise.
+        If image, method or output cannot be used, labels were begun from another image or otherwise, or
+        another process is writing them.
     Cancelled, OutOfMemoryError
         If `cancelled` said so, or the device has too little memory; finished windows stay.
     """
@@ -154,16 +155,17 @@ def label_windows(
     """
     tiles = tiles_of(source.shape, windows)
     whole = {**source.kind, "windows": asdict(windows), **made_with}
-    held = WindowedLabels.open(output, source.shape, whole, overwrite)
-    if held.state.normalization is None:
-        held.save(replace(held.state, normalization=source.survey(cancelled)))
-    for index in range(held.state.done, len(tiles)):
-        if cancelled is not None and cancelled():
-            raise Cancelled("The search for objects was cancelled; start it again, and it goes on here.")
-        _label(source, held, find, tiles[index])
-        if progress is not None:
-            progress(index + 1, len(tiles))
-    held.finish()
+    with alone(output):
+        held = WindowedLabels.open(output, source.shape, whole, overwrite)
+        if held.state.normalization is None:
+            held.save(replace(held.state, normalization=source.survey(cancelled)))
+        for index in range(held.state.done, len(tiles)):
+            if cancelled is not None and cancelled():
+                raise Cancelled("The search for objects was cancelled; start it again, and it goes on here.")
+            _label(source, held, find, tiles[index])
+            if progress is not None:
+                progress(index + 1, len(tiles))
+        held.finish()
     return Segmented(output, held.state.objects, held.state.mean_score)
 
 
