@@ -89,6 +89,10 @@ def test_records_when_a_window_is_given_then_only_its_objects_are_asked_for_and_
     promised = {record[:2] + record[3:]: record[2] for record in everything}
     for record in some:  # batched otherwise, whose sums differ in the last digits
         assert record[2] == pytest.approx(promised[record[:2] + record[3:]], abs=1e-6)
+    faint = AutomaticSettings(dense=DenseSettings(foreground=0.2))
+    for first in (4, 188):  # where masks are smaller than what the dense head sees, and end before the window
+        band = (slice(first, first + 40), slice(0, embedding.shape[1]))
+        assert all(meets(each.origin, each.mask.shape, band) for each in search.records(faint, band))
 
 
 def test_records_when_the_part_lies_in_a_larger_plane_then_positions_are_the_parts_own(

@@ -6,7 +6,14 @@ import numpy as np
 import pytest
 
 import napari_sam as ns
-from napari_sam.automatic import AutomaticSettings, GridSettings, instance_masks, propose
+from napari_sam.automatic import (
+    AutomaticSettings,
+    DenseSettings,
+    GridSettings,
+    instance_masks,
+    nothing_found,
+    propose,
+)
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor
@@ -38,6 +45,8 @@ def test_segment_automatically_when_there_is_nothing_then_says_what_to_change(ti
         labels = ns.segment_automatically(np.zeros((60, 70), np.uint8), tiny)
     assert labels.shape == (60, 70)
     assert not labels.any()
+    large = AutomaticSettings(dense=DenseSettings(smallest=20))
+    assert "above a foreground of 0.5 and 20 pixels across;" in nothing_found(tiny, "auto", large)
 
 
 def test_segment_automatically_when_the_model_has_no_head_then_auto_takes_the_grid(

@@ -224,7 +224,7 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
     for value in (0.94, 0.95):  # the first answer is late, and dropped
         panel.sliders["foreground"].setValue(value)
     assert searched(qtbot, widget) == ()
-    assert "no object above a foreground of 0.95; lower the threshold" in widget.panel.status.text()
+    assert "no object above a foreground of 0.95 and 60 pixels across;" in widget.panel.status.text()
     panel._put_back()
     again = searched(qtbot, widget)
     assert [(each.origin, each.score) for each in again] == [(each.origin, each.score) for each in proposals]

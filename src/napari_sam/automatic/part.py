@@ -109,7 +109,9 @@ class PartSearch:
             asked = [*regions, *faint]
             ask(self._predictor, self._view, asked, self._answers, progress=progress, cancelled=cancelled)
             found = agreed(regions, self._answers, settings, faint, sizes(looks[0])[0])
-        return painted(found, self.embedding.shape, settings)[1]
+        kept = painted(found, self.embedding.shape, settings)[1]
+        # a mask may be smaller than what was asked for; beyond the window, no later search would replace it
+        return [each for each in kept if meets(each.origin, each.mask.shape, window)]
 
     def _within(self, labels: Labels, window: Window) -> list[Region]:
         """Return the regions of labels that reach into a window."""

@@ -16,7 +16,7 @@ from napari_sam.weights import LoadedModel
 
 from .asking import instance_masks
 from .grid import grid_masks
-from .instances import Labels
+from .instances import DenseSettings, Labels
 from .painting import paint
 from .records import MaskRecord
 from .settings import AutomaticSettings
@@ -150,6 +150,8 @@ def nothing_found(model: LoadedModel, method: Method, settings: AutomaticSetting
         level = f"a predicted IoU of {grid.predicted_iou:g} and a stability of {grid.stability:g}"
     else:
         level = f"a foreground of {settings.dense.foreground:g}"
+        if settings.dense.smallest > DenseSettings().smallest:
+            level += f" and {settings.dense.smallest:g} pixels across"
     return f"There is no object above {level}; lower the threshold or pick another channel."
 
 
