@@ -93,7 +93,7 @@ def test_batch_when_another_writes_into_its_folder_then_refused_and_the_first_go
     run_batch(images, out, ONE, run=run)
     assert {path.name for path in read_summary(out)} == {"a.tif", "b.tif", "c.tif"}
     assert not list(out.glob(".*"))
-    (out / ".batch.lock").touch()  # as a kill leaves it
+    (out / ".summary.csv.lock").touch()  # as a kill leaves it
     run_batch([tmp_path / "more" / "d.tif"], out, ONE, run=painting(2))
     assert len(read_summary(out)) == 4
 
@@ -116,6 +116,26 @@ def test_batch_when_overwriting_is_killed_then_zarr_labels_of_other_settings_are
     assert [(row.objects, row.error) for row in rows] == [(1, ""), (1, "")]
     states = [(out / f"{image.name}.state.json").read_text() for image in images]
     assert all('"agreement": 0.9' in state for state in states)
+
+
+def test_batch_when_an_image_is_dated_ahead_then_it_is_done_once_and_again_when_it_changes(
+    tmp_path: Path,
+) -> None:
+    image, out, log = tmp_path / "a.tif", tmp_path / "out", []
+
+    def run(jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+        log.extend(job.image.name for job in jobs)
+        yield from one_by_one(jobs, settings)
+
+    for row, ahead in ((40, 3600), (110, 7200)):
+        tifffile.imwrite(image, disc(row, 40))
+        os.utime(image, (image.stat().st_mtime + ahead,) * 2)
+        for _ in range(2):
+            run_batch([image], out, ONE, run=run)
+        assert tifffile.imread(out / "a.tif")[row, 40] == 1
+        with Image.open(out / "sheet.png") as sheet:
+            assert np.asarray(sheet)[:100].any()
+    assert log == ["a.tif"] * 2
 
 
 @pytest.mark.parametrize("kind", ["store", "file"])

@@ -18,7 +18,7 @@ from .batch_summary import SUMMARY, Row, read_summary, write_summary
 from .windows_state import differing
 from .windows_version import glimpse
 
-SETTINGS, SHEET, BATCH = "settings.json", "sheet.png", "batch"
+SETTINGS, SHEET = "settings.json", "sheet.png"
 
 Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
 """Segments images in any order."""
@@ -76,7 +76,7 @@ def run_batch(
     made_with = settings.made_with()
     with disk_errors(out):
         out.mkdir(parents=True, exist_ok=True)
-    with alone(out / BATCH):  # or the summary would lack what the other one did
+    with alone(out / SUMMARY):  # or it would lack what another batch did
         known = _begin(out, made_with, overwrite)
         jobs = _jobs(images, out, known, overwrite)
         rows = {} if overwrite else _finished(known, jobs)

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -77,12 +79,16 @@ class Job:
     overwrite: bool = False
 
     @property
+    def since(self) -> int:
+        """When the image was last written, in nanoseconds; 0 if it is gone."""
+        return changed(self.image) if self.image.exists() else 0
+
+    @property
     def written(self) -> Path | None:
         """The labels that are there and newer than the image, or than one that is gone."""
-        since = changed(self.image) if self.image.exists() else 0
         for suffix in (".tif", ".zarr"):
             path = self.labels.with_name(self.labels.name + suffix)
-            if path.exists() and path.stat().st_mtime_ns >= since:
+            if path.exists() and path.stat().st_mtime_ns >= self.since:
                 return path
         return None
 
@@ -120,10 +126,11 @@ def segment_file(
     Cancelled
         If `cancelled` said so.
     """
-    began, image = perf_counter(), glimpse(job.image)
+    began, image, since = perf_counter(), glimpse(job.image), job.since
     try:
         with opened_plane(job.image, settings.channel_axis) as array:
             found = _segment(array, job, model, settings, progress, cancelled)
+        _date(found.path, since)
     except (DiskFullError, Cancelled):
         raise
     except Exception as error:  # noqa: BLE001 (one bad file must not end the batch)
@@ -132,6 +139,13 @@ def segment_file(
         return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(told).split()))
     seconds, note = perf_counter() - began, images_beside(job.image)
     return Row(str(job.image), found.path.name, found.objects, seconds, found.score, note=note, image=image)
+
+
+def _date(labels: Path, since: int) -> None:
+    """Let labels be no older than their image, which a microscope may have dated by a clock that is ahead."""
+    if labels.stat().st_mtime_ns < since:
+        with suppress(OSError):
+            os.utime(labels, ns=(since, since))
 
 
 def _segment(
