@@ -250,6 +250,11 @@ def test_everything_of_a_stack_then_planes_come_one_by_one_and_answers_lead_thro
     parts(widget)[0].editing.undo()
     assert not labels(widget).any()
     assert review.open == proposals
+    qtbot.waitUntil(lambda: annotation.session.ready, timeout=60_000)
+    widget.panel.segment_all.sliders["smallest"].setValue(60)
+    searched(qtbot, widget)  # what is in view
+    assert search(qtbot, widget, "everything") == ()
+    assert "and 60 pixels across" in widget.panel.status.text()
 
 
 def test_a_search_when_cancelled_then_keeps_what_was_found(make: Make, qtbot: Any) -> None:

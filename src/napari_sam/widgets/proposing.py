@@ -197,6 +197,9 @@ class Proposing:
 
     def _ended(self, count: int) -> None:
         opened = self._annotation.part
+        for plane, outdated in self._outdated.items():  # of which nothing arrived, since nothing is there
+            self._review.put(Edit(FOUND, self._review.within(plane, outdated.index, self._first), ()))
+        self._outdated = {}
         if count == 0 and opened is not None:
             self.said.emit(nothing_found(opened.predictor.model, "auto", self._settings))
         elif count:
