@@ -93,6 +93,27 @@ def test_take_back_when_prompts_were_drawn_on_several_planes_then_takes_the_last
     assert len(heard) == 5
 
 
+def test_clear_when_a_plane_is_given_then_what_was_drawn_on_others_stays_and_can_be_taken_back(
+    stack: PromptLayers,
+) -> None:
+    heard: list[None] = []
+    add_box(stack.boxes, (0, 2, 5, 5), (0, 2, 30, 30))
+    stack.positive = False
+    stack.points.add([0, 2, 40, 50])
+    stack.points.add([1, 2, 10, 20])
+    add_box(stack.boxes, (1, 2, 5, 5), (1, 2, 20, 25))
+    (other,) = stack.read((0, 2))
+    stack.changed.connect(lambda: heard.append(None))
+    stack.clear((1, 2))
+    assert stack.read((1, 2)) == heard == []
+    (kept,) = stack.read((0, 2))
+    assert kept.box == other.box == (5, 5, 30, 30)
+    assert (kept.positions.tolist(), kept.labels.tolist()) == ([[40, 50]], [0])
+    assert str(stack.points.symbol[0]) == SYMBOLS[OUTSIDE]
+    assert [stack.history.take_back((0, 2)) for _ in range(3)] == [True, True, False]
+    assert stack.empty
+
+
 def test_take_back_when_prompts_were_not_drawn_by_the_person_then_they_stay(layers: PromptLayers) -> None:
     layers.points.add([10, 20])
     layers.clear()

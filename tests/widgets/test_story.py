@@ -238,6 +238,7 @@ def test_a_stack_is_annotated_plane_by_plane(make_annotator: Make, qtbot: Any) -
     widget = make_annotator(np.zeros((4, 90, 100), np.uint16), scale=(3, 1, 1))
     annotation = widget.annotation
     assert annotation is not None
+    draw_box(qtbot, widget, (30, 40, 60, 70), (1,))
     for plane in (2, 0):
         widget._viewer.dims.set_current_step(0, plane)
         qtbot.waitUntil(lambda: annotation.session.ready and not widget.jobs.busy, timeout=20_000)
@@ -245,6 +246,9 @@ def test_a_stack_is_annotated_plane_by_plane(make_annotator: Make, qtbot: Any) -
         press_key(qtbot, widget, Qt.Key.Key_2)
     assert [each.plane for each in annotation.session.objects] == [(2,), (0,)]
     assert [labels(widget)[z, 40, 50] for z in range(4)] == [2, 0, 1, 0]
+    widget._viewer.dims.set_current_step(0, 1)
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals) and not widget.jobs.busy, timeout=20_000)
+    assert annotation.session.proposals[0].prompts.box == (30, 40, 60, 70)  # other planes' commits left it
 
 
 def test_a_multiscale_image_is_read_at_its_finest_level(make_annotator: Make, qtbot: Any) -> None:

@@ -273,8 +273,10 @@ class Annotation:
             self.stopped.emit()
 
     def _moved(self) -> None:
-        if self.session.reopened is not None:
-            self._asking.drop()  # or its prompts would make a second object when the person comes back
+        if (reopened := self.session.reopened) is not None:
+            self._asking.drop(
+                reopened.plane
+            )  # or its prompts would make a second object when the person comes back
         self.session.release()
         self.session.close()
         self._jobs.cancel()

@@ -89,11 +89,11 @@ class Asking:
         """Forget how long an answer takes, because another model may answer."""
         self._seconds.clear()
 
-    def drop(self) -> None:
-        """Take all prompts away, and forget what they refine."""
+    def drop(self, plane: Plane | None = None) -> None:
+        """Take all prompts away, or those of a plane, and forget what they refine."""
         self._refined = self._reopened = None
         self._session.release()
-        self._layers.clear()
+        self._layers.clear(plane)
 
     def put(self, prompts: Prompts, plane: Plane, choice: int | None = None) -> None:
         """Show prompts on a plane, to be asked next; of an object, with the choice that it was made by."""

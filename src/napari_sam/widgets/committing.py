@@ -13,7 +13,7 @@ from napari_sam.session.objects import object_iou
 from napari_sam.session.store import window_of
 
 if TYPE_CHECKING:
-    from napari_sam.session import AnnotationSession, Object
+    from napari_sam.session import AnnotationSession, Object, Plane
     from napari_sam.session.opening import Opened
 
     from .asking import Asking
@@ -97,7 +97,7 @@ class Committing:
         if offer is not None and index is not None:
             self._chooser.learn(offer, index)
         self._jobs.cancel()  # an answer to newer prompts, which go as well
-        self._asking.drop()
+        self._asking.drop(self._seeing.plane)
         self.prompts_changed.emit()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         labels = {each.id for each in session.objects}  # an object of a stack is one in each plane
@@ -122,7 +122,7 @@ class Committing:
 
         It stays until another commit takes its place.
         """
-        self.clear()
+        self.clear(self._seeing.plane)
         self._session.reopen(each.key)
         self._put(each.prompts or Prompts(box=each.box), each.choice)
         self.said.emit(self.task)
@@ -135,7 +135,7 @@ class Committing:
 
     def refine(self, prompts: Prompts) -> None:
         """Go on from some prompts of the plane, in place of those that are there."""
-        self.clear()
+        self.clear(self._seeing.plane)
         self._put(prompts)
 
     def _put(self, prompts: Prompts, choice: int | None = None) -> None:
@@ -143,10 +143,10 @@ class Committing:
         self._asking.ask(self._seeing.plane, self._part())
         self.prompts_changed.emit()
 
-    def clear(self) -> None:
-        """Drop the prompts and their candidates."""
+    def clear(self, plane: Plane | None = None) -> None:
+        """Drop all prompts, or those of a plane, and the candidates."""
         if self._session.ready:
             self._jobs.cancel()
-        self._asking.drop()
+        self._asking.drop(plane)
         self._session.propose(())
         self.prompts_changed.emit()

@@ -50,7 +50,7 @@ class PromptHistory:
         """Take away the prompt that was drawn last on a plane; say whether there was one."""
         for place in reversed(range(len(self._drawn))):
             layer = self._drawn[place]
-            here = [i for i, each in enumerate(layer.data) if on_plane(np.asarray(each), plane).all()]
+            here = _on(layer, plane)
             if here and not getattr(layer, "_is_creating", False):  # or napari would go on with another shape
                 del self._drawn[place]
                 layer.selected_data = {here[-1]}
@@ -58,8 +58,26 @@ class PromptHistory:
                 return True
         return False
 
+    def keep_others(self, plane: Plane) -> bool:
+        """Take the prompts of a plane away, silently, if there are some on others; say whether there are."""
+        gone = {layer: _on(layer, plane) for layer in self._layers}
+        if all(len(here) == len(layer.data) for layer, here in gone.items()):
+            return False
+        for layer, here in gone.items():
+            for _ in range(min(len(here), self._drawn.count(layer))):
+                self._drawn.remove(layer)
+            with layer.events.data.blocker():
+                layer.selected_data = set(here)
+                layer.remove_selected()
+        return True
+
     def _changed(self, event: Any) -> None:
         if event.action == "added":
             self._drawn.append(event.source)
         if event.action in ("added", "removed", "changed"):
             self.changed.emit()
+
+
+def _on(layer: Points | Shapes, plane: Plane) -> list[int]:
+    """Return which of a layer's prompts lie on a plane."""
+    return [i for i, each in enumerate(layer.data) if on_plane(np.asarray(each), plane).all()]

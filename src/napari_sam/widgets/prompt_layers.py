@@ -63,7 +63,7 @@ class PromptLayers:
     def __init__(self, viewer: ViewerModel, image: Image) -> None:
         self._viewer = viewer
         self._camera = camera_of(viewer)
-        self._positive = True
+        self._positive, self.in_no_box = True, 0
         rows, cols = image_shape(image)[-2:]
         self._shape = (rows, cols)
         aligned = alignment(image, viewer.dims)
@@ -91,7 +91,6 @@ class PromptLayers:
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
         self.history = PromptHistory(self.points, self.boxes)
-        self.in_no_box = 0
         self.points.events.features.connect(self._points_added)
         self.history.changed.connect(self.changed.emit)
 
@@ -158,8 +157,10 @@ class PromptLayers:
             self.boxes.feature_defaults = {"label": [kind]}
             self.boxes.current_edge_color = BOX_COLOUR if mode == BOX_TOOL else COLOURS[kind]
 
-    def clear(self) -> None:
-        """Take all prompts away, silently."""
+    def clear(self, plane: Plane | None = None) -> None:
+        """Take all prompts away, silently, or those of a plane."""
+        if plane is not None and self.history.keep_others(plane):
+            return
         self.history.forget()
         for layer in self.layers:
             with layer.events.data.blocker():
