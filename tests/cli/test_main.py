@@ -146,6 +146,17 @@ def test_a_full_disk_when_met_then_says_to_make_room(
     assert capsys.readouterr().err.endswith("The disk is full; make room and start the same again.\n")
 
 
+def test_main_when_memory_runs_out_then_says_so_and_not_that_it_is_a_bug(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    def fail() -> None:
+        raise MemoryError("Unable to allocate 4.0 GiB for an array")
+
+    monkeypatch.setattr("napari_sam.weights.list_models", fail)
+    assert main(["models", "list"]) == 1
+    assert capsys.readouterr().err.startswith("napari-sam: There is too little memory; close other programs")
+
+
 def test_an_error_when_debugging_then_is_raised(tmp_path: Path) -> None:
     with pytest.raises(DataError):
         main(

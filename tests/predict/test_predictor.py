@@ -329,6 +329,18 @@ def test_embed_when_the_device_is_full_says_what_to_do(
         Predictor(discs).embed(np.zeros((20, 20)))
 
 
+@pytest.mark.parametrize("place", ["predictor.to_rgb", "embedding.resize", "embedding._allocate"])
+def test_embed_when_the_computer_has_no_room_beside_the_network_says_what_to_do(
+    discs: LoadedModel, monkeypatch: pytest.MonkeyPatch, place: str
+) -> None:
+    def fail(*_: object) -> NoReturn:
+        raise MemoryError("Unable to allocate 414. MiB for an array")
+
+    monkeypatch.setattr(f"napari_sam.predict.{place}", fail)
+    with pytest.raises(OutOfMemoryError, match=r"cpu ran out of memory with discs; close other programs"):
+        Predictor(discs).embed(np.zeros((20, 20)))
+
+
 def test_embed_when_the_network_fails_otherwise_lets_the_error_through(
     discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
 ) -> None:

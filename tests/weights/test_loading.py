@@ -101,6 +101,13 @@ def test_memory_errors_when_memory_runs_out_then_one_sentence(error: Exception) 
         raise error
 
 
+def test_memory_errors_when_it_is_the_computers_memory_then_no_other_device_is_named() -> None:
+    with pytest.raises(OutOfMemoryError, match="The device cpu"), memory_errors(torch.device("cuda"), "a"):
+        raise MemoryError
+    with pytest.raises(OutOfMemoryError, match="The device cuda"), memory_errors(torch.device("cuda"), "a"):
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+
 def test_memory_errors_when_something_else_is_wrong_then_it_passes() -> None:
     with pytest.raises(RuntimeError, match="shapes"), memory_errors(torch.device("cpu"), "cell-tiny"):
         raise RuntimeError("shapes differ")

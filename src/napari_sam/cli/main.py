@@ -60,6 +60,10 @@ def main(argv: Sequence[str] | None = None) -> int:
     except Exception as error:  # the last resort: whatever went wrong, the person gets one line
         if arguments.debug:
             raise
+        from ..weights.device import is_memory_error
+
+        if is_memory_error(error):
+            return _fail("There is too little memory; close other programs, or use smaller images.")
         return _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)")
     return 0
 

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import ImageError
 from napari_sam.progress import Cancel, Progress
-from napari_sam.weights import LoadedModel
+from napari_sam.weights import LoadedModel, memory_errors
 
 from .candidates import Candidate, Candidates, Decoded, rank
 from .consensus import AGREEING, SAME_LEVEL, consensus
@@ -88,10 +88,11 @@ class Predictor:
         OutOfMemoryError
             If the device has too little memory.
         """
-        part = read_part(image, window, channel_axis)
-        pixels, record = to_rgb(part, channel_axis, normalization, colours)
-        levels = self.encode(pixels, record, progress, cancelled)
-        return self.assemble(pixels, record, levels, window)
+        with memory_errors(self.model.device, self.model.name):
+            part = read_part(image, window, channel_axis)
+            pixels, record = to_rgb(part, channel_axis, normalization, colours)
+            levels = self.encode(pixels, record, progress, cancelled)
+            return self.assemble(pixels, record, levels, window)
 
     def encode(
         self,
@@ -102,9 +103,10 @@ class Predictor:
     ) -> tuple[Level, ...]:
         """Run the image encoder on (3, Y, X) pixels of 0 to 255; as `embed` does, and as dear."""
         report, stop = progress or _silent, cancelled or _never
-        if self.model.sam.config.windowed:
-            return encode_scales(self.model, pixels, report, stop)
-        return (encode_whole(self.model, pixels, record.eight_bit, report, stop),)
+        with memory_errors(self.model.device, self.model.name):
+            if self.model.sam.config.windowed:
+                return encode_scales(self.model, pixels, report, stop)
+            return (encode_whole(self.model, pixels, record.eight_bit, report, stop),)
 
     def assemble(
         self,

@@ -86,20 +86,21 @@ def _is_quicker_in_bfloat16(device: torch.device) -> bool:
 
 @contextmanager
 def memory_errors(device: torch.device, name: str) -> Iterator[None]:
-    """Turn torch's ways of running out of memory into one sentence.
+    """Turn torch's and numpy's ways of running out of memory into one sentence.
 
     Raises
     ------
     OutOfMemoryError
-        In place of torch's own errors.
+        In place of their own errors.
     """
     try:
         yield
     except (RuntimeError, MemoryError) as error:
         if not is_memory_error(error):
             raise
+        full = "cpu" if _is_of_the_computer(error) else device
         raise OutOfMemoryError(
-            f"The device {device} ran out of memory with {name}; close other programs, choose the CPU or"
+            f"The device {full} ran out of memory with {name}; close other programs, choose the CPU or"
             " use a smaller image or model."
         ) from error
 
@@ -113,3 +114,8 @@ def is_memory_error(error: Exception) -> bool:
         "not enough memory",
     )  # fmt: skip
     return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)
+
+
+def _is_of_the_computer(error: Exception) -> bool:
+    """Tell whether it is the computer's own memory that an error speaks of, whatever device is used."""
+    return isinstance(error, MemoryError) or "DefaultCPUAllocator" in str(error)
