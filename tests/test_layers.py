@@ -76,6 +76,7 @@ FLOORS = {
         "masks",
         "label_tiff",
         "pixel_size",
+        "wording",
         "errors",
         "progress",
         "writing",

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from napari_sam.automatic import AutomaticSettings, WindowSettings
-from napari_sam.errors import Cancelled
+from napari_sam.errors import Cancelled, ImageError
 from napari_sam.image_files import read_image
 from napari_sam.predict import PlaneWindow, Predictor
 from napari_sam.session import Edit, Object, ObjectStore, Plane
@@ -148,6 +148,29 @@ def test_a_search_when_cancelled_then_what_was_found_before_stays(
     with pytest.raises(Cancelled):
         next(edits)
     assert len(all_of(kept)) > 5
+
+
+def test_planes_when_some_cannot_be_read_then_the_others_are_searched_and_it_is_said(
+    predictor: Predictor, nuclei: np.ndarray, tmp_path: Path
+) -> None:
+    def read(plane: Plane, window: PlaneWindow) -> np.ndarray:
+        if plane[0] in broken:
+            raise ImageError(f"Plane {plane[0]} cannot be read; replace its file.")
+        return nuclei[:150, :150][window.index]
+
+    whole = Search(predictor, read, (150, 150), EmbeddingStore(tmp_path), AutomaticSettings())
+    sentence = "Plane 0 cannot be read; replace its file"
+    for broken, told in (
+        ({0}, f"{sentence}; all others were searched."),
+        ({0, 2}, f"{sentence}; 1 further plane cannot be read either; all others were searched."),
+        ({0, 1, 2}, f"{sentence}."),
+    ):
+        found: list[Object] = []
+        edits = whole.planes([(0,), (1,), (2,)], 1)
+        with pytest.raises(ImageError) as error:
+            found.extend(each for edit in edits for each in edit.after)
+        assert str(error.value) == told
+        assert {each.plane[0] for each in found} == {0, 1, 2} - broken
 
 
 def test_plane_view_when_the_image_has_channels_then_they_stay_last() -> None:

@@ -15,9 +15,11 @@ from napari_sam.automatic.part import PartSearch
 from napari_sam.automatic.reading import LargeImage, shows_nothing
 from napari_sam.automatic.segment import Method
 from napari_sam.automatic.stitch import tiles_of
+from napari_sam.errors import ImageError
 from napari_sam.predict import Normalization, PlaneWindow, Predictor
 from napari_sam.predict.window import whole_plane
 from napari_sam.progress import Cancel, Progress
+from napari_sam.wording import amount
 
 from .channels import Mix
 from .embeddings import EmbeddingStore
@@ -101,6 +103,8 @@ class Search:
     ) -> Iterator[Edit]:
         """Find the objects of planes, one after another; large planes window by window.
 
+        Of several planes those that cannot be read are left out, and told of in the end.
+
         Parameters
         ----------
         planes : sequence of tuple of int
@@ -119,16 +123,22 @@ class Search:
         Raises
         ------
         ImageError
-            If the image or the method cannot be used.
+            If the image or the method cannot be used, or a plane; what was yielded stays true.
         Cancelled, OutOfMemoryError
             If `cancelled` said so, or the device has too little memory; what was yielded stays true.
         """
+        unread: list[ImageError] = []
         for number, plane in enumerate(planes):
             report = _share(progress, number, len(planes))
             find = self.window if max(self.shape) > WHOLE else self._whole
-            for edit in find(plane, whole_plane(self.shape), first, report, cancelled):
-                first = max([first, *(each.id + 1 for each in edit.after)])
-                yield edit
+            try:
+                for edit in find(plane, whole_plane(self.shape), first, report, cancelled):
+                    first = max([first, *(each.id + 1 for each in edit.after)])
+                    yield edit
+            except ImageError as error:
+                unread.append(error)
+        if unread:
+            raise _left_out(unread, len(planes))
 
     def _whole(
         self, plane: Plane, region: PlaneWindow, first: int, progress: Progress, cancelled: Cancel | None
@@ -185,6 +195,15 @@ def widened(seen: PlaneWindow) -> PlaneWindow:
     high = np.minimum(np.array(seen.origin) + seen.shape + MARGIN, seen.plane)
     (row, col), (height, width) = low.tolist(), (high - low).tolist()
     return PlaneWindow((row, col), (height, width), seen.plane)
+
+
+def _left_out(unread: Sequence[ImageError], planes: int) -> ImageError:
+    """Return what tells of planes that could not be read, and that the others were searched."""
+    first, more = unread[0], len(unread) - 1
+    if len(unread) == planes:
+        return first
+    too = f"{amount(more, 'further plane')} cannot be read either; " if more else ""
+    return ImageError(f"{str(first).removesuffix('.')}; {too}all others were searched.")
 
 
 def _share(progress: Progress | None, number: int, count: int) -> Progress:
