@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import ndimage
-from scipy.optimize import linear_sum_assignment
 
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.masks import DENSE, Region
@@ -19,6 +18,7 @@ from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 from napari_sam.progress import Cancel, Progress
 
 from .instances import Labels
+from .matching import matches
 from .painting import paint
 from .regions import blend, within
 from .segment import Method, propose
@@ -242,7 +242,7 @@ def _chains(
         for index in range(len(stack) - step):
             here = _without(stack[index], [label for at, label in follower if at == index])
             there = _without(stack[index + step], [label for at, label in led if at == index + step])
-            found = {(index, a): (index + step, b) for a, b in _matches(here, there, settings.overlap)}
+            found = {(index, a): (index + step, b) for a, b in matches(here, there, settings.overlap)}
             follower |= found
             led |= set(found.values())
     return [_followed(node, follower) for node in sorted(regions) if node not in led]
@@ -258,24 +258,6 @@ def _followed(node: Node, follower: dict[Node, Node]) -> list[Node]:
     while chain[-1] in follower:
         chain.append(follower[chain[-1]])
     return chain
-
-
-def _matches(one: NDArray[np.integer], other: NDArray[np.integer], least: float) -> Iterator[tuple[int, int]]:
-    """Yield the labels of two planes that belong together."""
-    both = (one > 0) & (other > 0)
-    if not both.any():
-        return
-    width = int(other.max()) + 1
-    codes, shared = np.unique(one[both].astype(np.int64) * width + other[both], return_counts=True)
-    pairs = np.divmod(codes, width)
-    area, other_area = np.bincount(one.ravel()), np.bincount(other.ravel())
-    iou = shared / (area[pairs[0]] + other_area[pairs[1]] - shared)
-    names, places = zip(*(np.unique(row, return_inverse=True) for row in pairs), strict=True)
-    table = np.zeros((len(names[0]), len(names[1])))
-    table[places] = np.where(iou >= least, iou, 0)
-    for row, col in zip(*linear_sum_assignment(table, maximize=True), strict=True):
-        if table[row, col]:
-            yield int(names[0][row]), int(names[1][col])
 
 
 def _missing(chain: list[Node], regions: dict[Node, Region]) -> Iterator[tuple[int, Region]]:
