@@ -49,6 +49,12 @@ def server() -> Iterator[Server]:
             wanted = self.headers.get("Range")
             state.asked.append(wanted)
             state.agents.append(self.headers.get("User-Agent"))
+            if state.status == 302:  # around in a circle
+                self.send_response(302)
+                self.send_header("Location", state.url)
+                self.send_header("Content-Length", "0")
+                self.end_headers()
+                return
             if state.status != 200:
                 self.send_error(state.status)
                 return
@@ -230,9 +236,12 @@ def test_download_when_a_whole_part_was_left_then_its_checksum_decides(server: S
 
 
 def test_download_when_the_server_refuses_then_says_what_it_answered(server: Server) -> None:
-    server.status = 404
-    with pytest.raises(DownloadError, match="answered 404"):
-        download(entry(server))
+    for server.status, words in (
+        (404, "answered 404 Not Found; try later"),
+        (302, "answered 302 Found; try"),
+    ):
+        with pytest.raises(DownloadError, match=words):
+            download(entry(server))
 
 
 def test_download_when_there_is_no_network_then_says_what_to_do(cache: Path) -> None:

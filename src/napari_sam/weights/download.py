@@ -73,7 +73,7 @@ def download(entry: ModelEntry, progress: Progress | None = None) -> Path:
         ) from error
     except urllib.error.HTTPError as error:
         raise DownloadError(
-            f"The server of {entry.name} answered {error.code} {error.reason}; try later, or download"
+            f"The server of {entry.name} answered {error.code} {_phrase(error)}; try later, or download"
             f" {entry.url} by hand and give its path."
         ) from error
     except (OSError, http.client.HTTPException) as error:
@@ -158,11 +158,16 @@ def _sentence(entry: ModelEntry, error: OSError | http.client.HTTPException) -> 
         )
     if number in REFUSED:
         return f"The folder {entry.path.parent} cannot be written to; set NAPARI_SAM_CACHE to one that can."
-    reason = getattr(error, "reason", error)
+    reason = " ".join(str(getattr(error, "reason", error)).split())  # which may have lines
     return (
         f"{entry.name} could not be downloaded ({reason}); check the network and try again, or copy the file"
         f" from {entry.url} to {entry.path}."
     )
+
+
+def _phrase(error: urllib.error.HTTPError) -> str:
+    """Return an answer in a few words, where urllib has several lines for one that leads in a circle."""
+    return http.client.responses.get(error.code, " ".join(error.reason.split()))
 
 
 def _silent(done: int, total: int) -> None:
