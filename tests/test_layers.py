@@ -76,7 +76,6 @@ FLOORS = {
         "masks",
         "label_tiff",
         "pixel_size",
-        "wording",
         "errors",
         "progress",
         "writing",

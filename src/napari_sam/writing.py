@@ -106,25 +106,30 @@ def alone(path: Path) -> Iterator[None]:
     if not path.absolute().parent.is_dir():  # which the lock would make
         yield
         return
-    held = path.with_name(f".{path.name}.lock")
-    lock = FileLock(held, blocking=False)
+    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
     try:
-        with suppress(NotImplementedError, OSError):  # who writes tells what may not be written
-            try:
-                lock.acquire()
-            except Timeout as error:
-                raise DataError(
-                    f"{path} is being written by another napari-sam; wait until that has ended, or choose"
-                    " another output."
-                ) from error
+        lock.acquire()
+    except Timeout as error:
+        raise DataError(
+            f"{path} is being written by another napari-sam; wait until that has ended, or choose another"
+            " output."
+        ) from error
+    except (NotImplementedError, OSError):
+        pass  # who writes tells what may not be written
+    try:
         yield
     finally:
-        try:
-            if lock.is_locked:
-                with suppress(OSError):
-                    held.unlink()
-        finally:
-            lock.release()
+        if lock.is_locked:
+            let_go(lock)
+
+
+def let_go(lock: FileLock) -> None:
+    """Release a lock that is held, and take its file away; on Windows only the release can."""
+    try:
+        with suppress(OSError):
+            Path(lock.lock_file).unlink()
+    finally:
+        lock.release()
 
 
 @contextmanager

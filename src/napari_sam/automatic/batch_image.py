@@ -86,9 +86,10 @@ class Job:
     @property
     def written(self) -> Path | None:
         """The labels that are there and newer than the image, or than one that is gone."""
+        since = self.since
         for suffix in (".tif", ".zarr"):
             path = self.labels.with_name(self.labels.name + suffix)
-            if path.exists() and path.stat().st_mtime_ns >= self.since:
+            if path.exists() and path.stat().st_mtime_ns >= since:
                 return path
         return None
 

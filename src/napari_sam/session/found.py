@@ -19,7 +19,6 @@ from napari_sam.errors import ImageError
 from napari_sam.predict import Normalization, PlaneWindow, Predictor
 from napari_sam.predict.window import whole_plane
 from napari_sam.progress import Cancel, Progress
-from napari_sam.wording import amount
 
 from .channels import Mix
 from .embeddings import EmbeddingStore
@@ -202,7 +201,7 @@ def _left_out(unread: Sequence[ImageError], planes: int) -> ImageError:
     first, more = unread[0], len(unread) - 1
     if len(unread) == planes:
         return first
-    too = f"{amount(more, 'further plane')} cannot be read either; " if more else ""
+    too = f"{more} further plane{'s' * (more > 1)} cannot be read either; " if more else ""
     return ImageError(f"{str(first).removesuffix('.')}; {too}all others were searched.")
 
 

@@ -8,7 +8,7 @@ import shutil
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager, suppress
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import BinaryIO
 
@@ -17,7 +17,7 @@ from filelock import FileLock, Timeout
 
 from napari_sam.errors import DownloadError
 from napari_sam.progress import Progress
-from napari_sam.writing import FULL, REFUSED
+from napari_sam.writing import FULL, REFUSED, let_go
 
 from .registry import ModelEntry
 
@@ -100,9 +100,7 @@ def _alone(part: Path, report: Progress) -> Iterator[bool]:
     try:
         yield _written(path) == before
     finally:
-        with suppress(OSError):
-            Path(lock.lock_file).unlink()
-        lock.release()
+        let_go(lock)
 
 
 def _written(path: Path) -> int | None:

@@ -274,9 +274,8 @@ class Annotation:
 
     def _moved(self) -> None:
         if (reopened := self.session.reopened) is not None:
-            self._asking.drop(
-                reopened.plane
-            )  # or its prompts would make a second object when the person comes back
+            # or its prompts would make a second object when the person comes back
+            self._asking.drop(reopened.plane)
         self.session.release()
         self.session.close()
         self._jobs.cancel()

@@ -97,7 +97,8 @@ def _choose(viewer: Viewer, image: Layer, labels: Layer) -> str:
     window = getattr(viewer, "window", None)
     docks = getattr(window, "dock_widgets", {})  # younger than napari 0.6
     annotators = [dock for dock in docks.values() if isinstance(dock, AnnotatorWidget)]
-    return "".join([dock.choose(image, labels) for dock in annotators][-1:])
+    busy = [dock.choose(image, labels) for dock in annotators]
+    return next(filter(None, busy), "")
 
 
 def _added(viewer: Viewer, found: Found) -> list[Layer]:
