@@ -29,8 +29,7 @@ from napari_sam.automatic.batch_names import label_names
 from napari_sam.automatic.batch_summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError
 from napari_sam.image_files import read_image
-from napari_sam.weights import load_model
-from napari_sam.weights.checkpoint import save_checkpoint
+from napari_sam.weights import load_model, save_checkpoint
 
 STEM = "4327d2759187"
 CPU = BatchSettings(device="cpu")

@@ -82,6 +82,16 @@ def test_save_when_read_back_then_the_same_weights_in_half_precision(tiny: Sam, 
         assert torch.equal(built[key], half), key
 
 
+def test_save_when_the_same_is_written_again_then_the_bytes_are_the_same(tiny: Sam, tmp_path: Path) -> None:
+    words = {"name": 'é "µ"\t\x7f\x1f', **{f"data.{number}": str(number) for number in range(8)}}
+    written = []
+    for order in (1, -1, 1, -1):
+        save_checkpoint(tmp_path / "a.safetensors", tiny, dict(list(words.items())[::order]))
+        written.append((tmp_path / "a.safetensors").read_bytes())
+    assert len(set(written)) == 1
+    assert read_checkpoint(tmp_path / "a.safetensors").metadata.items() >= words.items()
+
+
 def test_read_when_the_file_is_then_written_over_then_the_weights_stay(tiny: Sam, tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     save_checkpoint(path, tiny, dtype=torch.float32)

@@ -1,4 +1,4 @@
-"""Checkpoint files: read without running code, recognised by keys and shapes, written at once."""
+"""Checkpoint files: read without running code, recognised by keys and shapes."""
 
 from __future__ import annotations
 
@@ -13,12 +13,10 @@ from typing import Any
 
 import torch
 from safetensors import SafetensorError, safe_open
-from safetensors.torch import save_file
 from torch import Tensor
 
 from napari_sam.errors import WeightsError
-from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, Sam, SamConfig, ViTConfig
-from napari_sam.writing import at_once
+from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, SamConfig, ViTConfig
 
 from .device import is_memory_error
 
@@ -234,38 +232,3 @@ def _with_decoder(config: SamConfig, state: Mapping[str, Tensor]) -> SamConfig:
 def _count(state: Mapping[str, Tensor], prefix: str) -> int:
     """Count the numbered parts whose keys start with a prefix."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
-
-
-def save_checkpoint(
-    path: Path, sam: Sam, metadata: Mapping[str, str] | None = None, dtype: torch.dtype = torch.float16
-) -> None:
-    """Write weights as safetensors with their architecture; a failure leaves an older file as it was.
-
-    Parameters
-    ----------
-    path : Path
-    sam : Sam
-    metadata : mapping of str to str, optional
-        Whatever else the file should say of itself.
-    dtype : torch.dtype
-        Of the floating-point weights in the file.
-
-    Raises
-    ------
-    WeightsError
-        If the file cannot be written.
-    """
-    state = {
-        key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
-        for key, value in sam.state_dict().items()
-    }
-    config = json.dumps(sam.config.to_dict())
-    try:
-        path.parent.mkdir(parents=True, exist_ok=True)
-        with at_once(path) as part:
-            save_file(state, part, {**(metadata or {}), CONFIG_KEY: config})
-            part.chmod(part.parent.stat().st_mode & 0o666)  # some safetensors let nobody else read it
-    except (OSError, SafetensorError) as error:
-        raise WeightsError(
-            f"{path} could not be written ({error}); free some space or choose another place."
-        ) from error
