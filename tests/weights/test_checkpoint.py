@@ -1,4 +1,5 @@
 import json
+import math
 import os
 import pickle
 import sys
@@ -233,6 +234,24 @@ def test_build_when_keys_or_shapes_differ_then_names_them(tiny_file: Path) -> No
     assert "1 unknown (such as extra.weight)" in text
     assert "1 missing (such as mask_decoder.iou_token.weight)" in text
     assert "2 of another shape or kind (such as mask_decoder.mask_tokens.weight, prompt_encoder.no" in text
+
+
+@pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])
+def test_build_when_a_weight_is_not_finite_then_names_the_file_and_the_first_one(
+    tiny_file: Path, value: float
+) -> None:
+    checkpoint = read_checkpoint(tiny_file)
+    first, second = "image_encoder.stages.0.0.0.weight", "mask_decoder.mask_tokens.weight"
+    for key in (second, first):
+        checkpoint.state[key].view(-1)[-1] = value
+    with pytest.raises(WeightsError, match=rf"mine.pth holds .* not finite .* {first} first"):
+        build(checkpoint, "mine.pth")
+
+
+def test_build_when_weights_are_huge_and_finite_then_they_are_taken(tiny_file: Path) -> None:
+    checkpoint = read_checkpoint(tiny_file)
+    huge = checkpoint.state["mask_decoder.mask_tokens.weight"].fill_(3e38)
+    assert torch.equal(build(checkpoint, "mine").mask_decoder.mask_tokens.weight, huge)
 
 
 def test_save_when_the_folder_cannot_be_made_then_the_old_file_stays(tiny: Sam, tmp_path: Path) -> None:

@@ -20,7 +20,7 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
     Raises
     ------
     WeightsError
-        If there is no such network, keys are unknown or missing, or shapes differ.
+        If there is no such network, keys are unknown or missing, shapes differ, or a weight is not finite.
     """
     with torch.device("meta"), _Unfilled(), described(name):
         sam = Sam(checkpoint.config)
@@ -37,6 +37,11 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
         raise WeightsError(
             f"{name} does not fit the {checkpoint.config.name} architecture: weights {', '.join(found)};"
             " choose an unmodified SAM checkpoint."
+        )
+    if broken := next((key for key in expected if not _is_finite(state[key])), None):
+        raise WeightsError(
+            f"{name} holds weights that are not finite (NaN or infinite), {broken} first, with which nothing"
+            " can be found; download or copy it again, or choose another checkpoint."
         )
     sam.load_state_dict(state, assign=True)
     sam.set_pixel_statistics()
@@ -56,3 +61,8 @@ class _Unfilled(TorchFunctionMode):
 
 def _fits(value: Tensor, wanted: Tensor) -> bool:
     return value.shape == wanted.shape and value.is_floating_point() == wanted.is_floating_point()
+
+
+def _is_finite(value: Tensor) -> bool:
+    # a sum is not finite if a number is not, and takes a tenth of the time; that of huge ones may overflow
+    return bool(value.sum().isfinite() or value.isfinite().all())
