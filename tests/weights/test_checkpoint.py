@@ -124,11 +124,23 @@ def test_read_when_a_pickle_holds_code_then_it_is_refused_and_not_run(
     torch.save({"image_encoder.x": Code()}, path)
     with pytest.raises(WeightsError, match="could run code"):
         read_checkpoint(path)
-    for protocol, answer in ((2, "could run code"), (5, "no checkpoint|damaged")):
+    for protocol, answer in ((2, "could run code"), (4, "by protocol 4 or 5"), (5, "by protocol 4 or 5")):
         path.write_bytes(pickle.dumps(Code(), protocol))
         with pytest.raises(WeightsError, match=answer):
             read_checkpoint(path)
     assert "never" not in capfd.readouterr().out
+
+
+@pytest.mark.parametrize("zipped", [True, False])
+def test_read_when_pickled_by_another_protocol_then_read_or_told_which_it_is(
+    tmp_path: Path, *, zipped: bool
+) -> None:
+    path = tmp_path / "model.pth"
+    state = {"image_encoder.pos_embed": torch.zeros(1, 4, 4, 8)}
+    for protocol, answer in ((3, "architecture is not known"), (4, "by protocol 4 or 5"), (5, "default")):
+        torch.save(state, path, pickle_protocol=protocol, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(WeightsError, match=answer):
+            read_checkpoint(path)
 
 
 @pytest.mark.parametrize("kind", ["safetensors", "pth"])

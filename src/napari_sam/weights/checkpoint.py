@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import pickle
+import warnings
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -27,6 +28,8 @@ COMPILED = "_orig_mod."
 """What torch.compile puts before the names in a module."""
 NOT_WEIGHTS = ("pixel_mean", "pixel_std")
 CONFIG_KEY = "napari_sam.config"
+NEWER_PICKLE = "Unsupported operand 149"
+"""What torch says of the first instruction of protocols from 4 on; it reads 2 and 3."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -127,12 +130,19 @@ def _opened(path: Path) -> Iterator[Any]:
 
 def _read_pickle(path: Path) -> Any:
     try:
-        return torch.load(path, map_location="cpu", weights_only=True)
+        with warnings.catch_warnings():  # of protocol 3, which torch reads
+            warnings.simplefilter("ignore")
+            return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):  # the pickle's instruction to import something
             raise WeightsError(
                 f"{path.name} holds more than weights and could run code when opened, so it was not opened;"
                 " ask its author for a file of weights alone (.safetensors)."
+            ) from error
+        if NEWER_PICKLE in str(error):
+            raise WeightsError(
+                f"{path.name} is pickled by protocol 4 or 5, which cannot be read without running code in it;"
+                " ask its author to save it by torch.save as that is by default, or as .safetensors."
             ) from error
         raise WeightsError(f"{path.name} is no checkpoint, or is damaged; download it again.") from error
     except Exception as error:  # damaged bytes lead the unpickler into errors of any kind
