@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from napari_sam.errors import WeightsError
-from napari_sam.model import CELL_TINY, CONFIGS, DecoderConfig, Sam, SamConfig, ViTConfig
+from napari_sam.model import CELL_TINY, CONFIGS, VIT_B, DecoderConfig, Sam, SamConfig, ViTConfig
 from napari_sam.weights import read_checkpoint, save_checkpoint
 from napari_sam.weights.building import build
 from napari_sam.weights.checkpoint import recognise
@@ -199,6 +199,9 @@ def test_read_when_the_description_is_odd_then_says_so(tmp_path: Path, text: str
         {"rating": []},
         {"width": -1},
         {"encoder": {**CELL_TINY.to_dict()["encoder"], "depths": [1, 2]}},
+        {"encoder": {**CELL_TINY.to_dict()["encoder"], "depths": [1, 2, 3, 4, 10**9]}},
+        {"encoder": {**VIT_B.to_dict()["encoder"], "depth": 10**9}},
+        {"decoder": {**CELL_TINY.to_dict()["decoder"], "depth": 10**9}},
     ],
 )
 def test_build_when_the_description_is_of_no_network_then_says_so(

@@ -9,7 +9,7 @@ from torch import Tensor
 from torch.overrides import TorchFunctionMode
 
 from napari_sam.errors import WeightsError
-from napari_sam.model import Sam
+from napari_sam.model import Sam, ViTConfig
 
 from .checkpoint import Checkpoint, described
 
@@ -23,6 +23,7 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
         If there is no such network, keys are unknown or missing, shapes differ, or a weight is not finite.
     """
     with torch.device("meta"), _Unfilled(), described(name):
+        _check_depths(checkpoint)
         sam = Sam(checkpoint.config)
     expected = sam.state_dict()
     state = {k: v.float() if v.is_floating_point() else v for k, v in checkpoint.state.items()}
@@ -46,6 +47,14 @@ def build(checkpoint: Checkpoint, name: str) -> Sam:
     sam.load_state_dict(state, assign=True)
     sam.set_pixel_statistics()
     return sam.requires_grad_(False).eval()
+
+
+def _check_depths(checkpoint: Checkpoint) -> None:
+    """Raise `ValueError` if a network has more blocks than there are weights: a billion take for ever."""
+    encoder, decoder = checkpoint.config.encoder, checkpoint.config.decoder
+    depths = (encoder.depth,) if isinstance(encoder, ViTConfig) else encoder.depths
+    if (deepest := max(*depths, decoder.depth)) > len(checkpoint.state):
+        raise ValueError(f"{deepest} blocks, of only {len(checkpoint.state)} weights")
 
 
 class _Unfilled(TorchFunctionMode):
