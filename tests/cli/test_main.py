@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import io
+import os
 import re
 import subprocess
 import sys
@@ -14,6 +15,7 @@ from PIL import Image
 import napari_sam
 from napari_sam.cli import main
 from napari_sam.cli.main import helps
+from napari_sam.cli.progress import progress_bar
 from napari_sam.errors import DataError
 
 
@@ -181,6 +183,46 @@ def test_a_name_when_the_terminal_has_no_letters_for_it_then_is_told_as_well_as_
     assert main(["convert", str(tmp_path / "Ω.tif"), "-o", str(tmp_path / "Ω.geojson")]) == 0
     terminal.seek(0)
     assert "\\u03a9.geojson" in terminal.read()
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="pipes break in another way")
+@pytest.mark.parametrize(
+    ("arguments", "buffered"),
+    [(["models", "list"], True), (["models", "list"], False), (["--version"], False)],
+)
+def test_a_command_when_nobody_reads_on_what_it_prints_then_ends_without_a_word(
+    arguments: list[str],
+    buffered: bool,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    reading, writing = os.pipe()
+    os.close(reading)
+    with io.TextIOWrapper(io.FileIO(writing, "w"), write_through=not buffered) as pipe:
+        monkeypatch.setattr(sys, "stdout", pipe)
+        assert main(arguments) == 141
+    assert capsys.readouterr().err == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="there is no disk that is always full")
+def test_a_full_disk_when_it_is_printed_to_then_one_line_says_so(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    with Path("/dev/full").open("w") as full:
+        monkeypatch.setattr(sys, "stdout", full)
+        assert main(["models", "list"]) == 1
+    assert capsys.readouterr().err == "napari-sam: The disk is full; make room and start the same again.\n"
+
+
+def test_a_command_when_its_streams_are_closed_then_works(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys, "stdout", None)
+    monkeypatch.setattr(sys, "stderr", None)
+    assert main(["models", "list"]) == 0
+    with progress_bar("working") as progress:  # looks whether a person watches standard error
+        progress(1, 2)
+    assert main(["models", "verify", "vit_x"]) == 1
+    for stream in (sys.stdout, sys.stderr):
+        stream.close()
 
 
 def test_the_installed_command_when_started_then_runs_main() -> None:

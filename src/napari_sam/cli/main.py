@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import argparse
 import errno
-import io
 import logging
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from ..errors import NapariSamError
 from ..writing import REFUSED
 from . import auto, convert, demo, evaluate, methods, models, replay, segment, stack, train
 from .arguments import UsageError
+from .streams import UNREAD, drop_unwritten, prepare_streams
 
 COMMANDS = (demo, segment, auto, stack, convert, replay, methods, evaluate, train, models)
 
@@ -40,19 +40,32 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when it worked and 1 when it failed. Wrong arguments leave through `SystemExit` with 2.
+        0 when it worked, 1 when it failed, and `UNREAD` when nobody reads on what is printed. Wrong arguments
+        leave through `SystemExit` with 2.
     """
-    _escape_what_cannot_be_shown()
+    prepare_streams()
+    try:
+        return _run(argv)
+    except BrokenPipeError:
+        return UNREAD
+    finally:
+        drop_unwritten()
+
+
+def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
     arguments = parser.parse_args(argv)
     if not arguments.debug:
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what we say in a sentence
     try:
         arguments.run(arguments)
+        sys.stdout.flush()
     except UsageError as error:
         arguments.command.error(str(error))
     except KeyboardInterrupt:
         return _fail("stopped.")
+    except BrokenPipeError:
+        raise
     except (NapariSamError, OSError) as error:
         if arguments.debug:
             raise
@@ -66,12 +79,6 @@ def main(argv: Sequence[str] | None = None) -> int:
             return _fail("There is too little memory; close other programs, or use smaller images.")
         return _fail(f"{type(error).__name__}: {error} (this is a bug; --debug shows where)")
     return 0
-
-
-def _escape_what_cannot_be_shown() -> None:
-    """Let names of any script be printed to files and terminals of a single one, as errors are anyway."""
-    if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")
 
 
 def _said(error: Exception) -> str:
