@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import errno
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -87,6 +88,24 @@ def _place(part: Path, path: Path, old: Path) -> None:
     except OSError:
         old.replace(path)
         raise
+
+
+def check_link(path: Path) -> None:
+    """Raise `DataError` if a path, or a folder above it, is a link to nothing, where no folder can be."""
+    for each in (path, *path.parents):
+        if each.is_symlink() and not each.exists():
+            raise DataError(
+                f"{each} is a link to {each.readlink()}, which is not there; make that, remove the link, or"
+                " choose another output."
+            )
+
+
+def check_folder_of(path: Path) -> None:
+    """Raise `DataError` if there is no folder to write a file to, or none where a link leads to."""
+    real = Path(os.path.realpath(path))
+    if real.is_symlink() or not real.parent.is_dir():  # the former leads in a circle
+        check_link(path)
+        raise DataError(f"The folder of {path} does not exist; make it first.")
 
 
 @contextmanager

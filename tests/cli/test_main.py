@@ -103,6 +103,35 @@ def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
     assert says in shown.err
 
 
+@pytest.mark.skipif(sys.platform == "win32", reason="makes links")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["segment", "plate/dark.png", "--point", "1,2", "-o", "circle.tif"],
+        ["auto", "plate/dark.png", "-o", "labels.tif", "--masks", "link.json"],
+        ["auto", "plate/dark.png", "-o", "link.zarr"],
+        ["auto", "plate", "-o", "link/labels"],
+        ["convert", "plate/dark.png", "-o", "link.json"],
+        ["convert", "plate/dark.png", "-o", "circle.zarr"],
+        ["train", "--init", "none.pth", "--images", "plate", "--labels", "plate", "--out", "link"],
+    ],
+    ids=" ".join,
+)
+def test_an_output_when_it_is_a_link_to_nothing_then_one_line_says_so(
+    arguments: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("plate").mkdir()
+    Image.fromarray(np.zeros((4, 5), np.uint8)).save("plate/dark.png")
+    for ending in ("", ".tif", ".json", ".zarr"):
+        Path(f"link{ending}").symlink_to(f"gone/labels{ending}")
+        Path(f"circle{ending}").symlink_to(f"circle{ending}")
+    assert main(arguments) == 1
+    said = capsys.readouterr().err
+    assert said.count("\n") == 1
+    assert re.match(r"napari-sam: (link|circle)(.\w+)? is a link to .*, which is not there; make that", said)
+
+
 @pytest.mark.parametrize(
     "arguments",
     [

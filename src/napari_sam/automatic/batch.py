@@ -10,7 +10,7 @@ from typing import Any
 
 from napari_sam.errors import Cancelled, DataError
 from napari_sam.progress import Cancel, Progress
-from napari_sam.writing import alone, disk_errors, write_picture, write_text
+from napari_sam.writing import alone, check_link, disk_errors, write_picture, write_text
 
 from .batch_image import BatchSettings, Job, one_by_one
 from .batch_names import full_path, label_names
@@ -101,6 +101,7 @@ def without_labels(images: Sequence[Path], out: Path) -> list[Path]:
 
 def _check(out: Path, images: Sequence[Path]) -> None:
     """Make sure that labels may go there."""
+    check_link(out)
     if out.exists() and not out.is_dir():
         raise DataError(f"{out} is a file; the labels of several images go into a folder.")
     if out.exists() and any(

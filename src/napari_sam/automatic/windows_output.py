@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_sam.errors import DataError
-from napari_sam.writing import at_once, disk_errors, write_text
+from napari_sam.writing import at_once, check_folder_of, check_link, disk_errors, write_text
 
 from .instances import Labels
 from .stitch import Box, Stitched, resolved
@@ -65,8 +65,8 @@ class WindowedLabels:
                 return cls._begun(path, state)
         elif path.exists() and not any(each.is_file() for each in (path / "zarr.json", state_path(path))):
             raise DataError(f"{path} is no zarr array and is not overwritten; choose another output.")
-        if not path.absolute().parent.is_dir():
-            raise DataError(f"The folder of {path} does not exist; make it first.")
+        check_folder_of(path)
+        check_link(path)
         return cls._new(path, shape, made_with)
 
     @classmethod

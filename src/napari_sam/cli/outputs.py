@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ..errors import DataError
 from ..overwriting import check_not_the_image
+from ..writing import check_folder_of
 
 
 class Kind(NamedTuple):
@@ -49,8 +50,7 @@ def check_output(path: Path, kind: Kind, *, overwrite: bool) -> None:
     """Raise `DataError` now if a file could not be written later, or would be replaced unasked."""
     if kind.endings and path.suffix.lower() not in kind.endings:
         raise DataError(f"{path} has an ending that cannot hold {kind.what}; use {', '.join(kind.endings)}.")
-    if not path.absolute().parent.is_dir():
-        raise DataError(f"The folder of {path} does not exist; make it first.")
+    check_folder_of(path)
     if not os.access(path if path.exists() else path.absolute().parent, os.W_OK):
         raise DataError(f"{path} may not be written to; choose another output.")
     if path.is_dir():

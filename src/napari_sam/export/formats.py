@@ -7,7 +7,7 @@ from pathlib import Path
 
 from napari_sam.errors import DataError
 from napari_sam.tiff_files import TIFF
-from napari_sam.writing import at_once
+from napari_sam.writing import at_once, check_folder_of
 
 from .coco import read_coco, write_coco
 from .geojson import read_geojson, write_geojson
@@ -94,8 +94,7 @@ def write_regions(
     try:
         if image is not None and format_of(image):
             path.absolute().parent.mkdir(exist_ok=True)  # an image without labels has no folder for them
-        if not path.absolute().parent.is_dir():
-            raise DataError(f"The folder of {path} does not exist; make it first.")
+        check_folder_of(path)
         with at_once(path) as part:
             if write is write_ome_zarr:
                 write_ome_zarr(part, regions, shape, space, image)

@@ -12,7 +12,7 @@ from typing import Any
 import torch
 
 from napari_sam.errors import DataError
-from napari_sam.writing import at_once
+from napari_sam.writing import at_once, check_link
 
 from .config import TrainConfig
 
@@ -39,8 +39,9 @@ def check_folder(out: Path, *, resume: bool) -> None:
     ------
     DataError
         If the folder holds a checkpoint and the run does not go on from it, or holds none and it does;
-        or if it is no folder, or may not be written to.
+        or if it is no folder, may not be written to, or is a link to nothing.
     """
+    check_link(out)
     state = out / STATE
     if resume:
         _check_there(state)
