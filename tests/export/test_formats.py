@@ -77,7 +77,7 @@ def test_coco_when_its_objects_are_polygons_then_covers_the_pixels_that_pycocoto
     assert (shape, regions[0].area) == ((24, 44), 80)
     for region, each in zip(regions, annotations, strict=True):
         assert np.array_equal(labels_from_regions([region], shape) > 0, coco.annToMask(each) > 0)
-    for wrong in ([], [[1, 1, 5, 5]], [[1, 1, 5, 5, 1e9, 3]], [[1, 1, 5, float("nan"), 3, 3]], [4, 4]):
+    for wrong in ([[1, 1, 5, 5]], [[1, 1, 5, 5, 1e9, 3]], [[1, 1, 5, float("nan"), 3, 3]], [4, 4]):
         annotations[0]["segmentation"] = wrong
         path.write_text(json.dumps(content))
         with pytest.raises(DataError, match="no COCO file with masks"):

@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from PIL import Image
 from roifile import ROI_TYPE, ImagejRoi, roiwrite
 
+from napari_sam.cli import main
 from napari_sam.errors import DataError
 from napari_sam.export import Region, labels_from_regions, read_regions, regions_from_labels, write_regions
 from napari_sam.export.layers import read_labels_layer, write_labels_layer
@@ -83,6 +84,24 @@ def test_rois_when_their_names_share_a_number_then_each_object_has_its_own(tmp_p
     assert [region.id for region in regions] == [1, 8, 9, 7, 10]
     assert [region.category for region in regions[:4]] == ["nucleus", "cell", "cell", "cell"]
     assert [(labels_from_regions(regions, shape) == each.id).sum() for each in regions] == [16] * 5
+
+
+def test_coco_when_some_annotations_have_no_mask_then_the_others_are_read_and_it_is_told(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    masked = {"image_id": 4, "label": 7}
+    boxes = [{"image_id": 4, "bbox": [1, 1, 3, 3], "segmentation": none} for none in ([], None, [[]])]
+    path = coco(tmp_path / "cells.json", [{"id": 4}], [boxes[0], masked, *boxes[1:]])
+    assert numbers(path) == [7]
+    assert main(["convert", str(path), "-o", str(tmp_path / "cells.geojson")]) == 0
+    told = "left out, without a mask: 3 of 4 annotations in cells.json, which may be boxes or points"
+    assert capsys.readouterr().err == f"{told}\n"
+    with pytest.warns(UserWarning, match=told):
+        assert read_labels_layer(str(path))[0][0].any()
+    coco(path, [{"id": 4}], boxes)
+    with pytest.raises(DataError, match=r"no COCO file with masks \(3 annotations, all without a mask\)"):
+        read_regions(path)
+    assert numbers(coco(path, [{"id": 4}], [])) == []
 
 
 def test_coco_when_annotations_share_a_label_then_each_object_has_its_own(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -53,12 +54,21 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..export import labels_from_regions, read_regions, regions_from_labels, space_in, write_regions
+    from ..export import (
+        labels_from_regions,
+        left_out,
+        read_regions,
+        regions_from_labels,
+        space_in,
+        write_regions,
+    )
     from ..overwriting import check_not_the_image
     from .files import tell_of_images_beside
 
     regions, shape = read_regions(arguments.file)
     tell_of_images_beside(arguments.file)
+    if told := left_out(arguments.file):
+        print(told, file=sys.stderr)
     space = space_in(arguments.file)
     if arguments.like:
         check_not_the_image(arguments.like, arguments.output)

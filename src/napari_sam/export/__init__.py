@@ -1,6 +1,6 @@
 """Objects to and from the files of other programs."""
 
-from .formats import READERS, SUFFIXES, WRITERS, read_regions, space_in, write_regions
+from .formats import READERS, SUFFIXES, WRITERS, left_out, read_regions, space_in, write_regions
 from .regions import Region, labels_from_regions, regions_from_labels, regions_from_objects
 from .space import Space
 
@@ -11,6 +11,7 @@ __all__ = [
     "Region",
     "Space",
     "labels_from_regions",
+    "left_out",
     "read_regions",
     "regions_from_labels",
     "regions_from_objects",

@@ -11,6 +11,7 @@ import numpy as np
 from pycocotools import mask as rle
 
 from napari_sam.errors import DataError
+from napari_sam.wording import amount
 
 from .reading import BROKEN, numbered, whole_number
 from .regions import Region, Shape, extent, window_in
@@ -60,7 +61,7 @@ def _annotation(index: int, region: Region, image: int, names: list[str], shape:
 
 
 def read_coco(path: Path) -> tuple[list[Region], Shape]:
-    """Read objects and the image's shape.
+    """Read objects and the image's shape; annotations without a mask are left out, unless all are.
 
     Raises
     ------
@@ -74,7 +75,10 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
         names = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
         images = {each["id"]: each for each in content["images"]}
         planes = {number: tuple(each.get("plane", ())) for number, each in images.items()}
-        regions = numbered(_region(each, names, planes, images) for each in content["annotations"])
+        masked = [each for each in content["annotations"] if _has_mask(each)]
+        if content["annotations"] and not masked:
+            raise ValueError(f"{amount(len(content['annotations']), 'annotation')}, all without a mask")
+        regions = numbered(_region(each, names, planes, images) for each in masked)
         shape = _shape(content, regions)
     except BROKEN as error:
         raise DataError(f"{path.name} is no COCO file with masks ({error}); export it again.") from error
@@ -84,6 +88,21 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
             " their own."
         )
     return regions, shape
+
+
+def without_masks(path: Path) -> str:
+    """Return what to tell of a file that can be read and has annotations without a mask; empty for others."""
+    annotations = json.loads(path.read_text(encoding="utf-8"))["annotations"]
+    missing = sum(not _has_mask(each) for each in annotations)
+    if not missing:
+        return ""
+    told = f"{missing} of {amount(len(annotations), 'annotation')}"
+    return f"left out, without a mask: {told} in {path.name}, which may be boxes or points"
+
+
+def _has_mask(annotation: dict[str, Any]) -> bool:
+    drawn = annotation.get("segmentation")
+    return any(drawn) if isinstance(drawn, list) else bool(drawn)
 
 
 def _shape(content: dict[str, Any], regions: Sequence[Region]) -> Shape:
@@ -101,10 +120,8 @@ def _drawn(polygons: list[Any], height: int, width: int) -> Any:
     Raises
     ------
     ValueError
-        If there are none, or one is no polygon, or lies far outside the image: pycocotools checks nothing.
+        If one is no polygon, or lies far outside the image: pycocotools checks nothing.
     """
-    if not polygons:
-        raise ValueError("an annotation without a mask")
     if height * width >= MOST:
         raise ValueError("polygons in an image that is too large for them")
     for polygon in polygons:

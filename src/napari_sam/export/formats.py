@@ -9,7 +9,7 @@ from napari_sam.errors import DataError
 from napari_sam.tiff_files import TIFF
 from napari_sam.writing import at_once, check_folder_of
 
-from .coco import read_coco, write_coco
+from .coco import read_coco, without_masks, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
 from .journal import read_journal
@@ -146,6 +146,11 @@ def read_regions(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     if not path.exists():
         raise DataError(f"There is no file {path}; check the name.")
     return TIGHT[ending](path, axes) if ending in TIGHT else read(path)
+
+
+def left_out(path: Path) -> str:
+    """Return what to tell of a file that was read and has more than objects; empty for others."""
+    return without_masks(path) if READERS[_ending(path)] is read_coco else ""
 
 
 def space_in(path: Path) -> Space | None:

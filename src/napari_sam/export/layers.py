@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Callable
 from functools import partial
 from pathlib import Path
@@ -13,7 +14,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError, NapariSamError
 
 from .annotated import annotated_regions
-from .formats import TIGHT, is_known, read_regions, space_in, write_regions
+from .formats import TIGHT, is_known, left_out, read_regions, space_in, write_regions
 from .ome_zarr import holds_labels, name_of
 from .regions import labels_from_regions
 from .space import USUAL, space_of_layer
@@ -102,7 +103,7 @@ def get_folder_reader(path: str | list[str]) -> Callable[[str], list[Layer]] | N
 
 
 def read_labels_layer(path: str) -> list[Layer]:
-    """Open a file of objects as one Labels layer, later objects on top.
+    """Open a file of objects as one Labels layer, later objects on top; warn of what is no object.
 
     Raises
     ------
@@ -111,6 +112,8 @@ def read_labels_layer(path: str) -> list[Layer]:
     """
     file = Path(path)
     regions, shape = read_regions(file)
+    if told := left_out(file):
+        warnings.warn(told, stacklevel=2)  # which napari shows
     space = space_in(file)
     options = {"name": name_of(file.with_suffix("")), **({} if space is None else space.to_layer())}
     if file.suffix.lower() in TIGHT:
