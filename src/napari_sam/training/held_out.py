@@ -13,7 +13,8 @@ from napari_sam.image_files import read_image
 from napari_sam.weights import locate, read_metadata
 
 from .config import DataConfig
-from .samples import paired_levels, read_samples
+from .planes import is_named, name_of, read_labels
+from .samples import paired_levels
 
 EVERY = 5
 """One of so many images is held out, at least one."""
@@ -43,7 +44,7 @@ def hold_out(
     ------
     DataError
         If there are fewer than two images with objects, or the start model has learnt from all of them;
-        or a file cannot be learnt from.
+        or a file cannot be read.
     """
     shown = _shown(data)
     groups = one_image_each(told)
@@ -71,11 +72,12 @@ def hold_out(
 
 
 def _shown(data: DataConfig) -> dict[Path, list[str]]:
-    """Return the images whose labels show objects, each with the names of the planes that do."""
+    """Return the images whose finest labels show objects, each with the names of the planes that do."""
     shown = {}
     for image, labels in paired_levels(data.images, data.labels, data.stems):
-        names = [each.name for each in read_samples(image, *labels, names=data.stems) if each.labels.any()]
-        if names:
+        finest = read_labels(labels[0])
+        places = [place for place in np.ndindex(finest.shape[:-2]) if finest[place].any()]
+        if names := [name_of(image, place) for place in places if is_named(image, data.stems, place)]:
             shown[image] = names
     return shown
 
