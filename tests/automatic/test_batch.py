@@ -168,11 +168,14 @@ def test_images_when_a_pattern_meets_levels_of_an_image_and_a_link_upwards_then_
         levels.create_array(level, shape=(8, 8), dtype="uint8")
     for name in ("a/Ü 1.TIF", "b.tif", "c.tif", "._c.tif"):
         (plate / name).touch()
-    (plate / "a" / "up").symlink_to(plate)
+    for number in range(3):  # two and more lead around in ever more ways
+        (plate / "a" / f"up {number}").symlink_to(plate)
     everything = [plate / name for name in ("a/ome.zarr", "a/Ü 1.TIF", "b.tif", "c.tif")]
     assert images_of([str(plate / "**" / "*")]) == everything
     assert images_of([str(tmp_path / "**")]) == everything
+    assert images_of([str(tmp_path / "**" / "a" / "**" / "Ü*")]) == everything[1:2]
     assert images_of([str(plate / "*.tif")]) == everything[2:]
+    assert images_of([str(plate / "*" / "**")]) == everything
     levels_alone = images_of([str(plate / "a" / "*.zarr" / "*")])
     assert [path.name for path in levels_alone] == ["0", "1"]
 

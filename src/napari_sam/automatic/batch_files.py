@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections import deque
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from glob import escape, glob, has_magic
 from pathlib import Path
@@ -126,16 +127,40 @@ def _images_in(name: str) -> list[Path]:
 def _matching(pattern: str) -> list[Path]:
     """Return the images that a pattern matches, in their order, and nothing that lies in one of them.
 
-    Through links to folders an image may be found by several ways, without end where a link leads to a
-    folder above it; the shortest way is taken.
+    Through links to folders an image may be found by several ways; the shortest one is taken.
     """
     real = cache(os.path.realpath)
     shortest: dict[tuple[str, str], Path] = {}
-    ways = [Path(each) for each in glob(pattern, recursive=True)]  # noqa: PTH207 (any pattern)
-    for path in sorted(ways, key=lambda each: (len(each.parts), each)):
+    for path in sorted(_globbed(Path(pattern)), key=lambda each: (len(each.parts), each)):
         shortest.setdefault((real(path.parent), path.name), path)
     images = {path for path in shortest.values() if is_image(path)}
     return sorted(path for path in images if images.isdisjoint(path.parents))
+
+
+def _globbed(pattern: Path) -> list[Path]:
+    """Return what a pattern matches; ``**`` meets a folder once, where glob goes around in links upwards."""
+    parts = pattern.parts
+    if "**" not in parts:
+        return [Path(each) for each in glob(str(pattern))]  # noqa: PTH207 (any pattern)
+    at = parts.index("**")
+    starts = _globbed(Path(*parts[:at])) if at else [Path()]
+    rest = Path(*parts[at + 1 :] or ("*",))
+    below = [path for each in _folders_below(starts) for path in _globbed(Path(escape(str(each))) / rest)]
+    return below if parts[at + 1 :] else starts + below
+
+
+def _folders_below(starts: list[Path]) -> Iterator[Path]:
+    """Yield folders and all that are in them and not hidden, by links as well, each by its shortest way."""
+    met, waiting = set(), deque(starts)
+    while waiting:
+        folder = waiting.popleft()
+        if (real := os.path.realpath(folder)) in met or not folder.is_dir():
+            continue
+        met.add(real)
+        yield folder
+        with suppress(OSError), os.scandir(folder) as inside:
+            names = sorted(each.name for each in inside if each.is_dir() and each.name[0] != ".")
+            waiting.extend(folder / name for name in names)
 
 
 def _with_folders_as_they_are(path: Path) -> str:
