@@ -152,9 +152,11 @@ def test_boxes_and_points_inside_and_outside_reach_the_network_and_look_differen
     assert discs.sam.seen.labels.tolist()[0][:3] == [1, 0, 0]
 
 
+@pytest.mark.parametrize("blink", [0, np.inf], ids=["slow machine", "quick machine"])
 def test_undo_while_prompts_are_drawn_then_takes_back_the_last_one_and_commits_only_after_them(
-    make_annotator: Make, qtbot: Any
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch, blink: float
 ) -> None:
+    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", blink)
     widget = make_annotator()
     annotation, told = widget.annotation, widget.panel.status
     assert annotation is not None

@@ -240,9 +240,9 @@ class Annotation:
 
     def undo(self) -> None:
         """Take back the last prompt that was drawn on this plane, or the last edit where there is none."""
-        drawing = self._viewer.layers.selection.active in self.prompts.layers
-        if drawing and self.prompts.history.take_back(self.seeing.plane):
-            self.said.emit("Took back the last prompt.")
+        drawing, plane = self._viewer.layers.selection.active in self.prompts.layers, self.seeing.plane
+        if drawing and self.prompts.history.take_back(plane):
+            self.said.emit(self.prompts.history.told(plane))
         else:
             self.editing.undo()
 

@@ -276,7 +276,8 @@ class AnnotatorWidget(QWidget):
         if annotation is not None and part is not None and annotation.chooser.offer is not None:
             self.panel.thumbnails.show_offer(annotation.chooser.offer, part.picture, part.window.origin)
             correcting = "" if self.reviewing is None else self.reviewing.task
-            self.pages.say(annotation.committing.task or correcting)
+            taken_back = annotation.prompts.history.told(annotation.seeing.plane)
+            self.pages.say(annotation.committing.task or correcting or taken_back)
             return
         self.panel.thumbnails.clear()
         if annotation is not None and len(proposals) > 1:

@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
     from napari_sam.session import Plane
 
+TAKEN_BACK = "Took back the last prompt."
+
 
 class PromptHistory:
     """Which of some layers got a prompt, one after another.
@@ -34,6 +36,7 @@ class PromptHistory:
     def __init__(self, *layers: Points | Shapes) -> None:
         self._layers = layers
         self._drawn: list[Points | Shapes] = []
+        self._taken_on: Plane | None = None
         for layer in layers:
             layer.events.data.connect(self._changed)
 
@@ -55,8 +58,13 @@ class PromptHistory:
                 del self._drawn[place]
                 layer.selected_data = {here[-1]}
                 layer.remove_selected()
+                self._taken_on = plane
                 return True
         return False
+
+    def told(self, plane: Plane) -> str:
+        """Say that a prompt of a plane was taken back, if that is the last thing that was done to prompts."""
+        return TAKEN_BACK if plane == self._taken_on else ""
 
     def keep_others(self, plane: Plane) -> bool:
         """Take the prompts of a plane away, silently, if there are some on others; say whether there are."""
@@ -72,6 +80,7 @@ class PromptHistory:
         return True
 
     def _changed(self, event: Any) -> None:
+        self._taken_on = None
         if event.action == "added":
             self._drawn.append(event.source)
         if event.action in ("added", "removed", "changed"):
