@@ -131,6 +131,10 @@ def test_a_journal_when_its_lock_is_lost_and_another_window_goes_on_then_no_line
     theirs._do(added(6))
     assert other.trouble == ""
     assert [each.id for each in read_record(path).objects] == [1, 4, 5, 6]
+    journal.close()
+    assert "open in another window" in Journal(path).trouble  # the other one's lock is left alone
+    other.close()
+    assert [each.name for each in tmp_path.iterdir()] == [path.name]
 
 
 def test_a_journal_when_closed_then_a_late_step_writes_nothing_over_the_next_window(

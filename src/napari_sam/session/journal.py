@@ -18,6 +18,7 @@ from filelock import FileLock, Timeout
 from psygnal import Signal
 
 from napari_sam.errors import JournalError
+from napari_sam.writing import let_go
 
 from .journal_lines import entry_of, first_entry, line_of
 from .objects import ADOPT, Edit
@@ -81,6 +82,7 @@ class Journal:
         self._elsewhere = self._cut_short = False
         self._stop_following: Callable[[], object] = lambda: None
         self._lock = FileLock(f"{path}.lock", blocking=False, thread_local=False)  # opened in a worker
+        self._locked: os.stat_result | None = None
         self._waiting: list[bytes] = []
         try:
             self._opened()
@@ -104,6 +106,7 @@ class Journal:
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
             self._lock.acquire()
+            self._locked = Path(self._lock.lock_file).stat()
             with self.path.open("ab"):
                 pass
             _sync_folder(self.path.parent)
@@ -171,7 +174,18 @@ class Journal:
     def close(self) -> None:
         """Let others open the file; what the session does from now on is not written down."""
         self._stop_following()
-        self._lock.release()
+        if self._lock.is_locked and self._lock_is_ours():
+            let_go(self._lock)
+        else:
+            self._lock.release()
+
+    def _lock_is_ours(self) -> bool:
+        """Say whether the lock's file is the one that was locked, or somebody else's after that was lost."""
+        try:
+            now = Path(self._lock.lock_file).stat()
+            return self._locked is not None and os.path.samestat(now, self._locked)
+        except OSError:
+            return False
 
     def follow(self, session: AnnotationSession) -> None:
         """Give a session what the journal holds, and write down what it does from now on."""
