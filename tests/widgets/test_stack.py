@@ -161,12 +161,13 @@ def test_objects_of_two_planes_when_joined_then_are_one_and_are_followed_as_one(
 def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_labels_or_why_not_is_said(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    widget = make_annotator(np.zeros((4, 1, 60, 80), np.uint8), start=False, scale=(2, 1, 0.5, 0.5))
-    given = np.zeros((4, 1, 60, 80), np.int32)
+    scale, shape = (3, 2, 1, 0.5, 0.5), (1, 4, 1, 60, 80)
+    widget = make_annotator(np.zeros(shape, np.uint8), start=False, scale=scale, translate=(0, 6, 0, 1, 2))
+    given = np.zeros(shape, np.int32)
     for index in range(4):
-        given[index, 0, 10:20, 10 + index : 20 + index] = 5 + index
-        given[index, 0, 40:50, 60:70] = 20 - index
-    layer = widget._viewer.add_labels(given.copy(), name="given", scale=(2, 1, 0.5, 0.5))
+        given[0, index, 0, 10:20, 10 + index : 20 + index] = 5 + index
+        given[0, index, 0, 40:50, 60:70] = 20 - index
+    layer = widget._viewer.add_labels(given.copy(), name="given", scale=scale)
     widget.panel.labels.setCurrentText("given")
     widget.start()
     settle(qtbot, widget)
@@ -199,8 +200,12 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     assert len(tracks.data) == 8
     assert set(tracks.data[:, 1]) == {0, 1, 2, 3}
     assert set(tracks.data[:, 2]) == {0}  # an axis such as that of channels that are mixed
-    for each in (linked, tracks, widget._viewer.layers["given tracked"]):
-        assert tuple(each.scale) == (2, 1, 0.5, 0.5)
+    for each in (linked, widget._viewer.layers["given tracked"]):
+        assert tuple(each.scale) == scale
+    for place in ((0, 0, 0, 0), (2, 0, 14.5, 16.5)):
+        assert np.allclose(tracks.data_to_world(place), layer.data_to_world((0, *place))[1:])
+    widget._viewer.dims.set_current_step(1, 2)
+    assert tracks.current_time == 2  # what is drawn moves with the slider of the frames
     assert "2 tracks, 0 divisions" in widget.panel.status.text()
     assert np.array_equal(layer.data, given)
     assert widget._viewer.layers.selection.active is active  # which hears the keys

@@ -153,6 +153,22 @@ def alignment(image: Image, dims: Dims) -> dict[str, Any]:
     return options
 
 
+def last_axes(layer: Layer, first: int = 0) -> dict[str, Any]:
+    """Return the options that lay another layer over one that has the same axes, and `first` more before."""
+    options = {name: getattr(layer, name) for name in ALIGNED if hasattr(layer, name)}
+    if not first:
+        return options
+    places = np.eye(layer.ndim)[first:]
+    zero = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    affine = np.eye(len(places) + 1)
+    affine[:-1, -1] = zero[first:]
+    affine[:-1, :-1] = np.transpose([np.array(layer.data_to_world(each)) - zero for each in places])[first:]
+    named: dict[str, Any] = {
+        name: options[name][first:] for name in ("units", "axis_labels") if name in options
+    }
+    return {"affine": affine, **named}
+
+
 def lay_over(layer: Layer, image: Image, dims: Dims) -> bool:
     """Lay a layer over an image, as `alignment` says; return whether it lay somewhere else."""
     options = alignment(image, dims)

@@ -21,12 +21,12 @@ from .active import active_stays
 from .jobs import Jobs
 from .linking import NO_LABELS, Linked, link_volumes
 from .mixed import Mixed
-from .planes import ALIGNED, axis_names, image_shape, plane_or_told, read_window, sliders
+from .planes import axis_names, image_shape, last_axes, plane_or_told, read_window, sliders
 from .pyramid import labels_layer
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
-    from napari.layers import Image, Labels, Layer
+    from napari.layers import Image, Layer
     from numpy.typing import NDArray
 
     from napari_sam.predict import Embedding
@@ -258,10 +258,10 @@ class Stack:
         """Return the plane that is seen; None, and say why, where none can be worked on."""
         return plane_or_told(self._image, self._viewer.dims, self.failed.emit)
 
-    def _over_labels(self, what: str) -> dict[str, Any]:
-        """Return the options of a layer that lies over the annotation's labels and is named after them."""
+    def _over_labels(self, what: str, first: int = 0) -> dict[str, Any]:
+        """Return the options of a layer over the annotation's labels, named after them; see `last_axes`."""
         labels = self._annotation.writer.labels
-        return {"name": f"{labels.name} {what}", **_aligned(labels)}
+        return {"name": f"{labels.name} {what}", **last_axes(labels, first)}
 
     def _add_tracks(self, tracks: Tracks, axis: int) -> None:
         """Show tracks, whose first position is along `axis`."""
@@ -269,9 +269,10 @@ class Stack:
             return
         positions = np.zeros((len(tracks.data), self._annotation.writer.labels.ndim))
         positions[:, [axis, -2, -1]] = tracks.data[:, 1:]
-        data = np.column_stack([tracks.data[:, 0], positions])
-        graph = dict(tracks.graph)
-        self._viewer.add_tracks(data, graph=graph, **self._over_labels("tracks"))
+        # napari takes the first position for the time; axes of one place before it are not needed
+        data = np.column_stack([tracks.data[:, 0], positions[:, axis:]])
+        options = self._over_labels("tracks", axis)
+        self._viewer.add_tracks(data, graph=dict(tracks.graph), **options)
 
 
 def _labelled(data: Any) -> NDArray[Any]:
@@ -288,8 +289,3 @@ def _movie(data: Any, axis: int) -> NDArray[Any]:
     if labels.size > labels.shape[axis] * labels.shape[-2] * labels.shape[-1]:
         raise PromptError(SEVERAL)
     return labels.reshape(labels.shape[axis], *labels.shape[-2:])
-
-
-def _aligned(layer: Labels) -> dict[str, Any]:
-    """Return the options that lay another layer of the same axes over this one."""
-    return {name: getattr(layer, name) for name in ALIGNED if hasattr(layer, name)}
