@@ -6,7 +6,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam import __version__
-from napari_sam.errors import Cancelled, PromptError
+from napari_sam.errors import Cancelled, ImageError, PromptError
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.session import AnnotationSession, Key, Object
 from napari_sam.session.following import Following, join, put
@@ -160,6 +160,31 @@ def test_join_when_two_planes_were_committed_then_what_lies_between_is_followed_
         join(session, (1, (1, 4)), again)
     with pytest.raises(PromptError, match="different planes"):
         session.edit("join", [(1, (1, 3)), again])
+
+
+def test_following_when_planes_cannot_be_read_then_what_lies_before_them_is_kept_and_they_are_told(
+    session: AnnotationSession, predictor: Predictor, embeddings: dict[int, Embedding]
+) -> None:
+    damaged = ImageError("The pixels cannot be read; repair the file.")
+
+    def embedding_of(index: int) -> Embedding:
+        if index in (5, 7):
+            raise damaged
+        return embeddings[index]
+
+    plan, unread = Following.of(session.store, (1, (1, 4)), 1, DEPTH), dict[int, ImageError]()
+    found = plan.run(predictor, embedding_of, unread=unread.__setitem__)
+    assert unread == {5: damaged}
+    assert [each.plane[1] for each in found] == [1, 2, 3]
+    with pytest.raises(ImageError, match="repair the file"):
+        plan.run(predictor, embedding_of)
+
+    unread.clear()
+    join(session, (1, (1, 4)), commit(session, predictor, embeddings, 6))
+    plan = Following.of(session.store, (1, (1, 4)), 1, DEPTH)
+    found = plan.run(predictor, embedding_of, unread=unread.__setitem__)
+    assert list(unread) == [5, 7]
+    assert [each.plane[1] for each in found] == [1, 2, 3]
 
 
 def test_following_when_it_cannot_be_done_then_says_so_and_nothing_changes(

@@ -14,10 +14,13 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam import weights
+from napari_sam.errors import ImageError
 from napari_sam.predict import Prompts
 from napari_sam.session.following import Following
 from napari_sam.weights import load_model
+from napari_sam.widgets import stack as stack_module
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.planes import read_window
 
 from .conftest import begin
 
@@ -77,6 +80,17 @@ def drawn(widget: AnnotatorWidget) -> NDArray[Any]:
     return np.asarray(widget.annotation.writer.labels.data)
 
 
+def unread_from(first: int) -> Callable[..., Any]:
+    """Return what reads windows of planes before one alone."""
+
+    def read(image: Any, plane: tuple[int, ...], window: Any) -> Any:
+        if plane[0] >= first:
+            raise ImageError(f"The pixels [{plane[0]}] of the image cannot be read; repair its file.")
+        return read_window(image, plane, window)
+
+    return read
+
+
 def test_follow_when_cancelled_then_changes_nothing_and_else_goes_through_the_planes_in_one_step(
     stack: AnnotatorWidget,
     ball: NDArray[np.bool_],
@@ -120,6 +134,21 @@ def test_follow_when_cancelled_then_changes_nothing_and_else_goes_through_the_pl
     assert [index for index, plane in enumerate(drawn(stack)) if plane.any()] == [3]
     stack.annotation.editing.redo()
     assert np.array_equal(drawn(stack) == 1, found)
+    stack.annotation.editing.undo()
+    with monkeypatch.context() as damaged:
+        damaged.setattr(stack_module, "read_window", unread_from(4))
+        stack.panel.stack.follow.click()
+        settle(qtbot, stack)
+    kept = [index for index, plane in enumerate(drawn(stack)) if plane.any()]
+    assert kept == [index for index, plane in enumerate(found) if plane.any() and index < 4]
+    assert stack.panel.status.text() == (
+        f"Label 1 could not be followed at plane 4; its masks in {len(kept) - 1} other planes are kept."
+        " The pixels [4] of the image cannot be read; repair its file."
+    )
+    stack.annotation.editing.undo()  # in one step
+    assert [index for index, plane in enumerate(drawn(stack)) if plane.any()] == [3]
+    stack.panel.stack.follow.click()
+    settle(qtbot, stack)
     saving = stack.saving
     assert saving is not None
     drawn(stack)[0, :3, :3] = 9  # a label of a plane that nobody has looked at

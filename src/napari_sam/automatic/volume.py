@@ -11,7 +11,7 @@ from napari_sam.predict import Predictor, Prompts
 from napari_sam.progress import Cancel, Progress
 
 from .volume_object import VolumeObject
-from .volume_walk import EmbeddingOf, PropagateSettings, Walk, plane_mask
+from .volume_walk import EmbeddingOf, PropagateSettings, Unread, Walk, plane_mask
 
 
 def propagate(
@@ -24,6 +24,7 @@ def propagate(
     settings: PropagateSettings | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
+    unread: Unread | None = None,
 ) -> VolumeObject:
     """Follow an object from the planes with prompts through the stack.
 
@@ -48,6 +49,9 @@ def propagate(
         Called with the number of planes done and of all planes.
     cancelled : callable, optional
         Asked before each plane whether to stop.
+    unread : callable, optional
+        Called with a plane without prompts that cannot be read, and its `ImageError`: the object ends before
+        it, or has no mask there between prompted planes. Without it, that is raised.
 
     Returns
     -------
@@ -58,7 +62,7 @@ def propagate(
     PromptError
         If there are no prompts, a plane does not exist, or prompts give no mask.
     ImageError
-        If another model made an embedding.
+        If another model made an embedding, or a plane cannot be read.
     Cancelled
         If `cancelled` said so.
     """
@@ -67,7 +71,7 @@ def propagate(
     for index in prompts:
         _check_plane(index, depth)
     settings = settings or PropagateSettings()
-    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {})
+    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {}, unread)
     return _walked(walk, dict(sorted(prompts.items())), depth)
 
 
@@ -82,12 +86,13 @@ def correct(
     settings: PropagateSettings | None = None,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
+    unread: Unread | None = None,
 ) -> VolumeObject:
     """Take over new prompts in one plane, and compute the planes up to the prompted ones beside it again.
 
     Parameters
     ----------
-    predictor, embedding_of, given, settings, progress, cancelled
+    predictor, embedding_of, given, settings, progress, cancelled, unread
         As in `propagate`.
     volume : VolumeObject
         Stays as it is.
@@ -109,7 +114,7 @@ def correct(
     depth = volume.shape[0]
     _check_plane(plane, depth)
     settings = settings or PropagateSettings()
-    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {})
+    walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {}, unread)
     asked = walk.prompted(plane, prompts)
     here = plane_mask(asked, 1.0, "prompted")
     before = max((index for index in volume.prompts if index < plane), default=None)

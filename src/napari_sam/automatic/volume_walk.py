@@ -17,6 +17,8 @@ from .regions import blend, region_iou, within
 from .volume_object import PlaneMask, Source, VolumeObject
 
 EmbeddingOf = Callable[[int], Embedding]
+Unread = Callable[[int, ImageError], object]
+"""Told of a plane that cannot be read, and why."""
 
 MOVED = (0.5, 0.92)
 """IoU of the masks asked for with and without the one before between which an object has moved."""
@@ -68,6 +70,7 @@ class Walk:
     progress: Progress | None
     cancelled: Cancel | None
     given: Mapping[int, Region] = field(default_factory=dict)
+    unread: Unread | None = None
     _seen: int = 0
     _plane: tuple[int, int] = (0, 0)
 
@@ -94,7 +97,10 @@ class Walk:
         found: dict[int, PlaneMask] = {}
         before = start
         for index in indices:
-            item = self._next(index, before)
+            embedding = self._readable(index)
+            if embedding is None:
+                break
+            item = self._next(embedding, before)
             overlap = region_iou(_region(item), _region(before))
             if not self._goes_on(item, before, overlap, start):
                 break
@@ -110,7 +116,10 @@ class Walk:
             region = within(blend(one.region, other.region, (index - first) / (last - first)), self._plane)
             if not region[1].size:
                 continue
-            item = self._best(self._embedding(index), expecting(region))
+            embedding = self._readable(index)
+            if embedding is None:
+                continue
+            item = self._best(embedding, expecting(region))
             self._report()
             overlap = region_iou(_region(item), region)
             if overlap >= self.settings.overlap and item.iou_prediction >= least:
@@ -125,12 +134,11 @@ class Walk:
             self.progress(self.depth, self.depth)
         return VolumeObject(dict(sorted(planes.items())), prompts, (self.depth, *self._plane))
 
-    def _next(self, index: int, before: Candidate) -> Candidate:
+    def _next(self, embedding: Embedding, before: Candidate) -> Candidate:
         """Find in a plane the object that the plane before shows.
 
         A mask prompt holds the answer back where the object moves, so its middle is asked again alone.
         """
-        embedding = self._embedding(index)
         held = self._best(embedding, _following(before, self.settings.box))
         self._report()
         if not held.area:
@@ -149,6 +157,16 @@ class Walk:
         if self.cancelled is not None and self.cancelled():
             raise Cancelled("Following the object was cancelled; start it again when you want it.")
         return self.embedding_of(index)
+
+    def _readable(self, index: int) -> Embedding | None:
+        """Return a plane's embedding; None, after telling why, where it cannot be read."""
+        try:
+            return self._embedding(index)
+        except ImageError as error:
+            if self.unread is None:
+                raise
+            self.unread(index, error)
+            return None
 
     def _report(self) -> None:
         self._seen += 1

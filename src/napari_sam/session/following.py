@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from napari_sam.automatic.volume import correct, propagate
 from napari_sam.automatic.volume_object import PlaneMask, Source, VolumeObject
-from napari_sam.automatic.volume_walk import EmbeddingOf, PropagateSettings, expecting
+from napari_sam.automatic.volume_walk import EmbeddingOf, PropagateSettings, Unread, expecting
 from napari_sam.errors import PromptError
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.progress import Cancel, Progress
@@ -86,6 +86,7 @@ class Following:
         settings: PropagateSettings | None = None,
         progress: Progress | None = None,
         cancelled: Cancel | None = None,
+        unread: Unread | None = None,
     ) -> tuple[Object, ...]:
         """Follow the object; its masks that a person made are asked with, and stay as they are.
 
@@ -94,7 +95,7 @@ class Following:
 
         Parameters
         ----------
-        predictor, embedding_of, settings, progress, cancelled
+        predictor, embedding_of, settings, progress, cancelled, unread
             As `propagate` takes them.
 
         Returns
@@ -117,7 +118,13 @@ class Following:
             return embedding
 
         here = self.key[1][self.axis]
-        options = {"given": given, "settings": settings, "progress": progress, "cancelled": cancelled}
+        options = {
+            "given": given,
+            "settings": settings,
+            "progress": progress,
+            "cancelled": cancelled,
+            "unread": unread,
+        }
         if here in prompts and len(prompts) > 1 and self.followed:
             asked = prompts.pop(here)
             volume = VolumeObject(self._planes(), prompts, (self.depth, 0, 0))

@@ -9,7 +9,7 @@ from psygnal import Signal
 
 from napari_sam.automatic.tracks import Tracks, track_objects
 from napari_sam.automatic.volume_walk import EmbeddingOf
-from napari_sam.errors import NapariSamError, PromptError
+from napari_sam.errors import ImageError, NapariSamError, PromptError
 from napari_sam.predict.window import window_around
 from napari_sam.session.channels import channel_axis
 from napari_sam.session.embeddings import embedding_store
@@ -18,6 +18,7 @@ from napari_sam.session.objects import FOLLOWED
 from napari_sam.wording import amount
 
 from .active import active_stays
+from .followed import followed, stopped
 from .jobs import Jobs
 from .linking import NO_LABELS, Linked, link_volumes
 from .mixed import Mixed
@@ -32,17 +33,20 @@ if TYPE_CHECKING:
     from napari_sam.predict import Embedding
     from napari_sam.session import Object, Plane
     from napari_sam.session.opening import Opened
+    from napari_sam.session.operations import Objects
 
     from .annotation import Annotation
     from .jobs import Job
     from .stack_panel import StackPanel
+
+    Unread = dict[int, ImageError]
+    """Planes that could not be read, and why."""
 
 SEVERAL = (
     "Only frames of one plane each can be tracked, and these have further planes; follow objects along this"
     " axis instead, or track one plane of each frame in a layer of its own."
 )
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
-LOST = "Label {label} was not found in the neighbouring planes."
 FLAT = "This image has no other planes; objects are followed through stacks and movies."
 UNREAD = "The image is still being read by the model; try again when it is ready."
 LEFT_OUT = " that nothing overlaps in a neighbouring plane"
@@ -152,13 +156,21 @@ class Stack:
         self.jobs.run(
             f"Following label {each.id}",
             lambda job: self._run(job, plan, opened),
-            lambda found: self._put(plan, found),
+            lambda answer: self._put(plan, *answer),
         )
 
-    def _run(self, job: Job, plan: Following, opened: Opened) -> tuple[Object, ...]:
-        """Run in the worker."""
+    def _run(self, job: Job, plan: Following, opened: Opened) -> tuple[Objects, Unread]:
+        """Run in the worker; return what was found, and which planes could not be read."""
+        unread: Unread = {}
         embedding_of = self._embeddings(job, plan, opened)
-        return plan.run(opened.predictor, embedding_of, progress=job.progress, cancelled=job.cancelled)
+        found = plan.run(
+            opened.predictor,
+            embedding_of,
+            progress=job.progress,
+            cancelled=job.cancelled,
+            unread=unread.__setitem__,
+        )
+        return found, unread
 
     def _embeddings(self, job: Job, plan: Following, opened: Opened) -> EmbeddingOf:
         """Return what embeds the part of each plane that is open, or that the object is in."""
@@ -174,26 +186,17 @@ class Stack:
 
         return embedding_of
 
-    def _put(self, plan: Following, found: tuple[Object, ...]) -> None:
-        if not found and not plan.followed:
-            self.said.emit(LOST.format(label=plan.key[0]))
-            return
-        try:
-            put(self._annotation.session, plan, found)
-        except NapariSamError as error:
-            self.failed.emit(str(error))
-            return
-        planes = sorted({*plan.given, *(each.plane[plan.axis] for each in found)})
-        keyboard = self._annotation.keyboard
-        if not found:
-            lost = LOST.format(label=plan.key[0]).removesuffix(".")
-            self.said.emit(f"{lost} any more; {keyboard.text('undo')} brings its masks there back.")
-            return
-        self.said.emit(
-            f"Label {plan.key[0]} goes through {len(planes)} planes, {planes[0]} to {planes[-1]}."
-            f" Where it is wrong, reopen it ({keyboard.text('reopen')}), commit, and follow again;"
-            f" {keyboard.text('undo')} takes it back."
-        )
+    def _put(self, plan: Following, found: Objects, unread: Unread) -> None:
+        if found or (plan.followed and not unread):
+            try:
+                put(self._annotation.session, plan, found)
+            except NapariSamError as error:
+                self.failed.emit(str(error))
+                return
+        if unread:
+            self.failed.emit(stopped(plan, found, unread))
+        else:
+            self.said.emit(followed(plan, found, self._annotation.keyboard))
 
     def join(self) -> None:
         """Let the last commit and the one before, in another plane, be one object."""
