@@ -374,6 +374,16 @@ def test_running_out_of_memory_is_told_in_one_sentence(
     wait(qtbot, widget)
     told = "The computer's memory is too small for discs; close other programs or use a smaller model."
     assert widget.panel.status.text() == told
+    settle(qtbot, widget)
+    assert [layer.name for layer in widget._viewer.layers] == ["cells"]
+    labels = widget._viewer.add_labels(np.zeros((120, 160), int), name="mine", visible=False)
+    labels.scale, labels.rotate = (0.5, 0.5), 30
+    widget.panel.labels.setCurrentText("mine")
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.panel.status.text() == told
+    assert not labels.visible
+    assert np.allclose(labels.data_to_world((40, 0)), (20 * np.cos(np.pi / 6), 20 * np.sin(np.pi / 6)))
 
 
 def test_removing_a_layer_in_the_middle_stops_and_keeps_the_labels(make_annotator: Make, qtbot: Any) -> None:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from napari_sam.errors import NapariSamError
-
 from .adopting import Adopting
+from .as_before import AsBefore
 from .asking import Asking
 from .candidate_view import CandidateView
 from .choosing import Chooser
@@ -99,6 +98,7 @@ class Annotation:
         self.seeing = Seeing(viewer, image)
         self._parts = Parts(image, load, jobs)
         labels = layer_of(earlier, image, viewer.dims)
+        self._before = AsBefore(labels, viewer.layers)
         laid = LAID if lay_over(labels, image, viewer.dims) else ""
         self.writer = LabelWriter(self.session, labels, strokes or Strokes(labels))
         self.keeping = Keeping(earlier, jobs)
@@ -124,7 +124,8 @@ class Annotation:
         )
         self._bind_keys()
         self._connect()
-        self._take(given)
+        if given is not None:
+            self.prompts.take(given)
         jobs.run_in_turns("Showing the layers", self._shown(earlier.merged), self._begin)
 
     @property
@@ -164,14 +165,6 @@ class Annotation:
         self._guard.said.connect(self.said.emit)
         self._guard.lost.connect(self._lost)
         self._jobs.failed.connect(self._job_failed)
-
-    def _take(self, given: Points | Shapes | None) -> None:
-        try:
-            if given is not None:
-                self.prompts.take(given)
-        except NapariSamError:
-            self.close()
-            raise
 
     def _shown(self, merged: Merged) -> Iterator[Layer | None]:
         """Bring the layers into the viewer one by one: with each, the window stands still for a moment."""
@@ -213,6 +206,7 @@ class Annotation:
         self.prompts.close()
         self.view.close()
         self._parts.close()
+        self._before.close()
 
     def _bind_keys(self) -> None:
         keyboard, prompts = self.keyboard, self.prompts
@@ -270,6 +264,7 @@ class Annotation:
         """Drop what is not true any more; without an embedding there is nothing to annotate on."""
         self.session.propose(())
         if not self.session.ready:
+            self._before.wanted = self.part is None and not self.writer.changes
             self.stopped.emit()
 
     def _moved(self) -> None:

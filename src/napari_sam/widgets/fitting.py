@@ -13,7 +13,7 @@ from .planes import image_shape, layers_of
 
 if TYPE_CHECKING:
     from napari.components import LayerList
-    from napari.layers import Labels
+    from napari.layers import Labels, Points, Shapes
 
     from .earlier import Earlier
 
@@ -58,6 +58,18 @@ def check_labels(image: Any, labels: Any) -> None:
             f"The Labels layer {labels.name!r} is lazy, multiscale or read-only and cannot be written;"
             " choose a new one, or load its data into memory."
         )
+
+
+def check_prompts(image: Any, given: Points | Shapes | None) -> None:
+    """Make sure that the prompts of a layer can be those of an image.
+
+    Raises
+    ------
+    ImageError
+        If the layer has other axes.
+    """
+    if given is not None and given.ndim != len(image_shape(image)):
+        raise ImageError(f"The layer {given.name!r} has other axes than the image; choose another.")
 
 
 def check_there(layers: LayerList, image: Any, earlier: Earlier) -> None:

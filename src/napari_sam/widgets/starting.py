@@ -77,7 +77,7 @@ class Starting:
     def start(self) -> None:
         """Look for earlier work on what is chosen, and go on with it."""
         from .earlier import Earlier, as_now
-        from .fitting import check_labels, grow
+        from .fitting import check_labels, check_prompts, grow
         from .mixed import mixed
         from .planes import plane_under_sliders
         from .strokes import Strokes
@@ -92,9 +92,10 @@ class Starting:
         labels, given = self.chosen(panel.labels), self.chosen(panel.prompts)
         try:
             image = mixed(chosen, panel.channels.mix(), viewer.layers)
+            plane = plane_under_sliders(image, viewer.dims)
+            check_prompts(image, given)
             grow(labels, image_shape(image))
             check_labels(image, labels)
-            plane = plane_under_sliders(image, viewer.dims)
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
