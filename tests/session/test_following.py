@@ -149,8 +149,10 @@ def test_join_when_two_planes_were_committed_then_what_lies_between_is_followed_
 ) -> None:
     other = commit(session, predictor, embeddings, 2)
     assert other == (2, (1, 2))
+    session.edit("describe", [other], category="nucleus")
     join(session, (1, (1, 4)), other)
     assert {each.key for each in session.objects} == {(1, (1, 4)), (1, (1, 2))}
+    assert {each.category for each in session.objects} == {"nucleus"}
     plan = Following.of(session.store, (1, (1, 2)), 1, DEPTH)
     put(session, plan, plan.run(predictor, embeddings.__getitem__))
     assert masks(session, 1)[3].level == "interpolated"

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -248,6 +249,17 @@ def test_a_row_of_another_plane_when_double_clicked_then_its_prompts_are_offered
     annotation.commit(2)
     assert [each.key for each in annotation.session.objects] == [(1, (1,))]
     assert annotation.session.objects[0].area > before
+
+    beyond = replace(annotation.session.objects[0], plane=(2,))
+    annotation.session.put("follow", (), (beyond,))
+    annotation.editing.selection.set([beyond.key])
+    widget.object_panel.classes.assign_asked.emit("axon")  # the class is the whole object's
+    assert {each.key: each.category for each in annotation.session.objects} == {
+        (1, (1,)): "axon",
+        (1, (2,)): "axon",
+    }
+    annotation.editing.undo()
+    assert {each.category for each in annotation.session.objects} == {""}
 
 
 def test_classes_when_given_then_rows_and_labels_show_them_and_they_are_remembered(

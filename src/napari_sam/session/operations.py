@@ -66,12 +66,13 @@ def merge(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all op
 
 
 def join(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
-    """Give masks of different planes the first one's label, so that they are one object."""
+    """Give masks of different planes the first one's label and class, so that they are one object."""
     if len(objects) < 2 or len({each.plane for each in objects}) < len(objects):
         raise PromptError(
             "Joining takes masks of different planes; commit the object in another plane first."
         )
-    return tuple(replace(each, id=objects[0].id) for each in objects)
+    category = next((each.category for each in objects if each.category), "")
+    return tuple(replace(each, id=objects[0].id, category=category) for each in objects)
 
 
 def split(objects: Objects, next_id: int, points: Sequence[Sequence[float]]) -> Objects:

@@ -173,12 +173,17 @@ class Objects:
         self._annotation.editing.edit("describe", self._selection.keys, note=note)
 
     def _assign(self, name: str) -> None:
-        self._annotation.editing.edit("describe", self._selection.keys, category=name)
+        self._classify(self._selection.keys or self._annotation.editing.meant(), name)
 
     def _give_class(self) -> None:
         """Give the current class to the objects that are meant."""
-        name = self._panel.classes.current
-        self._annotation.editing.edit("describe", self._annotation.editing.meant(), category=name)
+        self._classify(self._annotation.editing.meant(), self._panel.classes.current)
+
+    def _classify(self, keys: Iterable[Key], name: str) -> None:
+        """Give a class to objects, in all of their planes: it is the number that has a colour."""
+        labels = {label for label, _ in keys}
+        whole = [each.key for each in self._session.store if each.id in labels]
+        self._annotation.editing.edit("describe", whole, category=name)
 
     def _add_class(self, name: str) -> None:
         try:
