@@ -82,7 +82,7 @@ def run(tmp_path_factory: pytest.TempPathFactory, data_folder: Path) -> Path:
 
 
 def test_train_when_two_processes_share_a_run_then_both_end_with_the_same_weights(run: Path) -> None:
-    first, second = (torch.load(run / f"process-{rank}.pt")["state"] for rank in (0, 1))
+    first, second = (torch.load(run / f"process-{rank}.pt", weights_only=True)["state"] for rank in (0, 1))
     assert first.keys() == second.keys()
     for name, value in first.items():
         assert torch.equal(value, second[name]), name
@@ -95,12 +95,12 @@ def test_train_when_two_processes_share_a_run_then_the_first_alone_writes(run: P
     assert [row["step"] for row in rows] == ["0", "2"]
     assert np.isfinite([float(row["dense"]) for row in rows]).all()
     assert len((run / "scores.csv").read_text().splitlines()) == 2
-    assert int(torch.load(run / "state.pt")["step"]) == 3
+    assert int(torch.load(run / "state.pt", weights_only=True)["step"]) == 3
 
 
 def test_average_gradients_when_processes_differ_then_means_and_what_none_has_stays_none(run: Path) -> None:
     for rank in (0, 1):
-        seen = torch.load(run / f"process-{rank}.pt")
+        seen = torch.load(run / f"process-{rank}.pt", weights_only=True)
         every, first, none = seen["gradients"]
         assert every.tolist() == first.tolist() == [0.5, 0.5]
         assert none is None
