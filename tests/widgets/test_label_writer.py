@@ -7,7 +7,7 @@ from napari.layers import Labels
 
 from napari_sam.errors import ImageError
 from napari_sam.predict import Predictor, Prompts
-from napari_sam.session import AnnotationSession
+from napari_sam.session import AnnotationSession, Object
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.label_writer import LabelWriter
 
@@ -250,3 +250,44 @@ def test_strokes_below_0_when_taken_back_and_brought_back_then_labels_are_as_bef
         assert np.array_equal(labels.data, later)
     areas = {each.id: each.area for each in session.objects}
     assert areas == {label: (labels.data == label).sum() for label in (1, 8)}
+
+
+def test_many_objects_when_changed_in_one_step_then_each_plane_is_read_in_a_few_windows_and_right(
+    session: AnnotationSession,
+) -> None:
+    """Labels that nobody knows stay, wherever objects lie over each other and over them."""
+    reads: list[object] = []
+
+    class Counted(np.ndarray):  # type: ignore[type-arg]
+        def __getitem__(self, index: object) -> object:
+            reads.append(index)
+            return np.asarray(self)[index]  # type: ignore[index]
+
+    rng = np.random.default_rng(0)
+    side, foreign = 400, 9000
+    labels = Labels(np.zeros((2, side, side), np.int32), visible=False)
+    labels.data[:, ::50] = foreign
+    labels.data = labels.data.view(Counted)
+    _writer = LabelWriter(session, labels)
+    disc = np.hypot(*np.ogrid[-7:8, -7:8]) <= 7
+    found = [
+        Object(0, (plane,), (int(row), int(col)), disc)
+        for plane in (0, 1)
+        for row, col in rng.integers(0, side - 15, (200, 2))
+    ]
+
+    def right() -> bool:
+        whole = slice(0, side), slice(0, side)
+        drawn = np.stack([session.store.render((plane,), whole) for plane in (0, 1)])
+        drawn[:, ::50] = foreign
+        return np.array_equal(np.asarray(labels.data), drawn)
+
+    made = session.accept(found)
+    assert right()
+    for what in ("smooth", "delete"):
+        reads.clear()
+        session.edit(what, [each.key for each in made[::2]])
+        assert right()
+        assert len(reads) < 40
+        session.undo()
+        assert right()

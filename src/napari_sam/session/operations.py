@@ -120,7 +120,12 @@ def _halves(mask: Mask, points: NDArray[np.intp]) -> NDArray[np.int32]:
 
 def fill_holes(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
     """Fill what lies inside an object."""
-    return _reshaped(objects, lambda mask: np.asarray(ndimage.binary_fill_holes(mask)), "no hole to fill")
+
+    def filled(mask: Mask) -> Mask:
+        parts, _ = ndimage.label(~_padded(mask, 1))  # half the time of scipy's own filling
+        return np.asarray(parts != parts[0, 0])[1:-1, 1:-1]
+
+    return _reshaped(objects, filled, "no hole to fill")
 
 
 def remove_specks(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (as all operations)
@@ -140,9 +145,10 @@ def smooth(objects: Objects, next_id: int, radius: float = 2.0) -> Objects:  # n
     margin = int(np.ceil(3 * radius))
 
     def rounded(mask: Mask) -> Mask:
-        soft = ndimage.gaussian_filter(np.pad(mask, margin).astype(np.float32), radius, truncate=3)
+        around = _padded(mask, margin)
+        soft = ndimage.gaussian_filter(around.astype(np.float32), radius, truncate=3)
         smoothed: Mask = soft > 0.5
-        return smoothed if smoothed.any() else np.pad(mask, margin)
+        return smoothed if smoothed.any() else around
 
     return _reshaped(objects, rounded, "nothing to smooth", margin)
 
@@ -197,6 +203,14 @@ def _reshaped(objects: Objects, reshape: Callable[[Mask], Mask], otherwise: str,
     if all(_same(one, other) for one, other in zip(objects, made, strict=True)):
         raise PromptError(f"There is {otherwise}; the objects stay as they are.")
     return tuple(made)
+
+
+def _padded(mask: Mask, margin: int) -> Mask:
+    """Return a mask with a margin, which numpy's own function takes long to make for a small one."""
+    rows, cols = mask.shape
+    around = np.zeros((rows + 2 * margin, cols + 2 * margin), bool)
+    around[margin : margin + rows, margin : margin + cols] = mask
+    return around
 
 
 def _same(one: Object, other: Object) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -165,6 +165,20 @@ def window_of(each: Object) -> Window:
     """Return the bounding box of an object in its plane."""
     (row, col), (height, width) = each.origin, each.mask.shape
     return slice(row, row + height), slice(col, col + width)
+
+
+def window_of_all(objects: Sequence[Object]) -> Window:
+    """Return the bounding box of objects of one plane."""
+    rows, cols = (
+        slice(min(each.start for each in side), max(each.stop for each in side))
+        for side in zip(*map(window_of, objects), strict=True)
+    )
+    return rows, cols
+
+
+def place_in(each: Object, window: Window) -> Window:
+    """Return where an object lies in a window that holds all of it."""
+    return _shared(each, window)[0]
 
 
 def whole_of(labels: NDArray[Any]) -> Window:
