@@ -53,6 +53,8 @@ def test_every_help_when_printed_then_is_no_wider_than_the_terminal_and_keeps_it
         ["segment", "a.png", "--box", "1,2,3,four", "-o", "b.tif"],
         ["segment", "a.png", "--point", "1,2", "--box", "1,2,3,4", "--box", "5,6,7,8", "-o", "b.tif"],
         ["models", "burn"],
+        ["models", "list", "vit_b"],
+        ["evaluate", "--images", "a", "--labels", "b", "--seed", str(2**63)],
     ],
     ids=" ".join,
 )

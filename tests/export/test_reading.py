@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
 
@@ -92,6 +93,7 @@ def test_coco_when_some_annotations_have_no_mask_then_the_others_are_read_and_it
     masked = {"image_id": 4, "label": 7}
     boxes = [{"image_id": 4, "bbox": [1, 1, 3, 3], "segmentation": none} for none in ([], None, [[]])]
     path = coco(tmp_path / "cells.json", [{"id": 4}], [boxes[0], masked, *boxes[1:]])
+    path.write_bytes(BOM_UTF8 + path.read_bytes())  # as some editors save
     assert numbers(path) == [7]
     assert main(["convert", str(path), "-o", str(tmp_path / "cells.geojson")]) == 0
     told = "left out, without a mask: 3 of 4 annotations in cells.json, which may be boxes or points"
@@ -243,7 +245,10 @@ def test_geojson_of_ours_when_an_object_is_added_then_it_has_as_many_axes(tmp_pa
 
 
 def test_geojson_when_properties_are_null_then_the_object_is_read(tmp_path: Path) -> None:
-    assert numbers(geojson(tmp_path / "a.geojson", feature(0, None), feature(9, {"label": 1}))) == [2, 1]
+    path = geojson(tmp_path / "a.geojson", feature(0, None), feature(9, {"label": 1}))
+    assert numbers(path) == [2, 1]
+    path.write_bytes(BOM_UTF8 + path.read_bytes())  # as some editors save
+    assert numbers(path) == [2, 1]
 
 
 @pytest.mark.parametrize(

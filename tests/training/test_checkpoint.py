@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import signal
+import sys
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 import torch
 
-from napari_sam.errors import DataError
+from napari_sam.errors import DataError, WeightsError
 from napari_sam.training.checkpoint import check_folder, read_state, write_state
 from napari_sam.training.config import DataConfig, TrainConfig
 
@@ -78,6 +79,14 @@ def test_write_state_when_there_is_no_room_then_says_so_and_the_one_before_stays
 def test_write_state_when_the_folder_is_gone_then_says_so(tmp_path: Path) -> None:
     with pytest.raises(DataError, match="could not be written"):
         written(tmp_path / "gone")
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="has names of any bytes")
+def test_check_folder_when_its_weights_could_not_be_read_again_then_says_so_before_the_training(
+    tmp_path: Path,
+) -> None:
+    with pytest.raises(WeightsError, match="not UTF-8; rename it"):
+        check_folder(tmp_path / "m\udcfcller", resume=False)
 
 
 def test_check_folder_when_it_holds_a_run_then_only_resuming_is_allowed(tmp_path: Path) -> None:

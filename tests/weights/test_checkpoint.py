@@ -93,6 +93,16 @@ def test_save_when_the_same_is_written_again_then_the_bytes_are_the_same(tiny: S
     assert read_checkpoint(tmp_path / "a.safetensors").metadata.items() >= words.items()
 
 
+@pytest.mark.skipif(sys.platform != "linux", reason="has names of any bytes")
+def test_save_when_a_name_is_not_utf_8_then_its_bytes_are_written_out(tiny: Sam, tmp_path: Path) -> None:
+    path = tmp_path / "m\udcfcller.safetensors"
+    save_checkpoint(path, tiny, {"name": path.stem + " \u00fc"})
+    with pytest.raises(WeightsError, match="not UTF-8; rename it"):
+        read_checkpoint(path)
+    path = path.rename(tmp_path / "a.safetensors")
+    assert read_checkpoint(path).metadata["name"] == "m\\udcfcller \u00fc"
+
+
 def test_read_when_the_file_is_then_written_over_then_the_weights_stay(tiny: Sam, tmp_path: Path) -> None:
     path = tmp_path / "tiny.safetensors"
     save_checkpoint(path, tiny, dtype=torch.float32)

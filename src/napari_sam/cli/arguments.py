@@ -10,6 +10,8 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BUNDLED_MODEL = "cell-tiny"
+LARGEST = 2**63 - 1
+"""The largest whole number that torch takes."""
 
 
 class UsageError(Exception):
@@ -53,9 +55,9 @@ def box(text: str) -> tuple[float, float, float, float]:
 
 
 def whole(text: str) -> int:
-    """Read a whole number, 0 or more."""
-    if not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give 0 or more")
+    """Read a whole number of 0 or more that a seed can be, too."""
+    if not text.isdecimal() or int(text) > LARGEST:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give one of 0 to {LARGEST}")
     return int(text)
 
 

@@ -37,6 +37,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     if arguments.action == "list":
+        if arguments.name is not None:
+            raise arg.UsageError("list shows all models; leave the name out")
         show_models()
     elif arguments.action == "verify":
         verify(arguments.name)

@@ -136,7 +136,8 @@ def train_from_config(arguments: argparse.Namespace) -> None:
 
     config = TrainConfig.from_toml(arguments.config, arguments.data)
     now = [content for entry in config.data for content in digests(entry).values()]
-    told = {"name": arguments.out.name, "steps": str(config.steps), **told_of(learnt_by(config.init), now)}
+    told = {"name": arguments.out.absolute().name, "steps": str(config.steps)}
+    told |= told_of(learnt_by(config.init), now)
     device = str(choose_device(arguments.device))
     with progress_bar("training", "step") as progress:
         sam = train(

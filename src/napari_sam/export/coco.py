@@ -69,7 +69,7 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
         If the file holds no COCO annotations with masks, or several images that are no planes of a stack.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         if "image" in content:  # a file of SA-1B, which is of one image
             content["images"] = [{**content["image"], "id": 0}]
         names = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
@@ -92,7 +92,7 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
 
 def without_masks(path: Path) -> str:
     """Return what to tell of a file that can be read and has annotations without a mask; empty for others."""
-    annotations = json.loads(path.read_text(encoding="utf-8"))["annotations"]
+    annotations = json.loads(path.read_text(encoding="utf-8-sig"))["annotations"]
     missing = sum(not _has_mask(each) for each in annotations)
     if not missing:
         return ""

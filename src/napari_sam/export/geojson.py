@@ -79,7 +79,7 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
         If the file holds no polygons.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8"))
+        content = json.loads(path.read_text(encoding="utf-8-sig"))
         everything = content if isinstance(content, list) else content["features"]
         features = [feature for feature in everything if _has_area(feature)]
         if everything and not features:

@@ -12,6 +12,7 @@ from typing import Any
 import torch
 
 from napari_sam.errors import DataError
+from napari_sam.weights import check_name
 from napari_sam.writing import at_once, check_link
 
 from .config import TrainConfig
@@ -40,8 +41,11 @@ def check_folder(out: Path, *, resume: bool) -> None:
     DataError
         If the folder holds a checkpoint and the run does not go on from it, or holds none and it does;
         or if it is no folder, may not be written to, or is a link to nothing.
+    WeightsError
+        If its name is not UTF-8, so that the weights could not be read again.
     """
     check_link(out)
+    check_name(out)
     state = out / STATE
     if resume:
         _check_there(state)

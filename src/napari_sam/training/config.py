@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+import sys
 import tomllib
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -130,8 +132,11 @@ class TrainConfig:
     def __post_init__(self) -> None:
         if not self.data:
             raise DataError("The training configuration names no [[data]]; give at least one set.")
-        if min(each.weight for each in self.data) < 0 or not sum(each.weight for each in self.data):
-            raise DataError("A set's weight is below 0, or all are 0; give how often each is drawn from.")
+        weights = [each.weight for each in self.data]
+        if not (min(weights) >= 0 and 0 < sum(weights) < math.inf):
+            raise DataError(
+                "A set's weight is below 0 or no number, or all are 0; give how often each is drawn from."
+            )
         for field in fields(self):
             value = getattr(self, field.name)
             if what := _wanted(field.name, value, field.default):
@@ -184,7 +189,7 @@ def _wanted(name: str, value: Any, default: Any) -> str:
             least = int(name in COUNTS)
             return "" if _is_whole(value, least) else f"a whole number, {least} or more"
         case float():
-            most = 1 if name in SHARES else float("inf")
+            most = 1 if name in SHARES else sys.float_info.max
             fits = isinstance(value, int | float) and 0 <= value <= most
             return "" if fits else f"a number of 0 {'to 1' if name in SHARES else 'or more'}"
         case (float(), float()):
@@ -201,7 +206,7 @@ def _wanted(name: str, value: Any, default: Any) -> str:
 
 
 def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and value >= least
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
 
 
 def _data_config(entry: Any, root: Path, path: Path) -> DataConfig:

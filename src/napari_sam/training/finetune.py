@@ -197,8 +197,8 @@ def finish(
     Comparison
     """
     path = out / "model-worse.safetensors"  # until it is known not to be
-    told = {"name": out.name, "init": str(task.config.init), "tune": task.config.tune, "steps": str(steps)}
-    told |= task.told
+    told = {"name": out.absolute().name, "init": str(task.config.init), "tune": task.config.tune}
+    told |= {"steps": str(steps), **task.told}
     save_checkpoint(path, sam.cpu(), told)
     written = load_model(path, device)
     comparison = Comparison(before, task.measure(written))

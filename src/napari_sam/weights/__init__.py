@@ -1,6 +1,6 @@
 """From a name or a file to a network with verified weights."""
 
-from .checkpoint import Checkpoint, read_checkpoint, read_metadata
+from .checkpoint import Checkpoint, check_name, read_checkpoint, read_metadata
 from .device import choose_device, choose_dtype, memory_errors
 from .download import download
 from .loading import TRAINED, LoadedModel, load_model, locate, on_cpu
@@ -12,6 +12,7 @@ __all__ = [
     "Checkpoint",
     "LoadedModel",
     "ModelEntry",
+    "check_name",
     "choose_device",
     "choose_dtype",
     "download",

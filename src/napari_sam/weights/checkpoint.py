@@ -119,8 +119,25 @@ def read_metadata(path: Path) -> dict[str, str]:
         return dict(file.metadata() or {})
 
 
+def check_name(path: Path) -> None:
+    """Make sure that safetensors can read a file of this name.
+
+    Raises
+    ------
+    WeightsError
+        If the name, or that of a folder that it lies in, is not UTF-8.
+    """
+    try:
+        str(path.absolute()).encode()
+    except UnicodeEncodeError as error:
+        raise WeightsError(
+            f"{path} has a name, or lies in a folder of a name, that is not UTF-8; rename it."
+        ) from error
+
+
 @contextmanager
 def _opened(path: Path) -> Iterator[Any]:
+    check_name(path)
     try:
         with safe_open(path, framework="pt") as file:
             yield file

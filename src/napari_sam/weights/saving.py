@@ -49,13 +49,18 @@ def save_checkpoint(
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
         with at_once(path) as part:
-            save_file(state, part, {**(metadata or {}), CONFIG_KEY: config})
+            save_file(state, part, {**_as_text(metadata or {}), CONFIG_KEY: config})
             _put_in_order(part)
             part.chmod(part.parent.stat().st_mode & 0o666)  # some safetensors let nobody else read it
     except (OSError, SafetensorError) as error:
         raise WeightsError(
             f"{path} could not be written ({error}); free some space or choose another place."
         ) from error
+
+
+def _as_text(metadata: Mapping[str, str]) -> dict[str, str]:
+    """Write out bytes of names that are not UTF-8, which the file cannot hold."""
+    return {key: value.encode(errors="backslashreplace").decode() for key, value in metadata.items()}
 
 
 def _put_in_order(path: Path) -> None:
