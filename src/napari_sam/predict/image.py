@@ -270,7 +270,7 @@ def _rescale(channel: NDArray[Any], low: float, high: float) -> NDArray[np.float
         values = np.nan_to_num(values, nan=low, posinf=high, neginf=low)
     # halved, so that the span of the largest floats stays finite
     span = high / 2 - low / 2
-    if not span > 0:
+    if not values.dtype.type(span) > 0:  # nor one that is nothing among floats of this size
         return np.zeros(channel.shape, np.float32)
     with np.errstate(over="ignore"):  # which is clipped
         scaled = (values / 2 - low / 2) / span * 255
