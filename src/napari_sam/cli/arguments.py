@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import argparse
 import math
+import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BUNDLED_MODEL = "cell-tiny"
-LARGEST = 2**63 - 1
-"""The largest whole number that torch takes."""
 
 
 class UsageError(Exception):
@@ -56,8 +55,8 @@ def box(text: str) -> tuple[float, float, float, float]:
 
 def whole(text: str) -> int:
     """Read a whole number of 0 or more that a seed can be, too."""
-    if not text.isdecimal() or int(text) > LARGEST:
-        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give one of 0 to {LARGEST}")
+    if not text.isdecimal() or int(text) > sys.maxsize:
+        raise argparse.ArgumentTypeError(f"{text!r} is no whole number; give one of 0 to {sys.maxsize}")
     return int(text)
 
 

@@ -206,7 +206,7 @@ def _wanted(name: str, value: Any, default: Any) -> str:
 
 
 def _is_whole(value: Any, least: int) -> bool:
-    return isinstance(value, int) and not isinstance(value, bool) and least <= value < 2**63
+    return isinstance(value, int) and not isinstance(value, bool) and least <= value <= sys.maxsize
 
 
 def _data_config(entry: Any, root: Path, path: Path) -> DataConfig:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from functools import partial
-from itertools import groupby
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
@@ -164,7 +163,9 @@ class LabelWriter:
         """Write what some objects have to show, and those that the layer did not take the last time."""
         again = partial(self._wanted, gone={each.id for each in self._missed})
         try:
-            self._write([*map(pixels, _neighbours(objects)), *map(again, _neighbours(self._missed))])
+            self._write(
+                [*map(pixels, _neighbours(objects, NEAR)), *map(again, _neighbours(self._missed, NEAR))]
+            )
         except Exception as error:  # noqa: BLE001 (whatever the layer's array raises, the objects are kept)
             self._missed = (*self._missed, *objects)
             self.trouble = (
@@ -257,11 +258,7 @@ def draw_all(store: ObjectStore, labels: Any) -> None:
     labels : (..., Y, X) int
         Empty; assigned to by an array of indices an axis.
     """
-
-    def square(each: Object) -> tuple[Plane, int, int]:
-        return each.plane, each.origin[0] // SQUARE, each.origin[1] // SQUARE
-
-    for _, near in groupby(sorted(store, key=square), square):
+    for near in _neighbours(store, SQUARE):
         parts = [
             _pixels(each.plane, each.origin, each.mask, store.render(each.plane, window_of(each)))
             for each in near
@@ -270,11 +267,11 @@ def draw_all(store: ObjectStore, labels: Any) -> None:
         labels[tuple(places)] = drawn
 
 
-def _neighbours(objects: Sequence[Object]) -> Iterable[list[Object]]:
-    """Return objects in groups of which each is quickly drawn at once."""
+def _neighbours(objects: Iterable[Object], side: int) -> Iterable[list[Object]]:
+    """Return the objects of each plane that begin in the same square of so many pixels a side."""
     found: dict[tuple[Plane, int, int], list[Object]] = {}
     for each in objects:
-        place = each.plane, each.origin[0] // NEAR, each.origin[1] // NEAR
+        place = each.plane, each.origin[0] // side, each.origin[1] // side
         found.setdefault(place, []).append(each)
     return found.values()
 

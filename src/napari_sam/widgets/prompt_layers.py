@@ -8,7 +8,6 @@ import numpy as np
 from napari.layers import Points, Shapes
 from psygnal import Signal
 
-from napari_sam.errors import ImageError
 from napari_sam.predict.prompts import Prompts
 
 from .drawings import Drawing, read_drawings
@@ -195,13 +194,11 @@ class PromptLayers:
         Points are inside the object, unless a feature `label` says "outside"; of a shape, its bounding
         box is taken.
 
-        Raises
-        ------
-        ImageError
-            If the layer has other axes than the image.
+        Parameters
+        ----------
+        layer : napari.layers.Points or napari.layers.Shapes
+            Of the image's axes, see `check_prompts`.
         """
-        if layer.ndim != self.points.ndim:
-            raise ImageError(f"The layer {layer.name!r} has other axes than the image; choose another.")
         if not len(layer.data):
             return
         (self._take_boxes if hasattr(layer, "shape_type") else self._take_points)(layer)

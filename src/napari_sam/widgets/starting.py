@@ -181,7 +181,7 @@ class Starting:
     def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any) -> None:
         """Annotate, going on with earlier work."""
         from .annotation import Annotation
-        from .fitting import check_there
+        from .fitting import check_prompts, check_there
 
         panel = self._panel
         panel.start.setEnabled(True)
@@ -189,6 +189,7 @@ class Starting:
         load = partial(self._predictor, model=computing["model"], device=computing["device"])
         try:
             check_there(self._viewer.layers, image, earlier)
+            check_prompts(image, given)
             annotation = Annotation(
                 self._viewer, image, earlier, load, self._jobs, given, self._keymap(), self._strokes
             )
