@@ -206,6 +206,21 @@ def test_a_closed_writer_then_the_layer_has_its_own_undo_again(session: Annotati
     assert session.objects == ()
 
 
+def test_a_closed_writer_that_has_written_much_then_the_layers_undo_begins_after_it(
+    session: AnnotationSession,
+) -> None:
+    """It would show what was painted over before that, and not what was."""
+    labels = Labels(np.zeros(SHAPE, np.int32))
+    writer = LabelWriter(session, labels)
+    labels.paint((20, 20), 3)
+    session.accept([Object(0, (), (10, 10), np.ones((40, 60), bool))])
+    writer.close()
+    shown = labels.data.copy()
+    assert set(np.unique(shown)) == {0, 3, 4}
+    labels.undo()
+    assert np.array_equal(labels.data, shown)
+
+
 def test_other_objects_on_top_then_only_pixels_of_overlaps_change(session: AnnotationSession) -> None:
     labels = Labels(np.zeros(SHAPE, np.int32))
     writer = LabelWriter(session, labels)

@@ -41,10 +41,10 @@ def test_every_level_after_any_writes_then_shows_the_finest_one(data: st.DataObj
     for _ in range(4):
         place = [data.draw(st.integers(0, side - 1)) for side in size]
         extent = [data.draw(st.integers(1, side - start)) for start, side in zip(place, size, strict=True)]
-        grid = np.mgrid[tuple(slice(a, a + n) for a, n in zip(place, extent, strict=True))].reshape(2, -1)
+        box = tuple(slice(a, a + n) for a, n in zip(place, extent, strict=True))
         value = data.draw(st.integers(0, 3))
-        labels[tuple(grid)] = value
-        expected[tuple(grid)] = value
+        labels[box if data.draw(st.booleans()) else tuple(np.mgrid[box].reshape(2, -1))] = value
+        expected[box] = value
     assert len(labels) >= 3
     assert np.array_equal(np.asarray(labels), expected)
     assert np.max(labels) == expected.max()

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -125,13 +125,11 @@ class EditedObjects:
 
     def accept(self, found: Sequence[Object]) -> Objects:
         """Commit objects that were found without a person's prompts, all in one step; each gets a label."""
-        after = tuple(self._signed(replace(each, id=self._new_id())) for each in found)
-        self._do(Edit(ACCEPT, (), after))
-        return after
+        return self.put(ACCEPT, (), tuple(replace(each, id=self._new_id()) for each in found)).after
 
     def put(self, what: str, before: Objects, after: Objects, **arguments: Any) -> Edit:
         """Let objects make room for others that were made elsewhere, in one step."""
-        edit = Edit(what, before, tuple(map(self._signed, after)), arguments)
+        edit = Edit(what, before, self._signed(after), arguments)
         self._do(edit)
         return edit
 
@@ -187,12 +185,14 @@ class EditedObjects:
         before, after = stroke(self.store, painted)
         if not before and not after:
             return None
-        edit = Edit(PAINT, before, tuple(self._signed(each) for each in after))
+        edit = Edit(PAINT, before, self._signed(after))
         self._do(edit)
         return edit
 
-    def _signed(self, each: Object) -> Object:
-        return each if each.made else replace(each, made=self._clock(), author=self._author)
+    def _signed(self, objects: Iterable[Object]) -> Objects:
+        """Say of objects that are made now when, and by whom."""
+        now = self._clock()
+        return tuple(each if each.made else replace(each, made=now, author=self._author) for each in objects)
 
     def _check_open(self) -> None:
         if self.read_only:

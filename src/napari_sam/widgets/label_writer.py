@@ -15,6 +15,7 @@ from napari_sam.session import Edit, Object
 from napari_sam.session.objects import PAINT
 from napari_sam.session.store import place_in, window_of, window_of_all
 
+from .label_part import LabelPart, write
 from .strokes import Strokes
 
 if TYPE_CHECKING:
@@ -29,9 +30,6 @@ if TYPE_CHECKING:
     from napari_sam.session.store import ObjectStore
 
     from .strokes import Stroke
-
-    Pixels = tuple[NDArray[np.intp], NDArray[np.int64]]
-    """Indices, one row an axis, and labels."""
 
 SQUARE = 1024
 """Side of the squares in which thousands of objects are drawn together, in pixels."""
@@ -80,7 +78,7 @@ class LabelWriter:
         self.labels = labels
         self.changes, self.trouble = 0, ""
         self._missed: tuple[Object, ...] = ()
-        self._below: WeakKeyDictionary[Edit, tuple[Pixels, Pixels]] = WeakKeyDictionary()
+        self._below: WeakKeyDictionary[Edit, tuple[LabelPart, LabelPart]] = WeakKeyDictionary()
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
         self._editable = labels.editable
@@ -131,8 +129,7 @@ class LabelWriter:
         """Let pixels show what they should, but for those that have changed meanwhile."""
         here = np.asarray(self.labels.data[(*redrawn.plane, *redrawn.window)])
         wrong = (redrawn.after != redrawn.before) & (here == redrawn.before)
-        origin = (redrawn.window[0].start, redrawn.window[1].start)
-        self._write([_pixels(redrawn.plane, origin, wrong, redrawn.after)])
+        self._write([LabelPart((*redrawn.plane, *redrawn.window), wrong, redrawn.after)])
 
     def adopt(self, found: Sequence[Object]) -> None:
         """Let the session know what a plane shows and it has not made, so that it can be edited."""
@@ -159,12 +156,12 @@ class LabelWriter:
         if not self._drawing:
             self._attempt(partial(self._wanted, gone={each.id for each in edit.before}), edit.moved)
 
-    def _attempt(self, pixels: Callable[[Sequence[Object]], Pixels], objects: Sequence[Object]) -> None:
+    def _attempt(self, part: Callable[[Sequence[Object]], LabelPart], objects: Sequence[Object]) -> None:
         """Write what some objects have to show, and those that the layer did not take the last time."""
         again = partial(self._wanted, gone={each.id for each in self._missed})
         try:
             self._write(
-                [*map(pixels, _neighbours(objects, NEAR)), *map(again, _neighbours(self._missed, NEAR))]
+                [*map(part, _neighbours(objects, NEAR)), *map(again, _neighbours(self._missed, NEAR))]
             )
         except Exception as error:  # noqa: BLE001 (whatever the layer's array raises, the objects are kept)
             self._missed = (*self._missed, *objects)
@@ -177,22 +174,13 @@ class LabelWriter:
             self.labels.refresh()  # of an attempt that failed, a part may be there
         self._missed, self.trouble = (), ""
 
-    def _write(self, parts: Sequence[Pixels]) -> None:
+    def _write(self, parts: Sequence[LabelPart]) -> None:
         """Write pixels and what they show, in one step."""
-        if not parts:
-            return
-        places = np.concatenate([places for places, _ in parts], axis=1)
-        labels = np.concatenate([labels for _, labels in parts])
-        if not labels.size:
-            return
-        self.changes += 1
         with self._strokes.unheard():
-            if self.labels.visible:
-                self.labels.data_setitem(tuple(places), labels)
-            else:  # its view is another plane's, and is made anew when it is shown
-                self.labels.data[tuple(places)] = labels
+            if write(self.labels, parts):
+                self.changes += 1
 
-    def _wanted(self, near: Sequence[Object], gone: set[int]) -> Pixels:
+    def _wanted(self, near: Sequence[Object], gone: set[int]) -> LabelPart:
         """Return the pixels of objects that show something else than they should, and what they should."""
         plane, store, window = near[0].plane, self.store, window_of_all(near)
         shown, drawn = self._shown(plane, window), store.render(plane, window)
@@ -207,9 +195,9 @@ class LabelWriter:
         ]
         if foreign:
             other &= ~np.isin(shown, foreign)
-        return _pixels(plane, (window[0].start, window[1].start), other, drawn)
+        return LabelPart((*plane, *window), other, drawn)
 
-    def _given_up(self, near: Sequence[Object]) -> Pixels:
+    def _given_up(self, near: Sequence[Object]) -> LabelPart:
         """Return the pixels that show objects and should show others, and what they should."""
         plane, window = near[0].plane, window_of_all(near)
         shown, drawn = self._shown(plane, window), self.store.render(plane, window)
@@ -217,7 +205,7 @@ class LabelWriter:
         for each in near:
             place = place_in(each, window)
             own[place] |= each.mask & (shown[place] == each.id)
-        return _pixels(plane, (window[0].start, window[1].start), own & (shown != drawn), drawn)
+        return LabelPart((*plane, *window), own & (shown != drawn), drawn)
 
     def _shown(self, plane: Plane, window: Window) -> NDArray[np.int64]:
         """Return what the layer shows in a window of a plane."""
@@ -238,9 +226,11 @@ class LabelWriter:
             self._drawing = False
         below = (np.minimum(before, painted) < 0) & (before != painted)
         if below.any():
-            places = np.stack(np.nonzero(below)) + np.array([[each.start] for each in stroke.bounds])
             step = edit or self._session.put(PAINT, (), ())
-            self._below[step] = (places, before[below]), (places, painted[below])
+            self._below[step] = (
+                LabelPart(stroke.bounds, below, before),
+                LabelPart(stroke.bounds, below, painted),
+            )
 
     def _step_below(self, how: str, edit: Edit) -> None:
         """Show the numbers below 0 that a stroke took, or those that it made."""
@@ -256,15 +246,12 @@ def draw_all(store: ObjectStore, labels: Any) -> None:
     ----------
     store : ObjectStore
     labels : (..., Y, X) int
-        Empty; assigned to by an array of indices an axis.
+        Empty; read and assigned to by slices.
     """
     for near in _neighbours(store, SQUARE):
-        parts = [
-            _pixels(each.plane, each.origin, each.mask, store.render(each.plane, window_of(each)))
-            for each in near
-        ]
-        places, drawn = (np.concatenate(side, axis=-1) for side in zip(*parts, strict=True))
-        labels[tuple(places)] = drawn
+        plane, window = near[0].plane, window_of_all(near)
+        drawn = store.render(plane, window)
+        LabelPart((*plane, *window), drawn > 0, drawn).write(labels)
 
 
 def _neighbours(objects: Iterable[Object], side: int) -> Iterable[list[Object]]:
@@ -274,10 +261,3 @@ def _neighbours(objects: Iterable[Object], side: int) -> Iterable[list[Object]]:
         place = each.plane, each.origin[0] // side, each.origin[1] // side
         found.setdefault(place, []).append(each)
     return found.values()
-
-
-def _pixels(plane: Plane, origin: tuple[int, int], chosen: NDArray[np.bool_], drawn: NDArray[Any]) -> Pixels:
-    """Return where the chosen pixels of a part of a plane are in the layer, and what they show."""
-    down, along = np.nonzero(chosen)
-    leading = [np.full(len(down), index) for index in plane]
-    return np.stack([*leading, down + origin[0], along + origin[1]]), drawn[down, along]

@@ -49,13 +49,25 @@ class LabelPyramid(MultiScaleData):
         arrays = any(isinstance(part, np.ndarray) for part in key)
         return self._data[0].vindex[key] if arrays else self._data[0][key]
 
-    def __setitem__(self, key: tuple[NDArray[np.intp], ...], values: Any) -> None:
-        """Write pixels of the finest level, by an array of indices an axis, and what shows them above."""
+    def __setitem__(self, key: tuple[Any, ...], values: Any) -> None:
+        """Write pixels of the finest level, and what shows them above.
+
+        Parameters
+        ----------
+        key : tuple
+            Rows and columns of one plane as slices with a start and a stop, or an array of indices an axis.
+        values : int
+            One a pixel, or one for all.
+        """
+        *plane, rows, cols = key
+        if isinstance(rows, slice):
+            self._write(tuple(plane), (rows, cols), values)
+            return
         indices = np.stack(np.broadcast_arrays(*key))
         values = np.broadcast_to(values, indices.shape[1:])
-        for plane in np.unique(indices[:-2], axis=1).T:
-            here = (indices[:-2] == plane[:, None]).all(axis=0)
-            self._write(tuple(plane.tolist()), indices[-2:, here], values[here])
+        for each in np.unique(indices[:-2], axis=1).T:
+            here = (indices[:-2] == each[:, None]).all(axis=0)
+            self._put(tuple(each.tolist()), indices[-2:, here], values[here])
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> NDArray[Any]:
         """Return the finest level, whatever it takes, since whoever saves labels wants all of them."""
@@ -65,12 +77,16 @@ class LabelPyramid(MultiScaleData):
         """Return the highest label, without reading more than the coarsest level."""
         return int(np.max(self._data[-1][...], initial=0))
 
-    def _write(self, plane: tuple[int, ...], indices: NDArray[np.intp], values: NDArray[Any]) -> None:
+    def _put(self, plane: tuple[int, ...], indices: NDArray[np.intp], values: NDArray[Any]) -> None:
         """Write (2, N) pixels of one plane."""
         low, high = indices.min(axis=1), indices.max(axis=1) + 1
         box = (slice(int(low[0]), int(high[0])), slice(int(low[1]), int(high[1])))
         pixels = np.array(self._data[0][(*plane, *box)])
         pixels[tuple(indices - low[:, None])] = values
+        self._write(plane, box, pixels)
+
+    def _write(self, plane: tuple[int, ...], box: Box, pixels: Any) -> None:
+        """Write a box of one plane."""
         self._data[0][(*plane, *box)] = pixels
         for fine, coarse in zip(self._data, self._data[1:], strict=False):
             box = _above(box)
