@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -215,7 +216,7 @@ def test_buttons_and_keys_of_the_table_then_edit_what_is_selected_until_stop_emp
 def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
     make_annotator: Make, qtbot: Any
 ) -> None:
-    widget = make_annotator()
+    widget = make_annotator(np.zeros((400, 400), np.uint8))
     adopt(widget, (30, 30), side=20)
     assert widget.annotation is not None
     widget.annotation.prompts.points.add([[32, 32], [47, 47]])
@@ -227,6 +228,27 @@ def test_an_object_when_split_by_two_points_then_both_parts_are_rows(
     assert widget.panel.status.text() == "Split: 2 labels. Ctrl+Z takes it back."
     assert widget.object_panel.model.rowCount() == 2
     assert len(widget.annotation.prompts.points.data) == 0
+
+    # a large one is split outside of the window's thread
+    split = partial(widget.annotation.editing.edit, "split", [C], points=[(110, 110), (390, 390)])
+    widget.annotation.session.adopt([Object(3, (), (100, 100), np.ones((300, 300), bool))])
+    assert split() is None
+    assert widget.panel.status.text() == "Split: working on 1 label; Ctrl+Z stops it."
+    assert split() is None
+    assert widget.panel.status.text() == "Wait until the last edit is done, or press Ctrl+Z to stop it."
+    widget.annotation.undo()
+    assert widget.panel.status.text() == "Stopped; nothing has changed."
+    split()
+    widget.annotation.editing.edit("describe", [C], category="tissue")
+    qtbot.waitUntil(lambda: not widget.annotation.editing.busy)
+    assert "changed meanwhile" in widget.panel.status.text()
+    assert areas(widget)[3] == 90_000
+    split()
+    qtbot.waitUntil(lambda: not widget.annotation.editing.busy)
+    assert widget.panel.status.text() == "Split: 2 labels. Ctrl+Z takes it back."
+    assert areas(widget)[3] + areas(widget)[4] == 90_000
+    widget.annotation.editing.edit("split", [A], points=[(110, 110), (390, 390)])
+    assert "two different points on one object" in widget.panel.status.text()
 
 
 def test_a_row_of_another_plane_when_double_clicked_then_its_prompts_are_offered_again_there(

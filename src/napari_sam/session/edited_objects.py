@@ -154,8 +154,32 @@ class EditedObjects:
         PromptError
             If the operation does not fit the objects, changes nothing, or would take another one's label.
         """
-        before = tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
-        edit = Edit(what, before, operate(what, before, self._next_id, **arguments), arguments)
+        return self.carry_out(self.plan(what, self.there(keys), **arguments))
+
+    def there(self, keys: Iterable[Key]) -> Objects:
+        """Return the objects of some keys, each once, but for those that are not there."""
+        return tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
+
+    def plan(self, what: str, objects: Objects, **arguments: Any) -> Edit:
+        """Return the step that `edit` takes, and change nothing; so it may run in a worker.
+
+        Raises
+        ------
+        PromptError
+            If the operation does not fit the objects.
+        """
+        return Edit(what, objects, operate(what, objects, self._next_id, **arguments), arguments)
+
+    def carry_out(self, edit: Edit) -> Edit:
+        """Take a step that was planned.
+
+        Raises
+        ------
+        PromptError
+            If its objects have changed since; it changes nothing; or it would take another one's label.
+        """
+        if any(self.store.get(each.key) is not each for each in edit.before):
+            raise PromptError("These objects have changed meanwhile; do it again, if it is still wanted.")
         check(edit, self.store)
         self._do(edit)
         return edit

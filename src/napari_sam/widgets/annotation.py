@@ -17,6 +17,7 @@ from .earlier import layer_of
 from .editing import Editing
 from .foreseeing import Foreseeing
 from .guard import LAID, Guard
+from .jobs import Jobs
 from .keeping import Keeping
 from .keyboard import Keyboard
 from .keymap import CHOICES, Keymap
@@ -40,7 +41,6 @@ if TYPE_CHECKING:
     from napari_sam.session.opening import Opened
 
     from .earlier import Earlier
-    from .jobs import Jobs
     from .mixed import Mixed
 
 
@@ -109,7 +109,7 @@ class Annotation:
         self._opening = Opening(self.session, self.seeing, self._parts, self.prompts, self._adopting, jobs)
         self.chooser = Chooser(viewer, self.view)
         self.editing = Editing(
-            viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane
+            viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane, Jobs()
         )
         self._guard = Guard(viewer, image, self.writer.labels, self.layers)
         self._stray = StrayClicks(viewer, (*layers_of(image), *self.layers), self.said.emit)
@@ -233,9 +233,12 @@ class Annotation:
         self.said.emit("")  # what was told of them
 
     def undo(self) -> None:
-        """Take back the last prompt that was drawn on this plane, or the last edit where there is none."""
+        """Take back the last prompt that was drawn on this plane, or the last edit where there is none.
+
+        An edit that is being worked on goes first: it is stopped.
+        """
         drawing, plane = self._viewer.layers.selection.active in self.prompts.layers, self.seeing.plane
-        if drawing and self.prompts.history.take_back(plane):
+        if drawing and not self.editing.busy and self.prompts.history.take_back(plane):
             self.said.emit(self.prompts.history.told(plane))
         else:
             self.editing.undo()

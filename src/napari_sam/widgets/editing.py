@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
     from napari_sam.session import AnnotationSession
 
+    from .jobs import Jobs
     from .keyboard import Keyboard
     from .label_writer import LabelWriter
     from .prompt_layers import PromptLayers
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 NOTHING = "There is no object to reopen here; point at one, or commit one first."
 NAPARIS = {"commit": ("polygon",), "clear": ("polygon", "paint", "erase")}
 """Modes of a Labels layer in which Enter and Esc are napari's: there they end what is being drawn."""
+
+BLINK = 500_000
+"""The effort from which on an edit is worked on outside of the window's thread; here it takes some 15 ms."""
+OBJECT = 1_000
+"""The pixels that take as long as what an object takes whatever its size."""
+PER_PIXEL = {"fill_holes": 1, "remove_specks": 1, "smooth": 1, "split": 20}
+"""How long operations take for a pixel of a mask, compared with smoothing; the others look at none."""
 
 
 class Editing:
@@ -54,6 +62,8 @@ class Editing:
     keyboard : Keyboard
     plane : callable
         Gives the plane that is seen now.
+    jobs : Jobs
+        For what takes long, and nothing else; closed with this.
 
     Attributes
     ----------
@@ -74,9 +84,12 @@ class Editing:
         prompts: PromptLayers,
         keyboard: Keyboard,
         plane: Callable[[], Plane],
+        jobs: Jobs,
     ) -> None:
         self._viewer, self._session, self._labels = viewer, session, writer.labels
         self._prompts, self._keyboard, self.plane = prompts, keyboard, plane
+        self._jobs = jobs
+        jobs.failed.connect(self.failed.emit)
         self.selection = Selection(session)
         for what in EDITS:
             keyboard.on(what, partial(self.edit, what))
@@ -87,7 +100,8 @@ class Editing:
         keyboard.changed.connect(self._listen)
 
     def close(self) -> None:
-        """Stop listening."""
+        """Stop listening; what is being worked on is dropped."""
+        self._jobs.close()
         self._labels.events.mode.disconnect(self._listen)
         self._keyboard.changed.disconnect(self._listen)
         self.selection.close()
@@ -125,19 +139,55 @@ class Editing:
         each, selected = self.pointed(), self.selection.keys
         return selected if each is None or each.key in selected else (each.key,)
 
+    @property
+    def busy(self) -> bool:
+        """Whether an edit is being worked on, which undoing stops."""
+        return self._jobs.busy
+
     def edit(self, what: str, keys: Sequence[Key] = (), **arguments: Any) -> Edit | None:
-        """Do something to some objects, or to those that are meant; return what was done."""
+        """Do something to some objects, or to those that are meant; return what was done.
+
+        What takes longer than a blink is worked on outside of the window's thread, and None returned.
+        """
+        objects = self._session.there(keys or self.meant())
+        plan = partial(self._session.plan, what, objects, **arguments)
+        if _effort(what, objects) > BLINK:
+            if not self._refused():
+                self._jobs.run(title(what), lambda _: plan(), self._carry_out)
+                count = amount(_labels(objects), "label")
+                stop = f"{self._keyboard.text('undo')} stops it"
+                self.said.emit(f"{title(what).capitalize()}: working on {count}; {stop}.")
+            return None
         try:
-            edit = self._session.edit(what, keys or self.meant(), **arguments)
+            edit = plan()
+        except NapariSamError as error:
+            self.failed.emit(str(error))
+            return None
+        return self._carry_out(edit)
+
+    def _carry_out(self, edit: Edit) -> Edit | None:
+        """Take a step that was planned, and say so."""
+        try:
+            self._session.carry_out(edit)
         except NapariSamError as error:
             self.failed.emit(str(error))
             return None
         changed = amount(_changed(edit), "label")
-        self.said.emit(f"{title(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
+        self.said.emit(f"{name(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
         return edit
+
+    def _refused(self) -> bool:
+        """Say that something is being worked on, if it is."""
+        if self.busy:
+            self.failed.emit(
+                f"Wait until the last edit is done, or press {self._keyboard.text('undo')} to stop it."
+            )
+        return self.busy
 
     def split(self) -> None:
         """Cut the object under the two points inside, in two."""
+        if self._refused():
+            return
         try:
             prompts = self._prompts.read(self.plane())
         except NapariSamError as error:
@@ -156,7 +206,11 @@ class Editing:
         self.edit("split", [each.key], points=pair)
 
     def undo(self) -> None:
-        """Take back the last edit."""
+        """Take back the last edit, or stop the one that is being worked on."""
+        if self.busy:
+            self._jobs.cancel()
+            self.said.emit("Stopped; nothing has changed.")
+            return
         self._step(self._session.undo, "There is nothing to take back.", "Took back")
 
     def redo(self) -> None:
@@ -175,16 +229,31 @@ class Editing:
 def _described(edit: Edit) -> str:
     """Return a step's name and how many labels it changed, if it changed some."""
     changed = _changed(edit)
-    return f"{title(edit)}, {amount(changed, 'label')}" if changed else title(edit)
+    return f"{name(edit)}, {amount(changed, 'label')}" if changed else name(edit)
 
 
 def _changed(edit: Edit) -> int:
-    """Return how many labels a step took or made, whichever is more; one of several planes counts once."""
-    return max(len({each.id for each in objects}) for objects in (edit.before, edit.after))
+    """Return how many labels a step took or made, whichever is more."""
+    return max(map(_labels, (edit.before, edit.after)))
 
 
-def title(edit: Edit) -> str:
-    """Return an operation's name for a person, such as "fill holes"."""
+def _labels(objects: Sequence[Object]) -> int:
+    """Return how many labels objects have; one of several planes counts once."""
+    return len({each.id for each in objects})
+
+
+def _effort(what: str, objects: Sequence[Object]) -> int:
+    """Return how long an operation on objects takes, in pixels that it could smooth meanwhile."""
+    return PER_PIXEL.get(what, 0) * sum(each.mask.size + OBJECT for each in objects)
+
+
+def name(edit: Edit) -> str:
+    """Return a step's name for a person, such as "fill holes"."""
     if edit.what == DESCRIBE:
         return "note" if "note" in edit.arguments else "class"
-    return edit.what.replace("_", " ")
+    return title(edit.what)
+
+
+def title(what: str) -> str:
+    """Return an operation's name for a person."""
+    return what.replace("_", " ")

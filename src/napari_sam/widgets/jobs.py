@@ -45,7 +45,7 @@ class Job:
 
     title: str
     work: Callable[[Job], Any]
-    done: Callable[[Any], None]
+    done: Callable[[Any], object]
     post: Post
     stopped: Event = field(default_factory=Event)
 
@@ -130,7 +130,7 @@ class Jobs(QObject):
         """Whether a job is going on."""
         return self._current is not None
 
-    def run(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], None]) -> Job:
+    def run(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> Job:
         """Run a job as soon as the one before it has noticed that it is outdated."""
         job = self._begin(title, work, done)
         self._going[:] = [job]
@@ -152,13 +152,13 @@ class Jobs(QObject):
         self._steps = steps
         self._turn.start()
 
-    def _begin(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], None]) -> Job:
+    def _begin(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> Job:
         self._drop()
         self._current = job = Job(title, work, done, self._post)
         self.started.emit(title)
         return job
 
-    def run_here(self, work: Callable[[], Any], done: Callable[[Any], None]) -> None:
+    def run_here(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
         """Run what takes less than a blink in the window's thread; it outdates and fails as a job does."""
         self.cancel()
         try:
