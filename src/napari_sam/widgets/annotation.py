@@ -109,7 +109,13 @@ class Annotation:
         self._opening = Opening(self.session, self.seeing, self._parts, self.prompts, self._adopting, jobs)
         self.chooser = Chooser(viewer, self.view)
         self.editing = Editing(
-            viewer, self.session, self.writer, self.prompts, self.keyboard, lambda: self.seeing.plane, Jobs()
+            viewer,
+            self.session,
+            self.writer,
+            self.prompts,
+            self.keyboard,
+            lambda: self.seeing.plane,
+            Jobs(jobs),
         )
         self._guard = Guard(viewer, image, self.writer.labels, self.layers)
         self._stray = StrayClicks(viewer, (*layers_of(image), *self.layers), self.said.emit)

@@ -102,6 +102,7 @@ class Editing:
     def close(self) -> None:
         """Stop listening; what is being worked on is dropped."""
         self._jobs.close()
+        self._jobs.deleteLater()
         self._labels.events.mode.disconnect(self._listen)
         self._keyboard.changed.disconnect(self._listen)
         self.selection.close()

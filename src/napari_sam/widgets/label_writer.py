@@ -190,8 +190,8 @@ class LabelWriter:
         other &= shown != drawn
         foreign = [
             label
-            for label in np.unique(shown[other]).tolist()
-            if label and label not in gone and (label, plane) not in store
+            for label in np.unique(shown[other & (shown != 0)]).tolist()
+            if label not in gone and (label, plane) not in store
         ]
         if foreign:
             other &= ~np.isin(shown, foreign)
