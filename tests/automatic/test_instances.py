@@ -14,8 +14,9 @@ from napari_sam.automatic import (
     instance_masks,
     watershed_instances,
 )
+from napari_sam.automatic.cutting import faint_instances, sizes
 from napari_sam.automatic.dense import Maps, doubled
-from napari_sam.automatic.instances import faint_instances, sizes, to_image, together, two_looks
+from napari_sam.automatic.instances import to_image, together, two_looks
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor, Prompts
@@ -59,6 +60,12 @@ def test_watershed_instances_when_objects_are_smaller_than_asked_then_left_out_a
     found = watershed_instances(maps, DenseSettings(smallest=25))
     assert np.unique(found).tolist() == [0, 1, 2, 3]
     assert watershed_instances(np.zeros_like(maps)).max() == 0
+    # sizes are those of the image, whatever the scale that it is seen at: 64, 64, 96 and 36 pixels here
+    for sizes_, count in (({"smallest": 50}, 3), ({"largest": 80}, 3), ({"smallest": 50, "largest": 80}, 2)):
+        assert watershed_instances(maps, DenseSettings(**sizes_), scale=0.5).max() == count
+    for wrong in ({"smallest": 30, "largest": 20}, {"smallest": -1}, {"foreground": np.nan}):
+        with pytest.raises(ImageError, match="give"):
+            DenseSettings(**wrong)
 
 
 def test_faint_instances_when_a_thing_is_too_faint_for_the_first_look_then_it_alone_is_found() -> None:
@@ -264,6 +271,21 @@ def test_dense_instances_when_a_coarse_scale_shows_what_holds_the_objects_then_t
         deep = np.where(block, 0.5, deep.clip(0))
         maps[scale] = np.stack([seen | block, deep, 0 * rows]).astype(np.float32)
     assert dense_instances(Drawn(predictor, (400, 400), maps)).max() == 100
+
+
+def test_dense_instances_when_some_things_are_too_large_then_the_others_tell_the_scale(
+    predictor: Predictor,
+) -> None:
+    maps = {}
+    for scale in (2.0, 1.0, 0.5, 0.25, 0.125):
+        rows, cols = np.mgrid[: round(400 * scale), : round(400 * scale)] / scale
+        gland = np.hypot(rows - 200, cols - 120) / 115
+        cells = np.where(cols > 250, np.hypot(rows % 50 - 25, cols % 50 - 25) / 20, 1)  # 24, seen from near
+        nearest = np.minimum(gland, cells) if scale >= 1 else gland
+        maps[scale] = np.stack([nearest < 1, (1 - nearest).clip(0), 0 * rows]).astype(np.float32)
+    view = Drawn(predictor, (400, 400), maps)
+    assert dense_instances(view).max() == 1
+    assert dense_instances(view, DenseSettings(largest=60)).max() == 24
 
 
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(

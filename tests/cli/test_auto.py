@@ -11,7 +11,9 @@ import zarr
 from PIL import Image
 from pycocotools import mask as rle
 
+from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.cli import main
+from napari_sam.cli.thresholds import OPTIONS
 from napari_sam.export import read_regions
 
 STEM = "4327d2759187"
@@ -72,6 +74,28 @@ def test_auto_when_nothing_is_there_then_empty_labels_and_a_line_that_says_what_
     said = capsys.readouterr()
     assert "lower the threshold or pick another channel" in said.err
     assert said.out.strip() == f"{out}: 0 labels"
+
+
+def test_auto_when_thresholds_are_given_then_labels_are_within_them(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    out, masks = tmp_path / "labels.tif", tmp_path / "masks.json"
+    typed = ["auto", str(image), "-o", str(out), "--overwrite", "--masks", str(masks)]
+    assert main(typed) == 0
+    areas = sorted(each["area"] for each in json.loads(masks.read_text())["annotations"])
+    low, high = (round(float(np.sqrt(area * 4 / np.pi)), 1) for area in (areas[1], areas[-2]))
+    assert low < high
+    assert main([*typed, "--smallest", str(low + 0.1), "--largest", str(high - 0.1)]) == 0
+    fewer = [each["area"] for each in json.loads(masks.read_text())["annotations"]]
+    assert 0 < len(fewer) < len(areas) - 2
+    assert np.pi / 4 * low**2 < min(fewer) <= max(fewer) < np.pi / 4 * high**2
+    assert main([*typed, "--foreground", "0.4", "--largest", "2"]) == 0
+    assert "no object above a foreground of 0.4 and up to 2 pixels across" in capsys.readouterr().err
+    assert main([*typed, "--smallest", "9", "--largest", "4"]) == 1
+    assert "No object is from 9 to 4 pixels across; give other sizes." in capsys.readouterr().err
+    titles = {each.name: each.title for offered in THRESHOLDS.values() for each in offered}
+    options = {name: option for name, (option, *_) in OPTIONS.items()}
+    assert options == {name: f"--{title.lower().replace(' ', '-')}" for name, title in titles.items()}
 
 
 def test_auto_when_the_output_cannot_hold_labels_then_fails_before_any_work(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import json
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from threading import Event
@@ -22,6 +23,7 @@ from napari_sam.automatic import batch_image
 from napari_sam.automatic.batch_image import Job
 from napari_sam.image_files import read_image
 from napari_sam.widgets.batch import BatchWidget
+from napari_sam.widgets.last_thresholds import keep_thresholds
 
 Make = Callable[[], BatchWidget]
 
@@ -184,6 +186,16 @@ def test_batch_when_begun_anew_then_all_images_are_done_again(
     widget.start()
     settle(qtbot, widget)
     assert written.stat().st_mtime_ns > first
+
+    # with what was chosen in the other dock
+    count = int(cell(widget, 0, 2))
+    keep_thresholds({"largest": 12.0, "predicted_iou": 0.8})
+    widget.panel.thresholds.setCurrentText("as last in Segment all")
+    widget.start()
+    settle(qtbot, widget)
+    held = json.loads((written.parent / "settings.json").read_text())["automatic"]
+    assert (held["dense"]["largest"], held["predicted_iou"]) == (12.0, 0.8)
+    assert int(cell(widget, 0, 2)) < count
 
 
 def test_batch_when_it_cannot_begin_then_one_sentence_says_why_and_all_wait(

@@ -30,6 +30,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch import BatchWidget
 from napari_sam.widgets.object_model import CLASS, HEADERS
@@ -121,7 +122,7 @@ def full(make_annotator: Make, qtbot: Any) -> AnnotatorWidget:
     annotation.prompts.points.add((1, 30, 90))
     settle(qtbot, widget)
     panel = widget.panel.segment_all
-    panel.set_thresholds("instances", {"foreground": 0.5, "prominence": 0.1, "smallest": 4.0})
+    panel.set_thresholds(THRESHOLDS["instances"], {each.name: each.most for each in THRESHOLDS["instances"]})
     panel.set_counts(1234, 1000, 12)
     panel.set_current("1000 of 1234, score 0.56")
     widget.object_panel.classes.name.setText("mitotic")

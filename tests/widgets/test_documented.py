@@ -10,6 +10,7 @@ from typing import Any
 from qtpy.QtWidgets import QAbstractButton, QLabel, QTabWidget, QWidget
 from superqt import QCollapsible
 
+from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch import BatchWidget
 
@@ -53,11 +54,8 @@ def test_a_button_in_the_pages_then_is_there_and_a_key_does_something(
     panel.set_running(True)
     panel.set_pending(4)
     panel.segment_all.set_counts(27, 15, 3)
-    for method, names in (
-        ("instances", ("foreground", "prominence", "smallest")),
-        ("grid", ("predicted_iou", "stability")),
-    ):
-        panel.segment_all.set_thresholds(method, dict.fromkeys(names, 0.5))
+    for offered in THRESHOLDS.values():
+        panel.segment_all.set_thresholds(offered, {each.name: each.least for each in offered})
         found |= set(texts(widget))
     missing = {
         name: page

@@ -10,11 +10,13 @@ import pytest
 from qtpy.compat import isalive
 from qtpy.QtCore import Qt
 
+from napari_sam.automatic import dense
 from napari_sam.predict import Predictor
 from napari_sam.samples import load_sample
 from napari_sam.session import Object
 from napari_sam.widgets.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.last_thresholds import last_thresholds
 from napari_sam.widgets.planes import camera_of, seen
 from napari_sam.widgets.reviewing import Reviewing
 
@@ -214,6 +216,7 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
     proposals = search(qtbot, widget)
     sketched: list[int] = []
     reviewing.proposing.found.connect(lambda find: sketched.append(len(find.sketch)))
+    asked, embed = dense.seen, Predictor.embed
     monkeypatch.setattr(Predictor, "embed", None)  # nothing is embedded again
     monkeypatch.setattr("napari_sam.automatic.dense.seen", None)  # nor is the dense head asked
     panel.sliders["smallest"].setValue(40.0)
@@ -225,6 +228,18 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
         panel.sliders["foreground"].setValue(value)
     assert searched(qtbot, widget) == ()
     assert "no object above a foreground of 0.95 and 60 pixels across;" in widget.panel.status.text()
+    assert last_thresholds() == {"foreground": 0.95, "smallest": 60.0}
+    panel.sliders["largest"].setValue(50.0)
+    assert widget.panel.status.text() == "No object is from 60 to 50 pixels across; give other sizes."
+    panel._put_back()
+    again = searched(qtbot, widget)
+    assert last_thresholds() == {}
+    monkeypatch.setattr("napari_sam.automatic.dense.seen", asked)  # now it may be, at another scale
+    monkeypatch.setattr(Predictor, "embed", embed)
+    panel.sliders["largest"].setValue(40.0)
+    smaller = [each.area for each in searched(qtbot, widget)]
+    assert smaller
+    assert max(smaller) <= np.pi / 4 * 40**2
     panel._put_back()
     again = searched(qtbot, widget)
     assert [(each.origin, each.score) for each in again] == [(each.origin, each.score) for each in proposals]

@@ -2,9 +2,10 @@
 
 from .asking import instance_masks
 from .crops import GridSettings
+from .cutting import DenseSettings, Labels, watershed_instances
 from .dense import DenseView
 from .grid import grid_masks
-from .instances import DenseSettings, Labels, dense_instances, watershed_instances
+from .instances import dense_instances
 from .link import LinkSettings, label_planes, link_planes, stack_normalization
 from .painting import paint
 from .records import MaskRecord

@@ -16,10 +16,11 @@ from napari_sam.predict.prompts import Box
 from napari_sam.progress import Cancel, Progress
 
 from .crops import GridSettings
+from .cutting import disc, sizes
 from .dense import DenseView
 from .filter import suppress
-from .instances import sizes, two_looks
-from .records import MaskRecord, run_lengths
+from .instances import two_looks
+from .records import MaskRecord, run_lengths, within_sizes
 from .regions import region_iou
 from .settings import AutomaticSettings
 from .turned import in_common, turned
@@ -172,9 +173,10 @@ def agreed(
     """
     settings = settings or AutomaticSettings()
     records = _alike(regions, answers, settings.agreement)
-    smallest = np.pi / 4 * (DEBRIS * diameter) ** 2
+    debris = disc(DEBRIS * diameter)
     seconds = _alike(faint, answers, settings.agreement)
-    records += [each for each in seconds if each.worth >= settings.second_look and each.area >= smallest]
+    records += [each for each in seconds if each.worth >= settings.second_look and each.area >= debris]
+    records = within_sizes(records, *settings.dense.areas)
     if records:
         least = settings.promise * np.quantile([each.worth for each in records], SUREST)
         records = [each for each in records if each.worth >= least]

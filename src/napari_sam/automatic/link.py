@@ -17,7 +17,7 @@ from napari_sam.predict import Normalization, Predictor
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 from napari_sam.progress import Cancel, Progress
 
-from .instances import Labels
+from .cutting import Labels
 from .matching import matches
 from .painting import paint
 from .regions import blend, within

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from .instances import Labels
+from .cutting import Labels
 from .records import MaskRecord
 from .settings import AutomaticSettings
 

@@ -13,11 +13,12 @@ from napari_sam.progress import Cancel, Progress
 
 from .asking import Answers, agreed, ask
 from .crops import Crop, GridSettings
+from .cutting import Labels, sizes
 from .dense import DenseView
 from .grid import asked_at, sifted
-from .instances import Labels, dense_instances, sizes, two_looks
+from .instances import dense_instances, two_looks
 from .painting import painted
-from .records import MaskRecord
+from .records import MaskRecord, within_sizes
 from .segment import Method, method_for
 from .settings import AutomaticSettings
 
@@ -102,7 +103,8 @@ class PartSearch:
         window = window or self.whole
         if self._view is None:
             grid = settings.grid_for(self._predictor.model)
-            found = sifted(self._pool(grid, window, progress, cancelled), grid)
+            pool = self._pool(grid, window, progress, cancelled)
+            found = within_sizes(sifted(pool, grid), *settings.dense.areas)
         else:
             looks = two_looks(self._view, settings.dense, cancelled)
             regions, faint = (self._within(look, window) for look in looks)

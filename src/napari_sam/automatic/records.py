@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -95,6 +96,11 @@ class MaskRecord:
             "stability_score": self.stability_score,
             "crop_box": [left, top, right - left, bottom - top],
         }
+
+
+def within_sizes(records: Iterable[MaskRecord], least: float, most: float) -> list[MaskRecord]:
+    """Return the masks of no fewer and no more pixels."""
+    return [each for each in records if least <= each.area <= most]
 
 
 def run_lengths(mask: Mask) -> bytes:

@@ -15,10 +15,10 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
 from .asking import instance_masks
+from .cutting import Labels
 from .grid import grid_masks
-from .instances import DenseSettings, Labels
 from .painting import paint
-from .records import MaskRecord
+from .records import MaskRecord, within_sizes
 from .settings import AutomaticSettings
 
 Method = Literal["auto", "grid", "instances"]
@@ -117,7 +117,7 @@ def propose(
             progress=progress,
             cancelled=cancelled,
         )
-        return records, _shape_of(image, channel_axis)
+        return within_sizes(records, *settings.dense.areas), _shape_of(image, channel_axis)
     embedding = predictor.embed(
         image, channel_axis=channel_axis, normalization=normalization, cancelled=cancelled
     )
@@ -145,13 +145,16 @@ def method_for(model: LoadedModel, method: Method) -> Literal["grid", "instances
 
 def nothing_found(model: LoadedModel, method: Method, settings: AutomaticSettings) -> str:
     """Return one sentence for a person whose image gave no object."""
+    low, high = settings.dense.smallest, settings.dense.largest
     if method_for(model, method) == "grid":
         grid = settings.grid_for(model)
         level = f"a predicted IoU of {grid.predicted_iou:g} and a stability of {grid.stability:g}"
     else:
         level = f"a foreground of {settings.dense.foreground:g}"
-        if settings.dense.smallest > DenseSettings().smallest:
-            level += f" and {settings.dense.smallest:g} pixels across"
+    if high is not None:
+        level += f" and {f'from {low:g} to' if low else 'up to'} {high:g} pixels across"
+    elif low:
+        level += f" and {low:g} pixels across"
     return f"There is no object above {level}; lower the threshold or pick another channel."
 
 

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
 from .crops import GridSettings
-from .instances import DenseSettings
+from .cutting import DenseSettings
 
 
 @dataclass(frozen=True)
@@ -21,6 +21,8 @@ class AutomaticSettings:
         How the dense head's maps become instances.
     grid : GridSettings, optional
         By default Meta's for a ViT, and lower thresholds for a windowed model, which promises less.
+    predicted_iou, stability : float, optional
+        Of the masks of a grid, in place of its own.
     agreement : float
         IoU that the decoder's mask of an instance has with it, or else the instance is dropped.
     second_look : float
@@ -45,6 +47,8 @@ class AutomaticSettings:
 
     dense: DenseSettings = field(default_factory=DenseSettings)
     grid: GridSettings | None = None
+    predicted_iou: float | None = None
+    stability: float | None = None
     agreement: float = 0.5
     second_look: float = 0.57
     promise: float = 0.6
@@ -54,14 +58,24 @@ class AutomaticSettings:
 
     def __post_init__(self) -> None:
         shares = (self.agreement, self.second_look, self.promise, self.overlap, self.shared, self.largest)
-        if not all(0 <= share <= 1 for share in shares):
+        promised = (each for each in (self.predicted_iou, self.stability) if each is not None)
+        if not all(0 <= share <= 1 for share in (*shares, *promised)):
             raise ImageError(
-                "Agreement, second look, promise, overlap, shared and largest are shares; "
-                "give numbers of 0 to 1."
+                "Predicted IoU, stability, agreement, second look, promise, overlap, shared and largest are"
+                " shares; give numbers of 0 to 1."
             )
 
     def grid_for(self, model: LoadedModel) -> GridSettings:
         """Return the grid that a model is asked with."""
-        if self.grid is not None:
-            return self.grid
-        return GridSettings(predicted_iou=0.6, stability=0.6) if model.sam.config.windowed else GridSettings()
+        low = 0.6 if model.sam.config.windowed else None
+        own = self.grid or _with(GridSettings(), low, low)
+        return _with(own, self.predicted_iou, self.stability)
+
+
+def _with(grid: GridSettings, predicted_iou: float | None, stability: float | None) -> GridSettings:
+    """Return a grid with other thresholds; None keeps its own."""
+    return replace(
+        grid,
+        predicted_iou=grid.predicted_iou if predicted_iou is None else predicted_iou,
+        stability=grid.stability if stability is None else stability,
+    )

@@ -13,7 +13,7 @@ from skimage import measure
 from napari_sam.errors import ImageError
 from napari_sam.predict import PlaneWindow
 
-from .instances import Labels
+from .cutting import Labels
 
 Box = tuple[slice, slice]
 

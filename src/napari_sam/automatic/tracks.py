@@ -16,7 +16,7 @@ from skimage.measure import regionprops
 from napari_sam.errors import ImageError, NapariSamError
 from napari_sam.writing import at_once
 
-from .instances import Labels
+from .cutting import Labels
 from .link import counted
 
 if TYPE_CHECKING:

@@ -16,7 +16,7 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 from napari_sam.writing import alone, disk_errors
 
-from .instances import Labels
+from .cutting import Labels
 from .painting import painted
 from .reading import LargeImage, Pixels, shows_nothing
 from .segment import Method, method_for, propose

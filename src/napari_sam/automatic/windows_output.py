@@ -13,7 +13,7 @@ import numpy as np
 from napari_sam.errors import DataError
 from napari_sam.writing import at_once, check_folder_of, check_link, disk_errors, write_text
 
-from .instances import Labels
+from .cutting import Labels
 from .stitch import Box, Stitched, resolved
 from .windows_pending import Pending, pending_path
 from .windows_state import MadeWith, State, differing, read_state, state_path

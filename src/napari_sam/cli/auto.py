@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from ..wording import amount
 from . import arguments as arg
+from .thresholds import add_threshold_options, chosen_settings
 
 if TYPE_CHECKING:
     from numpy.typing import NDArray
@@ -19,7 +20,7 @@ examples:
   napari-sam auto cells.tif -o labels.tif
   napari-sam auto cells.png -o labels.tif --method grid --masks masks.json --picture seen.png
   napari-sam auto slide.ome.tif -o labels.zarr
-  napari-sam auto plate1 "plate2/*_dapi.tif" -o labels
+  napari-sam auto plate1 "plate2/*_dapi.tif" -o labels --smallest 8 --largest 60
   napari-sam auto plates -o labels --scheduler tcp://login1:8786
 """
 
@@ -55,6 +56,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     arg.add_overwrite_option(parser)
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run a batch on that cluster of dask workers")
     arg.add_model_options(parser)
+    add_threshold_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -106,7 +108,11 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
 
         runner = on_cluster(arguments.scheduler)
     settings = BatchSettings(
-        arguments.model, arguments.device, arguments.method, channel_axis=arguments.channel_axis
+        arguments.model,
+        arguments.device,
+        arguments.method,
+        chosen_settings(arguments),
+        channel_axis=arguments.channel_axis,
     )
     out: Path = arguments.output
     images = without_labels(images, out) or images
@@ -142,6 +148,7 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
             arguments.output,
             model,
             method=arguments.method,
+            settings=chosen_settings(arguments),
             channel_axis=arguments.channel_axis,
             file=path,
             overwrite=arguments.overwrite,
@@ -152,7 +159,7 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
 
 def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None:
     """Segment an image as a whole."""
-    from ..automatic import AutomaticSettings, nothing_found, paint, propose
+    from ..automatic import nothing_found, paint, propose
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
@@ -161,15 +168,21 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     from .outputs import LABELS, PICTURE, TEXT, check_outputs
     from .progress import progress_bar
 
+    settings = chosen_settings(arguments)
     written = (arguments.output, LABELS), (arguments.masks, TEXT), (arguments.picture, PICTURE)
     check_outputs(path, *written, overwrite=arguments.overwrite)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
     with progress_bar("segmenting") as progress:
         records, shape = propose(
-            predictor, image, method=arguments.method, channel_axis=arguments.channel_axis, progress=progress
+            predictor,
+            image,
+            method=arguments.method,
+            settings=settings,
+            channel_axis=arguments.channel_axis,
+            progress=progress,
         )
-    labels = paint(records, shape)
+    labels = paint(records, shape, settings)
     count = int(labels.max())
     write_labels(arguments.output, labels, size=pixel_size_of(path))
     if arguments.masks:
@@ -184,5 +197,5 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
         drawn = draw(image, labels, [], channel_axis=arguments.channel_axis)
         write_picture(arguments.picture, drawn)
     if not count:
-        print(nothing_found(predictor.model, arguments.method, AutomaticSettings()), file=sys.stderr)
+        print(nothing_found(predictor.model, arguments.method, settings), file=sys.stderr)
     print(f"{arguments.output}: {amount(count, 'label')}")

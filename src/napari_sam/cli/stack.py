@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING, Any
 
 from ..wording import amount
 from . import arguments as arg
+from .thresholds import add_threshold_options, chosen, chosen_settings
 
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
 
-    from ..automatic.instances import Labels
+    from ..automatic import AutomaticSettings
+    from ..automatic.cutting import Labels
     from ..automatic.tracks import Tracks
     from ..predict import Embedding, Normalization, Predictor
 
@@ -68,6 +70,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     )
     arg.add_overwrite_option(parser)
     arg.add_model_options(parser)
+    add_threshold_options(parser)
     parser.set_defaults(run=run)
 
 
@@ -86,6 +89,8 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     if arguments.tracks and arguments.axis == "z":
         raise arg.UsageError("--tracks goes with --axis t; a volume has no tracks")
+    if arguments.prompt and chosen(arguments):
+        raise arg.UsageError("thresholds are for a search of everything; --prompt follows one object")
     from ..automatic.link import stack_normalization
     from ..automatic.tracks import as_tracks, load_tracker, track_objects
     from ..pixel_size import pixel_size_of
@@ -95,6 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     from .outputs import PLANES, TEXT, check_outputs
     from .progress import progress_bar
 
+    settings = chosen_settings(arguments)
     in_time, prompted = arguments.axis == "t", bool(arguments.prompt)
     if in_time and not prompted:
         load_tracker()  # a tracker that is not there is better known before the work
@@ -110,7 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
     labels = (
         _followed(predictor, planes, record, arguments.prompt)
         if prompted
-        else _found(predictor, planes, record)
+        else _found(predictor, planes, record, settings)
     )
     size = pixel_size_of(arguments.image)
     if table is None:
@@ -132,16 +138,18 @@ def _table(arguments: argparse.Namespace) -> Path | None:
     return table
 
 
-def _found(predictor: Predictor, planes: NDArray[Any], record: Normalization | None) -> Labels:
+def _found(
+    predictor: Predictor, planes: NDArray[Any], record: Normalization | None, settings: AutomaticSettings
+) -> Labels:
     """Label every plane for itself."""
-    from ..automatic import AutomaticSettings, nothing_found
+    from ..automatic import nothing_found
     from ..automatic.link import label_planes
     from .progress import progress_bar
 
     with progress_bar("segmenting", "plane") as progress:
-        labels = label_planes(predictor, planes, normalization=record, progress=progress)
+        labels = label_planes(predictor, planes, settings=settings, normalization=record, progress=progress)
     if not labels.any():
-        print(nothing_found(predictor.model, "auto", AutomaticSettings()), file=sys.stderr)
+        print(nothing_found(predictor.model, "auto", settings), file=sys.stderr)
     return labels
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,15 +13,16 @@ from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 from napari_sam.errors import DataError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
-from .batch_panel import CHANNELS, BatchPanel
+from .batch_panel import CHANNELS, THRESHOLDS, BatchPanel
 from .batch_table import BatchTable
+from .batch_work import Asked, AtHand, Finished, work
 from .jobs import Job, Jobs
+from .last_thresholds import last_thresholds
 from .model_choice import known_models
 
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam.automatic.batch import Run
     from napari_sam.automatic.batch_summary import Row
 
     from .batch_opening import Found
@@ -32,37 +32,6 @@ WHY = {
     "running": " yet; it is being segmented, and can be looked at once it is done.",
 }
 """How the sentence on an image without labels goes on, by its state."""
-
-
-@dataclass(frozen=True)
-class Asked:
-    """What the form says: images, a folder for labels, and how; `cluster` is empty for this computer."""
-
-    images: tuple[Path, ...]
-    out: Path
-    model: str
-    device: str
-    channel_axis: int | None
-    cluster: str
-    anew: bool
-
-
-@dataclass(frozen=True)
-class AtHand:
-    """An image that is being segmented, and how many of its parts are done, of how many."""
-
-    image: Path
-    done: int
-    total: int
-
-
-@dataclass(frozen=True)
-class Finished:
-    """What became of an image, where its labels are, and which axis its channels were taken for."""
-
-    row: Row
-    labels: Path | None
-    channel_axis: int | None
 
 
 class BatchWidget(QWidget):
@@ -170,7 +139,7 @@ class BatchWidget(QWidget):
         self.panel.say("")
         self.panel.set_running(True)
         self.panel.show_progress(0, 0)
-        self.jobs.run("Segmenting", partial(_work, asked=asked), self._done)
+        self.jobs.run("Segmenting", partial(work, asked=asked), self._done)
 
     def _asked(self) -> Asked:
         panel = self.panel
@@ -179,6 +148,7 @@ class BatchWidget(QWidget):
             out=_path(panel.out.text().strip()).absolute(),
             **panel.computing.settings,
             channel_axis=CHANNELS[panel.channels.currentText()],
+            thresholds=last_thresholds() if THRESHOLDS[panel.thresholds.currentText()] else {},
             cluster=panel.cluster.text().strip(),
             anew=panel.anew.isChecked(),
         )
@@ -235,37 +205,6 @@ class BatchWidget(QWidget):
         busy = show(self._viewer, found)
         ours = f" The dock still annotates {busy}; press Stop and Start there for this image." if busy else ""
         self.panel.say(f"{found.path.name} is open, with its labels.{ours}")
-
-
-def _work(job: Job, asked: Asked) -> list[Row]:
-    """Run in the worker."""
-    from napari_sam.automatic.batch import run_batch
-    from napari_sam.automatic.batch_image import BatchSettings
-    from napari_sam.weights.loading import locate
-
-    locate(asked.model, job.progress)  # a download is shown
-    return run_batch(
-        asked.images,
-        asked.out,
-        BatchSettings(asked.model, asked.device, channel_axis=asked.channel_axis),
-        overwrite=asked.anew,
-        run=_runner(job, asked.cluster),
-        told=lambda row: job.tell(
-            Finished(row, asked.out / row.labels if row.labels else None, asked.channel_axis)
-        ),
-        progress=job.progress,
-        cancelled=job.cancelled,
-    )
-
-
-def _runner(job: Job, cluster: str) -> Run:
-    from napari_sam.automatic.batch_image import one_by_one
-
-    if cluster:
-        from napari_sam.automatic.batch_cluster import on_cluster
-
-        return on_cluster(cluster)
-    return partial(one_by_one, at=lambda *at: job.tell(AtHand(*at)), cancelled=job.cancelled)
 
 
 def _find(_: Job, names: list[str]) -> list[Path]:

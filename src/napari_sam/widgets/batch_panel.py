@@ -27,6 +27,7 @@ from .tab_order import tab_as_seen
 from .telling import tell
 
 CHANNELS: dict[str, int | None] = {"none, or RGB": None, "first axis": 0, "last axis": -1}
+THRESHOLDS = {"default": False, "as last in Segment all": True}
 WIDTH = 420
 """Pixels that the dock asks for."""
 STATE = 64
@@ -75,6 +76,8 @@ class BatchPanel(QWidget):
         super().__init__(parent)
         self.pattern, self.out, self.cluster = QLineEdit(self), QLineEdit(self), QLineEdit(self)
         self.computing, self.channels = ModelAndDevice(self), QComboBox(self)
+        self.thresholds = QComboBox(self)
+        self.thresholds.addItems(list(THRESHOLDS))
         self.model, self.device = self.computing.model, self.computing.device
         self.channels.addItems(list(CHANNELS))
         self.anew = QCheckBox("Begin anew what is there", self)
@@ -171,6 +174,11 @@ class BatchPanel(QWidget):
             ("Model", self.model, "cell-tiny comes with the plugin; others are downloaded when first used"),
             ("Device", self.device, "auto takes a graphics card where there is one"),
             ("Channels", self.channels, "The axis of channels in images that have some"),
+            (
+                "Thresholds",
+                self.thresholds,
+                "Those that an image was searched with in the other dock, or not",
+            ),
             ("Cluster", self.cluster, "The address of a dask scheduler, such as tcp://login1:8786"),
         )
         for title, field, tip in tips:

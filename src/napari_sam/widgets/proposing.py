@@ -5,13 +5,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 from psygnal import Signal
 
 from napari_sam.automatic import AutomaticSettings, nothing_found
 from napari_sam.automatic.part import PartSearch
+from napari_sam.automatic.thresholds import THRESHOLDS, defaults_for, way_of, with_thresholds
 from napari_sam.errors import PromptError
 from napari_sam.predict import PlaneWindow
 from napari_sam.predict.window import whole_plane
@@ -20,10 +21,11 @@ from napari_sam.session.found import Search, widened
 from napari_sam.session.mosaic import FOUND
 from napari_sam.session.objects import Edit
 
+from .last_thresholds import keep_thresholds
 from .mixed import Mixed
 from .planes import image_shape, read_window, seen
 from .searching import Find, Searching
-from .segment_all import EVERYTHING, THRESHOLDS, VIEW
+from .segment_all import EVERYTHING, VIEW
 
 if TYPE_CHECKING:
     from napari.layers import Image
@@ -135,7 +137,7 @@ class Proposing:
         if self._part is None or self._part.embedding is not opened.embedding:
             self._part = PartSearch(opened.predictor, opened.embedding)
         self._searched = region
-        self._begin(opened, {plane: region})
+        self._begin({plane: region})
         top, left = np.subtract(region.origin, opened.window.origin).tolist()
         window = (slice(top, top + region.shape[0]), slice(left, left + region.shape[1]))
         self._searching.part(self._part, plane, window, self._settings, self._first)
@@ -150,7 +152,7 @@ class Proposing:
     ) -> None:
         """Search planes one after another, or a part of one that is too large to be open at once."""
         self._searched = None
-        self._begin(opened, dict.fromkeys(planes, region or whole_plane(opened.window.plane)))
+        self._begin(dict.fromkeys(planes, region or whole_plane(opened.window.plane)))
         search = self._sweeping = self._search(opened)
         self._panel.set_searching(searching=locked)
         find = partial(search.planes, planes) if region is None else partial(search.window, planes[0], region)
@@ -168,24 +170,15 @@ class Proposing:
         read = partial(read_window, image)
         return Search(predictor, read, opened.window.plane, embedding_store(), self._settings, mix)
 
-    def _begin(self, opened: Opened, where: dict[Plane, PlaneWindow]) -> None:
+    def _begin(self, where: dict[Plane, PlaneWindow]) -> None:
         """Remember what the search replaces: proposals go when the first ones of their plane come."""
         self._outdated, self._first = where, self._review.next_id
-        model, base = opened.predictor.model, AutomaticSettings()
-        chosen: dict[str, Any] = self._panel.thresholds
-        if model.sam.dense_head is None:
-            self._settings = replace(base, grid=replace(base.grid_for(model), **chosen))
-        else:
-            self._settings = replace(base, dense=replace(base.dense, **chosen))
+        self._settings = with_thresholds(self._panel.thresholds)
 
     def _offer_thresholds(self, opened: Opened) -> None:
         """Let the person move what the model's way of searching depends on."""
-        model, base = opened.predictor.model, AutomaticSettings()
-        method = "grid" if model.sam.dense_head is None else "instances"
-        source = base.grid_for(model) if method == "grid" else base.dense
-        self._panel.set_thresholds(
-            method, {each.name: getattr(source, each.name) for each in THRESHOLDS[method]}
-        )
+        model = opened.predictor.model
+        self._panel.set_thresholds(THRESHOLDS[way_of(model)], defaults_for(model))
 
     def _arrived(self, find: Find) -> None:
         self.found.emit(find)
@@ -197,6 +190,7 @@ class Proposing:
 
     def _ended(self, count: int) -> None:
         opened = self._annotation.part
+        keep_thresholds(self._panel.changed_thresholds)
         for plane, outdated in self._outdated.items():  # of which nothing arrived, since nothing is there
             self._review.put(Edit(FOUND, self._review.within(plane, outdated.index, self._first), ()))
         self._outdated = {}

@@ -144,8 +144,14 @@ class Reviewing:
             self.failed.emit(str(error))
 
     def _again(self) -> None:
-        with suppress(NapariSamError):  # there is no plane to be seen now
-            self.proposing.again(plane_under_sliders(self._image, self._viewer.dims))
+        try:
+            plane = plane_under_sliders(self._image, self._viewer.dims)
+        except NapariSamError:  # there is no plane to be seen now
+            return
+        try:
+            self.proposing.again(plane)
+        except NapariSamError as error:
+            self.failed.emit(str(error))
 
     def _cancel(self) -> None:
         self.jobs.cancel()

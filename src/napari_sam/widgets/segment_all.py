@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
 from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
@@ -14,35 +14,16 @@ from napari_sam.wording import amount
 from .buttons import button, explain_folding
 from .progress_row import ProgressRow
 
+if TYPE_CHECKING:
+    from napari_sam.automatic.thresholds import Threshold
+
 VIEW, PLANE, EVERYTHING = "view", "plane", "everything"
 SCORE = 0.7
 """Proposals from this score on are accepted together, unless the person moves the slider."""
+STEP = 1e-6
+"""Numbers that differ by less are the same."""
 NARROW = 64
 """Pixels that a button may shrink to, so that the dock can be narrow."""
-
-
-@dataclass(frozen=True)
-class Threshold:
-    """A number of the search that can be moved: its name in the settings, title, hint and range."""
-
-    name: str
-    title: str
-    hint: str
-    least: float
-    most: float
-
-
-THRESHOLDS = {
-    "instances": (
-        Threshold("foreground", "Foreground", "Lower finds fainter objects", 0.05, 0.95),
-        Threshold("prominence", "Separation", "Lower parts what touches, higher joins it", 0.02, 0.6),
-        Threshold("smallest", "Smallest", "Diameter of the smallest object, in pixels", 0.0, 60.0),
-    ),
-    "grid": (
-        Threshold("predicted_iou", "Predicted IoU", "Lower keeps masks that promise less", 0.5, 1.0),
-        Threshold("stability", "Stability", "Lower keeps masks with vaguer borders", 0.5, 1.0),
-    ),
-}
 
 
 class SegmentAll(QWidget):
@@ -79,7 +60,8 @@ class SegmentAll(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sliders: dict[str, QLabeledDoubleSlider] = {}
-        self._defaults: dict[str, float] = {}
+        self._offered: Sequence[Threshold] = ()
+        self._defaults: dict[str, float | None] = {}
         self.scopes: dict[str, QPushButton] = {}
         self.progress = ProgressRow(self)
         self.progress.cancel_asked.connect(self.cancel_asked)
@@ -160,7 +142,7 @@ class SegmentAll(QWidget):
     def reset(self) -> None:
         """Show what there is before anything was searched."""
         self.set_stack(stack=False)
-        self.set_thresholds("", {})
+        self.set_thresholds((), {})
         self.set_counts(0, 0, 0)
         self.setEnabled(False)
 
@@ -168,16 +150,16 @@ class SegmentAll(QWidget):
         """Offer all planes, or the only one."""
         self.scopes[EVERYTHING].setVisible(stack)
 
-    def set_thresholds(self, method: str, values: Mapping[str, float]) -> None:
-        """Offer the thresholds of a method, with these values; none for an unknown method."""
+    def set_thresholds(self, offered: Sequence[Threshold], values: Mapping[str, float | None]) -> None:
+        """Offer thresholds, with these values by their names; None is the end of an endless one."""
         if values == self._defaults:
             return
-        self._defaults, self.sliders = dict(values), {}
+        self._offered, self._defaults, self.sliders = offered, dict(values), {}
         while self._form.rowCount():
             self._form.removeRow(0)
-        for each in THRESHOLDS.get(method, ()):
+        for each in offered:
             slider = _slider(each.title, each.hint, each.least, each.most)
-            slider.setValue(values[each.name])
+            slider.setValue(_shown(values[each.name], each))
             slider.valueChanged.connect(lambda _: self.thresholds_moved.emit())
             self.sliders[each.name] = slider
             self._form.addRow(each.title, slider)
@@ -186,15 +168,29 @@ class SegmentAll(QWidget):
         self._thresholds.setVisible(bool(values))
 
     def _put_back(self) -> None:
-        for name, slider in self.sliders.items():
+        for each in self._offered:
+            slider = self.sliders[each.name]
             with QSignalBlocker(slider):
-                slider.setValue(self._defaults[name])
+                slider.setValue(_shown(self._defaults[each.name], each))
         self.thresholds_moved.emit()
 
     @property
-    def thresholds(self) -> dict[str, float]:
+    def thresholds(self) -> dict[str, float | None]:
         """The numbers that are chosen, by their names in the settings."""
-        return {name: float(slider.value()) for name, slider in self.sliders.items()}
+        values = {each: float(self.sliders[each.name].value()) for each in self._offered}
+        return {
+            each.name: None if each.endless and value >= each.most else value
+            for each, value in values.items()
+        }
+
+    @property
+    def changed_thresholds(self) -> dict[str, float]:
+        """Those of them that are not the default ones; none is endless then."""
+        return {
+            name: value
+            for name, value in self.thresholds.items()
+            if value is not None and not _near(value, self._defaults[name])
+        }
 
     def set_searching(self, *, searching: bool) -> None:
         """Let nobody begin another search, or move the thresholds of this one."""
@@ -216,6 +212,16 @@ class SegmentAll(QWidget):
     def set_current(self, text: str) -> None:
         """Say which proposal is looked at."""
         self.current.setText(text)
+
+
+def _shown(value: float | None, threshold: Threshold) -> float:
+    """Return where a slider shows a value."""
+    return threshold.most if value is None else value
+
+
+def _near(one: float, other: float | None) -> bool:
+    """Say whether a slider shows both as the same."""
+    return other is not None and abs(one - other) < STEP
 
 
 def _slider(title: str, tip: str, least: float, most: float) -> QLabeledDoubleSlider:
