@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import json
 import zipfile
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import zarr
+from pycocotools import mask as rle
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread, roiwrite
 
 from napari_sam.errors import DataError
 from napari_sam.export import Region, read_regions, regions_from_labels, write_regions
+from napari_sam.export.formats import left_out
 
 SQUARE = np.array([(0, 0), (4, 0), (4, 4), (0, 4)])
 POLYGON = {"type": "Polygon", "coordinates": [[*SQUARE.tolist(), [0, 0]]]}
@@ -48,6 +51,38 @@ def test_geojson_in_other_words_then_is_read(
 ) -> None:
     ((region,), _) = read_regions(geojson(tmp_path / "a.geojson", POLYGON, **properties))
     assert (region.id, region.category) == (1, category)
+
+
+@pytest.mark.parametrize("wrap", [
+    lambda each: {"type": "Feature", "geometry": each, "properties": None},
+    lambda each: each,
+    lambda each: {"type": "GeometryCollection", "geometries": [LINE, each]},
+])  # fmt: skip
+def test_geojson_of_one_object_alone_then_is_read(tmp_path: Path, wrap: Callable[[Any], Any]) -> None:
+    path = tmp_path / "a.geojson"
+    path.write_text(json.dumps(wrap(POLYGON)), encoding="utf-8")
+    ((region,), shape) = read_regions(path)
+    assert (region.id, region.area, shape) == (1, 16, (4, 4))
+
+
+def test_coco_of_results_alone_then_is_read_with_the_size_that_they_tell(tmp_path: Path) -> None:
+    """As Meta's script for automatic masks writes them, and as detectors do."""
+    mask = np.zeros((6, 9), bool)
+    mask[2:4, 3:8] = True
+    drawn = rle.encode(np.asfortranarray(mask, dtype=np.uint8))
+    found = {"segmentation": {**drawn, "counts": drawn["counts"].decode()}, "predicted_iou": 0.9}
+    path = tmp_path / "masks.json"
+    path.write_text(json.dumps([found, {**found, "image_id": 0, "score": 0.5}]))
+    regions, shape = read_regions(path)
+    assert shape == (6, 9)
+    assert [(each.id, each.origin, each.area, each.iou_prediction) for each in regions] == [
+        (1, (2, 3), 10, 0.9),
+        (2, (2, 3), 10, 0.9),
+    ]
+    assert left_out(path) == ""
+    path.write_text("[]")
+    with pytest.raises(DataError, match="it is an empty list"):
+        read_regions(path)
 
 
 def test_geojson_far_larger_than_any_image_then_one_sentence_says_so(tmp_path: Path) -> None:

@@ -69,9 +69,7 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
         If the file holds no COCO annotations with masks, or several images that are no planes of a stack.
     """
     try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        if "image" in content:  # a file of SA-1B, which is of one image
-            content["images"] = [{**content["image"], "id": 0}]
+        content = _content(path)
         names = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
         images = {each["id"]: each for each in content["images"]}
         planes = {number: tuple(each.get("plane", ())) for number, each in images.items()}
@@ -92,12 +90,29 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
 
 def without_masks(path: Path) -> str:
     """Return what to tell of a file that can be read and has annotations without a mask; empty for others."""
-    annotations = json.loads(path.read_text(encoding="utf-8-sig"))["annotations"]
+    annotations = _content(path)["annotations"]
     missing = sum(not _has_mask(each) for each in annotations)
     if not missing:
         return ""
     told = f"{missing} of {amount(len(annotations), 'annotation')}"
     return f"left out, without a mask: {told} in {path.name}, which may be boxes or points"
+
+
+def _content(path: Path) -> dict[str, Any]:
+    """Return what a file holds: annotations and images, as in SA-1B those of one image, or results alone.
+
+    Results, such as those of Meta's script for automatic masks, are a list of run lengths, which tell sizes.
+    """
+    content = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(content, list):
+        if not content:
+            raise ValueError("it is an empty list")
+        sizes = {each.get("image_id", 0): each["segmentation"]["size"] for each in content}
+        images = [{"id": number, "height": size[0], "width": size[1]} for number, size in sizes.items()]
+        return {"annotations": content, "images": images}
+    if "image" in content:
+        content["images"] = [{**content["image"], "id": 0}]
+    return dict(content)
 
 
 def _has_mask(annotation: dict[str, Any]) -> bool:

@@ -80,7 +80,7 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     """
     try:
         content = json.loads(path.read_text(encoding="utf-8-sig"))
-        everything = content if isinstance(content, list) else content["features"]
+        everything = _features(content)
         features = [feature for feature in everything if _has_area(feature)]
         if everything and not features:
             raise ValueError("it holds points or lines alone")
@@ -91,6 +91,17 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     except BROKEN as error:
         raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
     return regions, extent(regions)
+
+
+def _features(content: Any) -> list[dict[str, Any]]:
+    """Return the objects of a file, which may also be a list of them, one alone, or only its outline."""
+    if isinstance(content, list):
+        return content
+    if "features" in content:
+        return list(content["features"])
+    if content["type"] == "Feature":
+        return [content]
+    return [{"geometry": each} for each in content.get("geometries", [content])]
 
 
 def _has_area(feature: dict[str, Any]) -> bool:
