@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -57,6 +58,16 @@ def test_segment_automatically_when_the_model_has_no_head_then_auto_takes_the_gr
     labels = ns.segment_automatically(image, discs_model, settings=settings, channel_axis=0)
     assert labels.shape == (80, 90)
     assert labels.max() == 4
+    large = replace(settings, dense=DenseSettings(largest=17))  # a grid's masks have sizes, too; these 16
+    labels = ns.segment_automatically(image, discs_model, settings=large, channel_axis=0)
+    assert labels.max() == 4
+    with pytest.warns(UserWarning, match="a stability of 0.3 and from 2 to 15 pixels across"):
+        ns.segment_automatically(
+            image,
+            discs_model,
+            settings=replace(settings, dense=DenseSettings(smallest=2, largest=15)),
+            channel_axis=0,
+        )
     with pytest.raises(ImageError, match="dense head"):
         ns.segment_automatically(image, discs_model, method="instances", channel_axis=0)
 

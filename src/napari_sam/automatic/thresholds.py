@@ -35,9 +35,9 @@ class Threshold:
 
 
 SIZES = (
-    Threshold("smallest", "Smallest", "Diameter of the smallest object, in pixels", 0.0, 60.0),
+    Threshold("smallest", "Smallest", "Diameter of the smallest object, in pixels", 0.0, 100.0),
     Threshold(
-        "largest", "Largest", "Diameter of the largest object, in pixels; at the end any", 10.0, 300.0, True
+        "largest", "Largest", "Diameter of the largest object, in pixels; at the end any", 10.0, 500.0, True
     ),
 )
 THRESHOLDS: dict[Way, tuple[Threshold, ...]] = {
