@@ -54,6 +54,7 @@ FLOORS = {
         "weights",
         "model",
         "masks",
+        "channel_choice",
         "file_axes",
         "image_files",
         "label_tiff",

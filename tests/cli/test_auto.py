@@ -15,6 +15,7 @@ from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.cli import main
 from napari_sam.cli.thresholds import OPTIONS
 from napari_sam.export import read_regions
+from napari_sam.image_files import read_image
 
 STEM = "4327d2759187"
 
@@ -96,6 +97,52 @@ def test_auto_when_thresholds_are_given_then_labels_are_within_them(
     titles = {each.name: each.title for offered in THRESHOLDS.values() for each in offered}
     options = {name: option for name, (option, *_) in OPTIONS.items()}
     assert options == {name: f"--{title.lower().replace(' ', '-')}" for name, title in titles.items()}
+
+
+def test_auto_when_channels_are_chosen_then_these_alone_are_seen(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Of seven, which are more than can be seen at once, in every way that an image is read."""
+    seen = np.asarray(read_image(image))[:100, :120]
+    grey = seen if seen.ndim == 2 else seen[..., 0]
+    channels = np.stack([255 - grey, grey, *[0 * grey] * 5])
+    alone, named, other, stack = (tmp_path / n for n in ("alone.npy", "named.tif", "other.npy", "stack.npy"))
+    np.save(alone, grey)
+    np.save(other, channels)
+    np.save(stack, np.stack([channels] * 2))
+    tifffile.imwrite(named, channels, metadata={"axes": "CYX"}, ome=True)
+    zarr.create_array(tmp_path / "lazy.zarr", data=channels)
+
+    def labelled(*typed: object) -> np.ndarray:
+        out = tmp_path / "labels.npy"
+        assert main(["auto", *map(str, typed), "-o", str(out), "--overwrite"]) == 0
+        return np.load(out)
+
+    expected = labelled(alone)
+    assert expected.max() > 1
+    assert np.array_equal(labelled(named, "--channels", "1"), expected)
+    for path in (other, tmp_path / "lazy.zarr"):
+        assert np.array_equal(labelled(path, "--channel-axis", "0", "--channels", "1"), expected)
+    assert not np.array_equal(labelled(named, "--channels", "1,0"), expected)
+    second = Path(shutil.copy(named, tmp_path / "second.tif"))
+    batch = ["auto", str(named), str(second), "-o", str(tmp_path / "out"), "--channels", "1"]
+    assert main(batch) == 0
+    assert json.loads((tmp_path / "out" / "settings.json").read_text())["channels"] == [1]
+    point = ["--point", "10,10", "-o", str(tmp_path / "one.npy"), "--channels", "1"]
+    assert main(["segment", str(named), *point]) == 0
+    planes = ["stack", str(stack), "-o", str(tmp_path / "planes.npy"), "--axis", "z", "--channel-axis", "1"]
+    assert main([*planes, "--channels", "1"]) == 0
+    assert np.array_equal(np.load(tmp_path / "planes.npy")[1] > 0, expected > 0)
+    capsys.readouterr()
+    for path, number, told in (
+        (named, "7", "named.tif has the channels 0 to 6; there is no channel 7 in it."),
+        (alone, "1", "alone.npy has one channel, 0; there is no channel 1 in it."),
+    ):
+        assert main(["auto", str(path), "-o", str(tmp_path / "no.npy"), "--channels", number]) == 1
+        assert told in capsys.readouterr().err
+    with pytest.raises(SystemExit):
+        main(["auto", str(named), "-o", str(tmp_path / "no.npy"), "--channels", "dapi"])
+    assert "'dapi' names no channels" in capsys.readouterr().err
 
 
 def test_auto_when_the_output_cannot_hold_labels_then_fails_before_any_work(

@@ -191,10 +191,15 @@ def test_batch_when_begun_anew_then_all_images_are_done_again(
     count = int(cell(widget, 0, 2))
     keep_thresholds({"largest": 12.0, "predicted_iou": 0.8})
     widget.panel.thresholds.setCurrentText("as last in Segment all")
+    widget.panel.seen.setText("0;1")
+    widget.start()
+    assert "'0;1' names no channels" in widget.panel.status.text()
+    widget.panel.seen.setText(" 0 ")
     widget.start()
     settle(qtbot, widget)
-    held = json.loads((written.parent / "settings.json").read_text())["automatic"]
-    assert (held["dense"]["largest"], held["predicted_iou"]) == (12.0, 0.8)
+    held = json.loads((written.parent / "settings.json").read_text())
+    assert held["channels"] == [0]
+    assert (held["automatic"]["dense"]["largest"], held["automatic"]["predicted_iou"]) == (12.0, 0.8)
     assert int(cell(widget, 0, 2)) < count
 
 

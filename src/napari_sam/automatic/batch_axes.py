@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from napari_sam.channel_choice import chosen_channels
 from napari_sam.errors import DataError
 from napari_sam.file_axes import named_axes, without_single
 
@@ -20,7 +21,7 @@ CHANNELS_FIRST = ("CYX", "SYX")
 
 
 @contextmanager
-def opened_plane(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
+def opened_plane(path: Path, channel_axis: int | None = None, channels: Sequence[int] = ()) -> Iterator[Any]:
     """Open an image as `opened` does, and turn channels to the end that the file names and nobody else.
 
     Parameters
@@ -28,6 +29,8 @@ def opened_plane(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
     path : Path
     channel_axis : int, optional
         Where a person said that the channels are; then the file is not asked.
+    channels : sequence of int
+        Which of them to see; by default all.
 
     Yields
     ------
@@ -37,10 +40,11 @@ def opened_plane(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
     Raises
     ------
     DataError
-        If it cannot be read as an image, or is a stack by the names of its axes.
+        If it cannot be read as an image, is a stack by the names of its axes, or has no such channel.
     """
     with opened(path, channel_axis) as array:
-        yield array if channel_axis is not None else _channels_last(array, path)
+        image = array if channel_axis is not None else _channels_last(array, path)
+        yield chosen_channels(image, channels, channel_axis, path.name)
 
 
 def _channels_last(array: Any, path: Path) -> Any:

@@ -53,6 +53,8 @@ class BatchSettings:
     windows : WindowSettings
         For images of more than 4,096 pixels a side.
     channel_axis : int, optional
+    channels : tuple of int
+        Which channels are seen; by default all.
     """
 
     model: str = "cell-tiny"
@@ -61,6 +63,7 @@ class BatchSettings:
     automatic: AutomaticSettings = field(default_factory=AutomaticSettings)
     windows: WindowSettings = field(default_factory=WindowSettings)
     channel_axis: int | None = None
+    channels: tuple[int, ...] = ()
 
     def made_with(self) -> dict[str, Any]:
         """Return JSON values that tell its results from others', with the hash of the model's weights."""
@@ -129,7 +132,7 @@ def segment_file(
     """
     began, image, since = perf_counter(), glimpse(job.image), job.since
     try:
-        with opened_plane(job.image, settings.channel_axis) as array:
+        with opened_plane(job.image, settings.channel_axis, settings.channels) as array:
             found = _segment(array, job, model, settings, progress, cancelled)
         _date(found.path, since)
     except (DiskFullError, Cancelled):

@@ -36,24 +36,25 @@ def batch_sheet(jobs: Sequence[Job], settings: BatchSettings) -> Image.Image:
     settings : BatchSettings
     """
     chosen = np.linspace(0, len(jobs) - 1, min(len(jobs), MOST)).astype(int)
-    return arranged([_tile(jobs[index], settings.channel_axis) for index in chosen])
+    return arranged([_tile(jobs[index], settings) for index in chosen])
 
 
-def _tile(job: Job, channel_axis: int | None) -> Image.Image:
+def _tile(job: Job, settings: BatchSettings) -> Image.Image:
     """Draw one image, its outlines, and its name below; only this of what cannot be opened any more."""
     tile = Image.new("RGB", (TILE, TILE + CAPTION))
     ImageDraw.Draw(tile).text((4, TILE + 2), job.image.stem[-26:], fill="white")
     with suppress(Exception):  # all work is done: whatever became of a file must not end it
         if (written := job.written) is not None:
-            tile.paste(Image.fromarray(_outlined(job, written, channel_axis)))
+            tile.paste(Image.fromarray(_outlined(job, written, settings)))
     return tile
 
 
-def _outlined(job: Job, written: Path, channel_axis: int | None) -> NDArray[np.uint8]:
+def _outlined(job: Job, written: Path, settings: BatchSettings) -> NDArray[np.uint8]:
     """Return the pixels of an image with the outlines of its labels."""
-    with opened_plane(job.image, channel_axis) as image, opened(written) as labels:
+    axis = settings.channel_axis
+    with opened_plane(job.image, axis, settings.channels) as image, opened(written) as labels:
         step = max(1, max(labels.shape) // TILE)
-        pixels = to_rgb(_thinned(image, channel_axis, step), channel_axis)[0].transpose(1, 2, 0)
+        pixels = to_rgb(_thinned(image, axis, step), axis)[0].transpose(1, 2, 0)
         canvas = enlarged(pixels.astype(np.uint8), Image.Resampling.BILINEAR)
         seen = enlarged(_thinned(labels, None, step).astype(np.int32), Image.Resampling.NEAREST)
     canvas[find_boundaries(seen, mode="inner")] = OUTLINE

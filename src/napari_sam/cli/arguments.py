@@ -7,6 +7,9 @@ import math
 import sys
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
+from ..channel_choice import channel_numbers
+from ..errors import DataError
+
 if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
@@ -86,6 +89,21 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1 or mps (default: %(default)s)"
     )
+
+
+def add_channels_option(parser: argparse.ArgumentParser) -> None:
+    """Add ``--channels``, which tells which channels the model sees."""
+    parser.add_argument(
+        "--channels", type=_channels, default=(), metavar="N[,N...]",
+        help="see these channels alone, of which the first is 0 (default: all)",
+    )  # fmt: skip
+
+
+def _channels(text: str) -> tuple[int, ...]:
+    try:
+        return channel_numbers(text)
+    except DataError as error:
+        raise argparse.ArgumentTypeError(str(error)) from None
 
 
 def add_overwrite_option(parser: argparse.ArgumentParser) -> None:

@@ -53,6 +53,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument("--masks", type=Path, metavar="JSON", help="also write each mask, as SA-1B does")
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the labels on the image")
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the images' axis of channels")
+    arg.add_channels_option(parser)
     arg.add_overwrite_option(parser)
     parser.add_argument("--scheduler", metavar="ADDRESS", help="run a batch on that cluster of dask workers")
     arg.add_model_options(parser)
@@ -78,7 +79,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.scheduler:
         raise arg.UsageError("--scheduler runs batches; give several images, or a folder")
     check_not_the_image(images[0], out, arguments.masks, arguments.picture)
-    with opened_plane(images[0], arguments.channel_axis) as image:
+    with opened_plane(images[0], arguments.channel_axis, arguments.channels) as image:
         tell_of_images_beside(images[0])
         if out.suffix == ".zarr":
             _large(images[0], image, arguments)
@@ -113,6 +114,7 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
         arguments.method,
         chosen_settings(arguments),
         channel_axis=arguments.channel_axis,
+        channels=arguments.channels,
     )
     out: Path = arguments.output
     images = without_labels(images, out) or images

@@ -56,6 +56,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         help="ask for three masks, or for one (default: three for one point or a lone box, otherwise one)",
     )  # fmt: skip
     parser.add_argument("--channel-axis", type=int, metavar="N", help="the image's axis of channels")
+    arg.add_channels_option(parser)
     arg.add_overwrite_option(parser)
     arg.add_model_options(parser)
     parser.set_defaults(run=run)
@@ -74,7 +75,7 @@ def run(arguments: argparse.Namespace) -> None:
 
     written = (arguments.output, LABELS), (arguments.picture, PICTURE)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
-    image = read_plane(arguments.image, arguments.channel_axis)
+    image = read_plane(arguments.image, arguments.channel_axis, arguments.channels)
     tell_of_images_beside(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
@@ -92,7 +93,7 @@ def run(arguments: argparse.Namespace) -> None:
     print(f"{arguments.output}: {amount(len(scores), 'label')}, predicted IoU {told}")
 
 
-def read_plane(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
+def read_plane(path: Path, channel_axis: int | None = None, channels: Sequence[int] = ()) -> NDArray[Any]:
     """Read one plane, with channels last where the file names their axis.
 
     Parameters
@@ -100,6 +101,8 @@ def read_plane(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     path : Path
     channel_axis : int, optional
         Where a person said that the channels are; then the file is not asked.
+    channels : sequence of int
+        Which of them to see; by default all.
 
     Returns
     -------
@@ -116,7 +119,7 @@ def read_plane(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     from ..errors import DataError
     from ..predict.plane_shape import looks_stacked
 
-    with opened_plane(path, channel_axis) as opened:
+    with opened_plane(path, channel_axis, channels) as opened:
         image = np.asarray(opened)
     if channel_axis is None and looks_stacked(image.shape):
         raise DataError(

@@ -68,6 +68,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--channel-axis", type=int, metavar="N", help="the axis of channels, if the file does not name it"
     )
+    arg.add_channels_option(parser)
     arg.add_overwrite_option(parser)
     arg.add_model_options(parser)
     add_threshold_options(parser)
@@ -93,6 +94,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("thresholds are for a search of everything; --prompt follows one object")
     from ..automatic.link import stack_normalization
     from ..automatic.tracks import as_tracks, load_tracker, track_objects
+    from ..channel_choice import chosen_channels
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
@@ -108,6 +110,9 @@ def run(arguments: argparse.Namespace) -> None:
     written = (arguments.output, PLANES), (table, TEXT)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
     planes = read_stack(arguments.image, arguments.channel_axis)
+    if arguments.channels:
+        every = planes if planes.ndim == 4 else planes[..., None]
+        planes = chosen_channels(every, arguments.channels, None, arguments.image.name)
     tell_of_images_beside(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))

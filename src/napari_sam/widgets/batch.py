@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from qtpy.QtCore import QEvent
 from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
 
+from napari_sam.channel_choice import channel_numbers
 from napari_sam.errors import DataError
 from napari_sam.settings import config_folder, read_settings, write_settings
 
@@ -148,6 +149,7 @@ class BatchWidget(QWidget):
             out=_path(panel.out.text().strip()).absolute(),
             **panel.computing.settings,
             channel_axis=CHANNELS[panel.channels.currentText()],
+            channels=channel_numbers(panel.seen.text()),
             thresholds=last_thresholds() if THRESHOLDS[panel.thresholds.currentText()] else {},
             cluster=panel.cluster.text().strip(),
             anew=panel.anew.isChecked(),

@@ -80,6 +80,8 @@ class BatchPanel(QWidget):
         self.thresholds.addItems(list(THRESHOLDS))
         self.model, self.device = self.computing.model, self.computing.device
         self.channels.addItems(list(CHANNELS))
+        self.seen = QLineEdit(self)
+        self.seen.setPlaceholderText("all, or 0, 2")
         self.anew = QCheckBox("Begin anew what is there", self)
         self.anew.setToolTip("Segment all images again and write over their labels; else finished ones stay")
         self.status = QLabel(self)
@@ -174,6 +176,7 @@ class BatchPanel(QWidget):
             ("Model", self.model, "cell-tiny comes with the plugin; others are downloaded when first used"),
             ("Device", self.device, "auto takes a graphics card where there is one"),
             ("Channels", self.channels, "The axis of channels in images that have some"),
+            ("Only channels", self.seen, "Those that the model sees; the first is 0. Empty for all"),
             (
                 "Thresholds",
                 self.thresholds,

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 class Asked:
     """What the form says: images, a folder for labels, and how; `cluster` is empty for this computer.
 
-    `thresholds` are those that are not the default ones.
+    `channels` are those that are seen, or none for all; `thresholds` those that are not the default ones.
     """
 
     images: tuple[Path, ...]
@@ -26,6 +26,7 @@ class Asked:
     model: str
     device: str
     channel_axis: int | None
+    channels: tuple[int, ...]
     thresholds: dict[str, float]
     cluster: str
     anew: bool
@@ -61,7 +62,13 @@ def work(job: Job, asked: Asked) -> list[Row]:
     return run_batch(
         asked.images,
         asked.out,
-        BatchSettings(asked.model, asked.device, "auto", automatic, channel_axis=asked.channel_axis),
+        BatchSettings(
+            asked.model,
+            asked.device,
+            automatic=automatic,
+            channel_axis=asked.channel_axis,
+            channels=asked.channels,
+        ),
         overwrite=asked.anew,
         run=_runner(job, asked.cluster),
         told=lambda row: job.tell(
