@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,11 @@ import tifffile
 from PIL import Image
 
 from napari_sam.cli import main
+from napari_sam.errors import DataError
+from napari_sam.training.config import DataConfig
+from napari_sam.training.planes import read_planes
+from napari_sam.training.samples import read_folder, read_samples
+from napari_sam.training.sets import Folder
 from napari_sam.training.sheet import CAPTION, COLUMNS, TILE
 
 
@@ -76,6 +82,46 @@ def test_evaluate_when_a_method_is_named_then_it_alone_is_measured_and_nothing_i
         assert wrong[0].replace("failures", "limit") in capsys.readouterr().err
     assert main(["evaluate", "--scenes", "1", "--json", str(tmp_path / "none" / "a.json")]) == 1
     assert "a.json does not exist; make it first" in capsys.readouterr().err
+
+
+def test_evaluate_when_channels_are_chosen_then_these_alone_are_measured_and_learnt_from(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """The one of seven that shows nuclei, in a plane and in a stack of two."""
+    images, labels, stacks = (tmp_path / name for name in ("images", "labels", "stacks"))
+    for each in (images, labels, stacks):
+        each.mkdir()
+    seen = np.asarray(Image.open(data_folder / "dsb2018" / "images" / "29dd28df98ee.png").convert("L"))
+    truth = tifffile.imread(data_folder / "dsb2018" / "labels" / "29dd28df98ee.tif")
+    channels = np.stack([0 * seen, seen, *[255 - seen] * 5])
+    tifffile.imwrite(images / "a.tif", channels, metadata={"axes": "CYX"}, ome=True)
+    tifffile.imwrite(labels / "a.tif", truth)
+    (alone,) = read_samples(data_folder / "dsb2018" / "images" / "29dd28df98ee.png", labels / "a.tif")
+    data = DataConfig(images, (labels,), channels=(1,))
+    (chosen,) = read_folder(data)
+    assert np.array_equal(chosen.image, alone.image)
+    folder = Folder(images, (labels,), channels=(1,))
+    assert np.array_equal(folder[0][0][..., 0], seen)
+    tifffile.imwrite(stacks / "a.tif", np.stack([channels] * 2), metadata={"axes": "ZCYX"}, ome=True)
+    planes = read_planes(stacks / "a.tif", [twice(labels / "a.tif", tmp_path)], channels=(1,))
+    assert [np.array_equal(each.pixels[..., 0], seen) for each in planes] == [True, True]
+    with pytest.raises(DataError, match="there is no channel 7 in it"):
+        read_folder(replace(data, channels=(7,)))
+
+    typed = ["evaluate", "--images", str(images), "--labels", str(labels), "--limit", "0"]
+    assert main([*typed, "--methods", "watershed"]) == 1
+    assert "has 7 channels" in capsys.readouterr().err
+    out = tmp_path / "scores.json"
+    assert main([*typed, "--methods", "watershed", "--channels", "1", "--json", str(out)]) == 0
+    assert json.loads(out.read_text())["dense_precision"]["all"] > 0.2
+    with pytest.raises(SystemExit, match="2"):
+        main(["evaluate", "--scenes", "1", "--channels", "1"])
+
+
+def twice(labels: Path, folder: Path) -> Path:
+    """Return labels of two planes that are the same."""
+    tifffile.imwrite(folder / "twice.tif", np.stack([tifffile.imread(labels)] * 2))
+    return folder / "twice.tif"
 
 
 def test_evaluate_when_labels_are_masks_of_all_cells_then_says_how_they_are_numbered(

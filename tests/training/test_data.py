@@ -334,13 +334,13 @@ def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path
         TrainConfig.from_toml(path)
     path.write_text(
         'steps = 3\ndiameters = [10, 20]\n[[data]]\nimages = "i"\nlabels = "l"\n'
-        '[[data]]\nimages = "i"\nlabels = ["in", "out"]\npartial = true\n'
+        '[[data]]\nimages = "i"\nlabels = ["in", "out"]\npartial = true\nchannels = [2]\n'
     )
     config = TrainConfig.from_toml(path, data_root=Path("root"))
     root = Path("root")
     path.write_text(f'init = "cell-tiny"\n{path.read_text()}')
     assert TrainConfig.from_toml(path).init == Path("cell-tiny")
-    nested = DataConfig(root / "i", (root / "in", root / "out"), partial=True)
+    nested = DataConfig(root / "i", (root / "in", root / "out"), partial=True, channels=(2,))
     assert config.data == (DataConfig(root / "i", (root / "l",)), nested)
     assert config.diameters == (10, 20)
 

@@ -325,6 +325,8 @@ def test_plan_when_nothing_is_said_then_suits_the_model_and_leaves_held_out_imag
     vit = plan(load_model(VIT, "cpu"), VIT, data)
     assert (vit.config.tune, vit.config.fixed_norms) == ("decoder", True)
     assert not set(vit.config.data[0].stems) & set(vit.held_out.stems)
+    seen = plan(load_model(VIT, "cpu"), VIT, replace(data, channels=(1,)))
+    assert seen.config.data[0].channels == seen.held_out.channels == (1,)
     tiny = plan(small, VIT, data, minutes=2.0)  # type: ignore[arg-type]
     assert (tiny.config.tune, tiny.minutes) == ("all", 2.0)
     assert tiny.config.steps > vit.config.steps

@@ -91,7 +91,7 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     )
 
 
-def add_channels_option(parser: argparse.ArgumentParser) -> None:
+def add_channels_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:
     """Add ``--channels``, which tells which channels the model sees."""
     parser.add_argument(
         "--channels", type=_channels, default=(), metavar="N[,N...]",

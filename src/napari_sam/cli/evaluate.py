@@ -44,6 +44,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         metavar="DIR",
         help="label images of the same names; several folders, the finest first, where objects are nested",
     )
+    arg.add_channels_option(parser)
     parser.add_argument("--json", type=Path, metavar="OUT", help="also write the figures here")
     parser.add_argument(
         "--failures",
@@ -100,16 +101,9 @@ def run(arguments: argparse.Namespace) -> None:
     for path, kind in ((arguments.json, TEXT), (arguments.failures, PICTURE)):
         if path:
             check_output(path, kind, overwrite=True)
-    if arguments.images and not arguments.labels:
-        raise DataError("There are images but no labels to compare with; give their folder with --labels.")
-    if unknown := set(arguments.methods) - set(METHODS):
-        raise arg.UsageError(f"--methods takes {', '.join(METHODS)}, and not {', '.join(sorted(unknown))}")
-    if arguments.limit is not None and arguments.limit < bool(arguments.failures):
-        raise arg.UsageError("--limit is a number of objects; give 0 or more, and 1 or more with --failures")
-    if not 0 < arguments.zoom <= LARGEST_ZOOM:
-        raise arg.UsageError(f"--zoom is a factor; give a number above 0, up to {LARGEST_ZOOM}")
+    _check(arguments)
     annotated = (
-        Folder(arguments.images, tuple(arguments.labels), zoom=arguments.zoom)
+        Folder(arguments.images, tuple(arguments.labels), zoom=arguments.zoom, channels=arguments.channels)
         if arguments.images
         else Scenes(arguments.scenes)
     )
@@ -134,3 +128,19 @@ def run(arguments: argparse.Namespace) -> None:
 
         write_picture(arguments.failures, failure_sheet(model, annotated, report))
     print(report.to_table())
+
+
+def _check(arguments: argparse.Namespace) -> None:
+    """Make sure that the options make sense together."""
+    from ..training.automatic_scores import METHODS
+
+    if arguments.images and not arguments.labels:
+        raise DataError("There are images but no labels to compare with; give their folder with --labels.")
+    if arguments.scenes and arguments.channels:
+        raise arg.UsageError("--channels is for --images; scenes have what they need")
+    if unknown := set(arguments.methods) - set(METHODS):
+        raise arg.UsageError(f"--methods takes {', '.join(METHODS)}, and not {', '.join(sorted(unknown))}")
+    if arguments.limit is not None and arguments.limit < bool(arguments.failures):
+        raise arg.UsageError("--limit is a number of objects; give 0 or more, and 1 or more with --failures")
+    if not 0 < arguments.zoom <= LARGEST_ZOOM:
+        raise arg.UsageError(f"--zoom is a factor; give a number above 0, up to {LARGEST_ZOOM}")

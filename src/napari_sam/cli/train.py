@@ -21,7 +21,7 @@ examples:
   napari-sam train --config cells.toml --out runs/cells --resume
   torchrun --nproc-per-node 4 --no-python napari-sam train --config cells.toml --out runs/cells
 """
-OF_INIT = ("images", "labels", "partial", "validation", "tune", "seed", "steps")
+OF_INIT = ("images", "labels", "channels", "partial", "validation", "tune", "seed", "steps")
 """Options that a configuration says itself."""
 VALIDATED = 6
 """Objects of each validation image that a new model is measured on."""
@@ -69,6 +69,7 @@ def add_own_images(group: argparse._ArgumentGroup) -> None:
         metavar="DIR",
         help="label images of the same names; several folders, the finest first, where objects are nested",
     )
+    arg.add_channels_option(group)
     group.add_argument("--partial", action="store_true", help="the labels do not show all objects")
     group.add_argument(
         "--validation",
@@ -118,7 +119,7 @@ def _run(arguments: argparse.Namespace) -> None:
 
 
 def _is_given(value: object) -> bool:
-    return value is not None and value is not False and value != []
+    return value is not None and value is not False and value not in ([], ())
 
 
 def train_from_config(arguments: argparse.Namespace) -> None:
@@ -166,7 +167,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")
-        folder = Folder(entry.images, entry.labels, entry.stems)
+        folder = Folder(entry.images, entry.labels, entry.stems, channels=entry.channels)
         print(evaluate(load_model(path, device), folder, limit=VALIDATED).to_table())
 
 
@@ -232,7 +233,12 @@ def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
     return plan(
         start,
         Path(arguments.init),
-        DataConfig(arguments.images, tuple(arguments.labels), partial=arguments.partial),
+        DataConfig(
+            arguments.images,
+            tuple(arguments.labels),
+            partial=arguments.partial,
+            channels=arguments.channels,
+        ),
         others=tuple(Folder(images, (labels,)) for images, labels in arguments.validation),
         tune=arguments.tune,
         steps=arguments.steps,

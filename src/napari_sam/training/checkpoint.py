@@ -114,7 +114,13 @@ def fixed_settings(config: TrainConfig) -> dict[str, Any]:
     """
     settings = {name: value for name, value in asdict(config).items() if name not in FREE}
     settings["data"] = [
-        {"weight": each.weight, "partial": each.partial, "stems": each.stems} for each in config.data
+        {
+            "weight": each.weight,
+            "partial": each.partial,
+            "stems": each.stems,
+            **({"channels": each.channels} if each.channels else {}),  # runs from before have none
+        }
+        for each in config.data
     ]
     plain: dict[str, Any] = json.loads(json.dumps(settings))
     return plain

@@ -37,6 +37,8 @@ class DataConfig:
         Whether there are objects that the labels do not show.
     stems : tuple of str
         Names of the images to take, without their endings, or of planes, such as "stack [3]"; none for all.
+    channels : tuple of int
+        Which channels are seen, of which the first is 0; none for all.
     """
 
     images: Path
@@ -44,6 +46,7 @@ class DataConfig:
     weight: float = 1.0
     partial: bool = False
     stems: tuple[str, ...] = ()
+    channels: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -213,14 +216,15 @@ def _data_config(entry: Any, root: Path, path: Path) -> DataConfig:
     known = {field.name for field in fields(DataConfig)}
     if not isinstance(entry, dict) or not {"images", "labels"} <= entry.keys() <= known:
         raise DataError(
-            f"A set in {path.name} needs images and labels, and may have weight, partial and stems; write it"
-            " below a line of its own, [[data]] or [[validation]]."
+            f"A set in {path.name} needs images and labels, and may have weight, partial, stems and channels;"
+            " write it below a line of its own, [[data]] or [[validation]]."
         )
     try:
         named, stems = entry["labels"], entry.get("stems", ())
         labels = tuple(root / name for name in ([named] if isinstance(named, str) else named))
         weight, partial = float(entry.get("weight", 1)), bool(entry.get("partial", False))
         stems = (stems,) if isinstance(stems, str) else tuple(stems)
-        return DataConfig(root / entry["images"], labels, weight, partial, stems)
+        channels = tuple(map(int, entry.get("channels", ())))
+        return DataConfig(root / entry["images"], labels, weight, partial, stems, channels)
     except (TypeError, ValueError) as error:
         raise DataError(f"A set in {path.name} cannot be read ({error}); correct it.") from error

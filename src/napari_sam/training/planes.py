@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.channel_choice import chosen_channels
 from napari_sam.errors import DataError
 from napari_sam.file_axes import named_axes
 from napari_sam.image_files import GREY_MODES, read_image, read_pixels, without_single_sides
@@ -40,7 +41,9 @@ class AnnotatedPlane:
     levels: tuple[NDArray[np.int32], ...]
 
 
-def read_planes(image: Path, labels: Sequence[Path], names: Collection[str] = ()) -> list[AnnotatedPlane]:
+def read_planes(
+    image: Path, labels: Sequence[Path], names: Collection[str] = (), channels: Sequence[int] = ()
+) -> list[AnnotatedPlane]:
     """Read one image and its labels; of a stack, the planes whose labels show objects.
 
     Parameters
@@ -50,15 +53,17 @@ def read_planes(image: Path, labels: Sequence[Path], names: Collection[str] = ()
         At every level, the finest first.
     names : collection of str
         Of stems and planes: only those are read; all, if there are none.
+    channels : sequence of int
+        Which of the image's channels are seen; all, if there are none.
 
     Raises
     ------
     DataError
-        If a file is unreadable, the shapes differ, or labels are no whole numbers.
+        If a file is unreadable, the shapes differ, labels are no whole numbers, or there is no such channel.
     """
     levels = [read_labels(path) for path in labels]
     shape = levels[0].shape
-    pixels = read_plane(image) if len(shape) == 2 else _read_stack(image, shape)
+    pixels = read_plane(image, channels) if len(shape) == 2 else _read_stack(image, shape, channels)
     for path, level in zip(labels, levels, strict=True):
         if level.shape != pixels.shape[: len(shape)]:
             shapes = f"{level.shape}, its image {pixels.shape}"
@@ -97,21 +102,21 @@ def _shown(levels: Sequence[NDArray[np.int32]]) -> Iterable[Place]:
             yield place
 
 
-def read_plane(path: Path) -> NDArray[np.generic]:
-    """Read one plane, with channels last where the file names their axis, as when it is segmented.
+def read_plane(path: Path, channels: Sequence[int] = ()) -> NDArray[np.generic]:
+    """Read one plane, all of it or some channels, which come last where the file names their axis.
 
     Raises
     ------
     DataError
-        If the file cannot be read as an image, or is a stack by the names of its axes.
+        If the file cannot be read as an image, is a stack by the names of its axes, or has no such channel.
     """
     from napari_sam.automatic.batch_axes import opened_plane  # takes torch with it
 
-    with opened_plane(path) as opened:
+    with opened_plane(path, channels=channels) as opened:
         return np.asarray(opened)
 
 
-def _read_stack(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
+def _read_stack(path: Path, shape: tuple[int, ...], channels: Sequence[int]) -> NDArray[np.generic]:
     """Read a stack as (..., Y, X) of this shape, or with channels last, wherever their axis is in the file.
 
     Raises
@@ -122,12 +127,12 @@ def _read_stack(path: Path, shape: tuple[int, ...]) -> NDArray[np.generic]:
     pixels, named = read_image(path), named_axes(path)
     plain = without_single_sides(pixels)
     if plain.shape == shape:
-        return plain
+        return np.asarray(chosen_channels(plain[..., None], channels, None, path.name)) if channels else plain
     told = [axis for axis, (name, _) in enumerate(named) if name in ("C", "S") and len(named) == pixels.ndim]
     for axis in told or reversed(range(pixels.ndim)):
         turned = without_single_sides(np.moveaxis(pixels, axis, -1), 3)
-        if turned.shape[:-1] == shape and turned.shape[-1] <= MAX_CHANNELS:
-            return turned
+        if turned.shape[:-1] == shape and (channels or turned.shape[-1] <= MAX_CHANNELS):
+            return np.asarray(chosen_channels(turned, channels, None, path.name))
     raise DataError(f"{path.name} is {pixels.shape}, its labels {shape}; give labels of the image's planes.")
 
 

@@ -114,7 +114,11 @@ def unlabelled(images: Path, labels: Sequence[Path]) -> list[str]:
 
 
 def read_samples(
-    image_path: Path, *label_paths: Path, partial: bool = False, names: Collection[str] = ()
+    image_path: Path,
+    *label_paths: Path,
+    partial: bool = False,
+    names: Collection[str] = (),
+    channels: Sequence[int] = (),
 ) -> list[Sample]:
     """Read one annotated image, with one label image or several nested ones, the finest first.
 
@@ -125,7 +129,8 @@ def read_samples(
     DataError
         If a file is unreadable, the shapes differ, or labels are no whole numbers.
     """
-    return [sample_of(plane, partial=partial) for plane in read_planes(image_path, label_paths, names)]
+    planes = read_planes(image_path, label_paths, names, channels)
+    return [sample_of(plane, partial=partial) for plane in planes]
 
 
 def sample_of(plane: AnnotatedPlane, *, partial: bool = False) -> Sample:
@@ -196,7 +201,8 @@ def read_folder(config: DataConfig) -> list[Sample]:
     """
     pairs = paired_levels(config.images, config.labels, config.stems)
     read = [
-        read_samples(image, *labels, partial=config.partial, names=config.stems) for image, labels in pairs
+        read_samples(image, *labels, partial=config.partial, names=config.stems, channels=config.channels)
+        for image, labels in pairs
     ]
     if not any(read):
         raise DataError(f"No labels of the stacks in {config.images} show an object; annotate some planes.")

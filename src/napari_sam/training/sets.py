@@ -30,12 +30,15 @@ class Folder:
         Names of the images to take, without their endings, or of planes as `names` has them; none for all.
     zoom : float
         How many times as large they are shown, to measure objects of other sizes.
+    channels : tuple of int
+        Which channels are seen; none for all.
     """
 
     images: Path
     labels: tuple[Path, ...]
     stems: tuple[str, ...] = ()
     zoom: float = 1.0
+    channels: tuple[int, ...] = ()
     _held: dict[int, dict[Place, AnnotatedPlane]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
@@ -72,7 +75,7 @@ class Folder:
         """Read a pair of files, and hold it until another is asked for: planes of a stack come in turns."""
         if file not in self._held:
             self._held.clear()
-            read = read_planes(*self.pairs[file], self.stems)
+            read = read_planes(*self.pairs[file], self.stems, self.channels)
             self._held[file] = {plane.place: plane for plane in read}
         return self._held[file]
 
