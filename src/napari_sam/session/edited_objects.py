@@ -209,9 +209,7 @@ class EditedObjects:
         before, after = stroke(self.store, painted)
         if not before and not after:
             return None
-        edit = Edit(PAINT, before, self._signed(after))
-        self._do(edit)
-        return edit
+        return self.put(PAINT, before, after)
 
     def _signed(self, objects: Iterable[Object]) -> Objects:
         """Say of objects that are made now when, and by whom."""
