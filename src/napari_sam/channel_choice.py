@@ -24,12 +24,12 @@ def channel_numbers(text: str) -> tuple[int, ...]:
     return tuple(map(int, parts))
 
 
-def chosen_channels(image: Any, chosen: Sequence[int], axis: int | None, name: str) -> Any:
+def chosen_channels(image: Any, chosen: Sequence[int], axis: int | None, name: str, others: int = 2) -> Any:
     """Return an image with some of its channels alone, in the order in which they are named.
 
     Parameters
     ----------
-    image : (..., C) array, or with the channels on `axis`
+    image : (...) or (..., C) array, or with the channels on `axis`
         In memory; of another, a dask array is returned.
     chosen : sequence of int
         Without one, the image is returned as it is.
@@ -37,6 +37,8 @@ def chosen_channels(image: Any, chosen: Sequence[int], axis: int | None, name: s
         None is the last one.
     name : str
         Of the image, for the error.
+    others : int
+        How many axes are not of channels: 2 of a plane, 3 of a stack. An image of no more has one channel.
 
     Raises
     ------
@@ -46,11 +48,11 @@ def chosen_channels(image: Any, chosen: Sequence[int], axis: int | None, name: s
     if not chosen:
         return image
     place = -1 if axis is None else axis
-    there = image.shape[place] if image.ndim > 2 else 1
+    there = image.shape[place] if image.ndim > others else 1
     if max(chosen) >= there:
         held = f"the channels 0 to {there - 1}" if there > 1 else "one channel, 0"
         raise DataError(f"{name} has {held}; there is no channel {max(chosen)} in it.")
-    if image.ndim < 3:
+    if image.ndim <= others:
         return image
     import numpy as np
 

@@ -109,10 +109,8 @@ def run(arguments: argparse.Namespace) -> None:
     table = _table(arguments)
     written = (arguments.output, PLANES), (table, TEXT)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
-    planes = read_stack(arguments.image, arguments.channel_axis)
-    if arguments.channels:
-        every = planes if planes.ndim == 4 else planes[..., None]
-        planes = chosen_channels(every, arguments.channels, None, arguments.image.name)
+    every = read_stack(arguments.image, arguments.channel_axis)
+    planes = chosen_channels(every, arguments.channels, None, arguments.image.name, others=3)
     tell_of_images_beside(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))

@@ -127,12 +127,12 @@ def _read_stack(path: Path, shape: tuple[int, ...], channels: Sequence[int]) -> 
     pixels, named = read_image(path), named_axes(path)
     plain = without_single_sides(pixels)
     if plain.shape == shape:
-        return np.asarray(chosen_channels(plain[..., None], channels, None, path.name)) if channels else plain
+        return np.asarray(chosen_channels(plain, channels, None, path.name, len(shape)))
     told = [axis for axis, (name, _) in enumerate(named) if name in ("C", "S") and len(named) == pixels.ndim]
     for axis in told or reversed(range(pixels.ndim)):
         turned = without_single_sides(np.moveaxis(pixels, axis, -1), 3)
         if turned.shape[:-1] == shape and (channels or turned.shape[-1] <= MAX_CHANNELS):
-            return np.asarray(chosen_channels(turned, channels, None, path.name))
+            return np.asarray(chosen_channels(turned, channels, None, path.name, len(shape)))
     raise DataError(f"{path.name} is {pixels.shape}, its labels {shape}; give labels of the image's planes.")
 
 
