@@ -231,7 +231,9 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
     assert last_thresholds() == {"foreground": 0.95, "smallest": 60.0}
     panel.sliders["largest"].setValue(50.0)
     assert widget.panel.status.text() == "No object is from 60 to 50 pixels across; give other sizes."
+    assert panel.titles["largest"].text() == "Largest"
     panel._put_back()
+    assert panel.titles["largest"].text() == "Largest: any"
     again = searched(qtbot, widget)
     assert last_thresholds() == {}
     monkeypatch.setattr("napari_sam.automatic.dense.seen", asked)  # now it may be, at another scale

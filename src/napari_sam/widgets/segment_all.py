@@ -60,6 +60,7 @@ class SegmentAll(QWidget):
     def __init__(self, parent: QWidget | None = None) -> None:
         super().__init__(parent)
         self.sliders: dict[str, QLabeledDoubleSlider] = {}
+        self.titles: dict[str, QLabel] = {}
         self._offered: Sequence[Threshold] = ()
         self._defaults: dict[str, float | None] = {}
         self.scopes: dict[str, QPushButton] = {}
@@ -154,15 +155,16 @@ class SegmentAll(QWidget):
         """Offer thresholds, with these values by their names; None is the end of an endless one."""
         if values == self._defaults:
             return
-        self._offered, self._defaults, self.sliders = offered, dict(values), {}
+        self._offered, self._defaults, self.sliders, self.titles = offered, dict(values), {}, {}
         while self._form.rowCount():
             self._form.removeRow(0)
         for each in offered:
             slider = _slider(each.title, each.hint, each.least, each.most)
             slider.setValue(_shown(values[each.name], each))
-            slider.valueChanged.connect(lambda _: self.thresholds_moved.emit())
-            self.sliders[each.name] = slider
-            self._form.addRow(each.title, slider)
+            slider.valueChanged.connect(self._moved)
+            self.sliders[each.name], self.titles[each.name] = slider, QLabel(self)
+            self._form.addRow(self.titles[each.name], slider)
+        self._name_sliders()
         if values:
             self._form.addRow(button(self, "Defaults", "Put the thresholds back", self._put_back))
         self._thresholds.setVisible(bool(values))
@@ -172,16 +174,23 @@ class SegmentAll(QWidget):
             slider = self.sliders[each.name]
             with QSignalBlocker(slider):
                 slider.setValue(_shown(self._defaults[each.name], each))
+        self._moved()
+
+    def _moved(self) -> None:
+        self._name_sliders()
         self.thresholds_moved.emit()
+
+    def _name_sliders(self) -> None:
+        """Write before each slider what it is, and whether its end means any, which its number cannot say."""
+        for each in self._offered:
+            end = ": any" if _endless(each, self.sliders[each.name].value()) else ""
+            self.titles[each.name].setText(each.title + end)
 
     @property
     def thresholds(self) -> dict[str, float | None]:
         """The numbers that are chosen, by their names in the settings."""
         values = {each: float(self.sliders[each.name].value()) for each in self._offered}
-        return {
-            each.name: None if each.endless and value >= each.most else value
-            for each, value in values.items()
-        }
+        return {each.name: None if _endless(each, value) else value for each, value in values.items()}
 
     @property
     def changed_thresholds(self) -> dict[str, float]:
@@ -217,6 +226,11 @@ class SegmentAll(QWidget):
 def _shown(value: float | None, threshold: Threshold) -> float:
     """Return where a slider shows a value."""
     return threshold.most if value is None else value
+
+
+def _endless(threshold: Threshold, value: float) -> bool:
+    """Say whether a slider stands at an end that means no limit."""
+    return threshold.endless and value >= threshold.most
 
 
 def _near(one: float, other: float | None) -> bool:
