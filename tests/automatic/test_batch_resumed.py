@@ -22,7 +22,7 @@ from napari_sam.automatic.batch_summary import Row, read_summary
 from napari_sam.errors import DataError
 
 ONE = BatchSettings(device="cpu")
-OTHER = replace(ONE, automatic=AutomaticSettings(agreement=0.9))
+OTHER = replace(ONE, automatic=AutomaticSettings(agreement=0.9), channels=(0,))
 
 
 class Killed(BaseException):
@@ -115,7 +115,7 @@ def test_batch_when_overwriting_is_killed_then_zarr_labels_of_other_settings_are
     rows = run_batch(images, out, OTHER)
     assert [(row.objects, row.error) for row in rows] == [(1, ""), (1, "")]
     states = [(out / f"{image.name}.state.json").read_text() for image in images]
-    assert all('"agreement": 0.9' in state for state in states)
+    assert all('"agreement": 0.9' in state and '"channels": [0]' in state for state in states)
 
 
 def test_batch_when_an_image_is_dated_ahead_then_it_is_done_once_and_again_when_it_changes(

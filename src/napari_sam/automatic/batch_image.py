@@ -169,6 +169,7 @@ def _segment(
             settings=settings.automatic,
             windows=settings.windows,
             channel_axis=settings.channel_axis,
+            channels=settings.channels,
             file=job.image,
             overwrite=job.overwrite or "others",  # left by a batch that was to be overwritten
             progress=progress,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -58,6 +58,7 @@ def segment_windows(
     settings: AutomaticSettings | None = None,
     windows: WindowSettings | None = None,
     channel_axis: int | None = None,
+    channels: Sequence[int] = (),
     file: Path | None = None,
     overwrite: Overwrite = False,
     progress: Progress | None = None,
@@ -79,6 +80,8 @@ def segment_windows(
     method, settings, channel_axis
         As `segment_automatically` takes them.
     windows : WindowSettings, optional
+    channels : sequence of int
+        Which of the file's channels `image` holds, if some were chosen: labels tell what they were made from.
     file : Path, optional
         Where the image is, which tells how large a pixel is, and when labels are of what it was before.
     overwrite : bool or "others"
@@ -99,6 +102,7 @@ def segment_windows(
     chosen = method_for(sam, method)
     made_with = {
         "version of the image": version_of(image, file),
+        "channels": list(channels),
         "model": sam.weights_hash,
         "method": chosen,
         "settings": asdict(settings),

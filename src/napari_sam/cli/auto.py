@@ -152,6 +152,7 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
             method=arguments.method,
             settings=chosen_settings(arguments),
             channel_axis=arguments.channel_axis,
+            channels=arguments.channels,
             file=path,
             overwrite=arguments.overwrite,
             progress=progress,
