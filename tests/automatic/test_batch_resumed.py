@@ -17,8 +17,8 @@ from PIL import Image
 from napari_sam.automatic import AutomaticSettings
 from napari_sam.automatic.batch import Run, run_batch
 from napari_sam.automatic.batch_image import BatchSettings, Job, one_by_one
-from napari_sam.automatic.batch_names import label_names
-from napari_sam.automatic.batch_summary import Row, read_summary
+from napari_sam.automatic.batch_names import full_path, label_names
+from napari_sam.automatic.batch_summary import Row, read_summary, write_summary
 from napari_sam.errors import DataError
 
 ONE = BatchSettings(device="cpu")
@@ -236,11 +236,17 @@ def test_batch_when_an_image_is_replaced_by_an_older_one_then_its_labels_are_mad
     assert log == [images[1].name]
 
 
-def test_label_names_when_folders_have_long_names_then_are_cut_and_told_apart() -> None:
+def test_label_names_when_names_are_long_or_no_text_then_are_cut_told_apart_and_known_again(
+    tmp_path: Path,
+) -> None:
     images = [Path("/") / folder / ("é" * 90) / ("x" * 100) / "a.tif" for folder in "12"]
+    images += [Path("/1") / os.fsdecode(name) for name in (b"b\xe9.tif", b"b\xb5.tif")]  # as Latin-1 has é, µ
     names = label_names(images)
-    assert len({*names.values()}) == 2
+    assert len({*names.values()}) == 4
     assert all(len(name.encode()) <= 220 for name in names.values())
+    write_summary(tmp_path, [Row(str(image), name) for image, name in names.items()])
+    assert [*read_summary(tmp_path)] == [full_path(image) for image in images]
+    (tmp_path / "summary.csv").read_text(encoding="utf-8")
 
 
 def test_label_names_when_paths_are_written_alike_then_each_image_has_labels_of_its_own(

@@ -21,8 +21,8 @@ def full_path(path: Path, folder: Path | None = None) -> Path:
 def label_names(images: Sequence[Path], held: Mapping[Path, str] = NO_LABELS) -> dict[Path, str]:
     """Return a name without an ending for each image's labels: its own, or its path where some share it.
 
-    A name that still is another's, or is too long for a file, has a checksum of the path at the end. After
-    an interruption the same images get the same names.
+    A name that still is another's, is too long for a file or not UTF-8 has a checksum of the path at the end.
+    After an interruption the same images get the same names.
 
     Parameters
     ----------
@@ -41,9 +41,9 @@ def label_names(images: Sequence[Path], held: Mapping[Path, str] = NO_LABELS) ->
     count = Counter(name.casefold() for name in names.values())
     others = {name.casefold() for path, name in held.items() if names.get(path) != name}
     for path, name in names.items():
-        short = name.encode()[:LONGEST].decode(errors="ignore")
+        short = os.fsencode(name)[:LONGEST].decode(errors="ignore")  # nor what is not UTF-8
         if count[name.casefold()] > 1 or name.casefold() in others or short != name:
-            names[path] = f"{short}-{zlib.crc32(path.as_posix().encode()):08x}"
+            names[path] = f"{short}-{zlib.crc32(os.fsencode(path.as_posix())):08x}"
     return {image: held.get(path, names[path]) for image, path in paths.items()}
 
 

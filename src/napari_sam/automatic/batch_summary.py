@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import os
+import re
 from collections.abc import Iterable
 from dataclasses import astuple, dataclass, replace
 from pathlib import Path
@@ -16,6 +17,8 @@ from .batch_names import full_path
 
 COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error", "note", "image")
 SUMMARY = "summary.csv"
+NOT_UTF8 = re.compile(r"\\udc([89a-f][0-9a-f])")
+"""How a byte of a file's name that is not UTF-8 is written, here and on the screen."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +64,7 @@ def read_summary(out: Path) -> dict[Path, Row]:
     path = out / SUMMARY
     try:
         with path.open(newline="", encoding="utf-8") as file:
-            rows = [(full_path(Path(row["file"]), out), row) for row in csv.DictReader(file)]
+            rows = [(full_path(_named(row["file"]), out), row) for row in csv.DictReader(file)]
             return {image: _row(row, image) for image, row in rows}
     except FileNotFoundError:
         return {}
@@ -69,6 +72,11 @@ def read_summary(out: Path) -> dict[Path, Row]:
         raise DataError(
             f"{path} is no summary of a batch; remove it, or begin anew by overwriting."
         ) from error
+
+
+def _named(text: str) -> Path:
+    """Return the file that a summary names."""
+    return Path(NOT_UTF8.sub(lambda found: chr(0xDC00 + int(found[1], 16)), text))
 
 
 def _row(held: dict[str, str], file: Path) -> Row:
@@ -100,7 +108,7 @@ def write_summary(out: Path, rows: Iterable[Row]) -> None:
         )
         table.writerow(astuple(seen))
     with disk_errors(out):
-        write_text(out / SUMMARY, text.getvalue())
+        write_text(out / SUMMARY, text.getvalue().encode(errors="backslashreplace").decode())
 
 
 def _seen_from(folder: Path, image: Path) -> str:
