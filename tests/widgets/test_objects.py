@@ -19,7 +19,7 @@ from napari_sam.widgets.object_model import HEADERS
 from napari_sam.widgets.pages import OBJECTS
 from napari_sam.widgets.planes import camera_of
 
-from .conftest import settle
+from .conftest import prompt, settle
 
 Make = Callable[..., AnnotatorWidget]
 A, B, C = (1, ()), (2, ()), (3, ())
@@ -290,9 +290,14 @@ def test_classes_when_given_then_rows_and_labels_show_them_and_they_are_remember
     widget = three(make_annotator)
     annotation, panel = widget.annotation, widget.object_panel
     assert annotation is not None
+    prompt(widget, qtbot, 100, 30)
+    panel.classes.name.setFocus()
     for name in ("axon", "glia"):
         panel.classes.name.setText(name)
         qtbot.keyClick(panel.classes.name, Qt.Key.Key_Return)
+    qtbot.keyClick(panel.classes.name, Qt.Key.Key_Escape)
+    assert len(annotation.session.objects) == 3  # what is typed into a field does nothing on the image
+    assert annotation.session.proposals
     assert panel.classes.current == "glia"
     annotation.editing.selection.set([A, B])
     qtbot.mouseClick(panel.classes.assign, Qt.MouseButton.LeftButton)

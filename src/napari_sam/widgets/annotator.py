@@ -8,12 +8,13 @@ from dataclasses import asdict
 from typing import TYPE_CHECKING, Any
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QVBoxLayout, QWidget
+from qtpy.QtWidgets import QVBoxLayout
 
 from napari_sam.settings import config_folder, read_settings, write_settings
 from napari_sam.wording import amount
 
 from .channel_habit import ChannelHabit
+from .dock import Dock
 from .jobs import Jobs
 from .kept_programs import keep_programs
 from .keymap import Keymap
@@ -42,7 +43,7 @@ if TYPE_CHECKING:
     from .stack import Stack
 
 
-class AnnotatorWidget(QWidget):
+class AnnotatorWidget(Dock):
     """Choose an image and a model, start, and annotate.
 
     Parameters

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QEvent
-from qtpy.QtWidgets import QFileDialog, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFileDialog, QVBoxLayout
 
 from napari_sam.channel_choice import channel_numbers
 from napari_sam.errors import DataError
@@ -17,6 +17,7 @@ from napari_sam.settings import config_folder, read_settings, write_settings
 from .batch_panel import CHANNELS, THRESHOLDS, BatchPanel
 from .batch_table import BatchTable
 from .batch_work import Asked, AtHand, Finished, work
+from .dock import Dock
 from .jobs import Job, Jobs
 from .last_thresholds import last_thresholds
 from .model_choice import known_models
@@ -35,7 +36,7 @@ WHY = {
 """How the sentence on an image without labels goes on, by its state."""
 
 
-class BatchWidget(QWidget):
+class BatchWidget(Dock):
     """Queue images, segment them all, and look at what was found.
 
     Parameters
