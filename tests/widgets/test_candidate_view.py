@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
+import pytest
 from napari.components import ViewerModel
 from napari.utils.colormaps.standardize_color import transform_color
 
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session.offer import COLOURS, Offer
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.candidate_view import CandidateView
+from napari_sam.widgets.candidate_view import LINE, WIDTH, CandidateView
 from napari_sam.widgets.keyboard import Keyboard
 from napari_sam.widgets.keymap import Keymap
 from napari_sam.widgets.outlines import outlines
 from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.prompt_layers import POINT_SIZE, PromptLayers
 
 
 def test_three_candidates_then_are_solid_dashed_and_dotted_and_named_in_their_colours(
@@ -40,4 +44,33 @@ def test_three_candidates_then_are_solid_dashed_and_dotted_and_named_in_their_co
     names = view.captions.features["caption"].tolist()[-3:]
     assert [name.split()[0] for name in names] == ["1", "2", "3"]
     assert view.captions.features["colour"].tolist()[-3:] == list(COLOURS)
+    view.close()
+
+
+@pytest.mark.parametrize(
+    ("lies", "side"),  # and how long a side of a pixel is in the world
+    [
+        ({"scale": (0.5, -0.5)}, 0.5),
+        ({"scale": (-2, 2), "rotate": 90}, 2),
+        ({"affine": np.diag([0.1, 0.1, 1])}, 0.1),
+        ({"scale": (0.2, 0.8), "rotate": 30}, 0.4),
+    ],
+)
+def test_candidates_when_the_image_is_mirrored_turned_or_scaled_then_are_drawn_as_on_any_other(
+    discs: LoadedModel, lies: dict[str, Any], side: float
+) -> None:
+    viewer, zoom = ViewerModel(), 20.0
+    image = viewer.add_image(np.zeros((60, 80), np.uint8), **lies)
+    prompts, view = PromptLayers(viewer, image), CandidateView(viewer, image, Keyboard(Keymap()))
+    camera_of(viewer).zoom = zoom
+    predictor = Predictor(discs)
+    candidates = predictor.predict(predictor.embed(image.data), Prompts([(30, 40)], [1]))
+    view.show(Offer(candidates, candidates.best), ())
+    for layer, width in ((view.outlines, WIDTH), (prompts.boxes, 2)):
+        drawn = layer.edge_width if layer is view.outlines else layer.current_edge_width
+        assert drawn * side * zoom == pytest.approx(width)
+    assert prompts.points.current_size * abs(image.scale[-1]) * zoom == pytest.approx(POINT_SIZE)
+    places = np.array([view.captions.data_to_world(place) for place in view.captions.data[-3:]]) * zoom
+    assert np.allclose(np.diff(places, axis=0), [(LINE, 0)] * 2)  # one under the other on the screen
+    prompts.close()
     view.close()

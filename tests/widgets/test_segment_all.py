@@ -199,6 +199,9 @@ def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_lay
     assert len({tuple(colour) for colour in drawn.edge_color}) == 1
     assert len(current.data) > 0
     assert current.edge_width > drawn.edge_width
+    layers["nuclei"].scale, layers["nuclei"].translate = (0.5, 0.5), (7, 9)
+    for layer in (drawn, current):
+        assert np.allclose(layer.data_to_world((80, 100)), (47, 59))
     reviewing.accept_all()
     assert len(drawn.data) == len(current.data) == 0
     widget.stop()

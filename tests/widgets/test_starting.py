@@ -6,10 +6,12 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.components import ViewerModel
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
+from napari_sam.widgets import annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 
 from .conftest import IMAGE, begin, settle
@@ -124,7 +126,7 @@ def test_start_when_stopped_before_or_between_its_layers_then_leaves_image_and_l
 
 
 def test_start_when_a_layer_goes_or_the_image_is_replaced_between_then_one_sentence_and_the_rest_goes_too(
-    make_annotator: Make, qtbot: Any
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = make_annotator(start=False)
     layers, status = widget._viewer.layers, widget.panel.status
@@ -137,6 +139,14 @@ def test_start_when_a_layer_goes_or_the_image_is_replaced_between_then_one_sente
         assert names(widget._viewer) == [each for each in NAMES[:2] if each != name]
         layers.clear()
         widget._viewer.add_image(IMAGE, name="cells")
+    with monkeypatch.context() as patch, qtbot.captureExceptions() as raised:
+        patch.setattr(annotation, "Annotation", None)  # it fails in a way that nobody foresaw
+        widget.start()
+        qtbot.waitUntil(lambda: bool(raised), timeout=20_000)
+    assert not widget.panel.job._timer.isActive()
+    assert not begin(qtbot, widget).session.read_only  # its journal was let go
+    widget.stop()
+    settle(qtbot, widget)
     start_and(widget, lambda: setattr(layers["cells"], "data", IMAGE[:50]), 4)
     qtbot.waitUntil(lambda: "another shape" in status.text(), timeout=20_000)
     assert widget.annotation is None

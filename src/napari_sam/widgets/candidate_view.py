@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.layers import Points
@@ -14,7 +14,7 @@ from napari_sam.session.offer import COLOURS
 from .keymap import CHOICES, Keymap
 from .line_layer import draw_lines, line_layer
 from .outlines import dashes, in_plane, outlines, runs
-from .planes import alignment, camera_of, seen
+from .planes import alignment, camera_of, on_screen, screen_pixel, seen
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -178,45 +178,42 @@ class CandidateView:
             return
         count = len(self._offer.shown)
         captions = [caption(self._offer, i, self._marked, self._keyboard.keymap) for i in range(count)]
-        (row, col), right = self._corner(self._offer)
-        places = np.zeros((count, self.captions.ndim))
-        places[:, :-2], places[:, -1] = self._plane, col
-        places[:, -2] = row + (np.arange(count) + 0.5) * LINE * self._pixel
-        shadows = [places + self._shift(step) for step in SHADOW]
-        self._put(np.concatenate([*shadows, places]))
+        to_screen = on_screen(self.captions, self._camera)
+        (row, col), right = self._corner(self._offer, to_screen)
+        lines = np.array([(row + (number + 0.5) * LINE, col) for number in range(count)])
+        written = np.concatenate([lines + step for step in (*SHADOW, (0, 0))])
+        places = np.zeros((len(written), self.captions.ndim))
+        places[:, :-2], places[:, -2:] = self._plane, written @ np.linalg.inv(to_screen).T
+        self._put(places)
         self.captions.features = {
             "caption": captions * (len(SHADOW) + 1),
             "colour": [SHADE] * len(SHADOW) * count + list(COLOURS[:count]),
         }
         self.captions.text.anchor = "upper_left" if right else "upper_right"
 
-    def _corner(self, offer: Offer) -> tuple[tuple[float, float], bool]:
-        """Return where captions begin, and whether they go on to the right; always within the view."""
+    def _corner(self, offer: Offer, to_screen: NDArray[np.float64]) -> tuple[tuple[float, float], bool]:
+        """Return where captions begin, and whether they go on to the right; always within the view.
+
+        All in pixels of the screen, which `to_screen` makes of data pixels.
+        """
         items = [offer.candidates.items[index] for index in offer.shown]
         boxes = np.array([item.bbox for item in items if item.mask.size] or [(0, 0, 0, 0)])
-        (top, left), (bottom, end) = seen(self._image)
-        words, gap = WORDS * self._pixel, GAP * self._pixel
-        before, after = boxes[:, 1].min() - gap, boxes[:, 3].max() + gap
-        right = end - after >= min(before - left, words)
-        col = min(after, max(end - words, left)) if right else max(before, min(left + words, end))
-        lines = len(items) * LINE * self._pixel
-        return (max(min(boxes[:, 0].min(), bottom - lines), top), col), right
+        (top, left), (bottom, end) = _around(seen(self._image).reshape(1, 4), to_screen)
+        (first, before), (_, after) = _around(boxes, to_screen)
+        before, after = before - GAP, after + GAP
+        right = end - after >= min(before - left, WORDS)
+        col = min(after, max(end - WORDS, left)) if right else max(before, min(left + WORDS, end))
+        return (max(min(first, bottom - len(items) * LINE), top), col), right
 
     def _put(self, places: NDArray[np.float64]) -> None:
         """Give the captions other places, but spare the viewer: its axes stay the image's."""
         with self.captions.events.data.blocker():
             self.captions.data = places
 
-    def _shift(self, step: tuple[int, int]) -> NDArray[np.float64]:
-        """Return a way of some pixels of the screen, in data coordinates."""
-        way = np.zeros(self.captions.ndim)
-        way[-2:] = np.array(step) * self._pixel
-        return way
-
     @property
     def _pixel(self) -> float:
         """One pixel of the screen, in data pixels."""
-        return 1 / max(float(self._camera.zoom), 1e-6) / float(self.outlines.scale[-1])
+        return screen_pixel(self.outlines, self._camera)
 
     def _zoomed(self) -> None:
         """Keep lines and distances of one size on the screen."""
@@ -227,3 +224,9 @@ class CandidateView:
 
 def _traced(item: Candidate) -> list[NDArray[np.float64]]:
     return outlines(item.mask, item.origin)
+
+
+def _around(boxes: NDArray[Any], to_screen: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the first and last row and column of boxes on the screen, (2, 2), however the image lies."""
+    corners = np.concatenate([boxes[:, pair] for pair in ([0, 1], [0, 3], [2, 1], [2, 3])]) @ to_screen.T
+    return np.array([corners.min(axis=0), corners.max(axis=0)])

@@ -9,7 +9,7 @@ import numpy as np
 from .active import active_stays
 from .line_layer import draw_lines, line_layer
 from .outlines import dashes, outlines
-from .planes import ALIGNED, TRANSFORMS, camera_of
+from .planes import TRANSFORMS, camera_of, last_axes, screen_pixel
 from .spared import spare
 
 if TYPE_CHECKING:
@@ -77,9 +77,8 @@ class Highlight:
         """Return the layer, made above all others if there is none; the active layer stays active."""
         layers, over = self._viewer.layers, self._over
         if self.layer is None or self.layer not in layers:
-            aligned = {name: getattr(over, name) for name in ALIGNED if hasattr(over, name)}
             self.layer = line_layer(
-                "Selected objects", over.ndim, self._viewer.dims, edge_color=COLOUR, **aligned
+                "Selected objects", over.ndim, self._viewer.dims, edge_color=COLOUR, **last_axes(over)
             )
             with active_stays(layers):
                 self._viewer.add_layer(self.layer)
@@ -94,7 +93,7 @@ class Highlight:
 
     def _zoomed(self) -> None:
         if self.layer is not None:
-            self.layer.edge_width = WIDTH / max(float(self._camera.zoom), 1e-6) / float(self.layer.scale[-1])
+            self.layer.edge_width = WIDTH * screen_pixel(self.layer, self._camera)
 
 
 def _outlined(each: Object) -> list[NDArray[np.float64]]:

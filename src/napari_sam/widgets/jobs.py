@@ -210,12 +210,14 @@ class Jobs(QObject):
         if job is None or job is not self._current:
             return
         self._current = None
-        if error is None:
-            job.done(answer)
-        elif not isinstance(error, Cancelled):
-            self.failed.emit(sentence(error))
-        if not self.busy:
-            self.idle.emit()
+        try:
+            if error is None:
+                job.done(answer)
+            elif not isinstance(error, Cancelled):
+                self.failed.emit(sentence(error))
+        finally:  # or what waits for it would wait for ever
+            if not self.busy:
+                self.idle.emit()
 
 
 def _work(job: Job) -> None:

@@ -77,6 +77,31 @@ def camera_of(viewer: ViewerModel) -> Camera:
     return camera
 
 
+def on_screen(layer: Layer, camera: Camera) -> NDArray[np.float64]:
+    """Return how far one row and one column more of a layer are on the screen, in its pixels; a column each.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        In the viewer's units.
+    camera : napari.components.Camera
+
+    Returns
+    -------
+    (2, 2) float64
+        The first row is downwards on the screen, the second one to the right.
+    """
+    zero = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    steps = np.array([np.array(layer.data_to_world(each)) - zero for each in np.eye(layer.ndim)[-2:]])
+    scaled: NDArray[np.float64] = steps[:, -2:].T * max(float(camera.zoom), 1e-6)
+    return scaled
+
+
+def screen_pixel(layer: Layer, camera: Camera) -> float:
+    """Return how many data pixels of a layer one pixel of the screen is, in the mean of rows and columns."""
+    return float(abs(np.linalg.det(on_screen(layer, camera))) ** -0.5)
+
+
 @singledispatch
 def image_shape(image: Any) -> tuple[int, ...]:
     """Return the shape of the finest level, without RGB channels."""

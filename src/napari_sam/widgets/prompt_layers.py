@@ -11,7 +11,7 @@ from psygnal import Signal
 from napari_sam.predict.prompts import Prompts
 
 from .drawings import Drawing, read_drawings
-from .planes import alignment, camera_of, image_shape, moved, on_plane
+from .planes import alignment, camera_of, image_shape, moved, on_plane, screen_pixel
 from .prompt_history import PromptHistory
 
 if TYPE_CHECKING:
@@ -277,10 +277,12 @@ class PromptLayers:
 
     def _zoomed(self) -> None:
         """Keep points and lines of one size on the screen."""
-        pixel = 1 / max(self._camera.zoom, 1e-6) / float(self.points.scale[-1])
-        # napari's own canvas_size_limits would fill a small symbol with its border's colour
-        self.points.current_size = POINT_SIZE * pixel
-        self.points.size = POINT_SIZE * pixel
+        # of all transforms, napari scales points by this alone; its own canvas_size_limits would fill a small
+        # symbol with its border's colour
+        size = POINT_SIZE / max(self._camera.zoom, 1e-6) / abs(float(self.points.scale[-1]))
+        self.points.current_size = size
+        self.points.size = size
+        pixel = screen_pixel(self.boxes, self._camera)
         with self.boxes.events.data.blocker():
             self.boxes.current_edge_width = 2 * pixel
             if self.boxes.nshapes:

@@ -10,19 +10,17 @@ from napari.utils.colormaps.standardize_color import transform_color
 from .active import active_stays
 from .line_layer import draw_lines, line_layer
 from .outlines import dashes, in_plane, outlines, thinned
-from .planes import alignment, camera_of
+from .planes import TRANSFORMS, camera_of, last_axes, screen_pixel
 from .spared import spare
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
 
     from napari.components import ViewerModel
-    from napari.layers import Image, Layer, Vectors
+    from napari.layers import Labels, Layer, Vectors
     from numpy.typing import NDArray
 
     from napari_sam.session import Key, Object, Plane
-
-    from .mixed import Mixed
 
 SURE, DOUBTFUL, CURRENT, SKETCH = "#009e73", "#d55e00", "#ffffff", "#f0e442"
 """Okabe and Ito's bluish green and vermilion, told apart by the line too; white; and yellow."""
@@ -47,22 +45,23 @@ class ProposalView:
     Parameters
     ----------
     viewer : napari.Viewer
-    image : napari.layers.Image or Mixed
-        What to lie over.
+    over : napari.layers.Labels
+        The annotation's labels, to lie where they lie.
     bind : callable
         Gives a new layer the keys of the others.
     """
 
-    def __init__(self, viewer: ViewerModel, image: Image | Mixed, bind: Callable[[Layer], None]) -> None:
-        self._viewer, self._image, self._bind = viewer, image, bind
+    def __init__(self, viewer: ViewerModel, over: Labels, bind: Callable[[Layer], None]) -> None:
+        self._viewer, self._over, self._bind = viewer, over, bind
         self._camera = camera_of(viewer)
-        self._aligned = alignment(image, viewer.dims)
         self._layers: dict[str, Vectors] = {}
         self._traced: dict[Key, Paths] = {}
         self._scale: tuple[float, Plane] | None = None
         self._lines: dict[Line, NDArray[np.float64]] = {}
         self._drawn: tuple[Line, ...] | None = None
         self._camera.events.zoom.connect(self._zoomed)
+        for name in TRANSFORMS:
+            getattr(over.events, name).connect(self._follow)
 
     @property
     def layers(self) -> tuple[Layer, ...]:
@@ -72,6 +71,8 @@ class ProposalView:
     def close(self) -> None:
         """Stop listening; somebody else takes the layers away."""
         self._camera.events.zoom.disconnect(self._zoomed)
+        for name in TRANSFORMS:
+            getattr(self._over.events, name).disconnect(self._follow)
 
     def hold(self, traced: Mapping[Key, Paths]) -> None:
         """Keep outlines that were traced elsewhere."""
@@ -118,11 +119,11 @@ class ProposalView:
         """Return outlines in dashes, as a Vectors layer has them."""
         on, off = np.multiply(DASHES[colour], self._pixel)
         lines = [dashes(thinned(path, FINEST * self._pixel), on, off) for path in paths]
-        return in_plane(np.concatenate([np.zeros((0, 2, 2)), *lines]), plane, self._image.ndim)
+        return in_plane(np.concatenate([np.zeros((0, 2, 2)), *lines]), plane, self._over.ndim)
 
     def _draw(self, name: str, parts: Sequence[tuple[NDArray[np.float64], str]]) -> None:
         """Let a layer have these lines, in these colours, and no others."""
-        vectors = np.concatenate([np.zeros((0, 2, self._image.ndim)), *(lines for lines, _ in parts)])
+        vectors = np.concatenate([np.zeros((0, 2, self._over.ndim)), *(lines for lines, _ in parts)])
         if not len(vectors) and not (name in self._layers and len(self._layers[name].data)):
             return
         colours = np.array([RGBA[colour] for _, colour in parts]).reshape(-1, 4)
@@ -134,8 +135,9 @@ class ProposalView:
         layer = self._layers.get(name)
         if layer is not None and layer in self._viewer.layers:
             return layer
-        layers, dims = self._viewer.layers, self._viewer.dims
-        layer = line_layer(name, self._image.ndim, dims, edge_width=self._width(name), **self._aligned)
+        layers, over = self._viewer.layers, self._over
+        width, aligned = self._width(name), last_axes(over)
+        layer = line_layer(name, over.ndim, self._viewer.dims, edge_width=width, **aligned)
         with active_stays(layers):
             self._viewer.add_layer(layer)
             below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
@@ -149,7 +151,14 @@ class ProposalView:
     @property
     def _pixel(self) -> float:
         """One pixel of the screen, in data pixels."""
-        return 1 / max(float(self._camera.zoom), 1e-6) / float(self._aligned["scale"][-1])
+        return screen_pixel(self._over, self._camera)
+
+    def _follow(self) -> None:
+        """Lie where the labels lie now."""
+        for layer in self._layers.values():
+            for name in TRANSFORMS:
+                setattr(layer, name, getattr(self._over, name))
+        self._zoomed()
 
     def _zoomed(self) -> None:
         """Keep lines of one width on the screen."""

@@ -73,8 +73,8 @@ class Reviewing:
         }
         for action, act in acts.items():
             self._keyboard.on(action, act)
-        heard = (*acts, "undo", "redo")
-        self.view = ProposalView(viewer, image, partial(self._keyboard.listen, actions=heard))
+        bind = partial(self._keyboard.listen, actions=(*acts, "undo", "redo"))
+        self.view = ProposalView(viewer, annotation.writer.labels, bind)
         self.picker = ProposalPicker(viewer, annotation, self.review, self.view)
         self.jobs = Jobs(panel)
         self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)

@@ -197,6 +197,9 @@ class Starting:
             earlier.close()
             self.failed.emit(str(error))
             return
+        except Exception:
+            earlier.close()  # or nobody could write its journal while this window is open
+            raise
         self._strokes = None  # they are the annotation's
         self._starts.remember(chosen, image, annotation.writer.labels, earlier.name)
         self.begun.emit(annotation, image)
