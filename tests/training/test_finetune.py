@@ -339,12 +339,18 @@ def test_learning_rate_when_time_runs_out_then_falls_to_nothing(data: DataConfig
     assert rates == pytest.approx([1, 1, 0.5, 0])
 
 
-def test_train_when_the_time_is_over_then_ends_and_saves(data: DataConfig, tmp_path: Path) -> None:
+def test_train_when_the_time_is_over_then_ends_and_saves_also_when_resumed(
+    data: DataConfig, tmp_path: Path
+) -> None:
     rows: list[dict[str, float]] = []
-    train(vit_config(data, "decoder", steps=1000), tmp_path, minutes=1e-6, report=rows.append)
+    config, state = vit_config(data, "decoder", steps=1000), tmp_path / "state.pt"
+    train(config, tmp_path, minutes=1e-6, report=rows.append)
     assert len(rows) == 1
-    assert (tmp_path / "state.pt").is_file()
     assert Clock(None).left() == 1
+    held = torch.load(state, weights_only=True)
+    torch.save({**held, "seconds": 3600.0}, state)
+    train(config, tmp_path, minutes=60, resume=True, report=rows.append)
+    assert [row["left"] for row in rows] == [0, 0]
 
 
 def test_plan_when_the_start_model_has_learnt_from_some_images_then_only_others_are_held_out(

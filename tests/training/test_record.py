@@ -33,7 +33,7 @@ def test_described_set_when_moved_then_the_hash_stays_and_when_a_pixel_changes_t
 
 
 def test_record_start_when_resumed_then_added_and_when_started_anew_then_alone(tmp_path: Path) -> None:
-    config = TrainConfig((written_set(tmp_path / "mine", 1),), seed=3)
+    config = TrainConfig((replace(written_set(tmp_path / "mine", 1), channels=(2, 0)),), seed=3)
     path = tmp_path / "run.json"
     record_start(path, config, 0)
     record_start(path, replace(config, steps=9000), 200)
@@ -41,6 +41,7 @@ def test_record_start_when_resumed_then_added_and_when_started_anew_then_alone(t
     assert (first["step"], second["step"]) == (0, 200)
     assert (first["settings"]["seed"], second["settings"]["steps"]) == (3, 9000)
     assert first["data"][0]["images"].endswith("mine/images")
+    assert first["data"][0]["channels"] == [2, 0]
     record_start(path, config, 0)
     assert len(json.loads(path.read_text())) == 1
 

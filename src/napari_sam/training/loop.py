@@ -61,7 +61,8 @@ def train(
     resume : bool
         Go on from `out/state.pt`.
     minutes : float, optional
-        End after this time if `config.steps` are not done; the learning rate falls in its last third.
+        End after this time if `config.steps` are not done; the learning rate falls in its last third. What a
+        run took before it was interrupted counts.
     report : callable, optional
         Called with the numbers of every tenth step, and with the share of the time that is ``left``.
 
@@ -82,10 +83,10 @@ def train(
         if group.first:
             record_start(out / NAME, config, start)
             records.forget(start)
-        clock = Clock(minutes)
+        run.clock = Clock(minutes, run.clock.spent() if resume else 0.0)
         for step, batch in enumerate(run.batches(sets, start), start):
             began = time.perf_counter()
-            left = group.share_number(clock.left(), chosen)
+            left = group.share_number(run.clock.left(), chosen)
             values = run.step(batch, step, left)
             last = step + 1 == config.steps or left == 0
             if group.first:
@@ -157,6 +158,7 @@ class Run:
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.kept: dict[int, Features] = {}
         self.norms_learn = True
+        self.clock = Clock(None)
         self.saved = time.monotonic()
         self.writing = 0.0
 
@@ -217,6 +219,7 @@ class Run:
             "average": self.average.state_dict(),
             "optimizer": self.optimizer.state_dict(),
             "step": step,
+            "seconds": self.clock.spent(),
             "init": self.start_hash,
         }
         began = time.monotonic()
@@ -247,6 +250,7 @@ class Run:
             raise DataError(
                 f"{path} belongs to a run of another model; resume with the settings of its start."
             ) from error
+        self.clock = Clock(None, float(state.get("seconds", 0.0)))  # earlier versions kept none, either
         return int(state["step"])
 
 

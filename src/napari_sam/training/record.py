@@ -58,6 +58,7 @@ def described_set(entry: DataConfig) -> dict[str, Any]:
         "labels": ["/".join(folder.parts[-3:]) for folder in entry.labels],
         "weight": entry.weight,
         "partial": entry.partial,
+        "channels": entry.channels,
         "count": len(pairs),
         "sha256": every.hexdigest(),
     }

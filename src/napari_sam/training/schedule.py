@@ -14,17 +14,23 @@ class Clock:
     ----------
     minutes : float, optional
         None for as long as it takes.
+    spent : float
+        Seconds that are over already, before the run was interrupted.
     """
 
-    def __init__(self, minutes: float | None) -> None:
+    def __init__(self, minutes: float | None, spent: float = 0.0) -> None:
         self.seconds = minutes and 60 * minutes
-        self.began = time.monotonic()
+        self.began = time.monotonic() - spent
+
+    def spent(self) -> float:
+        """Return the seconds that are over."""
+        return time.monotonic() - self.began
 
     def left(self) -> float:
         """Return the share of the time that is left, 1 to 0."""
         if not self.seconds:
             return 1.0
-        return max(1 - (time.monotonic() - self.began) / self.seconds, 0.0)
+        return max(1 - self.spent() / self.seconds, 0.0)
 
 
 def learning_rate(config: TrainConfig, step: int, left: float = 1.0) -> float:
