@@ -66,6 +66,9 @@ def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_
         regions, shape = read_regions(tmp_path / name)
         assert np.array_equal(labels_from_regions(regions, shape), drawn)
     assert [(each.id, each.area, each.category) for each in regions] == [(5, 81, "nucleus"), (3, 81, "")]
+    assert main(["convert", str(tmp_path / "a.json"), "-o", str(tmp_path / "b.json"), "--pieces"]) == 0
+    regions, _ = read_regions(tmp_path / "b.json")
+    assert [(each.id, each.area, each.category) for each in regions] == [(1, 81, "nucleus"), (2, 81, "")]
 
 
 def test_convert_when_pieces_are_asked_for_then_three_objects(

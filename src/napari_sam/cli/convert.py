@@ -54,14 +54,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..export import (
-        labels_from_regions,
-        left_out,
-        read_regions,
-        regions_from_labels,
-        space_in,
-        write_regions,
-    )
+    from ..export import left_out, pieces_of, read_regions, space_in, write_regions
     from ..overwriting import check_not_the_image
     from .files import tell_of_images_beside
 
@@ -75,7 +68,7 @@ def run(arguments: argparse.Namespace) -> None:
         regions, shape, its_space = _laid_in(arguments.like, arguments.file, regions, shape)
         space = space or its_space
     if arguments.pieces:
-        regions = regions_from_labels(labels_from_regions(regions, shape), pieces=True)
+        regions = pieces_of(regions)
     write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)
     print(f"{arguments.output}: {amount(len(regions), 'object')}")
 

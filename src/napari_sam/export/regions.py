@@ -93,18 +93,24 @@ def regions_from_labels(labels: NDArray[np.integer], *, pieces: bool = False) ->
         )
     regions: list[Region] = []
     for plane in np.ndindex(labels.shape[:-2]):
-        for label, found in labelled(labels[plane]):
-            region = Region(label, plane, *found)
-            regions += _pieces(region) if pieces else [region]
-    return [replace(region, id=number) for number, region in enumerate(regions, 1)] if pieces else regions
+        regions += [Region(label, plane, *found) for label, found in labelled(labels[plane])]
+    return pieces_of(regions) if pieces else regions
+
+
+def pieces_of(regions: Iterable[Region]) -> list[Region]:
+    """Make an object of every connected piece of some objects, corners counting as connected.
+
+    Pieces are numbered from 1 on, and keep what else is known of their object.
+    """
+    every = (piece for region in regions for piece in _pieces(region))
+    return [replace(piece, id=number) for number, piece in enumerate(every, 1)]
 
 
 def _pieces(region: Region) -> list[Region]:
-    """Separate what is not connected, corners counting as connected."""
     numbers, _ = ndimage.label(region.mask, np.ones((3, 3)))
     top, left = region.origin
     return [
-        Region(region.id, region.plane, (top + box[0].start, left + box[1].start), numbers[box] == index)
+        replace(region, origin=(top + box[0].start, left + box[1].start), mask=numbers[box] == index)
         for index, box in enumerate(ndimage.find_objects(numbers), 1)
     ]
 
