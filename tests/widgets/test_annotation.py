@@ -18,7 +18,7 @@ from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.committing import NOT_YET, TWICE
+from napari_sam.widgets.committing import NOT_YET, TWICE, UNSEEN
 from napari_sam.widgets.fitting import check_labels
 from napari_sam.widgets.jobs import Job, Jobs
 
@@ -90,6 +90,10 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
     settle(qtbot, jobs)
     annotation.commit()
     assert told == ["Committed label 2. 2 so far.", f"Committed label 3. 3 so far. {TWICE.format(2)}"]
+    annotation.prompts.points.add([40, 60])
+    settle(qtbot, jobs)
+    annotation.commit(0)  # a small one, under both
+    assert told[-1] == f"Committed label 4. 4 so far. {UNSEEN.format('all of it')}"
 
 
 def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(

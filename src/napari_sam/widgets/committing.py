@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING
 
+import numpy as np
 from psygnal import Signal
 
 from napari_sam.errors import NapariSamError
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 SAME = 0.8
 """Two objects whose IoU is higher are one that was committed twice."""
 TWICE = "Label {} is nearly the same and counts, too; Undo takes the new one back."
+UNSEEN = "Other labels hide {}; Overlaps, in the tab Objects, can show the newest on top."
 NOT_YET = "The candidates are still being computed; choose one as soon as they are there."
 
 
@@ -101,7 +103,7 @@ class Committing:
         self.prompts_changed.emit()
         made = f"label {step[0].id}" if len(step) == 1 else f"labels {step[0].id} to {step[-1].id}"
         labels = {each.id for each in session.objects}  # an object of a stack is one in each plane
-        self.said.emit(f"Committed {made}. {len(labels)} so far.{self._twins(step)}")
+        self.said.emit(f"Committed {made}. {len(labels)} so far.{self._twins(step) or self._unseen(step)}")
 
     def _twins(self, step: Sequence[Object]) -> str:
         """Say of what was committed that it is there already: one hides the other, but both count."""
@@ -110,6 +112,14 @@ class Committing:
         twins = (pair for pair in pairs if pair[0].id != pair[1].id and object_iou(*pair) > SAME)
         found = next(twins, None)
         return f" {TWICE.format(found[1].id)}" if found else ""
+
+    def _unseen(self, step: Sequence[Object]) -> str:
+        """Say of what was committed that none of it is seen, which looks as if nothing had happened."""
+        labels = self._writer.labels.data
+        hidden = sum(not (np.asarray(labels[each.window])[each.mask] == each.id).any() for each in step)
+        if not hidden or self._writer.trouble:  # which is told anyway
+            return ""
+        return f" {UNSEEN.format('all of it' if len(step) == 1 else f'{hidden} of them')}"
 
     @property
     def _new_labels(self) -> int:
