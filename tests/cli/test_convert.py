@@ -111,6 +111,13 @@ def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(tmp_path:
     assert main(["convert", str(movie), "-o", str(geojson)]) == 0
     planes = [each["geometry"]["plane"] for each in json.loads(geojson.read_text())["features"]]
     assert planes == [{"c": -1, "z": 0, "t": time} for time in (0, 1, 1, 2, 2)]
+    plain, other, one = (tmp_path / name for name in ("plain.tif", "b.geojson", "one.ome.zarr"))
+    tifffile.imwrite(plain, labels, photometric="minisblack")  # as most programs save masks
+    assert main(["convert", str(plain), "-o", str(other), "--like", str(movie)]) == 0
+    assert other.read_text() == geojson.read_text()
+    tifffile.imwrite(plain, labels[0])
+    assert main(["convert", str(plain), "-o", str(one), "--like", str(movie)]) == 0
+    assert zarr.open_group(one)["0"].shape == labels.shape
     assert main(["convert", str(geojson), "-o", str(rois), "--like", str(movie)]) == 0
     assert main(["convert", str(rois), "-o", str(tmp_path / "back.tif"), "--like", str(movie)]) == 0
     with tifffile.TiffFile(tmp_path / "back.tif") as back:
@@ -187,3 +194,7 @@ def test_convert_when_a_tiff_tells_how_large_its_pixels_are_then_ome_zarr_does_a
     assert (space.scale, space.units) == ((0.5, 0.25), ("micrometer", "micrometer"))
     assert main(["convert", str(again), "-o", str(back)]) == 0
     assert pixel_size_of(back) == PixelSize(0.5, 0.25)
+    plain, sized = tmp_path / "plain.tif", tmp_path / "sized.tif"
+    tifffile.imwrite(plain, tifffile.imread(labels))
+    assert main(["convert", str(plain), "-o", str(sized), "--like", str(labels)]) == 0
+    assert pixel_size_of(sized) == PixelSize(0.5, 0.25)

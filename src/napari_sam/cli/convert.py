@@ -45,7 +45,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
         "--like",
         type=Path,
         metavar="IMAGE",
-        help="the image, for its size: GeoJSON and ROIs do not tell",
+        help="the image, which tells what FILE does not: shape (of GeoJSON and ROIs), axes, size of a pixel",
     )
     parser.add_argument("--pieces", action="store_true", help="make an object of every connected piece")
     arg.add_overwrite_option(parser)
@@ -62,11 +62,11 @@ def run(arguments: argparse.Namespace) -> None:
     tell_of_images_beside(arguments.file)
     if told := left_out(arguments.file):
         print(told, file=sys.stderr)
-    space = space_in(arguments.file)
+    image = None
     if arguments.like:
         check_not_the_image(arguments.like, arguments.output)
-        regions, shape, its_space = _laid_in(arguments.like, arguments.file, regions, shape)
-        space = space or its_space
+        regions, shape, image = _laid_in(arguments.like, arguments.file, regions, shape)
+    space = space_in(arguments.file, image)
     if arguments.pieces:
         regions = pieces_of(regions)
     write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from napari_sam.errors import DataError
+from napari_sam.file_axes import named_axes
 from napari_sam.tiff_files import TIFF
 from napari_sam.writing import at_once, check_folder_of
 
@@ -16,7 +17,7 @@ from .journal import read_journal
 from .labels import read_labels, space_of_tiff, write_tiff
 from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
-from .space import Space
+from .space import Space, completed, known_axes
 from .table import write_table
 
 Write = Callable[[Path, Sequence[Region], Shape, Space | None], None]
@@ -153,8 +154,14 @@ def left_out(path: Path) -> str:
     return without_masks(path) if READERS[_ending(path)] is read_coco else ""
 
 
-def space_in(path: Path) -> Space | None:
+def space_in(path: Path, image: Space | None = None) -> Space | None:
     """Return where a file of objects says that they lie; None if it says nothing.
+
+    Parameters
+    ----------
+    path : Path
+    image : Space, optional
+        That of the image that they lie in, which tells axes and pixel size where the file does not.
 
     Raises
     ------
@@ -162,5 +169,9 @@ def space_in(path: Path) -> Space | None:
         If the file cannot be read.
     """
     if (ending := _ending(path)) in TIFF:
-        return space_of_tiff(path)
-    return find_labels(path).space if ending == ".zarr" else None
+        names = [name for name, _ in named_axes(path)]
+        return completed(space_of_tiff(path), image, named=bool(known_axes(names)))
+    if ending != ".zarr":
+        return image
+    found = find_labels(path)
+    return completed(found.space, image, named=found.named)

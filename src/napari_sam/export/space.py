@@ -93,6 +93,25 @@ def space_named(names: Sequence[str], dimensions: int, size: PixelSize | None) -
     return measured(replace(plain, axes=known_axes(names) or plain.axes), size)
 
 
+def completed(space: Space | None, image: Space | None, *, named: bool) -> Space | None:
+    """Return the space of objects that lie in an image, which tells what their own file does not.
+
+    Parameters
+    ----------
+    space : Space, optional
+        Of their file, if it says any.
+    image : Space, optional
+        Without one, that of the file is returned.
+    named : bool
+        Whether the file names its axes, or they are guessed.
+    """
+    if space is None or image is None:
+        return space or image
+    if named and len(space.axes) == len(image.axes):
+        return space if size_in(space) else measured(space, size_in(image))
+    return measured(image, size_in(space))
+
+
 def size_in(space: Space) -> PixelSize | None:
     """Return how large the pixels of a space are; None if it does not tell by lengths."""
     sizes = {
