@@ -53,10 +53,11 @@ def test_a_point_when_on_a_cell_then_its_mask_is_written(
 
 
 @pytest.mark.parametrize("ending", ["tif", "png", "npy"])
-def test_boxes_when_several_then_each_becomes_a_label(
-    image: Path, truth: NDArray[np.uint16], tmp_path: Path, ending: str
+def test_boxes_when_several_then_each_becomes_a_label_and_a_hidden_one_is_told(
+    image: Path, truth: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str], ending: str
 ) -> None:
     cells = largest_cells(truth, 3)
+    cells = [cells[0], *cells]  # the first one a second time, which hides it
     boxes = [text for cell in cells for text in ("--box", box_argument(truth == cell))]
     out, picture = tmp_path / f"labels.{ending}", tmp_path / "seen.png"
     assert main(["segment", str(image), *boxes, "-o", str(out), "--picture", str(picture)]) == 0
@@ -64,8 +65,11 @@ def test_boxes_when_several_then_each_becomes_a_label(
         labels = np.load(out)
     else:
         labels = np.asarray(Image.open(out)) if ending == "png" else tifffile.imread(out)
-    assert [iou(labels == number, truth == cell) > 0.6 for number, cell in enumerate(cells, 1)] == [True] * 3
-    assert labels.max() == 3
+    assert [iou(labels == number, truth == cell) > 0.6 for number, cell in enumerate(cells, 1)] == [
+        False, True, True, True,
+    ]  # fmt: skip
+    assert labels.max() == 4
+    assert "no pixel is left of label 1: where" in capsys.readouterr().err
     drawn = np.asarray(Image.open(picture)).astype(int)
     assert max(drawn.shape) >= 1080
     assert (np.ptp(drawn, axis=-1) > 60).mean() > 0.02

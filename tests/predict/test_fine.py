@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from copy import deepcopy
 from dataclasses import replace
 
 import numpy as np
@@ -77,5 +78,7 @@ def test_predict_when_an_object_is_small_then_it_is_seen_enlarged(
     assert {item.frame.scale for item in small.items} == {2.0}
     assert {item.frame.scale for item in large.items} == {1.0}
     before = embedding.nbytes
-    predictor.predict(embedding, Prompts([(25, 90)], [1]))
+    answer = predictor.predict(embedding, Prompts([(25, 90)], [1]))
     assert embedding.nbytes > before
+    again = predictor.predict(deepcopy(embedding), Prompts([(25, 90)], [1]))
+    assert np.array_equal(again.iou_predictions, answer.iou_predictions)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
@@ -90,6 +91,9 @@ def run(arguments: argparse.Namespace) -> None:
         drawn = draw(image, labels, prompts, channel_axis=arguments.channel_axis)
         write_picture(arguments.picture, drawn)
     told = ", ".join(f"{score:.2f}" for score in scores)
+    if hidden := [str(label) for label in range(1, len(scores) + 1) if not (labels == label).any()]:
+        left = f"no pixel is left of label {', '.join(hidden)}"
+        print(f"{left}: where masks overlap, the better one has them", file=sys.stderr)
     print(f"{arguments.output}: {amount(len(scores), 'label')}, predicted IoU {told}")
 
 

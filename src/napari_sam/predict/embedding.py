@@ -54,7 +54,7 @@ class Level:
 
 @dataclass(frozen=True, eq=False)
 class Embedding:
-    """What prompts on an image are decoded from.
+    """What prompts on an image are decoded from; it can be pickled, for other processes.
 
     Attributes
     ----------

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from threading import Lock
+from typing import Any
 
 import numpy as np
 import torch
@@ -84,6 +85,14 @@ class FineLevel:
     def ready(self, origin: Origin, size: int) -> bool:
         """Whether `window` has the features of a window of so many tokens that starts at a token."""
         return self.whole is not None or _place(origin, size // 2) in self.tiles
+
+    def __getstate__(self) -> dict[str, Any]:
+        """Return what is pickled: a lock cannot be, and tiles are made again as they are asked for."""
+        return {name: value for name, value in vars(self).items() if name not in ("tiles", "lock")}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        """Take what was pickled."""
+        vars(self).update(state, tiles=OrderedDict(), lock=Lock())
 
     @property
     def nbytes(self) -> int:
