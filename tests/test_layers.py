@@ -103,20 +103,16 @@ def test_the_package_when_imported_then_loads_neither_torch_nor_numpy_nor_napari
     assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
 
 
-def test_the_dock_when_it_is_imported_then_does_not_load_torch() -> None:
-    done = run_python("import sys, napari_sam.widgets.annotator\nprint('torch' in sys.modules)")
-    assert done.stdout.split() == ["False"], done.stderr
-
-
-def test_start_when_the_dock_is_ready_then_has_nothing_left_to_import() -> None:
+def test_the_dock_when_imported_then_loads_no_torch_and_when_ready_start_has_nothing_left_to_import() -> None:
     done = run_python(
         "import sys, napari_sam.widgets.annotator\n"
         "from napari_sam.widgets.model_choice import known_models\n"
+        "print('torch' in sys.modules)\n"
         "known_models(None)\n"
         "print(*{'torch', 'pandas', *(f'napari_sam.widgets.{name}' for name in"
         " ('annotation', 'mixed', 'fitting', 'planes', 'objects', 'reviewing', 'stack'))} - set(sys.modules))"
     )
-    assert (done.returncode, done.stdout.strip()) == (0, ""), done.stderr
+    assert (done.returncode, done.stdout.split()) == (0, ["False"]), done.stderr
 
 
 def test_the_command_line_when_it_shows_help_then_does_not_load_torch() -> None:

@@ -39,8 +39,14 @@ def _layers_go_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture
+def on_screen(request: pytest.FixtureRequest) -> bool:
+    """Say whether the window is shown: to lay out and draw what a test does not look at is half its time."""
+    return request.node.get_closest_marker("shown") is not None
+
+
+@pytest.fixture
 def make_annotator(
-    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+    make_napari_viewer: Any, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch, on_screen: bool
 ) -> Iterator[Callable[..., AnnotatorWidget]]:
     """Return a function that opens a viewer on an image, with the dock, started and ready.
 
@@ -50,7 +56,7 @@ def make_annotator(
     opened: list[AnnotatorWidget] = []
 
     def make(image: Any = IMAGE, *, start: bool = True, **options: Any) -> AnnotatorWidget:
-        viewer = make_napari_viewer(show=True)
+        viewer = make_napari_viewer(show=on_screen)
         viewer.add_image(image, name="cells", **options)
         widget = AnnotatorWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Segment Anything")

@@ -60,6 +60,7 @@ def test_an_image_of_five_axes_when_sliders_move_then_prompts_and_labels_stay_wi
     assert np.count_nonzero(labels.data) == np.count_nonzero(labels.data[1, 2, 3]) == made.area
 
 
+@pytest.mark.shown
 def test_a_channel_axis_when_mixed_then_points_boxes_and_labels_are_seen_over_every_channel(
     make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
 ) -> None:

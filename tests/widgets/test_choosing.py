@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.layers import Points
 from qtpy.QtCore import QEvent, QPoint, QPointF, Qt
 from qtpy.QtGui import QMouseEvent, QWheelEvent
@@ -23,6 +24,7 @@ from napari_sam.widgets.planes import camera_of
 from .conftest import settle
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 NONE, SHIFT = Qt.KeyboardModifier.NoModifier, Qt.KeyboardModifier.ShiftModifier
 
 

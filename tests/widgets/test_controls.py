@@ -40,6 +40,7 @@ from napari_sam.widgets.panel import Panel
 from .conftest import settle
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 CONTROLS = (
     QAbstractButton, QComboBox, QLineEdit, QAbstractSpinBox, QAbstractSlider, QAbstractItemView,
     QProgressBar, QTabBar,

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 from napari_sam.predict.prompts import MaskPrompt
@@ -64,6 +65,7 @@ def test_lassos_then_are_one_object_each_and_a_reopened_one_is_asked_with_again(
     assert len(annotation.session.objects) == 3
 
 
+@pytest.mark.shown
 def test_a_scribble_and_a_lasso_when_chosen_by_key_and_drawn_then_are_answered_and_committed(
     make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
 ) -> None:

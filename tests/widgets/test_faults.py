@@ -110,6 +110,7 @@ def test_layers_when_removed_or_renamed_then_starting_again_brings_all_back_and_
     assert widget.annotation.writer.labels.name == "cells cells [1]"
 
 
+@pytest.mark.shown
 def test_the_image_when_removed_after_stop_then_napari_draws_its_labels_and_the_next_image(
     make_annotator: Make, qtbot: Any
 ) -> None:

@@ -6,12 +6,14 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
 from .test_choosing import Pointer, running
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 
 
 def decoded(widget: AnnotatorWidget) -> list[int]:

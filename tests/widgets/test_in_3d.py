@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
@@ -13,6 +14,7 @@ from .conftest import IMAGE, commit, prompt
 from .test_faults import STACK, shown, told
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 
 
 def test_an_image_of_two_axes_when_seen_in_3d_then_is_painted_and_what_is_prompted_there_is_answered_in_2d(

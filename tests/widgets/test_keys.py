@@ -23,6 +23,7 @@ from napari_sam.widgets.pages import OBJECTS
 from napari_sam.widgets.pressed import _menu_item_of
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 CONTROL, SHIFT = Qt.KeyboardModifier.ControlModifier, Qt.KeyboardModifier.ShiftModifier
 
 

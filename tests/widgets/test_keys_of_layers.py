@@ -6,6 +6,7 @@ from collections.abc import Callable
 from typing import Any
 
 import numpy as np
+import pytest
 from qtpy.QtCore import Qt
 
 from napari_sam.widgets.annotation import Annotation
@@ -17,6 +18,7 @@ from .conftest import settle
 from .test_keys import CONTROL, SHIFT, point, press
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 Key = Qt.Key
 
 

@@ -8,6 +8,7 @@ from functools import partial
 from typing import Any
 
 import numpy as np
+import pytest
 from napari.utils.colormaps import DirectLabelColormap
 from napari.utils.interactions import mouse_press_callbacks, mouse_release_callbacks
 from qtpy.QtCore import QItemSelectionModel, Qt
@@ -94,6 +95,7 @@ def areas(widget: AnnotatorWidget) -> dict[int, int]:
     return found
 
 
+@pytest.mark.shown
 def test_a_row_when_clicked_then_the_view_goes_there_and_the_object_is_outlined(
     make_annotator: Make, qtbot: Any
 ) -> None:
@@ -395,6 +397,7 @@ def test_overlaps_when_shown_the_other_way_then_labels_change_at_once_and_next_t
     assert widget.object_panel.overlaps.currentIndex() == 1
 
 
+@pytest.mark.shown
 def test_many_objects_then_the_selected_ones_are_boxed_and_all_can_be_selected(make_annotator: Make) -> None:
     widget = make_annotator(np.zeros((600, 600), np.uint8))
     assert widget.annotation is not None

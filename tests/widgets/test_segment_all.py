@@ -28,12 +28,12 @@ NUCLEI = load_sample("fluorescence").image[100:260, 100:280]
 
 
 @pytest.fixture
-def make(make_napari_viewer: Any, qtbot: Any) -> Iterator[Make]:
+def make(make_napari_viewer: Any, qtbot: Any, on_screen: bool) -> Iterator[Make]:
     """Return a function that opens a viewer on nuclei, with the dock, started and ready."""
     opened: list[AnnotatorWidget] = []
 
     def make(image: np.ndarray = NUCLEI, **options: Any) -> AnnotatorWidget:
-        viewer = make_napari_viewer(show=True)
+        viewer = make_napari_viewer(show=on_screen)
         viewer.add_image(image, name="nuclei", **options)
         widget = AnnotatorWidget(viewer)
         viewer.window.add_dock_widget(widget, name="Segment Anything")
@@ -85,6 +85,7 @@ def labels(widget: AnnotatorWidget) -> np.ndarray:
     return np.asarray(parts(widget)[0].writer.labels.data)
 
 
+@pytest.mark.shown
 def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corrected(
     make: Make, qtbot: Any
 ) -> None:
@@ -179,6 +180,7 @@ def test_a_proposal_when_clicked_on_then_is_the_current_one_and_once_accepted_is
     assert len(review.open) == len(proposals)
 
 
+@pytest.mark.shown
 def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_layer_stays(
     make: Make, qtbot: Any
 ) -> None:
@@ -284,7 +286,7 @@ def test_a_search_when_cancelled_then_keeps_what_was_found(make: Make, qtbot: An
     qtbot.mouseClick(panel.scopes["everything"], Qt.MouseButton.LeftButton)
     assert not panel.scopes["view"].isEnabled()
     qtbot.waitUntil(lambda: bool(reviewing.review.open), timeout=60_000)
-    qtbot.waitUntil(panel.progress.isVisible, timeout=5_000)
+    qtbot.waitUntil(lambda: not panel.progress.isHidden(), timeout=5_000)
     qtbot.mouseClick(panel.progress.cancel, Qt.MouseButton.LeftButton)
     found = len(reviewing.review.open)
     assert found >= 4
@@ -294,6 +296,7 @@ def test_a_search_when_cancelled_then_keeps_what_was_found(make: Make, qtbot: An
     assert len({each.plane for each in parts(widget)[0].session.objects}) < 30
 
 
+@pytest.mark.shown
 def test_a_large_plane_then_is_searched_by_windows_and_in_view_by_what_is_seen(
     make: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

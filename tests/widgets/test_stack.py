@@ -91,6 +91,7 @@ def unread_from(first: int) -> Callable[..., Any]:
     return read
 
 
+@pytest.mark.shown
 def test_follow_when_cancelled_then_changes_nothing_and_else_goes_through_the_planes_in_one_step(
     stack: AnnotatorWidget,
     ball: NDArray[np.bool_],

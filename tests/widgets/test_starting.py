@@ -50,6 +50,7 @@ def annotates(widget: AnnotatorWidget, qtbot: Any, *place: float) -> bool:
     return bool(drawn == annotation.session.objects[-1].id)
 
 
+@pytest.mark.shown
 def test_layers_come_one_a_turn_and_go_so_and_a_start_in_between_begins_with_none_of_them(
     make_annotator: Make, qtbot: Any
 ) -> None:
@@ -125,6 +126,7 @@ def test_start_when_stopped_before_or_between_its_layers_then_leaves_image_and_l
         settle(qtbot, widget)
 
 
+@pytest.mark.shown
 def test_start_when_a_layer_goes_or_the_image_is_replaced_between_then_one_sentence_and_the_rest_goes_too(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -185,6 +187,7 @@ def test_start_when_the_dock_goes_between_then_no_layer_comes_after_it(
     assert names(viewer) == NAMES[:2]
 
 
+@pytest.mark.shown
 def test_start_when_the_window_is_closed_between_then_nothing_goes_on(
     make_annotator: Make, qtbot: Any
 ) -> None:

@@ -21,6 +21,7 @@ from napari_sam.widgets.planes import camera_of
 from .conftest import begin, settle
 
 Make = Callable[..., AnnotatorWidget]
+pytestmark = pytest.mark.shown
 
 
 def wait(qtbot: Any, widget: AnnotatorWidget) -> None:
