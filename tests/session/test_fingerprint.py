@@ -70,3 +70,16 @@ def test_a_pyramid_then_is_told_by_its_coarsest_level() -> None:
     coarse = IMAGE[::4, ::4]
     assert fingerprint([Counted(IMAGE), coarse]).startswith("(300, 400) uint16")
     assert fingerprint([IMAGE, coarse]) != fingerprint([IMAGE, coarse + np.uint16(1)])
+
+
+def test_a_lazy_stack_when_a_plane_cannot_be_read_then_is_told_by_the_others() -> None:
+    def block(pixels: np.ndarray, block_info: Any = None) -> np.ndarray:
+        if block_info[None]["chunk-location"][0] == 2:
+            raise OSError("the server is gone")
+        return pixels
+
+    found = []
+    for first in (0, 0, 1):
+        stack = da.from_array(np.stack([IMAGE] * 4) + np.uint16(first), chunks=(1, *IMAGE.shape))
+        found.append(fingerprint(da.map_blocks(block, stack, dtype=np.uint16, meta=np.zeros((0, 0, 0)))))
+    assert found[0] == found[1] != found[2]

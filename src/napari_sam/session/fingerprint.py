@@ -24,6 +24,7 @@ def fingerprint(data: Any) -> str:
     """Return an image's shape and dtype and a checksum of its pixels, as text.
 
     Another image has another one, unless it is large or lazy and differs only where nobody looked.
+    What cannot be read of a lazy one is passed over: its other planes can be worked on.
 
     Parameters
     ----------
@@ -51,8 +52,23 @@ def _squares(data: Any) -> NDArray[Any]:
     found = []
     for place in PLACES:
         part = tuple(_part(side, SIDE if side >= spread[0] else 1, place) for side in data.shape)
-        found.append(np.asarray(data[part]).ravel())
-    return np.concatenate(found)
+        found += _readable(data, part)
+    return np.concatenate(found or [np.zeros(0)])
+
+
+def _readable(data: Any, part: tuple[slice, ...]) -> list[NDArray[Any]]:
+    """Return the pixels of a part; of one that cannot be read, those of its places on short axes that can."""
+    try:
+        return [np.asarray(data[part]).ravel()]
+    except MemoryError:
+        raise
+    except Exception:  # noqa: BLE001 (a damaged file raises whatever its damage makes of it)
+        sides = [range(*each.indices(side)) for each, side in zip(part, data.shape, strict=True)]
+        axis = next((at for at, places in enumerate(sides) if 1 < len(places) <= SHORT), None)
+        if axis is None:
+            return []
+        single = ((*part[:axis], slice(at, at + 1), *part[axis + 1 :]) for at in sides[axis])
+        return [pixels for each in single for pixels in _readable(data, each)]
 
 
 def _part(side: int, length: int, place: float) -> slice:
