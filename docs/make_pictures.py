@@ -68,14 +68,14 @@ def tutorial(model: str, out: Path) -> None:
     stage.start()
     panel = stage.widget.panel
     stage.look_at((195, 205), 2.6)
-    stage.click((205, 215))
+    stage.click((204, 210))
     stage.annotation.view.fill(1)  # as when the pointer is over it
     stage.scroll_to(panel.start)
     stage.shoot(out / "tutorial-choose.png")
     stage.commit(2)
-    stage.click((190, 205))
+    stage.click((192, 186))
     stage.annotation.chooser.mark(2)
-    stage.click((210, 216), outside=True)
+    stage.click((205, 225), outside=True)
     stage.scroll_to(panel.start)
     stage.shoot(out / "tutorial-correct.png")
     stage.commit()

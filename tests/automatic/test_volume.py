@@ -116,7 +116,7 @@ def test_propagate_when_two_planes_are_prompted_then_those_between_are_refined(s
     ends = found.planes[4].region, found.planes[10].region
     drawn = sum(region_iou(blend(*ends, 0.5), cropped((0, 0), truth[z])) for z in (6, 7, 8)) / 3
     refined = sum(region_iou(found.planes[z].region, cropped((0, 0), truth[z])) for z in (6, 7, 8)) / 3
-    assert refined > 0.87 > drawn
+    assert refined > 0.85 > drawn
     assert iou(found.full_mask(), truth) > 0.85
 
 
