@@ -277,7 +277,7 @@ def test_comparison_when_one_measure_falls_and_the_others_rise_more_then_it_is_n
     assert Comparison(after, before).worse
     table = comparison.to_table().splitlines()
     assert table[4].split() == ["change", "+0.200", "+0.200", "-0.050", "+0.000", "+0.000", "+0.000"]
-    assert table[5].endswith(": +0.050, give or take 0.000")
+    assert table[5].endswith(": +0.050 on a single object, which may be chance")
 
 
 def test_comparison_when_objects_differ_by_more_than_it_fell_then_nothing_is_said_of_it() -> None:

@@ -24,10 +24,13 @@ class Gain:
         Of the headline measures, over all objects.
     error : float
         Its standard error, from how much objects differ in it: what chance makes of so few objects.
+    objects : int
+        How many there are; of a single one nobody knows what chance makes.
     """
 
     mean: float
     error: float
+    objects: int
 
     @property
     def fell(self) -> bool:
@@ -35,6 +38,8 @@ class Gain:
         return self.mean < -self.error
 
     def __str__(self) -> str:
+        if self.objects == 1:
+            return f"{self.mean:+.3f} on a single object, which may be chance"
         change = f"{self.mean:+.3f}, give or take {self.error:.3f}"
         return f"no clear change ({change})" if abs(self.mean) <= self.error else change
 
@@ -56,7 +61,8 @@ class Comparison:
         """Return by how much the headline measures rose on a set."""
         pairs = zip(self.before[name].objects, self.after[name].objects, strict=True)
         changes = np.array([_headline(after) - _headline(before) for before, after in pairs])
-        return Gain(float(changes.mean()), float(changes.std() / sqrt(max(len(changes) - 1, 1))))
+        error = changes.std() / sqrt(max(len(changes) - 1, 1))
+        return Gain(float(changes.mean()), float(error), len(changes))
 
     @property
     def worse(self) -> bool:
