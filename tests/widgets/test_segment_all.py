@@ -97,7 +97,7 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     scores = [each.score or 0.0 for each in proposals]
     assert scores == sorted(scores)
     assert not labels(widget).any()
-    assert "wait for you" in widget.panel.status.text()
+    assert "to answer" in widget.panel.status.text()
     assert panel.count.text().startswith(f"{len(proposals)} proposals")
 
     panel.score.setValue(scores[2])

@@ -82,5 +82,9 @@ def find_model(name: str) -> ModelEntry:
     models = {entry.name: entry for entry in list_models()}
     if name not in models:
         known = ", ".join(models)
+        if Path(name).is_dir():
+            raise WeightsError(
+                f"{name} is a folder; give a file in it, such as {Path(name, 'model.safetensors')}."
+            )
         raise WeightsError(f"There is no model or file {name!r}; choose one of {known}, or give a path.")
     return models[name]

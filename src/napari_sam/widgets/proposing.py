@@ -200,7 +200,7 @@ class Proposing:
             key, waiting = self._annotation.keyboard.text, len(self._review.open)
             answers = f"{key('accept')} accepts, {key('reject')} rejects, {key('correct')} corrects"
             self.said.emit(
-                f"Found {count}; {waiting} wait for you: {answers}."
+                f"Found {count}, {waiting} to answer: {answers}."
                 if waiting
                 else f"Found {count}, and all of them have labels already or were rejected."
             )

@@ -155,7 +155,7 @@ class Reviewing:
 
     def _cancel(self) -> None:
         self.jobs.cancel()
-        self.said.emit(f"Cancelled; {len(self.review.open)} proposals wait for you.")
+        self.said.emit(f"Cancelled; {amount(len(self.review.open), 'proposal')} to answer.")
 
     def _forget(self) -> None:
         """Forget what was found in pixels that are others now."""
