@@ -92,7 +92,7 @@ def unread_from(first: int) -> Callable[..., Any]:
 
 
 @pytest.mark.shown
-def test_follow_when_cancelled_then_changes_nothing_and_else_goes_through_the_planes_in_one_step(
+def test_follow_when_cancelled_or_outdated_then_changes_nothing_and_else_goes_through_planes_in_one_step(
     stack: AnnotatorWidget,
     ball: NDArray[np.bool_],
     qtbot: Any,
@@ -109,6 +109,16 @@ def test_follow_when_cancelled_then_changes_nothing_and_else_goes_through_the_pl
         return run(self, *given, **options)
 
     monkeypatch.setattr(Following, "run", held)
+    stack.panel.stack.follow.click()
+    assert begun.wait(20)
+    image = stack._viewer.layers[0]
+    image.data = image.data.copy()
+    assert stack.panel.status.text() == stack_module.REPLACED
+    go.set()
+    settle(qtbot, stack)
+    assert [len(np.unique(plane)) for plane in drawn(stack)] == [1, 1, 1, 2, 1, 1, 1]
+    begun.clear()
+    go.clear()
     stack.panel.stack.follow.click()
     assert begun.wait(20)
     go_to(stack, 5)  # the sliders may be moved meanwhile

@@ -50,6 +50,9 @@ NOTHING = "There is no object to follow; commit one, or point at one and press {
 FLAT = "This image has no other planes; objects are followed through stacks and movies."
 UNREAD = "The image is still being read by the model; try again when it is ready."
 LEFT_OUT = " that nothing overlaps in a neighbouring plane"
+REPLACED = (
+    "The image's pixels were replaced, so following stopped; nothing was changed. Follow the object again."
+)
 ALONE = "Joining takes two commits in different planes; commit the same object in another plane first."
 
 
@@ -80,7 +83,9 @@ class Stack:
         self._viewer, self._image = viewer, image
         self._annotation, self._panel = annotation, panel
         self.jobs = Jobs(panel)  # of its own, so that prompts are answered and sliders moved meanwhile
+        self._following = False
         self._wires = (
+            (image.events.data, self._replaced),
             (panel.follow_asked, self.follow),
             (panel.join_asked, self.join),
             (panel.link_asked, self.link),
@@ -114,16 +119,24 @@ class Stack:
         self._panel.set_axes({})
 
     def _begin(self, title: str) -> None:
+        self._following = False
         self._panel.set_busy(busy=True)
         self._panel.progress.begin(title)
 
     def _end(self) -> None:
+        self._following = False
         self._panel.set_busy(busy=False)
         self._panel.progress.end()
 
     def _cancel(self) -> None:
         self.jobs.cancel()
         self.said.emit("Cancelled; nothing was changed.")
+
+    def _replaced(self, _: object) -> None:
+        """Drop what is followed through pixels some of which are no longer there."""
+        if self._following:
+            self.jobs.cancel()
+            self.failed.emit(REPLACED)
 
     def follow_pointed(self) -> None:
         """Follow the object under the pointer, or the last one."""
@@ -158,6 +171,7 @@ class Stack:
             lambda job: self._run(job, plan, opened),
             lambda answer: self._put(plan, *answer),
         )
+        self._following = True
 
     def _run(self, job: Job, plan: Following, opened: Opened) -> tuple[Objects, Unread]:
         """Run in the worker; return what was found, and which planes could not be read."""
