@@ -66,6 +66,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     _check(arguments)
+    import numpy as np
+
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
@@ -91,8 +93,8 @@ def run(arguments: argparse.Namespace) -> None:
         drawn = draw(image, labels, prompts, channel_axis=arguments.channel_axis)
         write_picture(arguments.picture, drawn)
     told = ", ".join(f"{score:.2f}" for score in scores)
-    if hidden := [str(label) for label in range(1, len(scores) + 1) if not (labels == label).any()]:
-        left = f"no pixel is left of label {', '.join(hidden)}"
+    if hidden := sorted(set(range(1, len(scores) + 1)).difference(np.unique(labels).tolist())):
+        left = f"no pixel is left of label {', '.join(map(str, hidden))}"
         print(f"{left}: where masks overlap, the better one has them", file=sys.stderr)
     print(f"{arguments.output}: {amount(len(scores), 'label')}, predicted IoU {told}")
 
