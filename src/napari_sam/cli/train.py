@@ -167,8 +167,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")
-        folder = Folder(entry.images, entry.labels, entry.stems, channels=entry.channels)
-        print(evaluate(load_model(path, device), folder, limit=VALIDATED).to_table())
+        print(evaluate(load_model(path, device), Folder.of(entry, entry.stems), limit=VALIDATED).to_table())
 
 
 def fine_tune(arguments: argparse.Namespace) -> None:

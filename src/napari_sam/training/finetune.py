@@ -159,7 +159,7 @@ def plan(
         decay=steps // 3,
         precision="float32" if str(start.dtype) == "torch.float32" else "bfloat16",
     )
-    folder = Folder(data.images, data.labels, held, channels=data.channels)
+    folder = Folder.of(data, held)
     now = (content for image, content in told.items() if is_named(image, learnt))
     return FineTuning(config, folder, others, minutes, told_of(known, now))
 

@@ -83,7 +83,7 @@ def train(
         if group.first:
             record_start(out / NAME, config, start)
             records.forget(start)
-        run.clock = Clock(minutes, run.clock.spent() if resume else 0.0)
+        run.clock = Clock(minutes, run.spent)
         for step, batch in enumerate(run.batches(sets, start), start):
             began = time.perf_counter()
             left = group.share_number(run.clock.left(), chosen)
@@ -158,6 +158,7 @@ class Run:
         self.optimizer = torch.optim.AdamW(groups, lr=config.learning_rate, fused=True)
         self.kept: dict[int, Features] = {}
         self.norms_learn = True
+        self.spent = 0.0
         self.clock = Clock(None)
         self.saved = time.monotonic()
         self.writing = 0.0
@@ -250,7 +251,7 @@ class Run:
             raise DataError(
                 f"{path} belongs to a run of another model; resume with the settings of its start."
             ) from error
-        self.clock = Clock(None, float(state.get("seconds", 0.0)))  # earlier versions kept none, either
+        self.spent = float(state.get("seconds", 0.0))  # earlier versions kept none, either
         return int(state["step"])
 
 

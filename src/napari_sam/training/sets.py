@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from .config import DataConfig
 from .planes import AnnotatedPlane, Place, name_of, places_in, read_planes
 from .samples import Sample, median_diameter, paired_levels, sample_of, zoomed
 from .synthetic import scene
@@ -42,6 +43,11 @@ class Folder:
     _held: dict[int, dict[Place, AnnotatedPlane]] = field(
         default_factory=dict, init=False, repr=False, compare=False
     )
+
+    @classmethod
+    def of(cls, data: DataConfig, stems: tuple[str, ...]) -> Folder:
+        """Return the images of a configured set that have these names, seen as it says; all, of none."""
+        return cls(data.images, data.labels, stems, channels=data.channels)
 
     @cached_property
     def pairs(self) -> list[tuple[Path, tuple[Path, ...]]]:

@@ -80,8 +80,7 @@ def spread(entry: DataConfig, count: int) -> Folder:
     """Choose up to `count` images of a set, evenly through their names."""
     stems = [image.stem for image, _ in paired_levels(entry.images, entry.labels, entry.stems)]
     chosen = np.unique(np.linspace(0, len(stems) - 1, min(count, len(stems))).round().astype(int))
-    named = tuple(stems[index] for index in chosen)
-    return Folder(entry.images, entry.labels, named, channels=entry.channels)
+    return Folder.of(entry, tuple(stems[index] for index in chosen))
 
 
 def append_scores(path: Path, step: int, name: str, report: Report) -> None:

@@ -9,7 +9,7 @@ import numpy as np
 from .active import active_stays
 from .line_layer import draw_lines, line_layer
 from .outlines import dashes, outlines
-from .planes import TRANSFORMS, camera_of, last_axes, screen_pixel
+from .planes import TRANSFORMS, camera_of, last_axes, lie_over, screen_pixel
 from .spared import spare
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ class Highlight:
 
     def _follow(self) -> None:
         if self.layer is not None:
-            for name in TRANSFORMS:
-                setattr(self.layer, name, getattr(self._over, name))
+            lie_over(self.layer, self._over)
 
     def _zoomed(self) -> None:
         if self.layer is not None:

@@ -77,6 +77,12 @@ def camera_of(viewer: ViewerModel) -> Camera:
     return camera
 
 
+def lie_over(layer: Layer, other: Layer) -> None:
+    """Lay a layer where another one of the same axes lies."""
+    for name in TRANSFORMS:
+        setattr(layer, name, getattr(other, name))
+
+
 def on_screen(layer: Layer, camera: Camera) -> NDArray[np.float64]:
     """Return how far one row and one column more of a layer are on the screen, in its pixels; a column each.
 

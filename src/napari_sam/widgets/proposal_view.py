@@ -10,7 +10,7 @@ from napari.utils.colormaps.standardize_color import transform_color
 from .active import active_stays
 from .line_layer import draw_lines, line_layer
 from .outlines import dashes, in_plane, outlines, thinned
-from .planes import TRANSFORMS, camera_of, last_axes, screen_pixel
+from .planes import TRANSFORMS, camera_of, last_axes, lie_over, screen_pixel
 from .spared import spare
 
 if TYPE_CHECKING:
@@ -156,8 +156,7 @@ class ProposalView:
     def _follow(self) -> None:
         """Lie where the labels lie now."""
         for layer in self._layers.values():
-            for name in TRANSFORMS:
-                setattr(layer, name, getattr(self._over, name))
+            lie_over(layer, self._over)
         self._zoomed()
 
     def _zoomed(self) -> None:

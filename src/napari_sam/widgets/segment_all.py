@@ -182,15 +182,18 @@ class SegmentAll(QWidget):
 
     def _name_sliders(self) -> None:
         """Write before each slider what it is, and whether its end means any, which its number cannot say."""
+        values = self.thresholds
         for each in self._offered:
-            end = ": any" if _endless(each, self.sliders[each.name].value()) else ""
-            self.titles[each.name].setText(each.title + end)
+            self.titles[each.name].setText(f"{each.title}: any" if values[each.name] is None else each.title)
 
     @property
     def thresholds(self) -> dict[str, float | None]:
         """The numbers that are chosen, by their names in the settings."""
         values = {each: float(self.sliders[each.name].value()) for each in self._offered}
-        return {each.name: None if _endless(each, value) else value for each, value in values.items()}
+        return {
+            each.name: None if each.endless and value >= each.most else value
+            for each, value in values.items()
+        }
 
     @property
     def changed_thresholds(self) -> dict[str, float]:
@@ -226,11 +229,6 @@ class SegmentAll(QWidget):
 def _shown(value: float | None, threshold: Threshold) -> float:
     """Return where a slider shows a value."""
     return threshold.most if value is None else value
-
-
-def _endless(threshold: Threshold, value: float) -> bool:
-    """Say whether a slider stands at an end that means no limit."""
-    return threshold.endless and value >= threshold.most
 
 
 def _near(one: float, other: float | None) -> bool:
