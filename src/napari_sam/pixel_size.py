@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -56,8 +57,9 @@ class PixelSize:
         zarr.open_array(path, mode="r+").attrs[ATTRIBUTE] = [self.rows, self.cols]
 
 
-def pixel_size_of(path: Path) -> PixelSize | None:
+def pixel_size_of(path: str | os.PathLike[str]) -> PixelSize | None:
     """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one that can be understood."""
+    path = Path(path)
     try:
         if path.suffix.lower() in (".tif", ".tiff"):
             sizes = _of_tiff(path)

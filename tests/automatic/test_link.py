@@ -140,9 +140,13 @@ def test_link_planes_when_numbers_are_huge_then_linked_as_small_ones() -> None:
     assert np.array_equal(link_planes(huge), link_planes(plain))
 
 
-def test_label_planes_when_there_are_none_then_says_so(tiny: LoadedModel) -> None:
+def test_label_planes_when_there_are_none_or_of_several_shapes_then_says_so(tiny: LoadedModel) -> None:
     with pytest.raises(ImageError, match="no planes"):
         label_planes(Predictor(tiny), [])
+    with pytest.raises(ImageError, match=r"shapes \(9, 9\) and \(9, 8\)"):
+        label_planes(Predictor(tiny), [np.zeros((9, 9)), np.zeros((9, 8))])
+    with pytest.raises(ImageError, match="different channels"):
+        stack_normalization([np.zeros((9, 9)), np.zeros((9, 9, 3))])
 
 
 def test_link_planes_when_given_something_else_then_says_so() -> None:

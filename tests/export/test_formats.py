@@ -10,6 +10,7 @@ import numpy as np
 import pytest
 import shapely
 import tifffile
+import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
@@ -114,8 +115,13 @@ def test_objects_when_written_and_read_then_the_same_pixels_and_numbers(tmp_path
 def test_stacks_when_written_and_read_then_planes_are_kept(tmp_path: Path, ending: str) -> None:
     labels = np.zeros((3, 20, 30), np.uint16)
     labels[1, 4:9, 5:12], labels[2, 10:, 20:] = 4, 5
-    path = tmp_path / f"stack.{ending}"
-    write_regions(path, regions_from_labels(labels), labels.shape)
+    path = str(tmp_path / f"stack.{ending}")
+    found = regions_from_labels(zarr.array(labels))
+    numpys = (
+        replace(each, id=np.uint16(each.id), plane=tuple(np.array(each.plane)), origin=np.array(each.origin))
+        for each in found
+    )
+    write_regions(path, numpys, labels.shape)
     regions, shape = read_regions(path)
     assert shape == (3, 20, 30)
     assert np.array_equal(labels_from_regions(regions, shape), labels)

@@ -21,6 +21,7 @@ from napari_sam.export import Region, labels_from_regions, read_regions, regions
 from napari_sam.export.layers import read_labels_layer, write_labels_layer
 from napari_sam.export.reading import numbered
 from napari_sam.export.regions import LARGEST
+from napari_sam.export.space import plain_space
 
 SQUARE = np.array([(0, 0), (4, 0), (4, 4), (0, 4)])
 MASKED = {"size": [8, 8], "counts": [0, 16, 48]}
@@ -177,6 +178,10 @@ def test_objects_when_on_a_plane_that_is_not_there_then_one_sentence_says_so(tmp
             labels_from_regions([wrong], (3, 8, 8))
         with pytest.raises(DataError, match="outside"):
             write_regions(tmp_path / "a.json", [wrong], (3, 8, 8))
+    with pytest.raises(DataError, match="outside"):
+        write_regions(tmp_path / "a.zip", [dot(1)], (3, 8, 8))
+    with pytest.raises(DataError, match="the axes yx, and the image 3"):
+        write_regions(tmp_path / "a.zarr", [dot(1, (0,))], (3, 8, 8), space=plain_space(2))
 
 
 @pytest.mark.parametrize("ending", ["tif", "json", "geojson", "zip", "zarr"])

@@ -131,6 +131,10 @@ def test_to_rgb_without_normalization_keeps_8_bit_values() -> None:
     pixels, record = to_rgb(image, normalization=None)
     np.testing.assert_array_equal(pixels, image.transpose(2, 0, 1))
     assert record.eight_bit
+    again, told = to_rgb(image, normalization=None, colours=np.eye(3))
+    np.testing.assert_array_equal(again, pixels)
+    assert told == record
+    assert json.loads(json.dumps(told.to_dict()))["colours"] == np.eye(3).tolist()
 
 
 @pytest.mark.parametrize(
@@ -148,6 +152,10 @@ def test_to_rgb_without_normalization_keeps_8_bit_values() -> None:
         (np.zeros((9, 9)), {"channel_axis": 0}, "no axis of channels"),
         (np.full((3, 3), 256.0), {"normalization": None}, "use normalization='percentile'"),
         (np.zeros((3, 3)), {"normalization": "minmax"}, "'minmax' is unknown"),
+        (np.zeros((3, 3)), {"colours": [(1, 0)]}, "A colour is"),
+        (np.zeros((3, 3, 2)), {"colours": [(1, 0, 0), (1, 0)]}, "A colour is"),
+        (np.zeros((3, 3)), {"colours": [(0, 1.5, 0)]}, "from 0 to 1"),
+        (np.zeros((3, 3)), {"colours": [(0, np.nan, 0)]}, "from 0 to 1"),
     ],
 )
 def test_to_rgb_on_an_unusable_image_says_why(

@@ -81,6 +81,8 @@ def stack_normalization(planes: Planes) -> Normalization:
         raise ImageError("There are no planes; give one at least.")
     step = max(1, round((len(planes) * np.prod(np.shape(planes[0])[:2]) / SAMPLES) ** 0.5))
     samples = [np.asarray(plane)[::step, ::step] for plane in planes]
+    if len({sample.shape[2:] for sample in samples}) > 1:
+        raise ImageError("The planes have different channels; give planes that are alike.")
     return to_rgb(np.concatenate(samples))[1]
 
 
@@ -135,6 +137,10 @@ def label_planes(
     for index, plane in enumerate(planes):
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
+        if labels and np.shape(plane)[:2] != labels[0].shape:
+            raise ImageError(
+                f"The planes are of shapes {labels[0].shape} and {np.shape(plane)}; give planes of one shape."
+            )
         records, shape = propose(
             predictor,
             plane if normalization is None else normalized(plane, normalization),

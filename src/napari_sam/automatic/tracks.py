@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import csv
+import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import count
@@ -78,10 +79,10 @@ class Tracks:
     data: NDArray[np.float64]
     graph: Mapping[int, list[int]]
 
-    def write(self, path: Path) -> None:
+    def write(self, path: str | os.PathLike[str]) -> None:
         """Write a table: track, t, (z), y, x, parent; a line an object and frame."""
         axes = AXES[-(self.data.shape[1] - 2) :]
-        with at_once(path) as part, part.open("w", newline="", encoding="utf-8") as file:
+        with at_once(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
             writer = csv.writer(file)
             writer.writerow(("track", "t", *axes, "parent"))
             for track, frame, *middle in self.data.tolist():

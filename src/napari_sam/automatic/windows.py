@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
@@ -51,7 +52,7 @@ class Segmented:
 
 def segment_windows(
     image: ArrayLike,
-    output: Path,
+    output: str | os.PathLike[str],
     sam: LoadedModel,
     *,
     method: Method = "auto",
@@ -59,7 +60,7 @@ def segment_windows(
     windows: WindowSettings | None = None,
     channel_axis: int | None = None,
     channels: Sequence[int] = (),
-    file: Path | None = None,
+    file: str | os.PathLike[str] | None = None,
     overwrite: Overwrite = False,
     progress: Progress | None = None,
     cancelled: Cancel | None = None,
@@ -74,7 +75,7 @@ def segment_windows(
     ----------
     image : (Y, X), (Y, X, C), or 3-dimensional with `channel_axis`
         Anything that can be sliced: numpy, zarr, dask, a TIFF file's zarr view. It is read twice.
-    output : Path
+    output : str or path
         A zarr array, made if it is not there; ends in ``.zarr``.
     sam : LoadedModel
     method, settings, channel_axis
@@ -82,7 +83,7 @@ def segment_windows(
     windows : WindowSettings, optional
     channels : sequence of int
         Which of the file's channels `image` holds, if some were chosen: labels tell what they were made from.
-    file : Path, optional
+    file : str or path, optional
         Where the image is, which tells how large a pixel is, and when labels are of what it was before.
     overwrite : bool or "others"
         Begin anew whatever is there, or only what was begun from another image or with other settings.
@@ -98,6 +99,7 @@ def segment_windows(
         If `cancelled` said so, or the device has too little memory; finished windows stay.
     """
     settings, windows = settings or AutomaticSettings(), windows or WindowSettings()
+    output, file = Path(output), None if file is None else Path(file)
     source = LargeImage(image, channel_axis)
     chosen = method_for(sam, method)
     made_with = {

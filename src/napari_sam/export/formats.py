@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from napari_sam.errors import DataError
@@ -54,8 +55,8 @@ TIGHT: dict[str, Callable[[Path, int], tuple[list[Region], Shape]]] = {
 
 
 def write_regions(
-    path: Path,
-    regions: Sequence[Region],
+    path: str | os.PathLike[str],
+    regions: Iterable[Region],
     shape: Shape,
     *,
     overwrite: bool = False,
@@ -65,9 +66,9 @@ def write_regions(
 
     Parameters
     ----------
-    path : Path
+    path : str or path
         Labels without an ending in an OME-Zarr image's folder ``labels`` become part of it.
-    regions : sequence of Region
+    regions : iterable of Region
     shape : (..., Y, X)
         Of the image.
     overwrite : bool
@@ -78,9 +79,11 @@ def write_regions(
     Raises
     ------
     DataError
-        If the ending is unknown, the file is there already, or it cannot be written; a file that was
-        there stays as it was.
+        If the ending is unknown, the file is there already, or it cannot be written, or objects or space
+        have other axes than the image; a file that was there stays as it was.
     """
+    path, regions = Path(path), list(regions)
+    _check_axes(regions, shape, space)
     write = WRITERS.get(_ending(path))
     if write is None:
         raise DataError(f"{path.name} has an ending that is not known here; use one of {SUFFIXES}.")
@@ -109,6 +112,14 @@ def write_regions(
         ) from error
 
 
+def _check_axes(regions: Sequence[Region], shape: Shape, space: Space | None) -> None:
+    """Make sure that objects and their space have as many axes as the image."""
+    if other := next((each for each in regions if len(each.plane) + 2 != len(shape)), None):
+        raise DataError(f"Object {other.id} lies outside an image of {shape}; give the image's own shape.")
+    if space is not None and len(space.axes) != len(shape):
+        raise DataError(f"The space has the axes {space.axes}, and the image {len(shape)}; give its own.")
+
+
 def is_known(path: Path) -> bool:
     """Say whether the ending of a name is that of a format."""
     return _ending(path) in WRITERS
@@ -119,12 +130,12 @@ def _ending(path: Path) -> str:
     return path.suffix.lower() or (".zarr" if image_of(path) else "")
 
 
-def read_regions(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
+def read_regions(path: str | os.PathLike[str], axes: int = 0) -> tuple[list[Region], Shape]:
     """Read objects in the format of the file's ending.
 
     Parameters
     ----------
-    path : Path
+    path : str or path
     axes : int
         How many axes before (Y, X) the image has, where the format does not say: programs leave out positions
         of 0.
@@ -140,6 +151,7 @@ def read_regions(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the ending is unknown, or the file cannot be read.
     """
+    path = Path(path)
     ending = _ending(path)
     read = READERS.get(ending)
     if read is None:
@@ -149,17 +161,18 @@ def read_regions(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     return TIGHT[ending](path, axes) if ending in TIGHT else read(path)
 
 
-def left_out(path: Path) -> str:
+def left_out(path: str | os.PathLike[str]) -> str:
     """Return what to tell of a file that was read and has more than objects; empty for others."""
+    path = Path(path)
     return without_masks(path) if READERS[_ending(path)] is read_coco else ""
 
 
-def space_in(path: Path, image: Space | None = None) -> Space | None:
+def space_in(path: str | os.PathLike[str], image: Space | None = None) -> Space | None:
     """Return where a file of objects says that they lie; None if it says nothing.
 
     Parameters
     ----------
-    path : Path
+    path : str or path
     image : Space, optional
         That of the image that they lie in, which tells axes and pixel size where the file does not.
 
@@ -168,6 +181,7 @@ def space_in(path: Path, image: Space | None = None) -> Space | None:
     DataError
         If the file cannot be read.
     """
+    path = Path(path)
     if (ending := _ending(path)) in TIFF:
         names = [name for name, _ in named_axes(path)]
         return completed(space_of_tiff(path), image, named=bool(known_axes(names)))

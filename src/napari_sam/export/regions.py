@@ -54,6 +54,12 @@ class Region:
     model: str = ""
     note: str = ""
 
+    def __post_init__(self) -> None:
+        row, col = self.origin  # a script's numbers may be numpy's, which JSON does not take
+        object.__setattr__(self, "id", int(self.id))
+        object.__setattr__(self, "plane", tuple(map(int, self.plane)))
+        object.__setattr__(self, "origin", (int(row), int(col)))
+
     @property
     def area(self) -> int:
         """Number of pixels."""
@@ -83,6 +89,7 @@ def regions_from_labels(labels: NDArray[np.integer], *, pieces: bool = False) ->
     DataError
         If these are no labels.
     """
+    labels = np.asarray(labels)  # of zarr or dask, too
     if labels.ndim < 2 or labels.dtype.kind not in "iub":
         what = f"an array of {labels.ndim} dimensions and dtype {labels.dtype}"
         raise DataError(f"This is {what}; give labels: whole numbers in at least two dimensions.")

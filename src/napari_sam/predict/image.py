@@ -116,16 +116,17 @@ def to_rgb(
         raise ImageError(f"The normalization {normalization!r} is unknown; use 'percentile' or None.")
     if colours is None:
         channels = _channels_first(image, channel_axis)
-        colours = PALETTES[len(channels)]
+        chosen = PALETTES[len(channels)]
         joint = channels.dtype == np.uint8 and len(channels) == 3
     else:
-        channels, joint = _all_channels(image, channel_axis, most=len(colours)), False
-        if len(channels) != len(colours):
-            raise ImageError(f"There are {len(channels)} channels and {len(colours)} colours; give one each.")
+        chosen, joint = _checked_colours(colours), False
+        channels = _all_channels(image, channel_axis, most=len(chosen))
+        if len(channels) != len(chosen):
+            raise ImageError(f"There are {len(channels)} channels and {len(chosen)} colours; give one each.")
     if normalization == "percentile":
-        record = _percentile_record(channels, tuple(colours), joint=joint)
+        record = _percentile_record(channels, chosen, joint=joint)
     else:
-        record = _plain_record(channels, tuple(colours))
+        record = _plain_record(channels, chosen)
     return _mix(channels, record), record
 
 
@@ -179,6 +180,17 @@ def resize(
     tensor = torch.from_numpy(pixels)[None]
     out: NDArray[np.float32] = F.interpolate(tensor, shape, mode="bilinear", antialias=True)[0].numpy()
     return out
+
+
+def _checked_colours(colours: Sequence[Colour]) -> tuple[Colour, ...]:
+    """Return colours as plain numbers, also of an array, as they are kept with what was made of an image."""
+    try:
+        shares = np.array(colours, np.float64)
+    except (TypeError, ValueError):
+        shares = np.zeros(0)
+    if shares.ndim != 2 or shares.shape[1] != 3 or not ((shares >= 0) & (shares <= 1)).all():
+        raise ImageError("A colour is (red, green, blue) from 0 to 1; give one for each channel.")
+    return tuple((red, green, blue) for red, green, blue in shares.tolist())
 
 
 def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:

@@ -142,9 +142,14 @@ def _short(position: float) -> str:
 
 def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
     try:
-        logits = np.asarray(values, np.float32)
+        given = np.asarray(values)
+        logits = np.asarray(given, np.float32)
     except (TypeError, ValueError) as error:
         raise PromptError("A mask prompt is one plane of logits; something else was given.") from error
+    if given.dtype.kind == "b":  # whose 0, outside, would mean "unsure"
+        raise PromptError(
+            "A mask prompt is logits, below 0 outside the object; of a mask, give np.where(mask, 8.0, -8.0)."
+        )
     if logits.ndim != 2 or logits.size == 0:
         raise PromptError(f"A mask prompt is one plane of logits, not an array of shape {logits.shape}.")
     if not np.isfinite(logits).all():
@@ -167,7 +172,10 @@ def _checked_points(values: ArrayLike) -> NDArray[np.float64]:
 
 
 def _checked_labels(values: ArrayLike, count: int) -> NDArray[np.int64]:
-    labels = np.asarray(values)
+    try:
+        labels = np.asarray(values)
+    except ValueError as error:  # lists of several lengths
+        raise PromptError("The point labels are no list of numbers; give 1 or 0 for each point.") from error
     if labels.shape != (count,) and not (count == 0 and labels.size == 0):
         raise PromptError(f"There are {count} points and {labels.size} point labels; give one label a point.")
     if not np.isin(labels, (0, 1)).all():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -145,7 +146,7 @@ def parse(content: bytes, path: Path) -> tuple[Record, int]:
     return record, end
 
 
-def read_record(path: Path) -> Record:
+def read_record(path: str | os.PathLike[str]) -> Record:
     """Read a journal and leave it as it is; a torn line at its end is passed over.
 
     Raises
@@ -153,6 +154,7 @@ def read_record(path: Path) -> Record:
     JournalError
         If there is none, or it cannot be read.
     """
+    path = Path(path)
     try:
         record, _ = parse(path.read_bytes(), path)
     except OSError as error:

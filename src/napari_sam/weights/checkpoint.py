@@ -51,7 +51,7 @@ class Checkpoint:
     metadata: dict[str, str]
 
 
-def read_checkpoint(path: Path) -> Checkpoint:
+def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
     """Read a .pth or .safetensors file of Meta's, micro-sam's or our own.
 
     Raises
@@ -59,6 +59,7 @@ def read_checkpoint(path: Path) -> Checkpoint:
     WeightsError
         If the file is missing, damaged, holds code, or is no SAM.
     """
+    path = Path(path)
     if not path.is_file():
         raise WeightsError(f"There is no file {path}; give the path of a .pth or .safetensors checkpoint.")
     if not os.access(path, os.R_OK):
@@ -105,7 +106,7 @@ def _read_safetensors(path: Path) -> tuple[State, dict[str, str]]:
         return state, dict(file.metadata() or {})
 
 
-def read_metadata(path: Path) -> dict[str, str]:
+def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     """Return what a file says of itself, without reading its weights; nothing for a pickle.
 
     Raises
@@ -113,6 +114,7 @@ def read_metadata(path: Path) -> dict[str, str]:
     WeightsError
         If the file is damaged.
     """
+    path = Path(path)
     if not _is_safetensors(path):
         return {}
     with _opened(path) as file:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -21,7 +22,10 @@ LENGTH = 8
 
 
 def save_checkpoint(
-    path: Path, sam: Sam, metadata: Mapping[str, str] | None = None, dtype: torch.dtype = torch.float16
+    path: str | os.PathLike[str],
+    sam: Sam,
+    metadata: Mapping[str, str] | None = None,
+    dtype: torch.dtype = torch.float16,
 ) -> None:
     """Write weights as safetensors with their architecture; a failure leaves an older file as it was.
 
@@ -29,7 +33,7 @@ def save_checkpoint(
 
     Parameters
     ----------
-    path : Path
+    path : str or path
     sam : Sam
     metadata : mapping of str to str, optional
         Whatever else the file should say of itself.
@@ -41,6 +45,7 @@ def save_checkpoint(
     WeightsError
         If the file cannot be written.
     """
+    path = Path(path)
     state = {
         key: (value.to(dtype) if value.is_floating_point() else value).detach().cpu().contiguous()
         for key, value in sam.state_dict().items()
