@@ -253,12 +253,15 @@ def test_build_when_keys_or_shapes_differ_then_names_them(tiny_file: Path) -> No
     del state["mask_decoder.iou_token.weight"]
     state["mask_decoder.mask_tokens.weight"] = torch.zeros(5, 128)
     state["prompt_encoder.no_mask_embed.weight"] = torch.zeros(1, 128, dtype=torch.int32)
+    kept = state["mask_decoder.iou_prediction_head.layers.0.weight"]
+    state["mask_decoder.iou_prediction_head.layers.0.weight"] = kept.to_sparse()
+    state["mask_decoder.iou_prediction_head.layers.1.weight"] = kept.to("meta")
     with pytest.raises(WeightsError) as caught:
         build(checkpoint, "mine")
     text = str(caught.value)
     assert "1 unknown (such as extra.weight)" in text
     assert "1 missing (such as mask_decoder.iou_token.weight)" in text
-    assert "2 of another shape or kind (such as mask_decoder.mask_tokens.weight, prompt_encoder.no" in text
+    assert "4 of another shape or kind (such as mask_decoder.iou_prediction_head.layers.0.weight" in text
 
 
 @pytest.mark.parametrize("value", [math.nan, math.inf, -math.inf])

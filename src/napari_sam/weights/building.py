@@ -69,6 +69,8 @@ class _Unfilled(TorchFunctionMode):
 
 
 def _fits(value: Tensor, wanted: Tensor) -> bool:
+    if value.is_meta or value.is_nested or value.layout != torch.strided:  # empty, ragged or sparse
+        return False
     return value.shape == wanted.shape and value.is_floating_point() == wanted.is_floating_point()
 
 
