@@ -49,7 +49,10 @@ def test_convert_when_an_ome_zarr_image_has_no_labels_then_gets_some(labels: Pat
 def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_were_there_and_what_is_known(
     tmp_path: Path,
 ) -> None:
-    journal = Journal(tmp_path / "cells labels.journal", (20, 24))
+    image = tmp_path / "cells.tif"
+    size = PixelSize(0.5, 0.25).to_tiff()
+    tifffile.imwrite(image, np.zeros((1, 20, 24), np.uint8), metadata={"axes": "ZYX"}, **size)
+    journal = Journal(tmp_path / "cells.napari-sam" / "cells labels.journal", (20, 24), image)
     there, gone = Object(3, (), (0, 0), np.ones((9, 9), bool)), Object(4, (), (12, 0), np.ones((3, 3), bool))
     made = Object(5, (), (5, 5), np.ones((9, 9), bool), model="cell-tiny", category="nucleus")
     for what, edit in (
@@ -66,6 +69,10 @@ def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_
         regions, shape = read_regions(tmp_path / name)
         assert np.array_equal(labels_from_regions(regions, shape), drawn)
     assert [(each.id, each.area, each.category) for each in regions] == [(5, 81, "nucleus"), (3, 81, "")]
+    assert pixel_size_of(tmp_path / "a.tif") == PixelSize(0.5, 0.25)
+    image.write_text("no image any more")
+    assert main(["convert", str(journal.path), "-o", str(tmp_path / "a.tif"), "--overwrite"]) == 0
+    assert pixel_size_of(tmp_path / "a.tif") is None
     assert main(["convert", str(tmp_path / "a.json"), "-o", str(tmp_path / "b.json"), "--pieces"]) == 0
     regions, _ = read_regions(tmp_path / "b.json")
     assert [(each.id, each.area, each.category) for each in regions] == [(1, 81, "nucleus"), (2, 81, "")]

@@ -115,8 +115,11 @@ def test_a_choice_when_there_is_one_mask_only_then_multimask_makes_it_possible(
     assert out.exists()
 
 
-def test_a_point_when_outside_the_image_then_one_line_says_so(
-    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize(
+    "prompt", [["--point", "4000,3"], ["--box", "-9,-9,-2,-3"], ["--box=-9,0,-2,9"], ["--point", "-.7,3"]]
+)
+def test_a_prompt_when_outside_the_image_then_one_line_says_so(
+    image: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], prompt: list[str]
 ) -> None:
-    assert main(["segment", str(image), "--point", "4000,3", "-o", str(tmp_path / "labels.tif")]) == 1
+    assert main(["segment", str(image), *prompt, "-o", str(tmp_path / "labels.tif")]) == 1
     assert "lies outside the image" in capsys.readouterr().err

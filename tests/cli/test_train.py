@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam.cli import main
 from napari_sam.session.journal import Journal
@@ -135,15 +136,20 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     assert "holds an earlier run" in capsys.readouterr().err
 
 
-def test_train_when_a_small_model_is_asked_for_adapters_then_one_line_says_what_to_do(
+def test_train_when_adapters_or_channels_do_not_fit_model_or_validation_then_one_line_says_so(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str], small: LoadedModel
 ) -> None:
-    start = tmp_path / "small.safetensors"
+    start, coloured, folder = tmp_path / "small.safetensors", tmp_path / "rgb", data_folder / "dsb2018"
     save_checkpoint(start, small.sam)
-    typed = fine_tuning(data_folder, tmp_path / "run", "--steps", "1", "--tune", "lora")
-    typed[2] = str(start)
+    coloured.mkdir()
+    for path in (folder / "images").iterdir():
+        Image.open(path).convert("RGB").save(coloured / path.name)
+    typed = fine_tuning(data_folder, tmp_path / "run", "--steps", "1", "--tune", "lora", "--channels", "1")
+    typed[2], typed[4] = str(start), str(coloured)
     assert main(typed) == 1
     assert "--tune" in capsys.readouterr().err
+    assert main([*typed, "--validation", str(folder / "images"), str(folder / "labels")]) == 1
+    assert "has one channel, 0; there is no channel 1" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import argparse
 import math
+import re
 import sys
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias
 
 from ..channel_choice import channel_numbers
@@ -14,6 +16,10 @@ if TYPE_CHECKING:
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BUNDLED_MODEL = "cell-tiny"
+NEGATIVE = re.compile(r"-\.?\d[^,]*,")
+"""How several numbers begin of which the first is negative."""
+OPTION = re.compile("--[^=]+")
+"""An option's name, without a value."""
 
 
 class UsageError(Exception):
@@ -54,6 +60,20 @@ def box(text: str) -> tuple[float, float, float, float]:
         raise argparse.ArgumentTypeError(f"{text!r} is not a box; write ROW0,COL0,ROW1,COL1")
     row0, col0, row1, col1 = _numbers(text, parts)
     return min(row0, row1), min(col0, col1), max(row0, row1), max(col0, col1)
+
+
+def tied(argv: Sequence[str]) -> list[str]:
+    """Tie numbers of which the first is negative (``--box -5,0,9,9``) to their option.
+
+    argparse takes what begins with a minus for an option, but for a number alone.
+    """
+    found: list[str] = []
+    for each in argv:
+        if found and NEGATIVE.match(each) and OPTION.fullmatch(found[-1]):
+            found[-1] += f"={each}"
+        else:
+            found.append(each)
+    return found
 
 
 def whole(text: str) -> int:

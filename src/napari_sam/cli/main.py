@@ -12,7 +12,7 @@ from typing import Any
 from ..errors import NapariSamError
 from ..writing import REFUSED
 from . import auto, convert, demo, evaluate, methods, models, replay, segment, stack, train
-from .arguments import UsageError
+from .arguments import UsageError, tied
 from .streams import UNREAD, drop_unwritten, prepare_streams
 
 COMMANDS = (demo, segment, auto, stack, convert, replay, methods, evaluate, train, models)
@@ -54,7 +54,7 @@ def main(argv: Sequence[str] | None = None) -> int:
 
 def _run(argv: Sequence[str] | None) -> int:
     parser = build_parser()
-    arguments = parser.parse_args(argv)
+    arguments = parser.parse_args(tied(sys.argv[1:] if argv is None else argv))
     if not arguments.debug:
         logging.getLogger("tifffile").setLevel(logging.CRITICAL)  # it logs what we say in a sentence
     try:

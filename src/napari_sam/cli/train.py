@@ -78,7 +78,8 @@ def add_own_images(group: argparse._ArgumentGroup) -> None:
         action="append",
         default=[],
         metavar=("IMAGES", "LABELS"),
-        help="further images to measure on before and after, to see what the model forgets",
+        help="further images to measure on before and after, to see what the model forgets; of them,"
+        " --channels are seen, too",
     )
     group.add_argument(
         "--tune",
@@ -238,7 +239,9 @@ def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
             partial=arguments.partial,
             channels=arguments.channels,
         ),
-        others=tuple(Folder(images, (labels,)) for images, labels in arguments.validation),
+        others=tuple(
+            Folder(images, (labels,), channels=arguments.channels) for images, labels in arguments.validation
+        ),
         tune=arguments.tune,
         steps=arguments.steps,
         minutes=arguments.minutes,

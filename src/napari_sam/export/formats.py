@@ -14,7 +14,7 @@ from napari_sam.writing import at_once, check_folder_of
 from .coco import read_coco, without_masks, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
-from .journal import read_journal
+from .journal import read_journal, space_of_journal
 from .labels import read_labels, space_of_tiff, write_tiff
 from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
@@ -168,7 +168,7 @@ def left_out(path: str | os.PathLike[str]) -> str:
 
 
 def space_in(path: str | os.PathLike[str], image: Space | None = None) -> Space | None:
-    """Return where a file of objects says that they lie; None if it says nothing.
+    """Return where a file of objects, or the image of a journal, says that they lie; None if nothing does.
 
     Parameters
     ----------
@@ -185,6 +185,8 @@ def space_in(path: str | os.PathLike[str], image: Space | None = None) -> Space 
     if (ending := _ending(path)) in TIFF:
         names = [name for name, _ in named_axes(path)]
         return completed(space_of_tiff(path), image, named=bool(known_axes(names)))
+    if ending == ".journal":
+        return image or space_of_journal(path)
     if ending != ".zarr":
         return image
     found = find_labels(path)

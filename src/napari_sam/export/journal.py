@@ -4,7 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from napari_sam.file_axes import named_axes, without_single
+from napari_sam.pixel_size import pixel_size_of
+
 from .regions import Region, Shape, regions_from_objects
+from .space import USUAL, Space, space_named
 
 
 def read_journal(path: Path) -> tuple[list[Region], Shape]:
@@ -21,3 +25,26 @@ def read_journal(path: Path) -> tuple[list[Region], Shape]:
     record = read_record(path)
     store = ObjectStore.after(record.line)
     return regions_from_objects(store.drawn()), record.shape
+
+
+def space_of_journal(path: Path) -> Space | None:
+    """Return the space of the image that a journal is of, as far as the image's file is there and says it.
+
+    Raises
+    ------
+    JournalError
+        If the file is no journal.
+    """
+    from napari_sam.session.record import image_of, read_record
+
+    record = read_record(path)
+    image, shape = image_of(record, path), record.shape
+    if image is None or len(shape) not in USUAL:
+        return None
+    try:
+        axes, size = named_axes(image), pixel_size_of(image)
+    except Exception:  # noqa: BLE001 (a damaged file raises whatever its damage makes of it)
+        return None
+    seen = [axis for axis in axes if axis[0] not in ("C", "S")]
+    known = (each for each in (axes, seen, without_single(seen)) if tuple(side for _, side in each) == shape)
+    return space_named([name for name, _ in next(known, [])], len(shape), size)
