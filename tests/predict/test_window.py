@@ -150,7 +150,7 @@ def test_neighbours_then_hold_all_that_lies_just_beyond_the_window() -> None:
     border = [(top + 20, 1500), (bottom - 20, 1500), (25_000, left + 20), (25_000, right - 20)]
     for position in beyond + border:
         assert any(each.holds(np.array([position])) for each in every)
-    corner = window_around(plane, np.array([[5.0, 5.0]]))
+    corner = window_around(plane, [(5, 5)])
     assert [each.origin for each in corner.neighbours] == [(0, 768), (768, 0)]
     assert window_around((900, 900), np.array([[5.0, 5.0]])).neighbours == ()
 

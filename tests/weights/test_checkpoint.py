@@ -14,7 +14,7 @@ from safetensors.torch import save_file
 
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, VIT_B, DecoderConfig, Sam, SamConfig, ViTConfig
-from napari_sam.weights import read_checkpoint, save_checkpoint
+from napari_sam.weights import read_checkpoint, read_metadata, save_checkpoint
 from napari_sam.weights.building import build
 from napari_sam.weights.checkpoint import recognise
 
@@ -226,6 +226,8 @@ def test_build_when_the_description_is_of_no_network_then_says_so(
 def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
     with pytest.raises(WeightsError, match="There is no file"):
         read_checkpoint(tmp_path / "none.pth")
+    with pytest.raises(WeightsError, match="There is no file"):
+        read_metadata(str(tmp_path / "none.pth"))
     save_file({"x": torch.zeros(3)}, tmp_path / "other.safetensors")
     with pytest.raises(WeightsError, match="no Segment Anything weights"):
         read_checkpoint(tmp_path / "other.safetensors")

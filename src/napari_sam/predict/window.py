@@ -122,7 +122,7 @@ class PlaneWindow:
         return replace(item, origin=(row, col), frame=_shifted(item.frame, np.array(self.origin)))
 
 
-def window_around(plane: Shape, held: Positions, side: int = SIDE) -> PlaneWindow:
+def window_around(plane: Shape, held: ArrayLike, side: int = SIDE) -> PlaneWindow:
     """Return the window that has some positions near its middle.
 
     Its place is a multiple of a quarter of its side, except at the plane's end, so that neighbouring
@@ -141,7 +141,8 @@ def window_around(plane: Shape, held: Positions, side: int = SIDE) -> PlaneWindo
     PromptError
         If the positions are too far from each other.
     """
-    low, high = held.min(axis=0), held.max(axis=0)
+    positions = np.asarray(held, np.float64)
+    low, high = positions.min(axis=0), positions.max(axis=0)
     reach = float((high - low).max())
     while reach > side / 2:
         side *= 2

@@ -60,15 +60,20 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
         If the file is missing, damaged, holds code, or is no SAM.
     """
     path = Path(path)
-    if not path.is_file():
-        raise WeightsError(f"There is no file {path}; give the path of a .pth or .safetensors checkpoint.")
-    if not os.access(path, os.R_OK):
-        raise WeightsError(f"You may not read {path}; change its permissions or choose another file.")
+    _check_file(path)
     stored, metadata = _read_safetensors(path) if _is_safetensors(path) else (_read_pickle(path), {})
     state = unwrap(stored, path.name)
     text = metadata.get(CONFIG_KEY)
     config = recognise(state, path.name) if text is None else _parse_config(text, path.name)
     return Checkpoint(state, config, metadata)
+
+
+def _check_file(path: Path) -> None:
+    """Raise `WeightsError` if there is no file that may be read."""
+    if not path.is_file():
+        raise WeightsError(f"There is no file {path}; give the path of a .pth or .safetensors checkpoint.")
+    if not os.access(path, os.R_OK):
+        raise WeightsError(f"You may not read {path}; change its permissions or choose another file.")
 
 
 def _parse_config(text: str, name: str) -> SamConfig:
@@ -112,9 +117,10 @@ def read_metadata(path: str | os.PathLike[str]) -> dict[str, str]:
     Raises
     ------
     WeightsError
-        If the file is damaged.
+        If the file is missing or damaged.
     """
     path = Path(path)
+    _check_file(path)
     if not _is_safetensors(path):
         return {}
     with _opened(path) as file:
