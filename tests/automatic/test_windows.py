@@ -227,11 +227,11 @@ def test_windows_when_begun_otherwise_then_refused_until_overwritten(
 ) -> None:
     image, out = np.zeros((60, 70), np.uint8), tmp_path / "labels.zarr"
     segment_windows(image, out, discs_model)
-    with pytest.raises(DataError, match="another settings"):
+    with pytest.raises(DataError, match="another set of thresholds"):
         segment_windows(image, out, discs_model, settings=AutomaticSettings(overlap=0.6))
     with pytest.raises(DataError, match="another image shape"):
         segment_windows(image[1:], out, discs_model)
-    with pytest.raises(DataError, match="another windows"):
+    with pytest.raises(DataError, match="another size of windows"):
         segment_windows(image, out, discs_model, windows=SMALL)
     segment_windows(image[1:], out, discs_model, overwrite=True)
     assert zarr.open_array(out, mode="r").shape == (59, 70)

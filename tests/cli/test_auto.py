@@ -127,7 +127,7 @@ def test_auto_when_channels_are_chosen_then_these_alone_are_seen(
     large = ["auto", str(named), "-o", str(tmp_path / "labels.zarr"), "--channels"]
     assert main([*large, "1"]) == 0
     assert main([*large, "0"]) == 1
-    assert "begun with another channels" in capsys.readouterr().err
+    assert "begun with another choice of channels" in capsys.readouterr().err
     second = Path(shutil.copy(named, tmp_path / "second.tif"))
     batch = ["auto", str(named), str(second), "-o", str(tmp_path / "out"), "--channels", "1"]
     assert main(batch) == 0

@@ -15,6 +15,14 @@ from .stitch import Stitched
 FORMAT = 1
 """Counts up whenever the file changes its meaning."""
 MadeWith = dict[str, Any]
+WORDS = {
+    "automatic": "set of thresholds",
+    "settings": "set of thresholds",
+    "channels": "choice of channels",
+    "channel_axis": "channel axis",
+    "windows": "size of windows",
+}
+"""What a person is told that some values are of which labels are made."""
 
 
 @dataclass(frozen=True)
@@ -111,6 +119,6 @@ def read_state(path: Path) -> State:
 
 
 def differing(made_with: MadeWith, wanted: MadeWith) -> list[str]:
-    """Return the names of what differs."""
+    """Return what differs, in words that go after "another"."""
     names = made_with.keys() | wanted.keys()
-    return sorted(name for name in names if made_with.get(name) != wanted.get(name))
+    return sorted(WORDS.get(name, name) for name in names if made_with.get(name) != wanted.get(name))
