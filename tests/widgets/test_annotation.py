@@ -17,7 +17,7 @@ from napari_sam.errors import ImageError, WeightsError
 from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotation import ELSEWHERE, Annotation
 from napari_sam.widgets.committing import NOT_YET, TWICE, UNSEEN
 from napari_sam.widgets.fitting import check_labels
 from napari_sam.widgets.jobs import Job, Jobs
@@ -190,20 +190,44 @@ def test_a_model_that_cannot_be_loaded_then_stops_the_annotation(jobs: Jobs, qtb
     assert stopped == [1]
 
 
-def test_the_sliders_when_moved_then_the_plane_is_read_and_its_prompts_are_answered(
+def test_the_sliders_when_moved_then_the_plane_is_read_and_its_prompts_are_answered_once_it_can_be(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any
 ) -> None:
-    annotation = make(np.zeros((3, *SHAPE), np.uint8))
-    annotation.prompts.points.add([2, 30, 40])
+    broken: set[int] = set()
+
+    def plane(block_info: Any) -> np.ndarray:
+        if block_info[None]["chunk-location"][0] in broken:
+            raise OSError("bad block")
+        return np.zeros((1, *SHAPE), np.uint8)
+
+    lazy = da.map_blocks(plane, chunks=((1,) * 5, *((side,) for side in SHAPE)), dtype=np.uint8)
+    annotation = make(lazy, contrast_limits=(0, 255))
+    broken.add(4)  # too far off to be read ahead
+    annotation.prompts.points.add([0, 30, 40])
     settle(qtbot, jobs)
     assert annotation.session.proposals == ()
-    annotation._viewer.dims.set_current_step(0, 2)
+    annotation._viewer.dims.set_current_step(0, 0)
     assert not annotation.session.ready
     qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
     annotation.commit()
     labels = annotation.writer.labels.data
-    assert labels.shape == (3, *SHAPE)
-    assert labels.any(axis=(1, 2)).tolist() == [False, False, True]
+    assert labels.shape == (5, *SHAPE)
+    assert labels.any(axis=(1, 2)).tolist() == [True, False, False, False, False]
+    stopped: list[int] = []
+    said = sentences(annotation)
+    annotation.stopped.connect(lambda: stopped.append(1))
+    with pytest.raises(OSError, match="bad block"):  # napari's own: nobody else hears of the sliders then
+        annotation._viewer.dims.set_current_step(0, 4)
+    annotation.prompts.points.add([4, 30, 40])
+    qtbot.waitUntil(lambda: bool(said), timeout=20_000)
+    assert said[0].startswith("The pixels [4, 0:60, 0:80] of the image cannot be read (bad block)")
+    assert said[0].endswith(ELSEWHERE)
+    assert stopped == []
+    broken.clear()
+    annotation.prompts.points.add([4, 31, 40])
+    qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    annotation.commit()
+    assert labels.any(axis=(1, 2)).tolist() == [True, False, False, False, True]
 
 
 def test_other_pixels_in_the_image_then_are_read_again_and_labels_stay(

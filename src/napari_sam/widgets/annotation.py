@@ -43,6 +43,8 @@ if TYPE_CHECKING:
     from .earlier import Earlier
     from .mixed import Mixed
 
+ELSEWHERE = "Go to another plane to go on there, or click here to try again."
+
 
 class Annotation:
     """Ties a session to layers, which come into the viewer one after another, and then opens the image.
@@ -260,8 +262,12 @@ class Annotation:
     def _prompted(self) -> None:
         self.settled.emit()
         self._asking.renew()
-        if self.seeing.possible():
+        if not self.seeing.possible():
+            return
+        if self.session.ready or self._jobs.busy:
             self._asking.ask(self.seeing.plane, self.part)
+        else:
+            self._opening.open_later()  # the plane that could not be read, maybe
 
     def _regained(self) -> None:
         """Answer what was drawn where it could not be."""
@@ -269,12 +275,16 @@ class Annotation:
         if not (self.prompts.empty or self.session.proposals):
             self._asking.ask(self.seeing.plane, self.part)
 
-    def _job_failed(self, _: str) -> None:
-        """Drop what is not true any more; without an embedding there is nothing to annotate on."""
+    def _job_failed(self, why: str) -> None:
+        """Drop what is not true any more; stop where there is nothing else to annotate on."""
         self.session.propose(())
-        if not self.session.ready:
-            self._before.wanted = self.part is None and not self.writer.changes
-            self.stopped.emit()
+        if self.session.ready:
+            return
+        if self.part is not None and self.seeing.plane:
+            self.failed.emit(f"{why} {ELSEWHERE}")
+            return
+        self._before.wanted = self.part is None and not self.writer.changes
+        self.stopped.emit()
 
     def _moved(self) -> None:
         if (reopened := self.session.reopened) is not None:

@@ -77,7 +77,8 @@ class Seeing:
 
     def possible(self) -> bool:
         """Say whether what is seen can be annotated; why not is told."""
-        return self._plane() is not None
+        self._moved()  # where napari could not show a plane, it has told nobody else that the sliders moved
+        return self._possible
 
     def _plane(self) -> Plane | None:
         return plane_or_told(self._image, self._dims, self.failed.emit)
