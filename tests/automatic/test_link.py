@@ -145,6 +145,8 @@ def test_label_planes_when_there_are_none_or_of_several_shapes_then_says_so(tiny
         label_planes(Predictor(tiny), [])
     with pytest.raises(ImageError, match=r"shapes \(9, 9\) and \(9, 8\)"):
         label_planes(Predictor(tiny), [np.zeros((9, 9)), np.zeros((9, 8))])
+    with pytest.raises(ImageError, match="Plane 1 cannot be read"):
+        stack_normalization([np.zeros((9, 9)), [[1, 2], [3]]])
     with pytest.raises(ImageError, match="different channels"):
         stack_normalization([np.zeros((9, 9)), np.zeros((9, 9, 3))])
 

@@ -137,9 +137,20 @@ def test_to_rgb_without_normalization_keeps_8_bit_values() -> None:
     assert json.loads(json.dumps(told.to_dict()))["colours"] == np.eye(3).tolist()
 
 
+class Damaged:
+    """A plane of a lazy stack, whose file is cut short."""
+
+    shape = (9, 9)
+
+    def __array__(self, *_: Any, **__: Any) -> NDArray[Any]:
+        raise OSError("cut short")
+
+
 @pytest.mark.parametrize(
     ("image", "arguments", "message"),
     [
+        (Damaged(), {}, r"The image cannot be read \(cut short\)"),
+        ([[1, 2], [3]], {}, "The image cannot be read"),
         (np.zeros((3, 3), complex), {}, "dtype complex128"),
         (np.array([["a"]]), {}, "dtype <U1"),
         (np.zeros((0, 3)), {}, "no pixels"),

@@ -15,6 +15,7 @@ from napari_sam.errors import Cancelled, ImageError
 from napari_sam.masks import DENSE, Region
 from napari_sam.predict import Normalization, Predictor
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
+from napari_sam.predict.reading import reading
 from napari_sam.progress import Cancel, Progress
 
 from .cutting import Labels
@@ -80,7 +81,10 @@ def stack_normalization(planes: Planes) -> Normalization:
     if not len(planes):
         raise ImageError("There are no planes; give one at least.")
     step = max(1, round((len(planes) * np.prod(np.shape(planes[0])[:2]) / SAMPLES) ** 0.5))
-    samples = [np.asarray(plane)[::step, ::step] for plane in planes]
+    samples = []
+    for index, plane in enumerate(planes):
+        with reading(f"Plane {index}"):
+            samples.append(np.asarray(plane)[::step, ::step])
     if len({sample.shape[2:] for sample in samples}) > 1:
         raise ImageError("The planes have different channels; give planes that are alike.")
     return to_rgb(np.concatenate(samples))[1]

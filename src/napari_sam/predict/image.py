@@ -13,6 +13,7 @@ from PIL import Image
 from napari_sam.errors import ImageError
 
 from .plane_shape import MAX_CHANNELS, plane_of
+from .reading import reading
 
 Method = Literal["percentile"] | None
 Colour = tuple[float, float, float]
@@ -202,7 +203,8 @@ def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
 
 def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX_CHANNELS) -> NDArray[Any]:
     """Return (C, Y, X) of a real dtype, as a view."""
-    array = np.asarray(image)
+    with reading("The image"):
+        array = np.asarray(image)
     if array.dtype.kind not in "biuf":
         raise ImageError(
             f"An image of dtype {array.dtype} cannot be used; give booleans, integers or floats."

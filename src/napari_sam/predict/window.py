@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_sam.errors import ImageError, NapariSamError, PromptError
+from napari_sam.errors import ImageError, PromptError
 
 from .candidates import Candidate, Candidates
 from .frames import Frame, Positions
 from .prompts import MaskPrompt, Prompts, Shape
+from .reading import reading
 
 SIDE = 1024
 """Side of a window in data pixels, where prompts do not need a larger one."""
@@ -202,15 +203,8 @@ def read_pixels(image: Any, index: tuple[int | slice, ...]) -> NDArray[Any]:
     MemoryError, PermissionError
         As they come.
     """
-    try:
+    with reading(f"The pixels [{', '.join(map(_place, index))}] of the image"):
         return np.asarray(image[index])
-    except (NapariSamError, MemoryError, PermissionError):
-        raise
-    except Exception as error:
-        places = ", ".join(_place(each) for each in index)
-        raise ImageError(
-            f"The pixels [{places}] of the image cannot be read ({error}); replace or repair its file."
-        ) from error
 
 
 def _place(along: int | slice) -> str:
