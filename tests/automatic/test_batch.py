@@ -112,7 +112,7 @@ def test_batch_when_started_again_then_only_what_is_missing_or_newer_is_done(
 def test_batch_when_the_folder_is_of_something_else_then_refused(folder: Path, tmp_path: Path) -> None:
     images, out = images_of([str(folder / "a.tif")]), tmp_path / "labels"
     run_batch(images, out, CPU)
-    with pytest.raises(DataError, match="another automatic and method"):
+    with pytest.raises(DataError, match="another method and set of thresholds"):
         run_batch(images, out, BatchSettings(method="grid", automatic=AutomaticSettings(overlap=0.5)))
     for same in (folder, tmp_path / "labels" / ".." / folder.name):
         with pytest.raises(DataError, match="holds the images"):
