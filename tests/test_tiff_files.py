@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import struct
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam.automatic.batch_axes import opened_plane
 from napari_sam.cli import main
@@ -49,6 +51,17 @@ def test_a_tiff_when_its_header_asks_for_more_than_it_holds_then_one_sentence_be
     told = rf"^cells\.tif cannot be read as .* said to be of {sides.format(value)} pixels, which the file"
     for read in (read_image, read_regions, lambda file: opened_plane(file).__enter__()):
         with pytest.raises(DataError, match=told):
+            read(path)
+
+
+@pytest.mark.skipif(find_spec("imagecodecs") is not None, reason="the package is there and reads them")
+def test_a_tiff_when_compressed_in_a_rarer_way_then_the_package_that_reads_it_is_named(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cells.tif"
+    Image.fromarray(np.eye(40, dtype=np.uint8)).save(path, compression="tiff_lzw")
+    for read in (read_image, read_regions, lambda file: opened_plane(file).__enter__()):
+        with pytest.raises(DataError, match=r"LZW.*run: pip install imagecodecs"):
             read(path)
 
 
