@@ -26,6 +26,15 @@ DEVICES = Path("/dev")
 """Where ``/dev/stdout`` is, which may lead to a file that others write to as well."""
 
 
+def plain(value: object) -> object:
+    """Return a number or an array of numpy's, as scripts give them, as JSON takes it; for `json.dumps`."""
+    import numpy as np
+
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    raise TypeError(f"{type(value).__name__} is no JSON value")
+
+
 def write_text(path: Path, text: str, *, shared: bool = False) -> None:
     """Write a small file as `at_once` does."""
     with at_once(path, shared=shared) as part:

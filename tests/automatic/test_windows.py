@@ -226,6 +226,7 @@ def test_windows_when_begun_otherwise_then_refused_until_overwritten(
     discs_model: LoadedModel, tmp_path: Path
 ) -> None:
     image, out = np.zeros((60, 70), np.uint8), tmp_path / "labels.zarr"
+    segment_windows(image, out, discs_model, settings=AutomaticSettings(agreement=np.float32(0.5)))
     segment_windows(image, out, discs_model)
     with pytest.raises(DataError, match="another set of thresholds"):
         segment_windows(image, out, discs_model, settings=AutomaticSettings(overlap=0.6))

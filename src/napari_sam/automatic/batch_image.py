@@ -23,7 +23,7 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.tiff_files import images_beside
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
-from napari_sam.writing import at_once, disk_errors
+from napari_sam.writing import at_once, disk_errors, plain
 
 from .batch_axes import opened_plane
 from .batch_files import is_large, unreadable
@@ -69,8 +69,8 @@ class BatchSettings:
         """Return JSON values that tell its results from others', with the hash of the model's weights."""
         content = asdict(replace(self, model=pooch.file_hash(str(locate(self.model)[0]), alg="sha256")))
         del content["device"]
-        plain: dict[str, Any] = json.loads(json.dumps(content))
-        return plain
+        made_with: dict[str, Any] = json.loads(json.dumps(content, default=plain))
+        return made_with
 
 
 @dataclass(frozen=True)

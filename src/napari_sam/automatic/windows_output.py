@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_sam.errors import DataError
-from napari_sam.writing import at_once, check_folder_of, check_link, disk_errors, write_text
+from napari_sam.writing import at_once, check_folder_of, check_link, disk_errors, plain, write_text
 
 from .cutting import Labels
 from .stitch import Box, Stitched, resolved
@@ -52,7 +52,7 @@ class WindowedLabels:
         """
         if path.suffix != ".zarr":
             raise DataError(f"{path} has an ending that cannot hold labels of a large image; use .zarr.")
-        made_with = json.loads(json.dumps(made_with))
+        made_with = json.loads(json.dumps(made_with, default=plain))
         if path.exists() and overwrite is not True:
             state = read_state(path)
             other = differing(state.made_with, made_with)

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
+from napari_sam.writing import plain
 
 from .object_json import as_json
 from .objects import ADOPT, Edit
@@ -62,15 +62,8 @@ def entry_of(how: str, edit: Edit) -> Entry:
 
 def line_of(entry: Entry) -> bytes:
     """Return an entry as a line with its checksum before it."""
-    text = json.dumps(entry, separators=(",", ":"), default=_plain).encode()
+    text = json.dumps(entry, separators=(",", ":"), default=plain).encode()
     return b"%08x %s\n" % (zlib.crc32(text), text)
-
-
-def _plain(value: object) -> object:
-    """Return a number or an array of numpy's, as scripts have them, as JSON takes it."""
-    if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
-    raise TypeError(f"{type(value).__name__} is no JSON value")
 
 
 def whole_entries(content: bytes) -> tuple[list[Entry], int]:
