@@ -199,7 +199,7 @@ def test_objects_of_two_planes_when_joined_then_are_one_and_are_followed_as_one(
 
 
 def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_labels_or_why_not_is_said(
-    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     scale, shape = (3, 2, 1, 0.5, 0.5), (1, 4, 1, 60, 80)
     widget = make_annotator(np.zeros(shape, np.uint8), start=False, scale=scale, translate=(0, 6, 0, 1, 2))
@@ -247,6 +247,10 @@ def test_link_and_track_when_planes_are_labelled_then_new_layers_lie_over_the_la
     widget._viewer.dims.set_current_step(1, 2)
     assert tracks.current_time == 2  # what is drawn moves with the slider of the frames
     assert "2 tracks, 0 divisions" in widget.panel.status.text()
+    tracks.save(str(tmp_path / "found.csv"))  # which napari leaves to plugins
+    rows = (tmp_path / "found.csv").read_text().splitlines()
+    assert rows[:2] == ["track,t,z,y,x,parent", "1,0,0.000,14.500,14.500,"]
+    assert len(rows) == 9
     assert np.array_equal(layer.data, given)
     assert widget._viewer.layers.selection.active is active  # which hears the keys
 

@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from networkx import DiGraph
 
 Spot = NDArray[np.float64]
-AXES = ("z", "y", "x")
+AXES = ("c", "z", "y", "x")
 
 
 @dataclass(frozen=True)
@@ -80,14 +80,30 @@ class Tracks:
     graph: Mapping[int, list[int]]
 
     def write(self, path: str | os.PathLike[str]) -> None:
-        """Write a table: track, t, (z), y, x, parent; a line an object and frame."""
-        axes = AXES[-(self.data.shape[1] - 2) :]
-        with at_once(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
-            writer = csv.writer(file)
-            writer.writerow(("track", "t", *axes, "parent"))
-            for track, frame, *middle in self.data.tolist():
-                parent = " ".join(map(str, self.graph.get(int(track), [])))
-                writer.writerow((int(track), int(frame), *(f"{at:.3f}" for at in middle), parent))
+        """Write a table, as `write_tracks` does."""
+        write_tracks(path, self.data, self.graph)
+
+
+def write_tracks(
+    path: str | os.PathLike[str], data: NDArray[np.float64], graph: Mapping[int, list[int]]
+) -> None:
+    """Write a table of tracks: track, t, (c), (z), y, x, parent; a line an object and frame.
+
+    Parameters
+    ----------
+    path : str or path-like
+    data : (N, 4) to (N, 6) float64
+        Track, frame and position.
+    graph : dict of int to list of int
+        The parents of the tracks that have any.
+    """
+    axes = AXES[-(data.shape[1] - 2) :]
+    with at_once(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
+        writer = csv.writer(file)
+        writer.writerow(("track", "t", *axes, "parent"))
+        for track, frame, *middle in data.tolist():
+            parent = " ".join(map(str, graph.get(int(track), [])))
+            writer.writerow((int(track), int(frame), *(f"{at:.3f}" for at in middle), parent))
 
 
 def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> Tracks:

@@ -1,4 +1,4 @@
-"""What napari calls to save a Labels layer and to open a file of objects as one."""
+"""What napari calls to save a Labels or Tracks layer and to open a file of objects as labels."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError, NapariSamError
+from napari_sam.writing import check_folder_of
 
 from .annotated import annotated_regions
 from .formats import TIGHT, is_known, left_out, read_regions, space_in, write_regions
@@ -76,13 +77,58 @@ def save_layer(ending: str, path: str, data: Any, attributes: dict[str, Any]) ->
     """
     file = Path(path)
     if not is_known(file):
-        file = file.with_name(file.name + ending)
-        if file.exists():
-            raise NapariSamError(f"{file.name} is there already; give its whole name to replace it.")
+        file = _ending_with(ending, file)
     try:
         return write_labels_layer(str(file), data, attributes)
     except DataError as error:
         raise NapariSamError(str(error)) from error  # of a ValueError napari says that it found no plugin
+
+
+def save_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
+    """Save a Tracks layer as a table for napari, which itself has no format for one.
+
+    Parameters
+    ----------
+    path : str
+        A name without the ending ``.csv`` gets it.
+    data : (N, 4) to (N, 6) float
+        Of the layer.
+    attributes : dict
+        Of the layer.
+
+    Returns
+    -------
+    list of str
+        The path that was written.
+
+    Raises
+    ------
+    NapariSamError
+        If it cannot be written, or the name with its ending, about which nobody was asked, is there already.
+    """
+    from napari_sam.automatic.tracks import write_tracks  # with torch, which opening a file does without
+
+    file = Path(path)
+    if file.suffix.lower() != ".csv":
+        file = _ending_with(".csv", file)
+    try:
+        check_folder_of(file)
+        write_tracks(file, np.asarray(data), attributes["graph"])
+    except DataError as error:
+        raise NapariSamError(str(error)) from error
+    except OSError as error:
+        raise NapariSamError(
+            f"{file} could not be written ({error}); free space or choose another place."
+        ) from error
+    return [str(file)]
+
+
+def _ending_with(ending: str, file: Path) -> Path:
+    """Return a name with an ending, or say that it is there: nobody was asked about that name."""
+    named = file.with_name(file.name + ending)
+    if named.exists():
+        raise NapariSamError(f"{named.name} is there already; give its whole name to replace it.")
+    return named
 
 
 save_coco = partial(save_layer, ".json")
