@@ -228,6 +228,11 @@ def test_the_sliders_when_moved_then_the_plane_is_read_and_its_prompts_are_answe
     qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
     annotation.commit()
     assert labels.any(axis=(1, 2)).tolist() == [True, False, False, False, True]
+    steps: list[str] = []
+    annotation.said.connect(steps.append)
+    annotation.undo()
+    annotation.undo()
+    assert steps == ["Took back: commit, 1 label.", "Took back: commit, 1 label, on plane 0."]
 
 
 def test_other_pixels_in_the_image_then_are_read_again_and_labels_stay(

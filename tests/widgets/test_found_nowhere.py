@@ -59,7 +59,7 @@ def test_follow_when_no_other_plane_shows_the_object_then_says_so_and_its_label_
     assert len(session.objects) == 3
 
     editing.undo()
-    assert stack.panel.status.text() == "Took back: follow, 1 label."
+    assert stack.panel.status.text() == "Took back: follow, 1 label, on other planes."
     editing.redo()
     editing.edit("delete", [each.key for each in session.objects])
     assert stack.panel.status.text().startswith("Delete: 1 label.")

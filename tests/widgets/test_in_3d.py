@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from qtpy.QtCore import Qt
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
@@ -64,7 +65,7 @@ def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotat
     commit(widget, qtbot, 1, 30, 40)
     annotation, dims = widget.annotation, widget._viewer.dims
     assert annotation is not None
-    before = shown(widget)
+    before, canvas = shown(widget), widget._viewer.window._qt_viewer.canvas.native
     for change, back in (
         (lambda: setattr(dims, "order", (2, 0, 1)), lambda: setattr(dims, "order", (0, 1, 2))),
         (lambda: setattr(dims, "ndisplay", 3), lambda: setattr(dims, "ndisplay", 2)),
@@ -76,7 +77,9 @@ def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotat
         assert not annotation.session.proposals
         annotation.clear()
         assert told(widget) == ""
-        widget.pages.fail("roll the axes back")
+        widget._viewer.layers.selection.active = widget._viewer.layers["cells"]
+        qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)  # which Points would not make a prompt, either
+        assert "roll the axes back" in told(widget)
         back()
         assert told(widget) == ""
     assert np.array_equal(shown(widget), before)

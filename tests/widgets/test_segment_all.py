@@ -267,6 +267,11 @@ def test_everything_of_a_stack_then_planes_come_one_by_one_and_answers_lead_thro
         press(qtbot, widget, Qt.Key.Key_Period)
         assert review.current is not None
         assert (viewer.dims.current_step[0],) == review.current.plane
+    viewer.dims.ndisplay = 3
+    widget.panel.say("")
+    reviewing.correct()
+    assert "switch 3-D off" in widget.panel.status.text()
+    viewer.dims.ndisplay = 2
     reviewing.accept_all()
     assert labels(widget).any(axis=(1, 2)).tolist() == [False, True, True]
     parts(widget)[0].editing.undo()

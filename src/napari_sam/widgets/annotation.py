@@ -120,7 +120,8 @@ class Annotation:
             Jobs(jobs),
         )
         self._guard = Guard(viewer, image, self.writer.labels, self.layers)
-        self._stray = StrayClicks(viewer, (*layers_of(image), *self.layers), self.said.emit)
+        here = (*layers_of(image), *self.layers)
+        self._stray = StrayClicks(viewer, here, self.said.emit, self.seeing.possible)
         self._foreseeing = Foreseeing(
             viewer, self.session, self.prompts, jobs, lambda: (self.seeing.plane, self.part)
         )
@@ -262,12 +263,9 @@ class Annotation:
     def _prompted(self) -> None:
         self.settled.emit()
         self._asking.renew()
-        if not self.seeing.possible():
-            return
-        if self.session.ready or self._jobs.busy:
+        if self.seeing.possible():
             self._asking.ask(self.seeing.plane, self.part)
-        else:
-            self._opening.open_later()  # the plane that could not be read, maybe
+            self._opening.try_again()
 
     def _regained(self) -> None:
         """Answer what was drawn where it could not be."""

@@ -224,7 +224,14 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return
-        self.said.emit(nothing if edit is None else f"{done}: {_described(edit)}.")
+        self.said.emit(nothing if edit is None else f"{done}: {_described(edit)}{self._elsewhere(edit)}.")
+
+    def _elsewhere(self, edit: Edit) -> str:
+        """Say where a step was, if nothing of it is seen on this plane."""
+        planes = sorted({each.plane for each in (*edit.before, *edit.after)})
+        if not planes or self.plane() in planes:
+            return ""
+        return f", on plane {', '.join(map(str, planes[0]))}" if len(planes) == 1 else ", on other planes"
 
 
 def _described(edit: Edit) -> str:

@@ -85,6 +85,11 @@ class Opening:
         """Open what is seen once it is seen for a moment."""
         self._rest.start()
 
+    def try_again(self) -> None:
+        """Open what could not be read before, if nothing is open or being opened."""
+        if not (self._session.ready or self._jobs.busy):
+            self._rest.start()
+
     def open(self) -> None:
         """Open the part of the plane that the prompts are in, or else that is seen."""
         if self._session.ready and self._jobs.busy:  # with what somebody waits for

@@ -15,7 +15,7 @@ from napari_sam.session.review import Review
 from napari_sam.wording import amount
 
 from .jobs import Jobs
-from .planes import camera_of, image_shape, plane_under_sliders, seen
+from .planes import camera_of, image_shape, plane_or_told, plane_under_sliders, seen
 from .proposal_picking import ProposalPicker
 from .proposal_view import ProposalView
 from .proposing import Proposing
@@ -144,9 +144,8 @@ class Reviewing:
             self.failed.emit(str(error))
 
     def _again(self) -> None:
-        try:
-            plane = plane_under_sliders(self._image, self._viewer.dims)
-        except NapariSamError:  # there is no plane to be seen now
+        plane = self._plane()
+        if plane is None:  # there is none to be seen now
             return
         try:
             self.proposing.again(plane)
@@ -205,7 +204,10 @@ class Reviewing:
         if current is None:
             return
         self._look()
-        if self._plane() != current.plane or not self._annotation.session.ready:
+        here = plane_or_told(self._image, self._viewer.dims, self.failed.emit)
+        if here is None:
+            return
+        if here != current.plane or not self._annotation.session.ready:
             self.failed.emit(
                 "The plane of this proposal is still being read;"
                 f" press {self._keyboard.text('correct')} again when it is ready."

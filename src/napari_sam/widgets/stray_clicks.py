@@ -24,10 +24,18 @@ class StrayClicks:
         In which a click is meant for a cell, but does nothing while they only pan and zoom.
     say : callable
         Is called with the sentence.
+    possible : callable
+        Says whether what is seen takes clicks in any layer, and tells why if it does not.
     """
 
-    def __init__(self, viewer: ViewerModel, layers: Sequence[Layer], say: Callable[[str], object]) -> None:
-        self._viewer, self._layers, self._say = viewer, tuple(layers), say
+    def __init__(
+        self,
+        viewer: ViewerModel,
+        layers: Sequence[Layer],
+        say: Callable[[str], object],
+        possible: Callable[[], bool],
+    ) -> None:
+        self._viewer, self._layers, self._say, self._possible = viewer, tuple(layers), say, possible
         viewer.mouse_drag_callbacks.append(self._clicked)
 
     def close(self) -> None:
@@ -39,7 +47,7 @@ class StrayClicks:
         if event.modifiers or event.button != 1 or not self._takes_none(layer):
             return
         yield
-        if event.type == "mouse_release":  # at once, so that nothing was dragged
+        if event.type == "mouse_release" and self._possible():  # at once, so that nothing was dragged
             self._say(STRAY)
 
     def _takes_none(self, layer: Layer | None) -> bool:
