@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 from napari_sam.predict.candidates import Decoded
 from napari_sam.predict.consensus import consensus
 from napari_sam.predict.frames import Frame
-from napari_sam.predict.rating import overlaps_around
+from napari_sam.predict.likeness import Rings
 
 SIZE = 64
 CENTRE = np.array([40.0, 40.0])
@@ -31,7 +31,9 @@ def radius_of(decoded: Decoded) -> float:
 
 
 def agreed(pool: list[Decoded], worth: list[float], agreeing: float = 0.4) -> Decoded:
-    return consensus(pool, np.array(worth, np.float32), overlaps_around(pool, CENTRE), 0, agreeing)
+    rings = Rings.around(CENTRE)
+    overlaps, _ = rings.compare(rings.inside(pool), rings.inside(pool))
+    return consensus(pool, np.array(worth, np.float32), 0, overlaps[0] >= agreeing)
 
 
 def test_consensus_when_masks_of_two_windows_agree_then_the_outline_lies_between_them() -> None:

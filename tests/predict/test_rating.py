@@ -12,7 +12,7 @@ from napari_sam.predict import Frame, MaskPrompt, Predictor, Prompts
 from napari_sam.predict.candidates import Decoded
 from napari_sam.predict.drawing import drawn_at
 from napari_sam.predict.pools import pools
-from napari_sam.predict.rating import FEATURES, choose, describe, overlaps_around, rate
+from napari_sam.predict.rating import FEATURES, describe, rate
 from napari_sam.weights import LoadedModel
 
 POINT = Prompts([(200.0, 300.0)], [1]).within((400, 600))
@@ -25,18 +25,6 @@ def disc(radius: float, scale: float = 1.0, iou: float = 0.5, token: int = 1) ->
     data = frame.to_data(np.stack([at, at], axis=1))
     distance = np.hypot(data[:, :1] - 200, (data[:, 1] - 300)[None])
     return Decoded(((radius - distance) * scale).astype(np.float32), frame, iou, token)
-
-
-@pytest.mark.parametrize(("one", "other"), [(10, 12), (5, 20), (40, 45)])
-def test_overlaps_when_discs_share_a_centre_then_their_ratio_of_areas(one: float, other: float) -> None:
-    found = overlaps_around([disc(one), disc(other)], np.array([200.0, 300.0]))
-    assert found[0, 1] == found[1, 0] == pytest.approx((one / other) ** 2, abs=0.12)
-    assert found[0, 0] == 0
-
-
-def test_overlaps_when_the_same_disc_is_seen_at_two_scales_then_nearly_one() -> None:
-    found = overlaps_around([disc(30), disc(30, scale=0.5), disc(30, scale=0.25)], np.array([200.0, 300.0]))
-    assert found[np.triu_indices(3, 1)].min() > 0.8
 
 
 def test_describe_when_masks_differ_then_numbers_are_finite_and_tell_them_apart() -> None:
@@ -76,18 +64,6 @@ def test_describe_when_the_dense_head_sees_one_whole_object_then_its_mask_stands
     assert border.argmax() == 1
     assert core.argmax() == 2
     assert not describe([disc(30)], (400, 600), POINT)[:, 11:18].any()
-
-
-def test_choose_when_masks_of_one_level_promise_most_then_another_level_gets_a_place() -> None:
-    pool = [disc(30), disc(29), disc(31, 0.5), disc(28, 0.25), disc(90, 0.5), disc(12)]
-    overlaps = overlaps_around(pool, np.array([200.0, 300.0]))
-    ratings = np.array(
-        [[0.9, 0.9], [0.88, 0.8], [0.87, 0.8], [0.86, 0.8], [0.7, 0.2], [0.69, 0.3]], np.float32
-    )
-    assert choose(ratings, overlaps, 3) == [0, 4, 5]
-    assert choose(ratings[:4], overlaps[:4, :4], 3)[0] == 0
-    assert len(set(choose(ratings[:4], overlaps[:4, :4], 3))) == 3
-    assert choose(ratings[:2], overlaps[:2, :2], 3) == [0, 1]
 
 
 def test_rate_when_a_candidate_changes_places_then_its_rating_moves_with_it() -> None:

@@ -26,9 +26,8 @@ COARSEST = 0.5
 def consensus(
     pool: Sequence[Decoded],
     worth: NDArray[np.float32],
-    overlaps: NDArray[np.float64],
     index: int,
-    agreeing: float = AGREEING,
+    agreeing: NDArray[np.bool_],
 ) -> Decoded:
     """Average a mask's logits with those of the masks like it.
 
@@ -41,12 +40,10 @@ def consensus(
         N masks of one prompt.
     worth : (N,) float32
         Their rated IoU with what is meant.
-    overlaps : (N, N)
-        IoU of every two, with zeros for a mask itself.
     index : int
         The chosen one.
-    agreeing : float
-        IoU from which a mask takes part.
+    agreeing : (N,) bool
+        Which of the others mean the same and take part.
 
     Returns
     -------
@@ -57,7 +54,7 @@ def consensus(
     size, frame = chosen.logits.shape[0], chosen.frame
     total, weights = np.zeros_like(chosen.logits), np.zeros_like(chosen.logits)
     scales = np.array([each.frame.scale for each in pool])
-    heard = (overlaps[index] >= agreeing) & (scales >= COARSEST * frame.scale)
+    heard = agreeing & (scales >= COARSEST * frame.scale)
     heard[index] = True
     for each, rated, has_a_say in zip(pool, worth, heard, strict=True):
         if not has_a_say:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Sequence
-from dataclasses import replace
 from typing import Literal
 
 import numpy as np
@@ -14,14 +13,15 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel, memory_errors
 
 from .candidates import Candidate, Candidates, Decoded, rank
-from .consensus import AGREEING, SAME_LEVEL, consensus
+from .choice import choose
 from .drawing import draw, drawn_at, pointed_at, whole_weights, window_weights
 from .embedding import Embedding, Level, encode_scales, encode_whole
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
+from .likeness import likeness
 from .pools import pools
 from .prompts import Prompts
-from .rating import FEATURES, choose, describe, likeness, rate
+from .rating import FEATURES, describe, rate
 from .sequence import key_of, steps, subset
 from .window import PlaneWindow, read_part
 
@@ -231,8 +231,7 @@ class Predictor:
 
         A box says at which scale its object is; masks of other scales have a say in the outline only.
         """
-        boxed = prompts.box is not None
-        own = sum(each.frame == pool[0].frame for each in pool) if boxed else len(pool)
+        own = sum(each.frame == pool[0].frame for each in pool) if prompts.box is not None else None
         rating = self.model.sam.candidate_rating
         if rating is None or len(rating.mean) != FEATURES:  # or made by another version
             return [pool[i] for i in rank(pool[:own], count)]
@@ -241,12 +240,7 @@ class Predictor:
         if count > 1:
             missed = ~drawn_at(pool, prompts.positive).all(axis=1)
             ratings[missed, :2] -= 1  # without the click in it, a mask comes last
-        overlaps = alike.overlaps
-        chosen = choose(ratings[:own], overlaps[:own, :own], count)
-        agreeing = SAME_LEVEL if count > 1 and not boxed else AGREEING
-        suggested = consensus(pool, ratings[:, 1], overlaps, chosen[0], agreeing)
-        masks = [suggested, *[pool[i] for i in chosen[1:]]]
-        return [replace(mask, iou=float(ratings[i, 2])) for i, mask in zip(chosen, masks, strict=True)]
+        return choose(pool, ratings, alike, count, own)
 
     def _answer(self, embedding: Embedding, items: Sequence[Candidate], best: int) -> Candidates:
         return Candidates(embedding.shape, tuple(items), best, self.model.name, self.model.weights_hash)

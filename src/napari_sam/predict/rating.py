@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 import numpy as np
 import torch
@@ -11,53 +10,19 @@ from numpy.typing import NDArray
 
 from napari_sam.model import CandidateRating
 
-from .candidates import SAME, STABILITY_OFFSET, Decoded, stability_at
-from .decoding import framed_mask
-from .frames import Positions, covered_extent, whole_frame
-from .prompts import MaskPrompt, Prompts, Shape
+from .candidates import STABILITY_OFFSET, Decoded, stability_at
+from .likeness import Likeness, likeness, read_at
+from .prompts import Prompts, Shape
 
 Numbers = NDArray[np.float32]
-Places = tuple[NDArray[np.intp], NDArray[np.bool_]]
 OFFSETS = (0.5, 1.0, 2.0, 4.0)
 """Logits by which the threshold is moved to see how stable a mask is."""
 OCTAVES = (-3, 2)
 """Scales from 1/8 to 4 get a number each."""
 TOKENS = 4
 """Masks that a decoder gives."""
-REACH, RINGS, SPOKES = (0.7, 600.0), 40, 32
-"""Rings of positions around a prompt, in data pixels, on which masks are compared."""
 WORTH, AREA = 5, 9
 """Which of a mask's own numbers are its predicted IoU times its stability, and its area."""
-
-
-ALIKE = 0.3
-"""How much of a rating a mask loses that is the same as a chosen one."""
-
-
-@dataclass(frozen=True, eq=False)
-class Likeness:
-    """How like each other the masks of one prompt are, and how like the mask that was fed back.
-
-    Attributes
-    ----------
-    overlaps : (N, N) float64
-        IoU of every two, with zeros for a mask itself.
-    fed : (N,) float64, optional
-        IoU with the mask prompt, if there was one.
-    """
-
-    overlaps: NDArray[np.float64]
-    fed: NDArray[np.float64] | None
-
-
-def likeness(pool: Sequence[Decoded], shape: Shape, prompts: Prompts) -> Likeness:
-    """Compare N masks of one prompt, within an image of (Y, X), around what the prompt points at."""
-    fed = framed_mask(prompts, whole_frame(shape, pool[0].frame.size))
-    centre = _middle(prompts, fed, pool[0])
-    if fed is None:
-        return Likeness(overlaps_around(pool, centre), None)
-    every = overlaps_around([fed, *pool], centre)
-    return Likeness(every[1:, 1:], every[0, 1:])
 
 
 def describe(
@@ -85,8 +50,7 @@ def describe(
     scale = np.array([each.frame.scale for each in pool])
     own = np.column_stack([_alone(pool, shape), _seen(pool)])
     worth = np.maximum(own[:, WORTH], 0)
-    same = scale[:, None] == scale
-    elsewhere, here = np.where(same, 0, overlaps), np.where(same, overlaps, 0)
+    elsewhere, here = np.where(alike.together, 0, overlaps), np.where(alike.together, overlaps, 0)
     area = own[:, AREA]
     among = [
         overlaps @ worth / max(worth.sum(), 1e-6),
@@ -107,67 +71,15 @@ def describe(
     return np.column_stack([own, *among, told, tokens, levels]).astype(np.float32)
 
 
-def _middle(prompts: Prompts, fed: MaskPrompt | None, one: Decoded) -> Positions:
-    """Return the middle of what the prompts say is inside, else of the mask or window; (2,) data pixels."""
-    inside = prompts.inside
-    if not len(inside) and fed is not None:
-        inside = covered_extent(fed.logits, fed.frame)
-    if not len(inside):
-        inside = one.frame.to_data(np.full((1, 2), (one.frame.size - 1) / 2))
-    return np.asarray(inside.mean(axis=0))
-
-
-def overlaps_around(pool: Sequence[Decoded | MaskPrompt], centre: Positions) -> NDArray[np.float64]:
-    """Return about the IoU of every two of N masks; (N, N) with zeros for a mask itself.
-
-    All are read at the same rings of positions, dense near the centre and sparse far from it, so that
-    masks of a few pixels and of hundreds are compared equally well.
-    """
-    radii = np.geomspace(*REACH, RINGS)
-    angles = np.arange(SPOKES) * 2 * np.pi / SPOKES
-    offsets = np.stack([np.outer(radii, np.sin(angles)), np.outer(radii, np.cos(angles))], axis=-1)
-    positions = centre + offsets.reshape(-1, 2)
-    inside = _read(pool, positions).astype(np.float64)
-    weights = np.repeat(radii**2, SPOKES)
-    both = (inside * weights) @ inside.T
-    area = np.diag(both)
-    ious: NDArray[np.float64] = both / np.maximum(area[:, None] + area - both, 1e-9)
-    np.fill_diagonal(ious, 0.0)
-    return ious
-
-
 def _told(pool: Sequence[Decoded], prompts: Prompts, fed: NDArray[np.float64] | None) -> NDArray[np.float64]:
     """Say how each mask agrees with the clicks and with the mask that was fed back; (N, 4)."""
     points, wanted = prompts.positions, prompts.labels == 1
     agreement = np.ones(len(pool))
     if len(points):
-        agreement = (_read(pool, points) == wanted).mean(axis=1)
+        agreement = (read_at(pool, points) == wanted).mean(axis=1)
     like = np.zeros(len(pool)) if fed is None else fed
     same = np.ones(len(pool))
     return np.column_stack([agreement, like, same * (fed is not None), same * np.log1p(len(points)) / 2])
-
-
-def _read(pool: Sequence[Decoded | MaskPrompt], positions: Positions) -> NDArray[np.bool_]:
-    """Say of each mask which of the (P, 2) data positions lie in it; (N, P) bool."""
-    shown = {(each.frame, each.logits.shape): each for each in pool}  # the masks of a window share theirs
-    places = {key: _places(each, positions) for key, each in shown.items()}
-    return np.stack([_at(each, places[each.frame, each.logits.shape]) for each in pool])
-
-
-def _places(decoded: Decoded | MaskPrompt, positions: Positions) -> Places:
-    """Return the pixel of a mask's logits at each data position, and whether there is one."""
-    height, width = decoded.logits.shape
-    size = np.array((height, width))
-    index = np.floor((decoded.frame.to_input(positions) + 0.5) * size / decoded.frame.size).astype(int)
-    known = ((index >= 0) & (index < size)).all(axis=1)
-    rows, cols = np.clip(index, 0, size - 1).T
-    return rows * width + cols, known
-
-
-def _at(decoded: Decoded | MaskPrompt, places: Places) -> NDArray[np.bool_]:
-    """Say which of the places lie in a mask; (P,) bool."""
-    pixels, known = places
-    return np.asarray((decoded.logits.take(pixels) > 0) & known)
 
 
 def _alone(pool: Sequence[Decoded], shape: Shape) -> NDArray[np.float64]:
@@ -239,30 +151,3 @@ def rate(rating: CandidateRating, descriptions: Numbers) -> Numbers:
         given = torch.from_numpy(descriptions)[None].to(rating.mean.device)
         ratings: Numbers = rating(given)[0].float().cpu().numpy()
     return ratings
-
-
-def choose(ratings: Numbers, overlaps: NDArray[np.float64], count: int) -> list[int]:
-    """Choose the mask that is meant, then those that promise much and are not what is chosen already.
-
-    Part, whole and group are different objects at one click, and the three places are for them.
-
-    Parameters
-    ----------
-    ratings : (N, 3) float32
-        As `rate` gives them.
-    overlaps : (N, N)
-        IoU of every two masks.
-    count : int
-
-    Returns
-    -------
-    list of int
-        Indices, the one that is meant first; near-duplicates only where distinct ones run out.
-    """
-    chosen = [int(np.argmax(ratings[:, 1]))]
-    while len(chosen) < min(count, len(ratings)):
-        alike = overlaps[:, chosen].max(axis=1)
-        promise = ratings[:, 0] - ALIKE * alike - (alike > SAME)
-        promise[chosen] = -np.inf
-        chosen.append(int(np.argmax(promise)))
-    return chosen
