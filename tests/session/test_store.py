@@ -119,6 +119,10 @@ def test_shaping_when_an_object_has_holes_specks_and_teeth_then_each_goes() -> N
     assert not session.store[1, ()].covers(20, 35)
     with pytest.raises(PromptError, match="no hole"):
         session.edit("fill_holes", [(1, ())])
+    with pytest.raises(PromptError, match="below 0"):
+        session.edit("smooth", [(1, ())], radius=-1)
+    with pytest.raises(PromptError, match="no operation 'dilate'; use one of delete, merge"):
+        session.edit("dilate", [(1, ())])
     for _ in range(3):
         session.undo()
     assert np.array_equal(session.store[1, ()].mask, mask)

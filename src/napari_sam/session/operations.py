@@ -40,6 +40,8 @@ def operate(what: str, objects: Objects, next_id: int, **arguments: Any) -> Obje
     PromptError
         If the operation does not fit these objects.
     """
+    if what not in OPERATIONS:
+        raise PromptError(f"There is no operation {what!r}; use one of {', '.join(OPERATIONS)}.")
     if not objects:
         raise PromptError("There is no object here; point at one, or select some in the table.")
     return OPERATIONS[what](objects, next_id, **arguments)
@@ -142,6 +144,8 @@ def remove_specks(objects: Objects, next_id: int) -> Objects:  # noqa: ARG001 (a
 
 def smooth(objects: Objects, next_id: int, radius: float = 2.0) -> Objects:  # noqa: ARG001 (as all operations)
     """Round off what is narrower than a radius in pixels; an object never vanishes."""
+    if not radius >= 0:
+        raise PromptError(f"The radius {radius} to smooth by is below 0; give one in pixels.")
     margin = int(np.ceil(3 * radius))
 
     def rounded(mask: Mask) -> Mask:
