@@ -46,10 +46,13 @@ def test_prompts_that_make_no_sense_say_why_in_one_sentence(arguments: dict[str,
 
 
 def test_prompts_when_the_array_they_were_made_from_changes_then_stay_as_they_are() -> None:
-    points = np.array([[1.0, 2.0]])
-    prompts = Prompts(points, [1])
+    points, logits = np.array([[1.0, 2.0]]), np.zeros((4, 4), np.float32)
+    prompts, framed = Prompts(points, [1], mask=logits), MaskPrompt(logits, FRAME)
     points += 5
+    logits += 5
     np.testing.assert_array_equal(prompts.positions, [[1, 2]])
+    assert not np.any(prompts.mask)
+    assert not framed.logits.any()
 
 
 @pytest.mark.parametrize("logits", [np.zeros((0, 3)), np.zeros(4), np.full((4, 4), np.nan)])

@@ -143,7 +143,7 @@ def _short(position: float) -> str:
 def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
     try:
         given = np.asarray(values)
-        logits = np.asarray(given, np.float32)
+        logits = np.array(given, np.float32)  # a copy, as of the points
     except (TypeError, ValueError) as error:
         raise PromptError("A mask prompt is one plane of logits; something else was given.") from error
     if given.dtype.kind == "b":  # whose 0, outside, would mean "unsure"
