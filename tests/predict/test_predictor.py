@@ -158,7 +158,7 @@ def test_predict_many_equals_predict_one_by_one(small: LoadedModel) -> None:
         Prompts([(50, 50), (60, 60)], [1, 0], box=(40, 40, 80, 80)),
         click(149, 169),
     ]
-    together = predictor.predict_many(embedded, prompts)
+    together = predictor.predict_many(embedded, (each for each in prompts))
     assert len(together) == len(prompts)
     for each, answer in zip(prompts, together, strict=True):
         alone = predictor.predict(embedded, each)

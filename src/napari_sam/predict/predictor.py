@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterable, Sequence
 from typing import Literal
 
 import numpy as np
@@ -148,10 +148,11 @@ class Predictor:
         return self.predict_many(embedding, [prompts], multimask=multimask)[0]
 
     def predict_many(
-        self, embedding: Embedding, prompts: Sequence[Prompts], *, multimask: Multimask = "auto"
+        self, embedding: Embedding, prompts: Iterable[Prompts], *, multimask: Multimask = "auto"
     ) -> list[Candidates]:
         """Answer the prompts for many objects in few batches; as `predict` does for each."""
         self._check(embedding)
+        prompts = list(prompts)
         placed = [embedding.window.entering(each) for each in prompts]
         many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
         answers: list[Candidates] = []
