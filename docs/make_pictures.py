@@ -68,7 +68,7 @@ def tutorial(model: str, out: Path) -> None:
     stage.start()
     panel = stage.widget.panel
     stage.look_at((195, 205), 2.6)
-    stage.click((204, 210))
+    stage.click((205, 220))
     stage.annotation.view.fill(1)  # as when the pointer is over it
     stage.scroll_to(panel.start)
     stage.shoot(out / "tutorial-choose.png")
