@@ -7,6 +7,7 @@ from dataclasses import replace
 from itertools import groupby
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -122,7 +123,8 @@ def interpolated(
         first, last = (int(touched[0]), int(touched[-1]) + 1) if len(touched) else (0, 0)
         spans.append(origin[axis] + first)
         parts.append(matrix[first:last])
-    values = np.asarray((parts[0] @ decoded.logits) @ parts[1].T, np.float32)
+    rows, logits, cols = (torch.from_numpy(each) for each in (parts[0], decoded.logits, parts[1]))
+    values: Logits = (rows @ logits @ cols.T).numpy()  # numpy's threads would be in the way of torch's
     return (spans[0], spans[1]), values
 
 

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import torch
 from numpy.typing import NDArray
 
 from .candidates import Decoded
@@ -51,8 +52,10 @@ class Rings:
 
     def compare(self, ones: NDArray[np.float64], others: NDArray[np.float64]) -> Comparison:
         """Compare N masks with M by what is inside them; (N, P) and (M, P)."""
-        both = (ones * self.areas) @ others.T
-        area, other = (ones @ self.areas)[:, None], others @ self.areas
+        weighted = ones * self.areas
+        # numpy's threads would be in the way of torch's
+        both = (torch.from_numpy(weighted) @ torch.from_numpy(others).T).numpy()
+        area, other = weighted.sum(axis=1)[:, None], (others * self.areas).sum(axis=1)
         overlaps = both / np.maximum(area + other - both, 1e-9)
         return overlaps, both / np.maximum(np.minimum(area, other), 1e-9)
 
