@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -78,10 +79,8 @@ def save_layer(ending: str, path: str, data: Any, attributes: dict[str, Any]) ->
     file = Path(path)
     if not is_known(file):
         file = _ending_with(ending, file)
-    try:
+    with _said_by_napari():
         return write_labels_layer(str(file), data, attributes)
-    except DataError as error:
-        raise NapariSamError(str(error)) from error  # of a ValueError napari says that it found no plugin
 
 
 def save_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -112,15 +111,23 @@ def save_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     if file.suffix.lower() != ".csv":
         file = _ending_with(".csv", file)
     try:
-        check_folder_of(file)
-        write_tracks(file, np.asarray(data), attributes["graph"])
-    except DataError as error:
-        raise NapariSamError(str(error)) from error
+        with _said_by_napari():
+            check_folder_of(file)
+            write_tracks(file, np.asarray(data), attributes["graph"])
     except OSError as error:
         raise NapariSamError(
             f"{file} could not be written ({error}); free space or choose another place."
         ) from error
     return [str(file)]
+
+
+@contextmanager
+def _said_by_napari() -> Iterator[None]:
+    """Turn a `DataError`, which is a ValueError, of which napari says that it found no plugin."""
+    try:
+        yield
+    except DataError as error:
+        raise NapariSamError(str(error)) from error
 
 
 def _ending_with(ending: str, file: Path) -> Path:
