@@ -8,7 +8,8 @@ import pytest
 from napari_sam.automatic.turned import in_common, turned
 from napari_sam.image_files import read_image
 from napari_sam.masks import cropped
-from napari_sam.predict import Candidate, Frame, Predictor, Prompts
+from napari_sam.predict import Frame, Predictor, Prompts
+from napari_sam.predict.candidates import Decoded
 from napari_sam.predict.drawn import box_around
 from napari_sam.weights import load_model
 
@@ -31,10 +32,10 @@ def test_in_common_when_the_turned_answer_is_the_same_then_nothing_moves() -> No
     rows, cols = np.mgrid[:64, :64]
     logits = (12 - np.hypot(rows - 20, cols - 40)).astype(np.float32)
     frame = Frame(7.25, -3.75, 2.0, 128)
-    upright = Candidate((0, 0), np.ones((1, 1), bool), 0.8, logits, frame)
+    upright = Decoded(logits, frame, 0.8, 1)
     last = frame.to_data(np.array([[127.0, 127.0]]))[0]
     there = Frame(99 - last[0], 119 - last[1], 2.0, 128)
-    other = Candidate((0, 0), np.ones((1, 1), bool), 0.6, logits[::-1, ::-1], there)
+    other = Decoded(logits[::-1, ::-1], there, 0.6, 1)
     both = in_common(upright, other, shape)
     assert both.frame == frame
     assert both.iou == pytest.approx(0.7)
@@ -50,14 +51,14 @@ def test_in_common_when_a_nucleus_is_asked_for_upright_and_turned_then_both_lie_
     labels = read_image(data_folder / "dsb2018" / "labels" / "29dd28df98ee.tif")[20:77, 20:111]
     nucleus = labels == np.bincount(labels[labels > 0]).argmax()
     prompts = Prompts(box=box_around(cropped((20, 20), nucleus)))
-    upright = predictor.predict(predictor.embed(image), prompts)
-    turned_image = np.ascontiguousarray(image[::-1, ::-1])
-    other = predictor.predict(predictor.embed(turned_image), turned(prompts, image.shape[:2]))
-    one = upright.items[upright.best]
-    there = other.items[other.best].full_mask(image.shape[:2])[::-1, ::-1]
-    here = one.full_mask(image.shape[:2])
-    both = predictor.draw(predictor.embed(image), in_common(one, other.items[other.best], image.shape[:2]))
-    mean = both.full_mask(image.shape[:2])
+    shape = image.shape[:2]
+    upright = predictor.embed(image)
+    other = predictor.embed(np.ascontiguousarray(image[::-1, ::-1]))
+    (one,) = predictor.suggest_many(upright, [prompts])
+    (beside,) = predictor.suggest_many(other, [turned(prompts, shape)])
+    here = predictor.draw(upright, one).full_mask(shape)
+    there = predictor.draw(other, beside).full_mask(shape)[::-1, ::-1]
+    mean = predictor.draw(upright, in_common(one, beside, shape)).full_mask(shape)
     assert (here & there).sum() > 0.7 * (here | there).sum()
     assert (mean & here).sum() > 0.8 * (mean | here).sum()
     assert np.abs(np.argwhere(mean).mean(axis=0) - np.argwhere(here).mean(axis=0)).max() < 1

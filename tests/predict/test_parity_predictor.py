@@ -101,6 +101,8 @@ def test_predict_many_equals_metas_batch_of_boxes(
             f"one.{k}": cases[f"batched_boxes.multi.{k}"][index] for k in ("iou", "low_res", "logits_every3")
         }
         assert_same(answer, part, "one", embedded)
+    for answer, mask in zip(answers, predictor.suggest_many(embedded, prompts), strict=True):
+        np.testing.assert_array_equal(mask.logits, answer.items[answer.best].logits)
 
 
 def test_predict_suggests_the_mask_of_highest_predicted_iou(

@@ -59,6 +59,24 @@ def test_pools_when_the_object_is_large_then_no_finer_scale_whether_it_was_there
     assert 2 not in {each.frame.scale for each in before}
 
 
+def test_suggest_many_when_prompts_are_of_all_kinds_then_each_mask_is_the_one_that_predict_suggests(
+    predictor: Predictor,
+) -> None:
+    embedding = embedded(predictor)
+    kinds = [
+        Prompts([SMALL], [1]),
+        Prompts([LARGE], [1]),
+        Prompts(box=(20, 85, 30, 95)),
+        Prompts([LARGE, SMALL], [1, 0], box=(28, 8, 132, 112)),
+    ]
+    answers = predictor.predict_many(embedding, kinds)
+    assert [len(answer) for answer in answers] == [3, 3, 3, 1]
+    for answer, mask in zip(answers, predictor.suggest_many(embedding, kinds), strict=True):
+        best = answer.items[answer.best]
+        assert mask.iou == pytest.approx(best.iou_prediction, abs=1e-5)
+        np.testing.assert_allclose(mask.logits, best.logits, atol=1e-4)
+
+
 def test_predict_when_a_mask_has_the_click_in_it_then_it_is_suggested(predictor: Predictor) -> None:
     image = fluorescence()[0][0]
     embedding = predictor.embed(image)

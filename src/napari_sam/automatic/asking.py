@@ -127,17 +127,12 @@ def _drawn(predictor: Predictor, view: DenseView, questions: Sequence[Question])
     """
     prompts = [Prompts(box=box) for box, _ in questions]
     shape = view.embedding.shape
-    items = _suggested(predictor, view.embedding, prompts)
+    masks = predictor.suggest_many(view.embedding, prompts)
     if view.turned is not None:
-        others = _suggested(predictor, view.turned, [turned(each, shape) for each in prompts])
-        means = [in_common(item, other, shape) for item, other in zip(items, others, strict=True)]
-        items = [predictor.draw(view.embedding, each) for each in means]
+        others = predictor.suggest_many(view.turned, [turned(each, shape) for each in prompts])
+        masks = [in_common(mask, other, shape) for mask, other in zip(masks, others, strict=True)]
+    items = [predictor.draw(view.embedding, each) for each in masks]
     return [pointed_at(item, np.array([point])) for item, (_, point) in zip(items, questions, strict=True)]
-
-
-def _suggested(predictor: Predictor, embedding: Embedding, prompts: Sequence[Prompts]) -> list[Candidate]:
-    """Return the mask that is suggested for each of several objects."""
-    return [answer.items[answer.best] for answer in predictor.predict_many(embedding, prompts)]
 
 
 def question(region: Region) -> Question:

@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import numpy as np
 
-from napari_sam.predict import Candidate, Frame, Prompts
+from napari_sam.predict import Frame, Prompts
 from napari_sam.predict.candidates import Decoded
 from napari_sam.predict.frames import resample
 
@@ -30,10 +30,10 @@ def turned_back(frame: Frame, shape: Shape) -> Frame:
     return replace(frame, row=row, col=col)
 
 
-def in_common(upright: Candidate, other: Candidate, shape: Shape) -> Decoded:
+def in_common(upright: Decoded, other: Decoded, shape: Shape) -> Decoded:
     """Return the mean of two answers to the same prompts, the other one on the turned image of (Y, X)."""
     logits = upright.logits
     seen = np.ascontiguousarray(other.logits[::-1, ::-1])
     moved = resample(seen, turned_back(other.frame, shape), upright.frame, len(logits), np.nan)
     mean = np.where(np.isfinite(moved), (logits + moved) / 2, logits)
-    return Decoded(mean, upright.frame, (upright.iou_prediction + other.iou_prediction) / 2, 0)
+    return Decoded(mean, upright.frame, (upright.iou + other.iou) / 2, 0)

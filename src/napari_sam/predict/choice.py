@@ -22,7 +22,13 @@ TOGETHER = 0.05
 
 
 def choose(
-    pool: Sequence[Decoded], ratings: Numbers, alike: Likeness, count: int, own: int | None = None
+    pool: Sequence[Decoded],
+    ratings: Numbers,
+    alike: Likeness,
+    count: int,
+    *,
+    ambiguous: bool,
+    own: int | None = None,
 ) -> list[Decoded]:
     """Choose the mask that is meant, then those that promise much and are not what is shown already.
 
@@ -39,6 +45,8 @@ def choose(
         Of these masks.
     count : int
         How many are shown, if there are as many.
+    ambiguous : bool
+        Whether the prompt may mean a part or its whole.
     own : int, optional
         How many of the masks, the first ones, are of the scale that a box tells: one of these is chosen,
         and the others have a say in the outline only.
@@ -50,7 +58,7 @@ def choose(
     """
     among = ratings[:own]
     meant = int(np.argmax(among[:, 1]))
-    agreeing = SAME_LEVEL if count > 1 and own is None else AGREEING
+    agreeing = SAME_LEVEL if ambiguous else AGREEING
     suggested = consensus(pool, ratings[:, 1], meant, alike.overlaps[meant] >= agreeing)
     if count == 1:
         return [_told(suggested, ratings[meant])]

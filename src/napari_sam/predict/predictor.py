@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Iterable, Sequence
+from collections.abc import Hashable, Iterable, Iterator, Sequence
 from typing import Literal
 
 import numpy as np
@@ -19,7 +19,7 @@ from .embedding import Embedding, Level, encode_scales, encode_whole
 from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
 from .likeness import likeness
-from .pools import pools
+from .pools import Pool, pools
 from .prompts import Prompts
 from .rating import FEATURES, describe, rate
 from .sequence import key_of, steps, subset
@@ -151,19 +151,28 @@ class Predictor:
         self, embedding: Embedding, prompts: Iterable[Prompts], *, multimask: Multimask = "auto"
     ) -> list[Candidates]:
         """Answer the prompts for many objects in few batches; as `predict` does for each."""
-        self._check(embedding)
-        prompts = list(prompts)
-        placed = [embedding.window.entering(each) for each in prompts]
-        many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
-        answers: list[Candidates] = []
-        for start in range(0, len(placed), TOGETHER):
-            group = placed[start : start + TOGETHER], many[start : start + TOGETHER]
-            found = pools(self.model, embedding, *group)
-            answers += [
-                embedding.window.leaving(self._candidates(embedding, pool, several, each))
-                for each, several, pool in zip(*group, found, strict=True)
-            ]
-        return answers
+        return [
+            embedding.window.leaving(self._candidates(embedding, *asked))
+            for asked in self._asked(embedding, prompts, multimask)
+        ]
+
+    def suggest_many(self, embedding: Embedding, prompts: Iterable[Prompts]) -> list[Decoded]:
+        """Return the mask that `predict_many` calls the best one of each object, and no other.
+
+        It is not drawn: `draw` does that, and finds it where it lies on the embedded part of the image.
+
+        Parameters
+        ----------
+        embedding : Embedding
+            Of this predictor's model.
+        prompts : iterable of Prompts
+
+        Raises
+        ------
+        PromptError, ImageError, OutOfMemoryError
+            As `predict` does.
+        """
+        return [self._meant(embedding, *asked) for asked in self._asked(embedding, prompts, "auto")]
 
     def predict_sequence(
         self, embedding: Embedding, prompts: Prompts, memo: dict[Hashable, Candidates] | None = None
@@ -202,6 +211,18 @@ class Predictor:
             memo.update(taken)
         return answer
 
+    def _asked(
+        self, embedding: Embedding, prompts: Iterable[Prompts], multimask: Multimask
+    ) -> Iterator[tuple[Pool, bool, Prompts]]:
+        """Yield what the decoder draws for each object, whether that may be several, and its prompts."""
+        self._check(embedding)
+        prompts = list(prompts)
+        placed = [embedding.window.entering(each) for each in prompts]
+        many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
+        for start in range(0, len(placed), TOGETHER):
+            group, several = placed[start : start + TOGETHER], many[start : start + TOGETHER]
+            yield from zip(pools(self.model, embedding, group, several), several, group, strict=True)
+
     def _check(self, embedding: Embedding) -> None:
         if embedding.weights_hash != self.model.weights_hash:
             raise ImageError(
@@ -209,15 +230,12 @@ class Predictor:
                 f" {self.model.name}; embed the image again."
             )
 
-    def _candidates(
-        self, embedding: Embedding, pool: Sequence[Decoded], many: bool, prompts: Prompts
-    ) -> Candidates:
+    def _candidates(self, embedding: Embedding, pool: Pool, many: bool, prompts: Prompts) -> Candidates:
         """Choose from the decoder's answers and draw the chosen ones."""
         if many and not self.model.sam.config.windowed:
             items = [self.draw(embedding, each) for each in pool]
-            best = int(np.argmax([item.iou_prediction for item in items]))
-            return self._answer(embedding, items, best)
-        chosen = self._chosen(embedding, pool, CHOICES if many else 1, prompts)
+            return self._answer(embedding, items, _surest(pool))
+        chosen = self._chosen(embedding, pool, many, prompts, CHOICES if many else 1)
         items = [self.draw(embedding, each) for each in chosen]
         if self.model.sam.config.windowed:
             items = [pointed_at(item, prompts.positive) for item in items]
@@ -225,23 +243,30 @@ class Predictor:
         items.sort(key=lambda item: item.area)
         return self._answer(embedding, items, next(i for i, item in enumerate(items) if item is first))
 
+    def _meant(self, embedding: Embedding, pool: Pool, many: bool, prompts: Prompts) -> Decoded:
+        """Return the suggested mask alone."""
+        if many and not self.model.sam.config.windowed:
+            return pool[_surest(pool)]
+        return self._chosen(embedding, pool, many, prompts, 1)[0]
+
     def _chosen(
-        self, embedding: Embedding, pool: Sequence[Decoded], count: int, prompts: Prompts
+        self, embedding: Embedding, pool: Pool, many: bool, prompts: Prompts, count: int
     ) -> list[Decoded]:
-        """Return the masks to show, the suggested one first.
+        """Return so many masks to show, the suggested one first.
 
         A box says at which scale its object is; masks of other scales have a say in the outline only.
         """
-        own = sum(each.frame == pool[0].frame for each in pool) if prompts.box is not None else None
+        boxed = prompts.box is not None
+        own = sum(each.frame == pool[0].frame for each in pool) if boxed else None
         rating = self.model.sam.candidate_rating
         if rating is None or len(rating.mean) != FEATURES:  # or made by another version
             return [pool[i] for i in rank(pool[:own], count)]
         alike = likeness(pool, embedding.shape, prompts)
         ratings = rate(rating, describe(pool, embedding.shape, prompts, alike))
-        if count > 1:
+        if many:
             missed = ~drawn_at(pool, prompts.positive).all(axis=1)
             ratings[missed, :2] -= 1  # without the click in it, a mask comes last
-        return choose(pool, ratings, alike, count, own)
+        return choose(pool, ratings, alike, count, ambiguous=many and not boxed, own=own)
 
     def _answer(self, embedding: Embedding, items: Sequence[Candidate], best: int) -> Candidates:
         return Candidates(embedding.shape, tuple(items), best, self.model.name, self.model.weights_hash)
@@ -255,6 +280,11 @@ class Predictor:
         extent = embedding.levels[0].extent
         weights = whole_weights(extent, embedding.shape, config.image_size, size)
         return draw(decoded, (0, 0), weights)
+
+
+def _surest(pool: Pool) -> int:
+    """Return which mask has the best predicted IoU."""
+    return int(np.argmax([each.iou for each in pool]))
 
 
 def _silent(done: int, total: int) -> None:
