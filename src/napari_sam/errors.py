@@ -51,9 +51,3 @@ class WorseModelError(NapariSamError):
 
 class DifferentMasksError(NapariSamError):
     """A journal's masks could not be made again as they were."""
-
-
-def advice_on(error: Exception, otherwise: str) -> str:
-    """Return what to do about a file that a library cannot read, for which a package may be missing."""
-    # as tifffile says of LZW, JPEG and others
-    return "run: pip install imagecodecs" if "imagecodecs" in str(error) else otherwise

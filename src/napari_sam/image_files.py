@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_sam.errors import DataError, advice_on
+from napari_sam.errors import DataError
 from napari_sam.tiff_files import TIFF, opened_tiff
 
 IMAGE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
@@ -44,8 +44,8 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
         with Image.open(path) as opened:
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
     except Exception as error:  # a damaged file raises whatever its damage makes of it
-        advice = advice_on(error, "replace or remove the file")
-        raise DataError(f"{path.name} cannot be read as an image ({error}); {advice}.") from error
+        message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+        raise DataError(message) from error
 
 
 def without_single_sides(pixels: NDArray[Any], last: int = 2) -> NDArray[Any]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.errors import DataError, advice_on
+from napari_sam.errors import DataError
 from napari_sam.image_files import read_image
 from napari_sam.tiff_files import TIFF, opened_tiff
 
@@ -213,8 +213,9 @@ def _tiff(path: Path) -> Iterator[Any]:
         except PermissionError as error:
             raise unreadable(path, error) from error
         except Exception as error:  # a damaged file raises whatever its damage makes of it
-            advice = advice_on(error, "replace or remove the file")
-            raise DataError(f"{path.name} cannot be read as an image ({error}); {advice}.") from error
+            raise DataError(
+                f"{path.name} cannot be read as an image ({error}); replace or remove the file."
+            ) from error
         yield array
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image
 
-from napari_sam.errors import DataError, advice_on
+from napari_sam.errors import DataError
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.tiff_files import opened_tiff
@@ -51,9 +51,7 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
         hint = "export it again"
         if path.suffix.lower() == ".npy":
             hint = "Cellpose's _seg.npy could hold code, so save its masks as TIFF"
-        raise DataError(
-            f"{path.name} cannot be read as labels ({error}); {advice_on(error, hint)}."
-        ) from error
+        raise DataError(f"{path.name} cannot be read as labels ({error}); {hint}.") from error
     if is_colour:
         raise DataError(
             f"{path.name} is a picture in colour, which does not tell objects by numbers; save the labels as"

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from napari_sam.errors import ImageError, NapariSamError, advice_on
+from napari_sam.errors import ImageError, NapariSamError
 
 
 @contextmanager
@@ -24,5 +24,4 @@ def reading(what: str) -> Iterator[None]:
     except (NapariSamError, MemoryError, PermissionError):
         raise
     except Exception as error:
-        advice = advice_on(error, "replace or repair its file")
-        raise ImageError(f"{what} cannot be read ({error}); {advice}.") from error
+        raise ImageError(f"{what} cannot be read ({error}); replace or repair its file.") from error
