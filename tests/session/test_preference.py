@@ -38,9 +38,15 @@ def test_candidates_that_look_the_same_then_are_offered_once_as_the_model_would_
 
 
 def test_candidates_in_any_order_then_are_numbered_and_named_by_their_size() -> None:
-    offer = offered(40, 10, 20, best=0)
+    offer = offered(40, 10, 20, best=2)
     assert offer.shown == (1, 2, 0)
     assert offer.names == ("part", "cell", "cluster")
+    assert offered(40, 10, 20, best=1).names == ("part", "cell", "cluster")
+
+
+def test_candidates_when_the_largest_is_what_the_model_suggests_then_it_is_the_cell() -> None:
+    assert offered(40, 10, 20, best=0).names == ("part", "part", "cell")
+    assert offered(20, 40, best=1).names == ("part", "cell")
 
 
 def test_empty_candidates_then_are_not_offered_unless_there_is_nothing_else() -> None:

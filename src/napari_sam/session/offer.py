@@ -41,8 +41,13 @@ class Offer:
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """What the shown ones are called by their size."""
+        """What the shown ones are called by their size.
+
+        Where the model's own suggestion is the largest, it is the cell, and the others are parts of it.
+        """
         found = groups(self.candidates)
+        if len(found) > 1 and self.candidates.best in found[-1]:
+            return (PART,) * (len(found) - 1) + (CELL,)
         order = [index for group in found for index in group]
         return tuple(_name([order.index(index) for index in group], len(order)) for group in found)
 

@@ -37,7 +37,7 @@ class Preference:
     suggested : float
         Weight of being the model's own suggestion.
     part, cluster : float
-        Weights of being the smallest, or the largest, of several; relative to the cell between them.
+        Weights of being called a part, or a cluster; relative to the cell.
     iou : float
         Weight of the predicted IoU, in units of 0.1.
     area : float
