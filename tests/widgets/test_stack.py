@@ -285,9 +285,46 @@ def test_link_when_there_are_several_time_points_then_each_volume_is_linked_and_
     settle(qtbot, widget)
     assert "so nothing was linked" in widget.panel.status.text()
     assert "given linked [1]" not in widget._viewer.layers
+
+
+def test_track_when_frames_are_volumes_then_their_planes_are_linked_and_time_is_asked_for(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    pytest.importorskip("laptrack")
+    given = np.zeros((3, 2, 60, 80), np.int32)
+    for time, plane in np.ndindex(3, 2):
+        given[time, plane, 10:20, 10 + 3 * time : 20 + 3 * time] = 5 + plane
+        given[time, plane, 40:50, 60:70] = 9 - plane
+    given[1, 1, 50:55, 5:10] = 30  # in one plane alone
+    scale = (4, 2, 0.5, 0.5)
+    widget = make_annotator(np.zeros(given.shape, np.uint8), start=False, scale=scale)
+    layer = widget._viewer.add_labels(given.copy(), name="given", scale=scale)
+    widget.panel.labels.setCurrentText("given")
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.panel.stack.chosen_axis == 1
     widget.panel.stack.track.click()
     settle(qtbot, widget)
-    assert "follow objects along this axis instead" in widget.panel.status.text()
+    assert "choose it under Along" in widget.panel.status.text()
+    widget.panel.stack.axis.setCurrentIndex(0)
+    widget.panel.stack.track.click()
+    settle(qtbot, widget)
+    assert widget.panel.status.text() == (
+        "2 tracks, 0 divisions; they are in new layers, without 1 mask that nothing overlaps in a"
+        " neighbouring plane."
+    )
+    tracked, tracks = (widget._viewer.layers[f"given {what}"] for what in ("tracked", "tracks"))
+    assert np.array_equal(tracked.data > 0, (given > 0) & (given < 30))
+    assert len(np.unique(tracked.data[given == 5])) == len(np.unique(tracked.data[:, :, 40:50, 60:70])) == 1
+    moving = tracks.data[tracks.data[:, 0] == tracked.data[0, 0, 10, 10]]
+    assert moving[:, 1:].tolist() == [[time, 0.5, 14.5, 14.5 + 3 * time] for time in range(3)]
+    assert np.allclose(tracks.data_to_world((2, 0.5, 14.5, 20.5)), layer.data_to_world((2, 0.5, 14.5, 20.5)))
+    layer.data[:, 1] = 0  # objects in one plane of each frame need no linking
+    widget.panel.stack.track.click()
+    settle(qtbot, widget)
+    assert widget.panel.status.text() == "2 tracks, 0 divisions; they are in new layers."
+    again = widget._viewer.layers["given tracked [1]"].data
+    assert np.array_equal(again > 0, layer.data > 0)
 
 
 def offered(widget: AnnotatorWidget) -> list[str]:

@@ -7,9 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_sam.automatic.tracks import Tracks, track_objects
 from napari_sam.automatic.volume_walk import EmbeddingOf
-from napari_sam.errors import ImageError, NapariSamError, PromptError
+from napari_sam.errors import ImageError, NapariSamError
 from napari_sam.predict.window import window_around
 from napari_sam.session.channels import channel_axis
 from napari_sam.session.embeddings import embedding_store
@@ -20,15 +19,15 @@ from napari_sam.wording import amount
 from .active import active_stays
 from .followed import followed, stopped
 from .jobs import Jobs
-from .linking import NO_LABELS, Linked, link_volumes
+from .linking import Linked, link_volumes
 from .mixed import Mixed
 from .planes import axis_names, image_shape, last_axes, plane_or_told, read_window, sliders
 from .pyramid import labels_layer
+from .tracking import Tracked, track_frames
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer
-    from numpy.typing import NDArray
 
     from napari_sam.predict import Embedding
     from napari_sam.session import Object, Plane
@@ -42,14 +41,9 @@ if TYPE_CHECKING:
     Unread = dict[int, ImageError]
     """Planes that could not be read, and why."""
 
-SEVERAL = (
-    "Only frames of one plane each can be tracked, and these have further planes; follow objects along this"
-    " axis instead, or track one plane of each frame in a layer of its own."
-)
 NOTHING = "There is no object to follow; commit one, or point at one and press {follow}."
 FLAT = "This image has no other planes; objects are followed through stacks and movies."
 UNREAD = "The image is still being read by the model; try again when it is ready."
-LEFT_OUT = " that nothing overlaps in a neighbouring plane"
 REPLACED = (
     "The image's pixels were replaced, so following stopped; nothing was changed. Follow the object again."
 )
@@ -242,9 +236,10 @@ class Stack:
             with active_stays(self._viewer.layers):
                 self._viewer.add_layer(labels_layer(linked.pixels, **self._over_labels("linked")))
             apart = f" of {linked.volumes} volumes, each linked by itself" if linked.volumes > 1 else ""
-            left = f", without {amount(linked.alone, 'mask')}{LEFT_OUT}" if linked.alone else ""
             objects = amount(linked.objects, "object")
-            self.said.emit(f"Linked {objects} through the planes{apart}, in a new layer{left}.")
+            self.said.emit(
+                f"Linked {objects} through the planes{apart}, in a new layer{_left_out(linked.alone)}."
+            )
 
         self.jobs.run("Linking planes", work, done)
 
@@ -254,20 +249,17 @@ class Stack:
         if axis is None:
             return
 
-        def work(_: Job) -> Tracks:
-            return track_objects(_movie(labels.data, axis))
+        def work(job: Job) -> Tracked:
+            return track_frames(labels.data, axis, job.progress)
 
-        def done(tracks: Tracks) -> None:
-            shape = np.ones(labels.ndim, int)  # of channels that are mixed, one is left
-            shape[[axis, -2, -1]] = tracks.labels.shape
-            frames = tracks.labels.reshape(shape)
+        def done(tracked: Tracked) -> None:
             with active_stays(self._viewer.layers):
-                self._viewer.add_labels(frames, **self._over_labels("tracked"))
-                self._add_tracks(tracks, axis)
-            divided = len({tuple(parents) for parents in tracks.graph.values()})
-            count = len(np.unique(tracks.data[:, 0]))
-            found = f"{amount(count, 'track')}, {amount(divided, 'division')}"
-            self.said.emit(f"{found}; they are in new layers.")
+                self._viewer.add_labels(tracked.labels, **self._over_labels("tracked"))
+                if tracked.tracks:
+                    options = self._over_labels("tracks", axis)
+                    self._viewer.add_tracks(tracked.positions, graph=dict(tracked.graph), **options)
+            found = f"{amount(tracked.tracks, 'track')}, {amount(tracked.divisions, 'division')}"
+            self.said.emit(f"{found}; they are in new layers{_left_out(tracked.alone)}.")
 
         self.jobs.run("Tracking", work, done)
 
@@ -280,29 +272,7 @@ class Stack:
         labels = self._annotation.writer.labels
         return {"name": f"{labels.name} {what}", **last_axes(labels, first)}
 
-    def _add_tracks(self, tracks: Tracks, axis: int) -> None:
-        """Show tracks, whose first position is along `axis`."""
-        if not len(tracks.data):
-            return
-        positions = np.zeros((len(tracks.data), self._annotation.writer.labels.ndim))
-        positions[:, [axis, -2, -1]] = tracks.data[:, 1:]
-        # napari takes the first position for the time; axes of one place before it are not needed
-        data = np.column_stack([tracks.data[:, 0], positions[:, axis:]])
-        options = self._over_labels("tracks", axis)
-        self._viewer.add_tracks(data, graph=dict(tracks.graph), **options)
 
-
-def _labelled(data: Any) -> NDArray[Any]:
-    """Return labels as an array, or say that there are none."""
-    labels = np.asarray(data)
-    if not labels.any():
-        raise PromptError(NO_LABELS)
-    return labels
-
-
-def _movie(data: Any, axis: int) -> NDArray[Any]:
-    """Return labels as (T, Y, X), without axes of length 1; say so if there are further planes."""
-    labels = _labelled(data)
-    if labels.size > labels.shape[axis] * labels.shape[-2] * labels.shape[-1]:
-        raise PromptError(SEVERAL)
-    return labels.reshape(labels.shape[axis], *labels.shape[-2:])
+def _left_out(alone: int) -> str:
+    """Say what is in no object that was linked."""
+    return f", without {amount(alone, 'mask')} that nothing overlaps in a neighbouring plane" if alone else ""
