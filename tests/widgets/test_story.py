@@ -363,6 +363,30 @@ def test_a_cancelled_embedding_leaves_nothing_behind_and_can_be_started_again(
     qtbot.waitUntil(lambda: len(annotation.session.proposals) == 1, timeout=20_000)
 
 
+def test_a_cancelled_plane_of_a_stack_then_the_others_are_annotated_and_a_click_tries_again(
+    make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    planes = np.random.default_rng(0).integers(0, 200, (9, 120, 160)).astype(np.uint8)
+    widget = make_annotator(planes)
+    annotation = widget.annotation
+    assert annotation is not None
+    click(qtbot, widget, (4, 40, 50))
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    with monkeypatch.context() as patch:
+        slow = Slow(patch)
+        widget._viewer.dims.set_current_step(0, 8)  # which is not prepared
+        qtbot.waitUntil(slow.begun.is_set, timeout=20_000)
+        qtbot.mouseClick(widget.panel.job.cancel, Qt.MouseButton.LeftButton)
+        qtbot.waitUntil(slow.cancelled.is_set, timeout=20_000)
+    assert widget.annotation is annotation
+    told = "Cancelled. Go to another plane to go on there, or click here to try again."
+    assert widget.panel.status.text() == told
+    annotation.prompts.points.add(np.array([[8, 40, 50]]))
+    qtbot.waitUntil(lambda: len(annotation.session.proposals) == 1, timeout=20_000)
+    press_key(qtbot, widget, Qt.Key.Key_2)
+    assert [each.plane for each in annotation.session.objects] == [(4,), (8,)]
+
+
 def test_running_out_of_memory_is_told_in_one_sentence(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

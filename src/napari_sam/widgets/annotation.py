@@ -148,6 +148,11 @@ class Annotation:
         return self._opening.part
 
     @property
+    def go_on(self) -> str:
+        """What can be done where the plane that is seen is not open; empty if no other was."""
+        return ELSEWHERE if self.part is not None and self.seeing.plane else ""
+
+    @property
     def trouble(self) -> str:
         """What is not kept on disk, or not shown, of all that is committed; empty where nothing is wrong."""
         return " ".join(filter(None, (self.keeping.trouble, self.writer.trouble)))
@@ -278,8 +283,8 @@ class Annotation:
         self.session.propose(())
         if self.session.ready:
             return
-        if self.part is not None and self.seeing.plane:
-            self.failed.emit(f"{why} {ELSEWHERE}")
+        if self.go_on:
+            self.failed.emit(f"{why} {self.go_on}")
             return
         self._before.wanted = self.part is None and not self.writer.changes
         self.stopped.emit()

@@ -258,11 +258,14 @@ class AnnotatorWidget(Dock):
             self.stop()
 
     def _cancel(self) -> None:
-        """Cancel a job; without an embedding there is nothing to annotate on, so stop."""
+        """Cancel a job; stop where no plane is open, nor was, since there is nothing to annotate on."""
         self.jobs.cancel()
-        if self.annotation is not None and not self.annotation.session.ready:
-            self.stop()
-        self.pages.say("Cancelled.")
+        annotation, go_on = self.annotation, ""
+        if annotation is not None and not annotation.session.ready:
+            go_on = annotation.go_on
+            if not go_on:
+                self.stop()
+        self.pages.say(f"Cancelled. {go_on}".rstrip())
 
     def _show_pending(self) -> None:
         """Show whether there is something to commit, and something to clear."""
