@@ -3,6 +3,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from threading import Event
 from typing import Any
+from weakref import ref
 
 import pytest
 from qtpy.compat import isalive
@@ -28,6 +29,34 @@ def test_a_job_when_it_ends_then_its_answer_arrives_between_started_and_idle(job
         assert jobs.busy
     assert heard == ["Counting", 3, "idle"]
     assert not jobs.busy
+
+
+def test_a_job_when_it_is_over_then_nothing_that_it_worked_with_is_held(jobs: Jobs, qtbot: Any) -> None:
+    class Image:
+        """Something large."""
+
+    def run(title: str) -> ref[Image]:
+        image = Image()
+        jobs.run(title, lambda _: image, lambda _: image)
+        return ref(image)
+
+    with qtbot.waitSignal(jobs.idle):
+        ended = run("Ends")
+    qtbot.waitUntil(lambda: ended() is None, timeout=5000)
+    cancelled = run("Cancelled")
+    jobs.cancel()
+    qtbot.waitUntil(lambda: cancelled() is None, timeout=5000)
+
+    def steps(image: Image) -> Iterator[Image]:
+        yield image
+        yield image
+
+    image = Image()
+    in_turns = ref(image)
+    jobs.run_in_turns("In turns", steps(image), lambda: None)
+    del image
+    jobs.cancel()
+    assert in_turns() is None
 
 
 def test_a_job_when_it_reports_then_progress_arrives_also_beyond_32_bits(jobs: Jobs, qtbot: Any) -> None:

@@ -182,8 +182,14 @@ class Jobs(QObject):
     def _drop(self) -> None:
         if self._current is not None:
             self._current.stopped.set()
-            self._current = None
+            self._forget()
         self._turn.stop()
+
+    def _forget(self) -> None:
+        """Hold nothing of a job that is over: what it works with may be a whole image."""
+        self._current = None
+        self._going.clear()
+        self._steps = iter(())
 
     def _step(self) -> None:
         """Take the next step of the job, in the window's thread."""
@@ -209,7 +215,7 @@ class Jobs(QObject):
     def _end(self, job: Job | None, answer: Any, error: Exception | None) -> None:
         if job is None or job is not self._current:
             return
-        self._current = None
+        self._forget()
         try:
             if error is None:
                 job.done(answer)
