@@ -227,11 +227,14 @@ def test_the_dock_is_remembered_and_narrow(make_annotator: Make, qtbot: Any) -> 
     panel.device.setCurrentText("cpu")
     widget.start()
     settle(qtbot, widget)
-    widget.stop()
     again = AnnotatorWidget(widget._viewer)
     widget._viewer.window.add_dock_widget(again, name="again")
     settle(qtbot, again)
     assert not again.panel.hint.isVisible()
     assert again.panel.model.currentData() == "vit_b"
     assert again.panel.device.currentText() == "cpu"
+    again.start()  # on the labels that the other dock writes into: both would lose its undo
+    assert again.annotation is None
+    assert "press Stop there" in again.panel.status.text()
+    widget.stop()
     again.jobs.close()

@@ -185,6 +185,33 @@ def test_an_object_when_erased_and_filled_by_hand_then_the_session_knows(session
     assert set(np.unique(labels.data)) == {0, 1, 2}
 
 
+def test_other_data_when_assigned_then_is_part_of_the_objects_in_one_step(session: AnnotationSession) -> None:
+    labels = Labels(np.zeros((2, *SHAPE), np.int32))
+    writer = LabelWriter(session, labels)
+    disc = np.hypot(*np.ogrid[-7:8, -7:8]) <= 7
+    one, two, _ = session.accept([Object(0, (0,), (row, 20), disc) for row in (5, 25, 45)])
+    before = labels.data.copy()
+    other = np.where(before == one.id, 0, before)
+    other[0, 25:30][other[0, 25:30] == two.id] = 0
+    other[0, :3, :3] = 9
+    other[1, :3, :3] = -1
+    other[:, -1, -1] = 8  # in the other plane, no object is
+    labels.data = other
+    areas = {each.id: each.area for each in session.objects}
+    assert areas == {label: (other[0] == label).sum() for label in (2, 3, 8, 9)}
+    assert np.array_equal(labels.data, other)
+    labels.undo()
+    assert session.store[one.key] is one
+    assert session.store[two.key] is two
+    assert np.array_equal(labels.data[0], np.where(before[0] > 0, before[0], other[0]))
+    labels.redo()
+    assert np.array_equal(labels.data, other)
+    session.read_only = "Only to look at."
+    labels.data = before.copy()
+    assert {each.id for each in session.objects} == set(areas)
+    writer.close()
+
+
 def test_a_stroke_through_several_planes_then_each_plane_has_its_object(session: AnnotationSession) -> None:
     labels = Labels(np.zeros((3, *SHAPE), np.int32))
     _writer = LabelWriter(session, labels)

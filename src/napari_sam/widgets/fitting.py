@@ -9,6 +9,7 @@ import numpy as np
 from napari_sam.errors import ImageError
 from napari_sam.export.layers import MAY_GROW
 
+from .label_writer import taken
 from .planes import image_shape, layers_of
 
 if TYPE_CHECKING:
@@ -43,10 +44,15 @@ def check_labels(image: Any, labels: Any) -> None:
     Raises
     ------
     ImageError
-        If the shapes differ, or its data cannot be changed in place.
+        If the shapes differ, its data cannot be changed in place, or another dock annotates it.
     """
     if labels is None:
         return
+    if taken(labels):
+        raise ImageError(
+            f"The Labels layer {labels.name!r} is being annotated in another dock; press Stop there, or"
+            " choose a new one."
+        )
     if tuple(labels.data.shape) != image_shape(image):
         raise ImageError(
             f"The Labels layer {labels.name!r} has the shape {tuple(labels.data.shape)} and the image"

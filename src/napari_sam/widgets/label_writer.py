@@ -13,7 +13,8 @@ from napari_sam.errors import ImageError
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
 from napari_sam.session.objects import PAINT
-from napari_sam.session.store import place_in, window_of, window_of_all
+from napari_sam.session.regions import few_pixels, objects_in
+from napari_sam.session.store import place_in, whole_of, window_of, window_of_all
 
 from .label_part import LabelPart, write
 from .strokes import Strokes
@@ -40,7 +41,8 @@ NEAR = 256
 class LabelWriter:
     """Draws what a session's objects are, and makes what is painted by hand part of them.
 
-    Labels that are no object of the session are never overwritten. The layer's own undo and redo become
+    Labels that are no object of the session are never overwritten. Other data of the layer, as a script or
+    another plugin assigns it, is taken over as a stroke is. The layer's own undo and redo become
     the session's, whoever calls them: a step that is taken back in the layer alone would change pixels
     and no object. Numbers below 0 are no objects, so where a stroke makes or takes some is kept here.
 
@@ -81,6 +83,7 @@ class LabelWriter:
         self._below: WeakKeyDictionary[Edit, tuple[LabelPart, LabelPart]] = WeakKeyDictionary()
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         self._drawing = False
+        self._shape = tuple(labels.data.shape)
         self._editable = labels.editable
         if session.read_only:
             labels.editable = False
@@ -144,6 +147,19 @@ class LabelWriter:
     def _replaced(self) -> None:
         self.changes += 1
         self.replaced.emit()
+        if tuple(self.labels.data.shape) == self._shape and not self._session.read_only:
+            self._take_over()
+
+    def _take_over(self) -> None:
+        """Make what the layer's new data shows part of the objects, in the planes that have some."""
+        labels, store = self.labels.data, self.store
+        planes = sorted({each.plane for each in store}) if few_pixels(labels) else []
+        shown = [np.maximum(np.asarray(labels[plane]).astype(np.int64), 0) for plane in planes]
+        for plane, pixels in zip(planes, shown, strict=True):
+            self.adopt(objects_in(pixels, plane, store))
+        self._session.paint_planes(
+            [(plane, whole_of(pixels), pixels) for plane, pixels in zip(planes, shown, strict=True)]
+        )
 
     def redraw(self) -> None:
         """Show the objects that are on top now, where some overlap; no other pixel changes."""
@@ -237,6 +253,11 @@ class LabelWriter:
         if edit in self._below:
             before, after = self._below[edit]
             self._write([before if how == "undo" else after])
+
+
+def taken(labels: Labels) -> bool:
+    """Say whether somebody writes objects into a layer: its undo is that of a session, then."""
+    return "undo" in vars(labels)
 
 
 def draw_all(store: ObjectStore, labels: Any) -> None:
