@@ -12,7 +12,6 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.cli import main
-from napari_sam.errors import DataError
 from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
@@ -202,10 +201,13 @@ def test_stack_when_channels_are_named_then_they_are_moved_last(tmp_path: Path) 
 
     path = tmp_path / "stack.npy"
     np.save(path, np.zeros((5, 2, 30, 40), np.uint8))
-    assert read_stack(path, 1).shape == (5, 30, 40, 2)
-    assert read_stack(path, -4).shape == (2, 30, 40, 5)
+    assert read_stack(path, 1).shape == (1, 5, 30, 40, 2)
+    assert read_stack(path, -4, in_time=True).shape == (2, 1, 30, 40, 5)
     np.save(path, np.zeros((5, 30, 40, 3), np.uint8))
-    assert read_stack(path).shape == (5, 30, 40, 3)
+    assert read_stack(path).shape == (1, 5, 30, 40, 3)
+    for shape in ((1, 5, 30, 40), (5, 1, 30, 40)):
+        tifffile.imwrite(tmp_path / "stack.ome.tif", np.zeros(shape, np.uint8), metadata={"axes": "TZYX"})
+        assert read_stack(tmp_path / "stack.ome.tif").shape == (1, 5, 30, 40)
 
 
 @pytest.mark.parametrize(
@@ -226,28 +228,42 @@ def test_stack_when_a_file_names_its_channels_then_nobody_has_to(
     image = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
     tifffile.imwrite(path, image, metadata={"axes": axes})
     found = read_stack(path)
-    channels = np.moveaxis(image, axes.index("C"), -1).reshape(5, 30, 40, -1)
-    np.testing.assert_array_equal(found if found.ndim == 4 else found[..., None], channels)
+    channels = np.moveaxis(image, axes.index("C"), -1).reshape(1, 5, 30, 40, -1)
+    np.testing.assert_array_equal(found if found.ndim == 5 else found[..., None], channels)
     about = {"version": "0.5", "multiscales": [{"axes": [{"name": name.lower()} for name in axes]}]}
     about["multiscales"][0]["datasets"] = [{"path": "0"}]  # type: ignore[index]
     group = zarr.create_group(tmp_path / "stack.zarr", attributes={"ome": about})
     group.create_array("0", data=image)
     found = read_stack(tmp_path / "stack.zarr")
-    np.testing.assert_array_equal(found if found.ndim == 4 else found[..., None], channels)
+    np.testing.assert_array_equal(found if found.ndim == 5 else found[..., None], channels)
 
 
-def test_stack_when_a_file_has_frames_of_planes_then_says_so_unless_one_of_them_is_single(
-    tmp_path: Path,
+def test_stack_when_a_file_has_frames_of_planes_then_volumes_are_linked_and_tracked(
+    movie: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    from napari_sam.cli.files import read_stack
-
-    path = tmp_path / "stack.ome.tif"
-    for shape in ((1, 5, 30, 40), (5, 1, 30, 40)):
-        tifffile.imwrite(path, np.zeros(shape, np.uint8), metadata={"axes": "TZYX"})
-        assert read_stack(path).shape == (5, 30, 40)
-    tifffile.imwrite(path, np.zeros((2, 5, 30, 40), np.uint8), metadata={"axes": "TZYX"})
-    with pytest.raises(DataError, match="2 frames of 5 planes; save one volume"):
-        read_stack(path)
+    path, out = tmp_path / "stack.ome.tif", tmp_path / "labels.tif"
+    dark = np.full_like(movie[0], 200)
+    frames = np.stack([[movie[t], movie[t], dark] for t in (2, 3)])
+    tifffile.imwrite(path, np.swapaxes(frames, 0, 1), metadata={"axes": "ZTYX"})
+    typed = ["stack", str(path), "-o", str(out), "--overwrite", "--axis"]
+    assert main([*typed, "t", "--prompt", "0,30,30"]) == 1
+    assert "holds 2 frames of 3 planes, and --prompt follows" in capsys.readouterr().err
+    assert main([*typed, "z"]) == 0
+    assert capsys.readouterr().out.strip() == f"{out}: 5 objects in 2 frames of 3 planes"
+    labels = tifffile.imread(out)
+    assert labels.shape == frames.shape
+    assert not labels[:, 2].any()
+    assert np.array_equal(labels[:, 0], labels[:, 1])
+    assert not np.intersect1d(labels[0][labels[0] > 0], labels[1]).size
+    assert main([*typed, "t"]) == 0
+    with tifffile.TiffFile(out) as file:
+        assert file.series[0].axes == "TZYX"
+        labels = file.asarray()
+    assert labels[0, 1, 38, 30] == labels[1, 0, 42, 30] > 0
+    rows = (tmp_path / "labels.tracks.csv").read_text().splitlines()
+    assert rows[0] == "track,t,z,y,x,parent"
+    assert len(rows) == 1 + 5
+    assert "4 tracks, 1 division" in capsys.readouterr().out
 
 
 def test_stack_when_a_file_has_one_plane_of_named_channels_then_says_so(

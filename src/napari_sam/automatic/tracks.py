@@ -41,7 +41,7 @@ class TrackSettings:
     divisions : bool
         Whether an object may become two.
     daughter : float
-        Largest share of its mother's area that each daughter has.
+        Largest share of its mother's area that each daughter has; of volumes, seen along z.
 
     Raises
     ------
@@ -193,9 +193,15 @@ def _spots(movie: NDArray[np.integer]) -> tuple[list[list[int]], list[Spot]]:
     for frame in movie:
         found = regionprops(frame)
         names.append([int(each.label) for each in found])
-        values = [(*each.centroid, each.equivalent_diameter_area) for each in found]
+        values = [(*each.centroid, _diameter(each.image)) for each in found]
         spots.append(np.array(values, np.float64).reshape(-1, movie.ndim))
     return names, spots
+
+
+def _diameter(mask: NDArray[np.bool_]) -> float:
+    """Return the diameter of a disc as large as an object; a volume, whose planes lie apart, seen along z."""
+    seen = mask.any(axis=0) if mask.ndim > 2 else mask
+    return 2 * float(np.sqrt(np.count_nonzero(seen) / np.pi))
 
 
 def _linked(spots: list[Spot], settings: TrackSettings) -> DiGraph[tuple[int, int]]:
@@ -208,8 +214,7 @@ def _linked(spots: list[Spot], settings: TrackSettings) -> DiGraph[tuple[int, in
         return DiGraph()
     reach = float(np.median(everything[:, -1])) if settings.distance is None else settings.distance
     limit = reach**2
-    dimensions = everything.shape[1] - 1
-    largest = settings.daughter ** (1 / dimensions)
+    largest = settings.daughter**0.5
 
     def division(daughter: Spot, mother: Spot) -> float:
         if daughter[-1] > largest * mother[-1]:

@@ -118,7 +118,7 @@ def write_labels(
             write_label_tiff(part, values, axes, size)
 
 
-def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
+def read_stack(path: Path, channel_axis: int | None = None, *, in_time: bool = False) -> NDArray[Any]:
     """Read the planes of a TIFF, .npy or zarr image.
 
     Parameters
@@ -127,10 +127,13 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
     channel_axis : int, optional
         The axis of the channels of 4 dimensions; by default the one that the file names so, or the last one
         if that looks like RGB.
+    in_time : bool
+        Whether planes are frames, unless the file names both.
 
     Returns
     -------
-    (N, Y, X) or (N, Y, X, C)
+    (T, Z, Y, X) or (T, Z, Y, X, C)
+        One frame of planes, or frames of one plane, unless the file names both.
 
     Raises
     ------
@@ -138,12 +141,14 @@ def read_stack(path: Path, channel_axis: int | None = None) -> NDArray[Any]:
         If the file is not there, is no image, or no stack of planes.
     """
     array, names = _named(path)
-    if {"T", "Z"} <= set(names):
-        frames, planes = array.shape[names.index("T")], array.shape[names.index("Z")]
-        raise DataError(
-            f"{path} holds {amount(frames, 'frame')} of {amount(planes, 'plane')}; save one volume of it for"
-            " --axis z, or one plane of each frame for --axis t."
-        )
+    if {"T", "Z"} <= set(names) and len(names) <= 4 + ("C" in names):
+        return array.transpose([names.index(name) for name in "TZYX" + "C" * ("C" in names)])
+    planes = _planes(path, array, names, channel_axis)
+    return planes[:, None] if in_time else planes[None]
+
+
+def _planes(path: Path, array: NDArray[Any], names: str, channel_axis: int | None) -> NDArray[Any]:
+    """Return the planes of a stack with their channels last; (N, Y, X) or (N, Y, X, C)."""
     if channel_axis is None and "C" in names:
         channel_axis = names.index("C")
     coloured = array.ndim > 2 and array.shape[-1] in (3, 4)

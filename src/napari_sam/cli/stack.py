@@ -9,6 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..errors import DataError
 from ..wording import amount
 from . import arguments as arg
 from .thresholds import add_threshold_options, chosen, chosen_settings
@@ -20,11 +21,15 @@ if TYPE_CHECKING:
     from ..automatic import AutomaticSettings
     from ..automatic.cutting import Labels
     from ..automatic.tracks import Tracks
-    from ..predict import Embedding, Normalization, Predictor
+    from ..predict import Embedding, Predictor
 
 Points = Mapping[int, Sequence[arg.PointArgument]]
 """The points of one object in each plane."""
 
+ONE_AXIS = (
+    ", and --prompt follows an object along one axis; save one volume of it for --axis z, or one plane of"
+    " each frame for --axis t."
+)
 KEPT = 16
 """Embeddings of planes that are held for the next object."""
 
@@ -92,7 +97,6 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("--tracks goes with --axis t; a volume has no tracks")
     if arguments.prompt and chosen(arguments):
         raise arg.UsageError("thresholds are for a search of everything; --prompt follows one object")
-    from ..automatic.link import stack_normalization
     from ..automatic.tracks import as_tracks, load_tracker, track_objects
     from ..channel_choice import chosen_channels
     from ..pixel_size import pixel_size_of
@@ -109,28 +113,33 @@ def run(arguments: argparse.Namespace) -> None:
     table = _table(arguments)
     written = (arguments.output, PLANES), (table, TEXT)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
-    every = read_stack(arguments.image, arguments.channel_axis)
-    planes = chosen_channels(every, arguments.channels, None, arguments.image.name, others=3)
+    every = read_stack(arguments.image, arguments.channel_axis, in_time=in_time)
+    frames = chosen_channels(every, arguments.channels, None, arguments.image.name, others=4)
+    volumes = min(frames.shape[:2]) > 1
+    if volumes and prompted:
+        raise DataError(f"{arguments.image} holds {_held(frames)}{ONE_AXIS}")
     tell_of_images_beside(arguments.image)
     with progress_bar("loading the model", "B") as progress:
         predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
-    # light fades in time, but not from plane to plane of a volume
-    record = None if in_time else stack_normalization(planes)
-    labels = (
-        _followed(predictor, planes, record, arguments.prompt)
-        if prompted
-        else _found(predictor, planes, record, settings)
-    )
-    size = pixel_size_of(arguments.image)
+    if prompted:
+        labels = _followed(predictor, frames.reshape(-1, *frames.shape[2:]), in_time, arguments.prompt)
+    else:
+        labels = _found(predictor, frames, settings, linked=volumes or not in_time)
+    size, axes = pixel_size_of(arguments.image), "TZYX" if volumes else "TYX" if in_time else "ZYX"
     if table is None:
-        labels = labels if prompted else _linked(labels)
-        write_labels(arguments.output, labels, "ZYX", size)
-        print(f"{arguments.output}: {amount(int(labels.max()), 'object')} in {amount(len(labels), 'plane')}")
+        write_labels(arguments.output, labels, axes, size)
+        print(f"{arguments.output}: {amount(int(labels.max()), 'object')} in {_held(frames)}")
         return
     tracks = as_tracks(labels) if prompted else track_objects(labels)
-    write_labels(arguments.output, tracks.labels, "TYX", size)
+    write_labels(arguments.output, tracks.labels, axes, size)
     tracks.write(table)
     print(f"{arguments.output}: {_summary(tracks)}; {table}")
+
+
+def _held(frames: NDArray[Any]) -> str:
+    """Say how many planes (T, Z, ...) are, and how many frames of these."""
+    count, depth = frames.shape[:2]
+    return amount(depth, "plane") if count == 1 else f"{amount(count, 'frame')} of {amount(depth, 'plane')}"
 
 
 def _table(arguments: argparse.Namespace) -> Path | None:
@@ -142,36 +151,48 @@ def _table(arguments: argparse.Namespace) -> Path | None:
 
 
 def _found(
-    predictor: Predictor, planes: NDArray[Any], record: Normalization | None, settings: AutomaticSettings
+    predictor: Predictor, frames: NDArray[Any], settings: AutomaticSettings, *, linked: bool
 ) -> Labels:
-    """Label every plane for itself."""
+    """Label every plane of (T, Z, Y, X) for itself, or link those of each frame to objects of one number.
+
+    Of a single frame or of single planes, (N, Y, X) is returned.
+    """
+    import numpy as np
+
     from ..automatic import nothing_found
-    from ..automatic.link import label_planes
+    from ..automatic.link import label_planes, link_planes, stack_normalization
     from .progress import progress_bar
 
+    count, depth = frames.shape[:2]
+    labels: Labels = np.zeros(frames.shape[:4], np.int32)
     with progress_bar("segmenting", "plane") as progress:
-        labels = label_planes(predictor, planes, settings=settings, normalization=record, progress=progress)
+        for index, planes in enumerate(frames):
+
+            def report(done: int, _: int, before: int = index * depth) -> None:
+                progress(before + done, count * depth)
+
+            # light fades in time, but not from plane to plane of a volume
+            record = stack_normalization(planes) if linked else None
+            found = label_planes(predictor, planes, settings=settings, normalization=record, progress=report)
+            if linked:
+                found = link_planes(found)
+                found[found > 0] += labels.max()
+            labels[index] = found
     if not labels.any():
         print(nothing_found(predictor.model, "auto", settings), file=sys.stderr)
-    return labels
+    return labels if min(count, depth) > 1 else labels.reshape(-1, *labels.shape[2:])
 
 
-def _linked(labels: Labels) -> Labels:
-    from ..automatic.link import link_planes
-
-    return link_planes(labels)
-
-
-def _followed(
-    predictor: Predictor, planes: NDArray[Any], record: Normalization | None, objects: Sequence[Points]
-) -> Labels:
+def _followed(predictor: Predictor, planes: NDArray[Any], in_time: bool, objects: Sequence[Points]) -> Labels:
     """Follow one object a prompt; where two overlap, the first keeps the pixels."""
     import numpy as np
 
-    from ..automatic.link import normalized
+    from ..automatic.link import normalized, stack_normalization
     from ..automatic.volume import propagate
     from ..predict import Prompts
     from .progress import progress_bar
+
+    record = None if in_time else stack_normalization(planes)
 
     @lru_cache(maxsize=KEPT)
     def embedding_of(index: int) -> Embedding:
