@@ -60,21 +60,32 @@ def test_outlines_of_an_empty_mask_then_are_none(shape: tuple[int, int]) -> None
 
 def test_dashes_then_lie_on_the_outline_with_even_gaps() -> None:
     (path,) = outlines(disc(220, 100), (0, 0))
-    pieces = dashes(path, 10, 5)
+    (pieces,) = dashes([path], 10, 5)
     lengths = np.hypot(*(pieces[:, 1] - pieces[:, 0]).T)
     gaps = np.hypot(*(pieces[1:, 0] - pieces[:-1, 1]).T)
     assert np.allclose(lengths, 10, atol=0.5)
     assert np.allclose(gaps, 5, atol=0.5)
     assert np.allclose(np.hypot(*(pieces.reshape(-1, 2) - 110).T), 100, atol=1)
-    assert len(dashes(path, 0.01, 0.01)) == DASHES
-    assert len(dashes(path, 1e4, 1e4)) == 3
+    assert len(dashes([path], 0.01, 0.01)[0]) == DASHES
+    assert len(dashes([path], 1e4, 1e4)[0]) == 3
 
 
 def test_without_gaps_then_the_outline_stays_whole() -> None:
     (path,) = outlines(disc(30, 10), (0, 0))
-    pieces = dashes(path, 1, 0)
+    (pieces,) = dashes([path], 1, 0)
     assert np.array_equal(pieces[:, 0], path[:-1])
     assert np.array_equal(pieces[:, 1], path[1:])
+
+
+@pytest.mark.parametrize("off", [0, 3])
+def test_dashes_of_several_outlines_then_are_those_of_each_and_none_between_them(off: int) -> None:
+    paths = [path for at in (0, 1000) for path in outlines(disc(60, 25) & ~disc(60, 8), (at, at))]
+    several = dashes(thinned(paths, 4.0), 5, off)
+    for path, pieces in zip(paths, several, strict=True):
+        (alone,) = dashes(thinned([path], 4.0), 5, off)
+        assert np.allclose(pieces, alone)
+    assert len(several) == 4
+    assert dashes(thinned([], 4.0), 5, off) == []
 
 
 @pytest.mark.parametrize("side", [40, 700])
@@ -96,13 +107,13 @@ def test_runs_of_an_empty_mask_then_are_none() -> None:
 
 def test_an_outline_when_thinned_then_is_closed_and_its_corners_are_further_apart() -> None:
     (path,) = outlines(disc(81, 30), (0, 0))
-    assert np.array_equal(thinned(path, 1e-6), path)
-    fewer = thinned(path, 15.0)
+    assert np.array_equal(thinned([path], 1e-6)[0], path)
+    (fewer,) = thinned([path], 15.0)
     assert np.array_equal(fewer[0], fewer[-1])
     assert 8 <= len(fewer) <= len(path) / 3
-    assert 5 <= len(thinned(path, 1e6)) <= 6
+    assert 5 <= len(thinned([path], 1e6)[0]) <= 6
 
 
 def test_an_outline_when_tiny_then_keeps_its_corners() -> None:
     (path,) = outlines(np.ones((1, 1), bool), (0, 0))
-    assert np.array_equal(thinned(path, 50.0), path)
+    assert np.array_equal(thinned([path], 50.0)[0], path)

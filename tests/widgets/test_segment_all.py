@@ -182,7 +182,7 @@ def test_a_proposal_when_clicked_on_then_is_the_current_one_and_once_accepted_is
 
 @pytest.mark.shown
 def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_layer_stays(
-    make: Make, qtbot: Any
+    make: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = make()
     annotation, reviewing = parts(widget)
@@ -201,6 +201,12 @@ def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_lay
     assert len({tuple(colour) for colour in drawn.edge_color}) == 1
     assert len(current.data) > 0
     assert current.edge_width > drawn.edge_width
+    lines = drawn.data.copy()
+    with monkeypatch.context() as patch:
+        patch.delattr("napari_sam.widgets.proposal_view.outlines")  # what comes back is not traced again
+        reviewing.accept_all()
+        annotation.editing.undo()
+    assert np.array_equal(drawn.data, lines)
     layers["nuclei"].scale, layers["nuclei"].translate = (0.5, 0.5), (7, 9)
     for layer in (drawn, current):
         assert np.allclose(layer.data_to_world((80, 100)), (47, 59))

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.masks import Window, meets
+from napari_sam.masks import Window
 
 from .objects import Edit, Key, Object, Plane
 
@@ -31,7 +31,7 @@ class ObjectStore:
     def __init__(self) -> None:
         self.newest_on_top = False
         self._objects: dict[Key, Object] = {}
-        self._cells: dict[tuple[Plane, int, int], dict[Key, None]] = {}
+        self._cells: dict[tuple[Plane, int, int], dict[Key, Window]] = {}
 
     @classmethod
     def after(cls, edits: Iterable[Edit]) -> ObjectStore:
@@ -80,8 +80,9 @@ class ObjectStore:
             del self._objects[each.key]  # its squares are the same
         else:
             self._remove(each.key)
+            window = window_of(each)
             for cell in _cells_of(each):
-                self._cells.setdefault(cell, {})[each.key] = None
+                self._cells.setdefault(cell, {})[each.key] = window
         self._objects[each.key] = each
 
     def _remove(self, key: Key) -> None:
@@ -93,15 +94,13 @@ class ObjectStore:
     def within(self, plane: Plane, window: Window) -> list[Object]:
         """Return the objects whose bounding box meets a window of a plane, the one on top last."""
         rows, cols = window
+        top, bottom, left, right = rows.start, rows.stop, cols.start, cols.stop
         found: dict[Key, None] = {}
-        for cell in _cells(plane, rows.start, cols.start, rows.stop, cols.stop):
-            found.update(self._cells.get(cell, {}))
-        met = (
-            each
-            for each in map(self._objects.__getitem__, found)
-            if meets(each.origin, each.mask.shape, window)
-        )
-        return self._in_order(met)
+        for cell in _cells(plane, top, left, bottom, right):
+            for key, (down, along) in self._cells.get(cell, {}).items():
+                if down.start < bottom and top < down.stop and along.start < right and left < along.stop:
+                    found[key] = None
+        return self._in_order(map(self._objects.__getitem__, found))
 
     def drawn(self) -> list[Object]:
         """Return all objects in the order in which they are drawn, the one on top last."""

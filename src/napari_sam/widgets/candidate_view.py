@@ -164,7 +164,7 @@ class CandidateView:
         parts, colours = [np.zeros((0, 2, self.outlines.ndim))], [np.zeros((0, 4))]
         for path, number in self._paths:
             on, off = np.multiply(STYLES[number % len(STYLES)], self._pixel)
-            parts.append(self._vectors(dashes(path, on, off)))
+            parts.append(self._vectors(dashes([path], on, off)[0]))
             colours.append(np.tile(transform_color(COLOURS[number % len(COLOURS)]), (len(parts[-1]), 1)))
         draw_lines(self.outlines, np.concatenate(parts), np.concatenate(colours))
 

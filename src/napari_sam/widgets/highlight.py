@@ -96,10 +96,10 @@ class Highlight:
 
 
 def _outlined(each: Object) -> list[NDArray[np.float64]]:
-    return [dashes(path, 1, 0) for path in outlines(each.mask, each.origin)]
+    return dashes(outlines(each.mask, each.origin), 1, 0)
 
 
 def _boxed(each: Object) -> list[NDArray[np.float64]]:
     top, left, bottom, right = each.box
     corners = [(top, left), (top, right), (bottom, right), (bottom, left), (top, left)]
-    return [dashes(np.array(corners), 1, 0)]
+    return dashes([np.array(corners)], 1, 0)

@@ -8,6 +8,8 @@ import numpy as np
 from skimage.measure import find_contours
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from numpy.typing import NDArray
 
     from napari_sam.session import Plane
@@ -48,34 +50,55 @@ def outlines(mask: NDArray[np.bool_], origin: tuple[int, int]) -> list[NDArray[n
     return [np.concatenate([contour, contour[:1]]) * block + corner for contour in thinned]
 
 
-def dashes(path: NDArray[np.float64], on: float, off: float) -> NDArray[np.float64]:
-    """Return an outline's segments, or short straight pieces of it with gaps between them.
+def dashes(paths: Sequence[NDArray[np.float64]], on: float, off: float) -> list[NDArray[np.float64]]:
+    """Return outlines' segments, or short straight pieces of them with gaps between; of all in one go.
 
     Parameters
     ----------
-    path : (N, 2) float64
+    paths : sequence of (N, 2) float64
     on, off : float
         Lengths of a piece and of a gap; no gap keeps the segments.
 
     Returns
     -------
-    (D, 2, 2) float64
-        Starts and ends, each (row, col).
+    list of (D, 2, 2) float64
+        Starts and ends of each outline's, each (row, col).
     """
+    if not paths:
+        return []
+    vertices, sizes = np.concatenate(paths), np.array([len(path) for path in paths])
+    firsts = np.cumsum(sizes) - sizes
+    between = firsts[1:] - 1  # steps that lead from one outline to the next
     if not off:
-        return np.stack([path[:-1], path[1:]], axis=1)
-    along = np.concatenate([[0], np.cumsum(np.hypot(*np.diff(path, axis=0).T))])
-    count = int(np.clip(along[-1] / (on + off), 3, DASHES))
-    starts = np.arange(count) * along[-1] / count
-    places = np.stack([starts, starts + along[-1] / count * on / (on + off)], axis=1)
-    return np.stack([np.interp(places, along, path[:, axis]) for axis in range(2)], axis=2)
+        segments = np.delete(np.stack([vertices[:-1], vertices[1:]], axis=1), between, axis=0)
+        return np.split(segments, np.cumsum(sizes - 1)[:-1])
+    steps = np.hypot(*np.diff(vertices, axis=0).T)
+    steps[between] = 1  # whatever it is, as long as an outline begins beyond the end of the last one
+    along = np.concatenate([[0], np.cumsum(steps)])
+    lengths = along[firsts + sizes - 1] - along[firsts]
+    counts = np.clip(lengths / (on + off), 3, DASHES).astype(int)
+    last = np.cumsum(counts)
+    numbers = np.arange(last[-1]) - np.repeat(last - counts, counts)
+    pitch = np.repeat(lengths / counts, counts)
+    starts = np.repeat(along[firsts], counts) + numbers * pitch
+    places = np.stack([starts, starts + pitch * on / (on + off)], axis=1)
+    pieces = np.stack([np.interp(places, along, vertices[:, axis]) for axis in range(2)], axis=2)
+    return np.split(pieces, last[:-1])
 
 
-def thinned(path: NDArray[np.float64], least: float) -> NDArray[np.float64]:
-    """Return a closed outline with vertices about so far apart, at least four of them."""
-    length = float(np.hypot(*np.diff(path, axis=0).T).sum())
-    step = int(np.clip(least * len(path) / max(length, least), 1, max(len(path) // 4, 1)))
-    return np.concatenate([path[:-1:step], path[-1:]])
+def thinned(paths: Sequence[NDArray[np.float64]], least: float) -> list[NDArray[np.float64]]:
+    """Return closed outlines with vertices about so far apart, at least four of each."""
+    if not paths:
+        return []
+    vertices, sizes = np.concatenate(paths), np.array([len(path) for path in paths])
+    ends = np.cumsum(sizes)
+    steps = np.hypot(*np.diff(vertices, axis=0, append=0).T)
+    steps[ends - 1] = 0  # these lead away
+    lengths = np.add.reduceat(steps, ends - sizes)
+    apart = np.clip(least * sizes / np.maximum(lengths, least), 1, np.maximum(sizes // 4, 1)).astype(int)
+    return [
+        np.concatenate([path[:-1:step], path[-1:]]) for path, step in zip(paths, apart.tolist(), strict=True)
+    ]
 
 
 def in_plane(lines: NDArray[np.float64], plane: Plane, ndim: int) -> NDArray[np.float64]:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from itertools import islice
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from napari.utils.colormaps.standardize_color import transform_color
@@ -33,6 +34,10 @@ WIDTH, THICK = 2.0, 4.0
 """Of an outline and of the current one's, in pixels of the screen."""
 MOST = 1500
 """So many are drawn at once, the least sure: more could not be told apart."""
+KEPT = 20_000
+"""Outlines, and lines of one scale, are kept up to so many, for proposals that come back, as by undo."""
+NONE = np.zeros((0, 2, 2))
+"""No line."""
 
 Paths = list["NDArray[np.float64]"]
 Line = tuple["Key", str]
@@ -56,7 +61,7 @@ class ProposalView:
         self._camera = camera_of(viewer)
         self._layers: dict[str, Vectors] = {}
         self._traced: dict[Key, Paths] = {}
-        self._scale: tuple[float, Plane] | None = None
+        self._scale: float | None = None
         self._lines: dict[Line, NDArray[np.float64]] = {}
         self._drawn: tuple[Line, ...] | None = None
         self._camera.events.zoom.connect(self._zoomed)
@@ -81,54 +86,63 @@ class ProposalView:
     def show(self, proposals: Sequence[Object], current: Object | None, score: float, plane: Plane) -> None:
         """Draw proposals of a plane: those from a score on solid, the doubtful dashed, the current thick.
 
-        Lines that are there are kept, so that one of thousands comes or goes quickly.
+        Lines are kept, so that one of thousands comes or goes quickly.
         """
-        if self._scale != (self._pixel, plane):
-            self._scale, self._lines, self._drawn = (self._pixel, plane), {}, None
+        if self._scale != self._pixel:
+            self._scale, self._lines, self._drawn = self._pixel, {}, None
         wanted = {
             (each.key, SURE if (each.score or 0.0) >= score else DOUBTFUL): each for each in proposals[:MOST]
         }
         if self._drawn != tuple(wanted):
-            self._traced = {each.key: self._outlines(each) for each in wanted.values()}
-            self._lines = {line: self._line(line, plane) for line in wanted}
-            self._draw("Proposals", [(lines, colour) for (_, colour), lines in self._lines.items()])
+            lines = self._lines_of(wanted)
+            colours = np.array([RGBA[colour] for _, colour in wanted]).reshape(-1, 4)
+            lengths = np.array([len(each) for each in lines], int)
+            self._draw("Proposals", lines, plane, np.repeat(colours, lengths, axis=0))
             self._drawn = tuple(wanted)
         here = [] if current is None or current.plane != plane else self._outlines(current)
-        self._draw("Current proposal", [(self._vectors(here, CURRENT, plane), CURRENT)])
+        self._draw("Current proposal", self._dashed(here, CURRENT), plane)
+
+    def _lines_of(self, wanted: Mapping[Line, Object]) -> Paths:
+        """Return the lines of proposals; those that are not there yet are made of a colour in one go."""
+        for colour in (SURE, DOUBTFUL):
+            new = [line for line in wanted if line[1] == colour and line not in self._lines]
+            traced = [self._outlines(wanted[line]) for line in new]
+            made = iter(self._dashed([path for paths in traced for path in paths], colour))
+            for line, paths in zip(new, traced, strict=True):
+                self._lines[line] = np.concatenate([NONE, *islice(made, len(paths))])
+        if len(self._lines) > KEPT:
+            self._lines = {line: self._lines[line] for line in wanted}
+        if len(self._traced) > KEPT:
+            self._traced = {key: self._traced[key] for key, _ in wanted if key in self._traced}
+        return [self._lines[line] for line in wanted]
 
     def _outlines(self, each: Object) -> Paths:
-        known = self._traced.get(each.key)
-        return outlines(each.mask, each.origin) if known is None else known
+        if each.key not in self._traced:
+            self._traced[each.key] = outlines(each.mask, each.origin)
+        return self._traced[each.key]
 
-    def _line(self, line: Line, plane: Plane) -> NDArray[np.float64]:
-        known, (key, colour) = self._lines.get(line), line
-        return self._vectors(self._traced[key], colour, plane) if known is None else known
+    def _dashed(self, paths: Paths, colour: str) -> Paths:
+        """Return the starts and ends of each outline's dashes, of one size on the screen."""
+        pixel = self._pixel
+        return dashes(thinned(paths, FINEST * pixel), *np.multiply(DASHES[colour], pixel))
 
     def sketch(self, paths: Paths, plane: Plane) -> None:
         """Draw outlines in place of all proposals, until these are known."""
         self._drawn = None
-        self._draw("Proposals", [(self._vectors(paths, SKETCH, plane), SKETCH)])
-        self._draw("Current proposal", [])
+        self._draw("Proposals", self._dashed(paths, SKETCH), plane, RGBA[SKETCH])
+        self._draw("Current proposal", [], plane)
 
     def look_at(self, each: Object) -> tuple[float, ...]:
         """Return where the middle of a proposal is in the viewer's world."""
         layer = self._layer("Proposals")  # there is none yet where all proposals lie on other planes
         return tuple(layer.data_to_world((*each.plane, *each.centre)))
 
-    def _vectors(self, paths: Paths, colour: str, plane: Plane) -> NDArray[np.float64]:
-        """Return outlines in dashes, as a Vectors layer has them."""
-        on, off = np.multiply(DASHES[colour], self._pixel)
-        lines = [dashes(thinned(path, FINEST * self._pixel), on, off) for path in paths]
-        return in_plane(np.concatenate([np.zeros((0, 2, 2)), *lines]), plane, self._over.ndim)
-
-    def _draw(self, name: str, parts: Sequence[tuple[NDArray[np.float64], str]]) -> None:
-        """Let a layer have these lines, in these colours, and no others."""
-        vectors = np.concatenate([np.zeros((0, 2, self._over.ndim)), *(lines for lines, _ in parts)])
-        if not len(vectors) and not (name in self._layers and len(self._layers[name].data)):
+    def _draw(self, name: str, lines: Paths, plane: Plane, colour: Any = None) -> None:
+        """Let a layer have these lines and no others, in one colour, or one a line."""
+        if not any(map(len, lines)) and not (name in self._layers and len(self._layers[name].data)):
             return
-        colours = np.array([RGBA[colour] for _, colour in parts]).reshape(-1, 4)
-        lengths = [len(lines) for lines, _ in parts]
-        draw_lines(self._layer(name), vectors, np.repeat(colours, np.array(lengths, int), axis=0))
+        vectors = in_plane(np.concatenate([NONE, *lines]), plane, self._over.ndim)
+        draw_lines(self._layer(name), vectors, colour)
 
     def _layer(self, name: str) -> Vectors:
         """Return a layer, made below the prompts if there is none; the active layer stays active."""
@@ -137,12 +151,12 @@ class ProposalView:
             return layer
         layers, over = self._viewer.layers, self._over
         width, aligned = self._width(name), last_axes(over)
-        layer = line_layer(name, over.ndim, self._viewer.dims, edge_width=width, **aligned)
+        layer = line_layer(
+            name, over.ndim, self._viewer.dims, edge_width=width, edge_color=CURRENT, **aligned
+        )
+        below = (at for at, each in enumerate(layers) if each.name == "Candidate filling")
         with active_stays(layers):
-            self._viewer.add_layer(layer)
-            below = next((at for at, each in enumerate(layers) if each.name == "Candidate filling"), None)
-            if below is not None:
-                layers.move(layers.index(layer), below)
+            layers.insert(next(below, len(layers)), layer)
         spare(self._viewer, layer)
         self._bind(layer)
         self._layers[name] = layer
