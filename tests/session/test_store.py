@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from napari_sam.errors import PromptError
 from napari_sam.session import AnnotationSession, Edit, Object, ObjectStore
+from napari_sam.session.store import window_of
 
 SIDE = 600
 
@@ -50,6 +51,7 @@ def test_a_store_when_drawn_in_windows_then_as_all_objects_one_over_the_other(
     for row, col, _ in places:
         shown = store.at((), row, col)
         assert (shown.id if shown else 0) == whole[row, col]
+    assert store.together() == [each for each in store if len(store.within((), window_of(each))) > 1]
 
 
 def test_merge_when_two_touch_then_one_with_the_first_label_and_undo_brings_both_back() -> None:

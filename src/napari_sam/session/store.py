@@ -102,6 +102,16 @@ class ObjectStore:
                     found[key] = None
         return self._in_order(map(self._objects.__getitem__, found))
 
+    def together(self) -> list[Object]:
+        """Return the objects whose bounding box meets that of another one; of thousands, at once."""
+        met: set[Key] = set()
+        for cell in self._cells.values():
+            boxes = np.array([(each.start, each.stop) for box in cell.values() for each in box])
+            top, bottom, left, right = boxes.reshape(-1, 4, 1).swapaxes(0, 1)
+            pairs = (top < bottom.T) & (top.T < bottom) & (left < right.T) & (left.T < right)
+            met.update(key for key, count in zip(cell, pairs.sum(axis=1), strict=True) if count > 1)
+        return [each for each in self if each.key in met]
+
     def drawn(self) -> list[Object]:
         """Return all objects in the order in which they are drawn, the one on top last."""
         return self._in_order(self)

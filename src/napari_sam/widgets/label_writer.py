@@ -14,7 +14,7 @@ from napari_sam.export.layers import OBJECTS
 from napari_sam.session import Edit, Object
 from napari_sam.session.objects import PAINT
 from napari_sam.session.regions import few_pixels, objects_in
-from napari_sam.session.store import place_in, whole_of, window_of, window_of_all
+from napari_sam.session.store import place_in, whole_of, window_of_all
 
 from .label_part import LabelPart, write
 from .strokes import Strokes
@@ -163,9 +163,7 @@ class LabelWriter:
 
     def redraw(self) -> None:
         """Show the objects that are on top now, where some overlap; no other pixel changes."""
-        store = self.store
-        together = [each for each in store if len(store.within(each.plane, window_of(each))) > 1]
-        self._attempt(self._given_up, together)
+        self._attempt(self._given_up, self.store.together())
 
     def _draw(self, edit: Edit) -> None:
         """Give every pixel of what changed the label that the objects say, in one step."""
