@@ -6,13 +6,21 @@ import argparse
 import json
 import os
 import tempfile
+import time
+from collections.abc import Callable
+from itertools import cycle
 from pathlib import Path
 
+import napari
 import numpy as np
-from objects import middle, open_annotator, timed, wait_until
+from napari.components import Camera
+from objects import middle, open_annotator, wait_until
+from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from skimage.draw import ellipse
 
 from napari_sam.session import Edit, Object
+from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.reviewing import Reviewing
 
 TIMES = 8
 
@@ -21,7 +29,7 @@ def main() -> None:
     """Time everything, and print and write the figures."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--side", type=int, default=2048, metavar="PIXELS")
-    parser.add_argument("--proposals", type=int, nargs="+", default=[10, 1000])
+    parser.add_argument("--proposals", type=int, nargs="+", default=[10, 1000, 2000])
     parser.add_argument("--json", type=Path, metavar="FILE")
     arguments = parser.parse_args()
     os.environ["NAPARI_SAM_CONFIG"] = tempfile.mkdtemp()  # not what the person who runs this prefers
@@ -33,7 +41,7 @@ def main() -> None:
 
 
 def measured(side: int, count: int) -> dict[str, object]:
-    """Return the median milliseconds of CPU of each kind of answer, among so many proposals."""
+    """Return the median milliseconds of CPU of each kind of answer, and with its drawing, among so many."""
     viewer, widget, _ = open_annotator(side)
     reviewing, annotation = widget.reviewing, widget.annotation
     assert reviewing is not None  # noqa: S101 (the annotator has started)
@@ -47,17 +55,43 @@ def measured(side: int, count: int) -> dict[str, object]:
         "take it back": annotation.editing.undo,
         "reject": reviewing.reject,
         "take that back": annotation.editing.undo,
+        "other ones are sure": lambda: score.setValue(next(scores)),
+        "rest at another zoom": lambda: zoom(reviewing, camera, next(zooms)),
+        "accept the sure ones": reviewing.accept_above,
+        "take them back": annotation.editing.undo,
+        "accept all": reviewing.accept_all,
+        "take all back": annotation.editing.undo,
     }
+    score, scores = reviewing.panel.score, cycle((0.5, 0.7))
+    camera = camera_of(viewer)
+    zooms = cycle((1.1 * camera.zoom, camera.zoom))
     taken = {name: [] for name in acts}
     for _ in range(TIMES):
         for name, act in acts.items():
-            taken[name].append(timed(act))
+            taken[name].append(timed_and_drawn(viewer, act))
     viewer.close()
-    return {
-        "side": side,
-        "proposals": count,
-        "gui_thread_ms": {k: middle(tuple(v)) for k, v in taken.items()},
-    }
+    found = {name: list(map(middle, zip(*times, strict=True))) for name, times in taken.items()}
+    return {"side": side, "proposals": count, "gui_thread_ms, then with drawing": found}
+
+
+def zoom(reviewing: Reviewing, camera: Camera, to: float) -> None:
+    """Look closer or from further away, and draw outlines in that scale as after a rest."""
+    camera.zoom = to
+    reviewing._draw()
+
+
+def timed_and_drawn(viewer: napari.Viewer, act: Callable[[], object]) -> tuple[float, float]:
+    """Return milliseconds that the window's thread computes: for something, and until it is drawn, too."""
+    wait_until(lambda: False, 0.3)
+    frames: list[float] = []
+    canvas = viewer.window._qt_window.findChild(QOpenGLWidget)
+    noted = canvas.frameSwapped.connect(lambda: frames.append(time.thread_time()))
+    began = time.thread_time()
+    act()
+    done = time.thread_time()
+    wait_until(lambda: bool(frames) and frames[-1] > done)
+    canvas.frameSwapped.disconnect(noted)
+    return round(1000 * (done - began), 1), round(1000 * (frames[-1] - began), 1)
 
 
 def ellipses(side: int, count: int) -> list[Object]:

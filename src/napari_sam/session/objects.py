@@ -189,7 +189,7 @@ def _same_pixels(one: Object, other: Object) -> bool:
 
 
 def common(one: Object, other: Object) -> int:
-    """Return how many pixels two objects of a plane have in common; written out, as it is asked very often."""
+    """Return how many pixels two objects of a plane have in common; written out, as it is asked often."""
     (row, col), (height, width) = one.origin, one.mask.shape
     (down, along), (tall, wide) = other.origin, other.mask.shape
     top, bottom = max(row, down), min(row + height, down + tall)

@@ -108,8 +108,9 @@ class ObjectStore:
         for cell in self._cells.values():
             boxes = np.array([(each.start, each.stop) for box in cell.values() for each in box])
             top, bottom, left, right = boxes.reshape(-1, 4, 1).swapaxes(0, 1)
-            pairs = (top < bottom.T) & (top.T < bottom) & (left < right.T) & (left.T < right)
-            met.update(key for key, count in zip(cell, pairs.sum(axis=1), strict=True) if count > 1)
+            before = (top < bottom.T) & (left < right.T)  # one begins before another one's end
+            meeting = (before & before.T).sum(axis=1)  # each meets itself
+            met.update(key for key, count in zip(cell, meeting, strict=True) if count > 1)
         return [each for each in self if each.key in met]
 
     def drawn(self) -> list[Object]:
