@@ -19,6 +19,8 @@ from napari_sam.widgets.outlines import outlines
 from napari_sam.widgets.planes import camera_of
 from napari_sam.widgets.prompt_layers import POINT_SIZE, PromptLayers
 
+from .conftest import prompt, settle
+
 
 def test_three_candidates_then_are_solid_dashed_and_dotted_and_named_in_their_colours(
     discs: LoadedModel,
@@ -74,3 +76,20 @@ def test_candidates_when_the_image_is_mirrored_turned_or_scaled_then_are_drawn_a
     assert np.allclose(np.diff(places, axis=0), [(LINE, 0)] * 2)  # one under the other on the screen
     prompts.close()
     view.close()
+
+
+def test_names_of_candidates_when_their_layer_is_hidden_then_others_are_offered_and_named_once_it_is_shown(
+    make_annotator: Any, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    captions = widget.annotation.view.captions
+    prompt(widget, qtbot, 40, 50)
+    assert len(captions.data) == 3 * 5
+    captions.visible = False
+    widget.annotation.prompts.points.add([45, 55])  # with two points, there is one candidate
+    qtbot.waitUntil(lambda: len(widget.annotation.session.proposals[0].candidates) == 1, timeout=5000)
+    settle(qtbot, widget)
+    assert [each.isEnabled() for each in widget.panel.thumbnails.buttons] == [True, False, False]
+    captions.visible = True
+    assert [text.split()[1] for text in captions.features["caption"]] == ["refined"] * 5
+    assert len(captions._view_text) == 5

@@ -103,6 +103,7 @@ class CandidateView:
         )
         self._zoomed()
         self._camera.events.zoom.connect(self._zoomed)
+        self.captions.events.visible.connect(self._write_captions)
         keyboard.changed.connect(self._write_captions)
 
     @property
@@ -118,6 +119,7 @@ class CandidateView:
     def close(self) -> None:
         """Stop listening; whoever shows the layers takes them away."""
         self._camera.events.zoom.disconnect(self._zoomed)
+        self.captions.events.visible.disconnect(self._write_captions)
         self._keyboard.changed.disconnect(self._write_captions)
 
     def show(self, offer: Offer, plane: Plane) -> None:
@@ -172,7 +174,13 @@ class CandidateView:
         return in_plane(lines, self._plane, self.outlines.ndim)
 
     def _write_captions(self) -> None:
-        """Write the captions of one object's candidates in lines beside it, where there is room."""
+        """Write the captions of one object's candidates in lines beside it, where there is room.
+
+        Those of a hidden layer are written when it is shown: until then, napari knows the places of earlier
+        ones and would look up their words.
+        """
+        if not self.captions.visible:
+            return
         if self._offer is None:
             self._put(np.zeros((0, self.captions.ndim)))
             return
