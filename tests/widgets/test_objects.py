@@ -312,7 +312,11 @@ def test_classes_when_given_then_rows_and_labels_show_them_and_they_are_remember
     colours = annotation.writer.labels.colormap
     assert isinstance(colours, DirectLabelColormap)
     assert np.allclose(colours.map(3)[:3] * 255, [int(COLOURS[0][i : i + 2], 16) for i in (1, 3, 5)])
-    annotation.editing.undo()
+    annotation.editing.edit("delete", [C])
+    annotation.writer.labels.paint((100, 140), 3)  # the same number again, and no class
+    assert np.allclose(annotation.writer.labels.colormap.map(3)[:3], 0.6)
+    for _ in range(3):
+        annotation.editing.undo()
     assert np.allclose(annotation.writer.labels.colormap.map(3)[:3], 0.6)
     panel.classes.list.item(2).setText("astrocyte")
     assert {each.category for each in annotation.session.objects} == {"astrocyte", ""}

@@ -46,11 +46,11 @@ class ClassColours:
         self._labels.colormap = self._own if classes is None else self._colormap(classes)
 
     def _edited(self, edit: Edit) -> None:
-        """Colour anew if an object has another class now; labels without one need nothing."""
-        if self._classes is None:
-            return
-        before = {each.key: each.category for each in edit.before}
-        if any(each.category != before.get(each.key, "") for each in edit.after):
+        """Colour anew if an object has another class now, or has gone with its own; others need nothing."""
+        before, after = (
+            {each.key: each.category for each in side if each.category} for side in (edit.before, edit.after)
+        )
+        if self._classes is not None and before != after:
             self.show(self._classes)
 
     def _colormap(self, classes: Classes) -> DirectLabelColormap:
