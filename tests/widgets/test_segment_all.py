@@ -188,8 +188,11 @@ def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_lay
     annotation, reviewing = parts(widget)
     layers = widget._viewer.layers
     assert "Proposals" not in layers
+    activated: list[Any] = []
+    layers.selection.events.active.connect(activated.append)
     search(qtbot, widget)
     assert layers.selection.active is annotation.prompts.points
+    assert not activated  # not for a moment, which takes long
     drawn, current = layers["Proposals"], layers["Current proposal"]
     assert layers.index(drawn) < layers.index(annotation.view.outlines)
     counts = []

@@ -12,7 +12,15 @@ if TYPE_CHECKING:
 
 @contextmanager
 def active_stays(layers: LayerList) -> Iterator[None]:
-    """Make the layer active again that was, after others were added."""
-    active = layers.selection.active
-    yield
+    """Keep the active layer active while others are added.
+
+    Napari makes each layer active that comes, which takes longer than the rest of adding it. It is kept from
+    that; should a version not listen, the layer is active again afterwards.
+    """
+    active, own = layers.selection.active, getattr(layers, "__wrapped__", layers)
+    own._activate_on_insert = False
+    try:
+        yield
+    finally:
+        own._activate_on_insert = True
     layers.selection.active = active
