@@ -14,7 +14,7 @@ from .config import SamConfig
 from .features import PreparedImage
 from .layers import MLP, LayerNorm2d, side_by_side
 from .mask_quality import MaskQuality
-from .two_way_transformer import TwoWayTransformer, products
+from .two_way_transformer import TwoWayTransformer
 
 PART = 4096
 """Bytes of each channel that a CPU upscales at once, in memory that it has just used: fresh memory costs
@@ -135,14 +135,26 @@ class MaskDecoder(nn.Module):
         norm = cast(LayerNorm2d, self.output_upscaling[1])
         first, second = pixel_weights(up1), pixel_weights(up2)
 
+        classes = for_four(weights)
+
         def classified(tokens: Tensor) -> Tensor:
             x = F.gelu(norm.over_last(four_pixels(tokens, *first)))
             x = F.gelu(four_pixels(x, *second))
-            return products(weights, x.flatten(1, -2))
+            return x.reshape(len(x), -1, classes.shape[1]) @ classes
 
         part = PART // source.element_size() if source.device.type == "cpu" else h * w
-        logits = torch.cat([classified(tokens) for tokens in source.split(part, dim=1)], dim=2)
-        return in_order(logits.view(*logits.shape[:2], h, w, 2, 2, 2, 2))
+        logits = torch.cat([classified(tokens) for tokens in source.split(part, dim=1)], dim=1)
+        return in_order(logits.view(len(logits), h, w, 2, 2, -1, 2, 2))
+
+
+def for_four(weights: Tensor) -> Tensor:
+    """Lay the weights of M masks, (B, M, C), out for the features of four pixels at once: (B, 4 C, M 4).
+
+    Products with so few columns cost no more with four times as many, and have a quarter of the rows.
+    """
+    each = torch.eye(4, dtype=weights.dtype, device=weights.device)[:, None, None]
+    blocks = each * weights.transpose(1, 2)[:, None, ..., None]
+    return blocks.reshape(len(weights), 4 * weights.shape[2], -1)
 
 
 def tokens_of(image: Tensor) -> Tensor:
@@ -151,16 +163,16 @@ def tokens_of(image: Tensor) -> Tensor:
 
 
 def in_order(blocks: Tensor) -> Tensor:
-    """Lay (B, M, h, w, 2, 2, 2, 2) pixels, rows and columns of four of four, out as (B, M, 4h, 4w).
+    """Lay (B, h, w, 2, 2, M, 2, 2), rows and columns of four of four of M masks, out as (B, M, 4h, 4w).
 
     Two neighbours move as one number of twice their size, five times as quickly as one by one.
     """
-    batch, masks, h, w = blocks.shape[:4]
+    batch, h, w, masks = (blocks.shape[axis] for axis in (0, 1, 2, 5))
     pair = torch.int32 if blocks.element_size() == 2 else torch.int64
     if not blocks.requires_grad:
         pairs = blocks.view(pair).squeeze(-1)  # rows, columns: coarse, middle; and fine rows
-        return pairs.permute(0, 1, 2, 4, 6, 3, 5).reshape(batch, masks, 4 * h, 2 * w).view(blocks.dtype)
-    return blocks.permute(0, 1, 2, 4, 6, 3, 5, 7).reshape(batch, masks, 4 * h, 4 * w)
+        return pairs.permute(0, 5, 1, 3, 6, 2, 4).reshape(batch, masks, 4 * h, 2 * w).view(blocks.dtype)
+    return blocks.permute(0, 5, 1, 3, 6, 2, 4, 7).reshape(batch, masks, 4 * h, 4 * w)
 
 
 def pixel_weights(convolution: nn.ConvTranspose2d) -> tuple[Tensor, Tensor | None]:
