@@ -21,7 +21,7 @@ from napari_sam.automatic.part import PartSearch
 from napari_sam.errors import Cancelled
 from napari_sam.image_files import read_image
 from napari_sam.masks import labelled, meets
-from napari_sam.predict import Embedding, PlaneWindow, Predictor
+from napari_sam.predict import Embedding, PlaneWindow, Predictor, Prompts
 from napari_sam.weights import LoadedModel, load_model
 
 
@@ -42,13 +42,13 @@ def told(records: list[MaskRecord]) -> list[tuple[object, ...]]:
 def counting(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """Count the prompts that the mask decoder is asked."""
     asked: list[int] = []
-    predict = Predictor.predict_many
+    suggest = Predictor.suggest_many
 
-    def counted(self: Predictor, embedding: Embedding, prompts: list[object], **options: object) -> object:
+    def counted(self: Predictor, embedding: Embedding, prompts: list[Prompts]) -> object:
         asked.append(len(prompts))
-        return predict(self, embedding, prompts, **options)  # type: ignore[arg-type]
+        return suggest(self, embedding, prompts)
 
-    monkeypatch.setattr(Predictor, "predict_many", counted)
+    monkeypatch.setattr(Predictor, "suggest_many", counted)
     return asked
 
 
