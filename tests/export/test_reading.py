@@ -6,6 +6,7 @@ import json
 from codecs import BOM_UTF8
 from pathlib import Path
 from typing import Any
+from zipfile import ZIP_DEFLATED, ZipFile
 
 import numpy as np
 import pytest
@@ -280,6 +281,31 @@ def test_a_roi_when_cut_short_then_one_sentence_says_so(tmp_path: Path) -> None:
     path.write_bytes(ImagejRoi.frompoints(SQUARE).tobytes()[:70])
     with pytest.raises(DataError, match=r"short\.roi holds no ImageJ ROIs"):
         read_regions(path)
+
+
+def test_a_file_when_damaged_anywhere_then_one_sentence_says_so(tmp_path: Path) -> None:
+    deep, nowhere = "[" * 100_000, feature(0, {})
+    nowhere["geometry"]["coordinates"][0][2] = [float("nan"), 4.0]
+    for name in ("deep.json", "deep.geojson"):
+        (tmp_path / name).write_text(deep)
+    packed = tmp_path / "packed.zip"
+    with ZipFile(packed, "w", ZIP_DEFLATED) as file:
+        file.writestr("cell.roi", ImagejRoi.frompoints(SQUARE).tobytes())
+    content = bytearray(packed.read_bytes())
+    content[content.index(b"cell.roi") + 8] = 0xFF  # where the compressed bytes begin
+    packed.write_bytes(content)
+    write_regions(tmp_path / "chunk.zarr", [dot(1)], (8, 8))
+    (tmp_path / "chunk.zarr" / "0" / "0" / "0").write_bytes(b"no chunk of a zarr array")
+    geojson(tmp_path / "nowhere.geojson", nowhere)
+    for name in ("deep.json", "deep.geojson", "nowhere.geojson", "packed.zip", "chunk.zarr"):
+        with pytest.raises(DataError, match=rf"^{name} .*(export|save) (it|them) again\.$"):
+            read_regions(tmp_path / name)
+
+
+@pytest.mark.parametrize("shape", [(-8, 8), (10**12, 10**12)])
+def test_a_shape_when_no_image_can_have_it_then_one_sentence_says_so(shape: tuple[int, int]) -> None:
+    with pytest.raises(DataError, match=r"^There can be no image of \("):
+        labels_from_regions([], shape)
 
 
 @pytest.mark.parametrize("mode", ["RGB", "RGBA", "LA"])

@@ -193,7 +193,7 @@ def _zarr_array(path: Path) -> Any:
         return node[levels[0]["datasets"][0]["path"] if levels else "0"]
     except PermissionError as error:
         raise unreadable(path, error) from error
-    except (OSError, KeyError, ValueError, TypeError) as error:
+    except Exception as error:  # a damaged file raises whatever its damage makes of it
         raise DataError(
             f"{path} holds no image that zarr can open; give an array or an OME-Zarr image."
         ) from error

@@ -13,7 +13,7 @@ from pycocotools import mask as rle
 from napari_sam.errors import DataError
 from napari_sam.wording import amount
 
-from .reading import BROKEN, numbered, whole_number
+from .reading import numbered, parsing, whole_number
 from .regions import Region, Shape, extent, window_in
 from .runs import MOST, decoded, encoded
 from .space import Space
@@ -68,7 +68,7 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no COCO annotations with masks, or several images that are no planes of a stack.
     """
-    try:
+    with parsing(f"{path.name} is no COCO file with masks", "export it again"):
         content = _content(path)
         names = {each["id"]: str(each["name"]) for each in content.get("categories", [])}
         images = {each["id"]: each for each in content["images"]}
@@ -78,8 +78,6 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
             raise ValueError(f"{amount(len(content['annotations']), 'annotation')}, all without a mask")
         regions = numbered(_region(each, names, planes, images) for each in masked)
         shape = _shape(content, regions)
-    except BROKEN as error:
-        raise DataError(f"{path.name} is no COCO file with masks ({error}); export it again.") from error
     if len(set(planes.values())) < len(planes):
         raise DataError(
             f"{path.name} holds objects of {len(planes)} images; export those of each image to a file of"

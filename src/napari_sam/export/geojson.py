@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam.errors import DataError
 
-from .reading import BROKEN, axes_of, numbered, whole_number
+from .reading import axes_of, numbered, parsing, whole_number
 from .regions import Region, Shape, extent
 from .rings import filled, outline
 from .space import Space, stacked_axes
@@ -78,7 +78,7 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no polygons.
     """
-    try:
+    with parsing(f"{path.name} is no GeoJSON with polygons", "export it again"):
         content = json.loads(path.read_text(encoding="utf-8-sig"))
         everything = _features(content)
         features = [feature for feature in everything if _has_area(feature)]
@@ -88,8 +88,6 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
         used = axes_of(places, max([axes, *map(_axes_told, features)]))
         planes = (tuple(place[axis] for axis in used) for place in places)
         regions = numbered(map(_region, features, planes))
-    except BROKEN as error:
-        raise DataError(f"{path.name} is no GeoJSON with polygons ({error}); export it again.") from error
     return regions, extent(regions)
 
 

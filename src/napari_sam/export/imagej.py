@@ -13,7 +13,7 @@ from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from napari_sam.errors import DataError
 
-from .reading import BROKEN, axes_of, numbered
+from .reading import axes_of, numbered, parsing
 from .regions import Region, Shape, extent
 from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
@@ -106,7 +106,7 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no ROIs.
     """
-    try:
+    with parsing(f"{path.name} holds no ImageJ ROIs", "save them again"):
         everything = _rois_in(path)
         rois = [roi for roi in everything if roi.roitype in AREAS and roi.subtype not in NO_AREAS]
         if everything and not rois:
@@ -116,8 +116,6 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
         planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
-    except (*BROKEN, RuntimeError, zipfile.BadZipFile) as error:  # roifile's word for a curve in a path
-        raise DataError(f"{path.name} holds no ImageJ ROIs ({error}); save them again.") from error
     return regions, extent(regions)
 
 

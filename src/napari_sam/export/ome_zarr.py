@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError
 from napari_sam.pixel_size import ATTRIBUTE, PixelSize
 
-from .reading import BROKEN
+from .reading import parsing
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import ORDER, USUAL, Space, known_axes, measured, plain_space
 
@@ -145,11 +145,12 @@ def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
         If the file holds no labels, or those of several images of which one has to be chosen.
     """
     found = find_labels(path)
-    labels = np.asarray(found.array[...]).transpose(found.order)
-    regions = [
-        replace(region, **_details(found.properties.get(region.id, {})))
-        for region in regions_from_labels(labels)
-    ]
+    with parsing(f"{path.name} cannot be read as labels", "export them again"):
+        labels = np.asarray(found.array[...]).transpose(found.order)
+        regions = [
+            replace(region, **_details(found.properties.get(region.id, {})))
+            for region in regions_from_labels(labels)
+        ]
     return regions, labels.shape
 
 
@@ -168,13 +169,11 @@ def find_labels(path: Path) -> Found:
     """
     import zarr
 
-    try:
+    with parsing(f"{path.name} holds no OME-Zarr labels", "export them again"):
         opened = zarr.open(path, mode="r")
         if isinstance(opened, zarr.Array):
             return Found(opened, _space_of(opened), tuple(range(opened.ndim)), {}, named=False)
         return _of_group(path, opened)
-    except BROKEN as error:
-        raise DataError(f"{path.name} holds no OME-Zarr labels ({error}); export them again.") from error
 
 
 def _space_of(array: zarr.Array[Any]) -> Space:
@@ -241,7 +240,7 @@ def is_label_image(path: Path) -> bool:
 
     try:
         return "image-label" in _attributes(zarr.open_group(path, mode="r"))
-    except (OSError, ValueError):
+    except Exception:  # noqa: BLE001 (a damaged one raises whatever its damage makes of it)
         return False
 
 
@@ -263,7 +262,7 @@ def format_of(image: Path) -> Literal[2, 3]:
 
     try:
         form: Literal[2, 3] = zarr.open_group(image, mode="r").metadata.zarr_format
-    except (OSError, ValueError) as error:
+    except Exception as error:
         raise DataError(f"{image} is no OME-Zarr image ({error}); choose another place.") from error
     return form
 

@@ -1,17 +1,34 @@
-"""What readers of objects have in common: the errors of broken files, axes, and numbers of objects."""
+"""What readers of objects have in common: the sentence for broken files, axes, and numbers of objects."""
 
 from __future__ import annotations
 
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from typing import Any
 
+from napari_sam.errors import DataError, NapariSamError
+
 from .regions import LARGEST, Region
 
-BROKEN = (OSError, ValueError, LookupError, TypeError, AttributeError, OverflowError, MemoryError)
-"""What is raised where a file does not hold what it should."""
+
+@contextmanager
+def parsing(what: str, advice: str) -> Iterator[None]:
+    """Say in one sentence that a file does not hold what it should.
+
+    Raises
+    ------
+    DataError
+        In place of whatever the damage of a file made of it; of those that tell already, as they come.
+    """
+    try:
+        yield
+    except NapariSamError:
+        raise
+    except Exception as error:
+        raise DataError(f"{what} ({error}); {advice}.") from error
 
 
 def whole_number(said: Any) -> int:

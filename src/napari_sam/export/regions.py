@@ -135,7 +135,10 @@ def labels_from_regions(regions: Sequence[Region], shape: Shape) -> NDArray[np.u
     DataError
         If an object lies outside the image, or its number has no place in it.
     """
-    labels = np.zeros(shape, np.uint32)
+    try:
+        labels = np.zeros(shape, np.uint32)
+    except ValueError as error:  # MemoryError, where it could be
+        raise DataError(f"There can be no image of {shape} ({error}); give the image's own shape.") from error
     for region in regions:
         window = window_in(region, shape)
         if not 1 <= region.id <= LARGEST:

@@ -15,6 +15,8 @@ from .regions import Region
 
 Ring = NDArray[np.float64]
 Polygon = list[Ring]
+FARTHEST = 2**31
+"""Longer sides have no images."""
 
 
 def outline(region: Region) -> list[Polygon]:
@@ -55,8 +57,15 @@ def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
     -------
     origin, mask
         None if no pixel's centre is inside.
+
+    Raises
+    ------
+    ValueError
+        If a point is nowhere, or farther away than images reach.
     """
     points = np.concatenate(rings)
+    if not (np.abs(points) < FARTHEST).all():
+        raise ValueError("an outline that lies outside of any image")
     left, top = np.floor(points.min(axis=0)).astype(int)
     right, bottom = np.ceil(points.max(axis=0)).astype(int)
     left, top = max(int(left), 0), max(int(top), 0)
