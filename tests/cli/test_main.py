@@ -10,6 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from PIL import Image
 
 import napari_sam
@@ -83,6 +84,10 @@ def test_wrong_arguments_when_given_then_exit_status_is_2_and_nothing_is_written
         (["evaluate", "--images", "none", "--labels", "none"], "none does not exist"),
         (["train", "--config", "none.toml", "--out", "run"], "none.toml cannot be read"),
         (["models", "download", "no-such-model"], "no-such-model"),
+        (["segment", "broken.zarr", "--point", "1,2", "-o", "b.tif"], "broken.zarr cannot be read ("),
+        (["auto", "broken.zarr", "-o", "b.tif"], "broken.zarr cannot be read ("),
+        (["stack", "broken.zarr", "--axis", "z", "-o", "b.tif"], "broken.zarr cannot be read ("),
+        (["convert", "broken.zarr", "-o", "b.tif"], "broken.zarr cannot be read as labels ("),
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
@@ -97,6 +102,8 @@ def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
     for name in ("words.png", "words.npy", "there.csv"):
         (tmp_path / name).write_text("no picture")
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "labels.png")
+    zarr.create_array(tmp_path / "broken.zarr", data=np.ones((4, 5), np.uint8), zarr_format=2)
+    (tmp_path / "broken.zarr" / "0.0").write_bytes(b"no chunk of a zarr array")
     assert main(arguments) == 1
     shown = capsys.readouterr()
     assert shown.out == ""

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
 from napari_sam.image_files import read_image
+from napari_sam.predict.reading import reading
 from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .batch_names import full_path
@@ -93,6 +94,20 @@ def opened(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
         yield _mapped(path)
     else:
         yield read_image(path)
+
+
+def read_whole(array: Any, path: Path) -> NDArray[Any]:
+    """Return an image that was opened as an array in memory.
+
+    Raises
+    ------
+    ImageError
+        If a part of it cannot be read.
+    MemoryError, PermissionError
+        As they come.
+    """
+    with reading(path.name):
+        return np.asarray(array)
 
 
 def is_large(array: Any, channel_axis: int | None) -> bool:
@@ -190,7 +205,8 @@ def _zarr_array(path: Path) -> Any:
             return node
         held: Any = node.attrs.asdict()
         levels = held.get("ome", held).get("multiscales")
-        return node[levels[0]["datasets"][0]["path"] if levels else "0"]
+        finest = levels[0]["datasets"][0]["path"] if levels else "0"
+        return zarr.open_array(path, path=finest, mode="r")
     except PermissionError as error:
         raise unreadable(path, error) from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it

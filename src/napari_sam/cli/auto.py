@@ -63,10 +63,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    import numpy as np
-
     from ..automatic.batch_axes import opened_plane
-    from ..automatic.batch_files import images_of, is_large, is_one
+    from ..automatic.batch_files import images_of, is_large, is_one, read_whole
     from ..errors import DataError
     from ..overwriting import check_not_the_image
     from .files import tell_of_images_beside
@@ -86,7 +84,7 @@ def run(arguments: argparse.Namespace) -> None:
             return
         if is_large(image, arguments.channel_axis):
             raise DataError(f"{images[0]} is too large to be segmented as a whole; give an output in .zarr.")
-        _one(images[0], np.asarray(image), arguments)
+        _one(images[0], read_whole(image, images[0]), arguments)
 
 
 def _batch(images: list[Path], arguments: argparse.Namespace) -> None:

@@ -139,6 +139,8 @@ def read_stack(path: Path, channel_axis: int | None = None, *, in_time: bool = F
     ------
     DataError
         If the file is not there, is no image, or no stack of planes.
+    ImageError
+        If a part of it cannot be read.
     """
     array, names = _named(path)
     if {"T", "Z"} <= set(names) and len(names) <= 4 + ("C" in names):
@@ -187,10 +189,7 @@ def _named(path: Path) -> tuple[NDArray[Any], str]:
 
 def _read_zarr(path: Path) -> NDArray[Any]:
     """Read an array or the finest level of an OME-Zarr image, without needless axes of length 1."""
-    from ..automatic.batch_files import opened
+    from ..automatic.batch_files import opened, read_whole
 
     with opened(path) as held:
-        try:
-            return np.asarray(held)
-        except (OSError, RuntimeError, ValueError) as error:
-            raise DataError(f"{path} cannot be read ({error}); replace it.") from error
+        return read_whole(held, path)

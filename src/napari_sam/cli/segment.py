@@ -118,15 +118,16 @@ def read_plane(path: Path, channel_axis: int | None = None, channels: Sequence[i
     ------
     DataError
         If it cannot be read as an image, or is a stack by its axes or by its shape.
+    ImageError
+        If a part of it cannot be read.
     """
-    import numpy as np
-
     from ..automatic.batch_axes import opened_plane
+    from ..automatic.batch_files import read_whole
     from ..errors import DataError
     from ..predict.plane_shape import looks_stacked
 
     with opened_plane(path, channel_axis, channels) as opened:
-        image = np.asarray(opened)
+        image = read_whole(opened, path)
     if channel_axis is None and looks_stacked(image.shape):
         raise DataError(
             f"{path} has the shape {image.shape}; use `napari-sam stack` if it is a stack, or say by"

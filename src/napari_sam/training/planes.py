@@ -109,11 +109,14 @@ def read_plane(path: Path, channels: Sequence[int] = ()) -> NDArray[np.generic]:
     ------
     DataError
         If the file cannot be read as an image, is a stack by the names of its axes, or has no such channel.
+    ImageError
+        If a part of it cannot be read.
     """
     from napari_sam.automatic.batch_axes import opened_plane  # takes torch with it
+    from napari_sam.automatic.batch_files import read_whole
 
     with opened_plane(path, channels=channels) as opened:
-        return np.asarray(opened)
+        return read_whole(opened, path)
 
 
 def _read_stack(path: Path, shape: tuple[int, ...], channels: Sequence[int]) -> NDArray[np.generic]:
