@@ -16,6 +16,7 @@ from napari_sam.errors import DataError
 from napari_sam.export import read_regions
 from napari_sam.image_files import read_image
 from napari_sam.tiff_files import images_beside, opened_tiff
+from napari_sam.training.planes import read_labels
 
 OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{}">{}</OME>'
 IMAGE = (
@@ -70,8 +71,13 @@ def test_a_tiff_when_compressed_as_microscopes_and_scanners_do_then_is_read(
     np.testing.assert_array_equal(read_image(path), labels)
     with opened_plane(path) as plane:
         np.testing.assert_array_equal(np.asarray(plane), labels)
-    regions, shape = read_regions(path)
-    assert (len(regions), shape) == (1, labels.shape)
+    if options["compression"] == "jpeg":  # whose numbers are rarely as they were
+        for read in (read_regions, read_labels):
+            with pytest.raises(DataError, match=r"^cells\.tif is compressed by JPEG, .* as PNG, or as TIFF"):
+                read(path)
+    else:
+        regions, shape = read_regions(path)
+        assert (len(regions), shape) == (1, labels.shape)
 
 
 def test_a_tiff_when_empty_bits_planes_or_colours_apart_then_is_read(tmp_path: Path) -> None:

@@ -11,9 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
-from napari_sam.tiff_files import TIFF, opened_tiff
+from napari_sam.tiff_files import TIFF, is_jpeg, opened_tiff
 
-IMAGE_SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg")
+JPEG = (".jpg", ".jpeg")
+IMAGE_SUFFIXES = (*TIFF, ".png", *JPEG)
 GREY_MODES = ("L", "I;16", "I", "F")
 """What Pillow calls images of one number a pixel."""
 
@@ -46,6 +47,21 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
         raise DataError(message) from error
+
+
+def check_keeps_numbers(path: Path) -> None:
+    """Make sure that the format of a file, which can be read, has the numbers of labels as they were.
+
+    Raises
+    ------
+    DataError
+        If it is JPEG, which puts other numbers along the borders of objects.
+    """
+    if path.suffix.lower() in JPEG or (path.suffix.lower() in TIFF and is_jpeg(path)):
+        raise DataError(
+            f"{path.name} is compressed by JPEG, which changes the numbers that tell objects; save the labels"
+            " as PNG, or as TIFF without JPEG."
+        )
 
 
 def without_single_sides(pixels: NDArray[Any], last: int = 2) -> NDArray[Any]:

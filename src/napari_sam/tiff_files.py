@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 TIFF = (".tif", ".tiff")
 DENSEST = {1: 2, 5: 1500, 8: 1100, 32773: 64, 32946: 1100}
 """Most bytes of pixels in one of a file: uncompressed (with half the colours), LZW, deflate, PackBits."""
+JPEG = {6, 7, 33007, 34892}
+"""What files call it."""
 ASIDE = {"label", "macro", "thumbnail", "preview", "overview"}
 """What slide scanners call the pictures that they take beside a slide's own."""
 SMALL = 16
@@ -75,6 +77,12 @@ def images_beside(path: Path, *, in_set: bool = False) -> str:
     if not alone:
         return f"{path.name} is of a set of {count} images, of which the first is shown whichever is opened."
     return f"{path.name} has {count} images, and only the first is taken; save each to a file of its own."
+
+
+def is_jpeg(path: Path) -> bool:
+    """Say whether the first image of a TIFF file is compressed by JPEG."""
+    with opened_tiff(path) as (file, index):
+        return file.series[index].keyframe.compression in JPEG
 
 
 def _lies_in(series: TiffPageSeries, file: TiffFile) -> bool:

@@ -216,7 +216,7 @@ def test_read_samples_when_labels_have_a_palette_one_bit_or_floats_then_their_nu
     assert np.array_equal(read_samples(folder.images / "0.png", path)[0].labels, labels)
 
 
-def test_read_samples_when_labels_are_fractions_or_colours_then_says_so(
+def test_read_samples_when_labels_are_fractions_colours_or_jpeg_then_says_so(
     folder: DataConfig, tmp_path: Path
 ) -> None:
     tifffile.imwrite(tmp_path / "half.tif", np.full((90, 120), 0.5, np.float32))
@@ -225,6 +225,9 @@ def test_read_samples_when_labels_are_fractions_or_colours_then_says_so(
     Image.new("RGB", (120, 90)).save(tmp_path / "colours.png")
     with pytest.raises(DataError, match=r"colours\.png is a picture in colour"):
         read_samples(folder.images / "0.png", tmp_path / "colours.png")
+    Image.new("L", (120, 90)).save(tmp_path / "mask.jpg")
+    with pytest.raises(DataError, match=r"^mask\.jpg is compressed by JPEG, which changes the numbers"):
+        read_samples(folder.images / "0.png", tmp_path / "mask.jpg")
 
 
 @pytest.mark.parametrize("name", ["2.png", "2.tif"])

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
+from napari_sam.image_files import check_keeps_numbers
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.tiff_files import opened_tiff
@@ -57,6 +58,7 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
             f"{path.name} is a picture in colour, which does not tell objects by numbers; save the labels as"
             " one channel of whole numbers."
         )
+    check_keeps_numbers(path)
     return regions_from_labels(labels), labels.shape
 
 

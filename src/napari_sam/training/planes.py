@@ -12,7 +12,13 @@ from numpy.typing import NDArray
 from napari_sam.channel_choice import chosen_channels
 from napari_sam.errors import DataError
 from napari_sam.file_axes import named_axes
-from napari_sam.image_files import GREY_MODES, read_image, read_pixels, without_single_sides
+from napari_sam.image_files import (
+    GREY_MODES,
+    check_keeps_numbers,
+    read_image,
+    read_pixels,
+    without_single_sides,
+)
 from napari_sam.predict.plane_shape import MAX_CHANNELS
 
 Place = tuple[int, ...]
@@ -148,7 +154,7 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     Raises
     ------
     DataError
-        If the file cannot be read as an image, or holds no whole numbers.
+        If the file cannot be read as an image, holds no whole numbers, or does not keep them.
     """
     from napari_sam.automatic.link import counted  # takes torch with it
 
@@ -158,6 +164,7 @@ def read_labels(path: Path) -> NDArray[np.int32]:
             f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"
             " are one channel of whole numbers."
         )
+    check_keeps_numbers(path)
     if values.dtype.kind not in "biuf":
         raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
     if values.dtype.kind == "f":
