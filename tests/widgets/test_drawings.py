@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.interactions import mouse_move_callbacks, mouse_press_callbacks, mouse_release_callbacks
 from qtpy.QtCore import Qt
 
 from napari_sam.predict.prompts import MaskPrompt
@@ -101,3 +103,88 @@ def test_a_scribble_and_a_lasso_when_chosen_by_key_and_drawn_then_are_answered_a
     assert proposal.prompts.box is not None
     annotation.commit()
     assert [each.id for each in session.objects] == [1, 2]
+
+
+class Drag:
+    """A mouse button that is held in the layer of boxes, scribbles and lassos."""
+
+    def __init__(self, layer: Any, *places: tuple[float, ...]) -> None:
+        self._layer = layer
+        self._event = SimpleNamespace(
+            type="mouse_press", modifiers=(), button=1, is_dragging=True, handled=False,
+            view_direction=None, dims_displayed=list(layer._slice_input.displayed),
+        )  # fmt: skip
+        self._at(places[0])
+        mouse_press_callbacks(layer, self._event)
+        self._event.type = "mouse_move"
+        for place in places[1:]:
+            self.move(*place)
+
+    def _at(self, place: tuple[float, ...]) -> None:
+        self._event.position, self._event.pos = place, 20 * np.array(place[-2:])
+
+    def move(self, *place: float) -> None:
+        self._at(place)
+        mouse_move_callbacks(self._layer, self._event)
+
+    def release(self) -> None:
+        self._event.type = "mouse_release"
+        mouse_release_callbacks(self._layer, self._event)
+
+
+def test_what_is_half_drawn_when_something_else_is_done_then_goes_and_the_button_may_be_released(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator(np.zeros((2, 120, 160), np.uint8))
+    annotation = widget.annotation
+    assert annotation is not None
+    prompts, viewer = annotation.prompts, widget._viewer
+    viewer.dims.set_current_step(0, 0)
+    prompts.points.add([0, 90, 120])
+    settle(qtbot, widget)
+    annotation.commit()
+    corners = [(0.0, *corner) for corner in AROUND]
+    doings = (
+        annotation.clear, prompts.use_scribbles, prompts.use_boxes, prompts.use_points, annotation.undo,
+        lambda: viewer.dims.set_current_step(0, 1),
+    )  # fmt: skip
+    for tool in ("lassos", "scribbles", "boxes"):
+        for otherwise in doings:
+            widget._use_tool(tool)
+            drag = Drag(prompts.boxes, *corners[:3])
+            assert len(prompts.boxes.data) == 1
+            otherwise()
+            drag.move(*corners[3])
+            drag.release()
+            assert len(prompts.boxes.data) == len(prompts.boxes.features) == 0
+            assert len(annotation.session.objects) == 1
+        assert widget.panel.status.text() == "Dropped what was half drawn."
+        viewer.dims.set_current_step(0, 0)
+    qtbot.waitUntil(lambda: annotation.session.ready, timeout=20_000)
+    Drag(prompts.boxes, *corners).release()
+    settle(qtbot, widget)
+    assert len(annotation.session.proposals) == 1
+
+
+def test_lines_when_too_short_then_leave_no_trace_on_the_next_ones(
+    make_annotator: Callable[..., AnnotatorWidget], qtbot: Any
+) -> None:
+    widget = make_annotator()
+    annotation = widget.annotation
+    assert annotation is not None
+    prompts = annotation.prompts
+    for tool in ("lassos", "scribbles"):
+        prompts.points.add([90, 120])
+        prompts.positive = False
+        widget._use_tool(tool)
+        for _ in range(2):
+            Drag(prompts.boxes, (20, 20)).release()
+        assert len(prompts.boxes.data) == 0
+        prompts.positive = True
+        Drag(prompts.boxes, *map(tuple, AROUND)).release()
+        settle(qtbot, widget)
+        assert 0 not in annotation.session.proposals[0].prompts.labels
+        for left in ([[1]], []):
+            annotation.undo()
+            settle(qtbot, widget)
+            assert [each.prompts.labels.tolist() for each in annotation.session.proposals] == left

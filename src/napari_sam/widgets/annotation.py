@@ -249,10 +249,12 @@ class Annotation:
     def undo(self) -> None:
         """Take back the last prompt that was drawn on this plane, or the last edit where there is none.
 
-        An edit that is being worked on goes first: it is stopped.
+        What is half drawn goes first; then an edit that is being worked on: it is stopped.
         """
         drawing, plane = self._viewer.layers.selection.active in self.prompts.layers, self.seeing.plane
-        if drawing and not self.editing.busy and self.prompts.history.take_back(plane):
+        if self.prompts.drop_half_drawn():
+            self.said.emit("Dropped what was half drawn.")
+        elif drawing and not self.editing.busy and self.prompts.history.take_back(plane):
             self.said.emit(self.prompts.history.told(plane))
         else:
             self.editing.undo()
@@ -290,6 +292,7 @@ class Annotation:
         self.stopped.emit()
 
     def _moved(self) -> None:
+        self.prompts.drop_half_drawn()
         if (reopened := self.session.reopened) is not None:
             # or its prompts would make a second object when the person comes back
             self._asking.drop(reopened.plane)

@@ -54,7 +54,7 @@ class PromptHistory:
         for place in reversed(range(len(self._drawn))):
             layer = self._drawn[place]
             here = _on(layer, plane)
-            if here and not getattr(layer, "_is_creating", False):  # or napari would go on with another shape
+            if here:
                 del self._drawn[place]
                 layer.selected_data = {here[-1]}
                 layer.remove_selected()
@@ -80,9 +80,14 @@ class PromptHistory:
         return True
 
     def _changed(self, event: Any) -> None:
-        self._taken_on = None
+        self._taken_on, layer = None, event.source
         if event.action == "added":
-            self._drawn.append(event.source)
+            if len(layer.features) > len(
+                layer.data
+            ):  # napari took it away as too short, but for its features
+                layer.features = layer.features.iloc[: len(layer.data)]
+                return
+            self._drawn.append(layer)
         if event.action in ("added", "removed", "changed"):
             self.changed.emit()
 

@@ -11,6 +11,7 @@ from psygnal import Signal
 from napari_sam.predict.prompts import Prompts
 
 from .drawings import Drawing, read_drawings
+from .half_drawn import drop_half_drawn
 from .planes import alignment, camera_of, image_shape, moved, on_plane, screen_pixel
 from .prompt_history import PromptHistory
 
@@ -128,6 +129,7 @@ class PromptLayers:
 
     def use_points(self) -> None:
         """Let the next click be a point."""
+        self.drop_half_drawn()
         self._viewer.layers.selection.active = self.points
         self.points.mode = "add"
 
@@ -144,6 +146,7 @@ class PromptLayers:
         self._use_shapes("add_polygon_lasso")
 
     def _use_shapes(self, mode: str) -> None:
+        self.drop_half_drawn()
         self._viewer.layers.selection.active = self.boxes
         self.boxes.mode = mode
         self._draw(mode)
@@ -157,7 +160,8 @@ class PromptLayers:
             self.boxes.current_edge_color = BOX_COLOUR if mode == BOX_TOOL else COLOURS[kind]
 
     def clear(self, plane: Plane | None = None) -> None:
-        """Take all prompts away, silently, or those of a plane."""
+        """Take all prompts away, silently, or those of a plane; and what is half drawn."""
+        self.drop_half_drawn()
         if plane is not None and self.history.keep_others(plane):
             return
         self.history.forget()
@@ -168,6 +172,10 @@ class PromptLayers:
         if len(self.boxes.features):  # napari keeps them, and the next shapes would be what these were
             self.boxes.features = self.boxes.features.iloc[:0]
             self._draw(str(self.boxes.mode))
+
+    def drop_half_drawn(self) -> bool:
+        """Take away what is still being drawn, silently; say whether there was something."""
+        return drop_half_drawn(self.boxes)
 
     def put(self, prompts: Sequence[Prompts], plane: Plane) -> None:
         """Show prompts on a plane, silently."""
