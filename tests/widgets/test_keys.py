@@ -226,3 +226,27 @@ def test_a_keyboard_when_keys_are_swapped_then_both_act_on_the_layers_that_they_
     keyboard.close()
     assert labels.keymap == {}
     assert points.keymap == {}
+
+
+def test_two_keyboards_when_they_listen_to_one_layer_then_the_last_is_heard_and_then_the_first_again(
+    layers: list[Any],
+) -> None:
+    _, layer = layers
+    heard: list[int] = []
+    first, second = Keyboard(Keymap()), Keyboard(Keymap.from_settings({"undo": "G"}))
+    for number, keyboard in enumerate((first, second)):
+        keyboard.listen(layer)
+        keyboard.on("undo", lambda number=number: heard.append(number))
+    assert not pressed(layer, "Ctrl+Z")
+    first.use(Keymap.from_settings({"undo": "W"}))
+    assert pressed(layer, "G")
+    assert not pressed(layer, "W")
+    second.close()
+    assert pressed(layer, "W")
+    assert heard == [1, 0]
+    second.listen(layer)
+    first.close()
+    second.on("undo", lambda: heard.append(1))
+    assert pressed(layer, "G")
+    second.close()
+    assert layer.keymap == {}
