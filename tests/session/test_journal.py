@@ -57,6 +57,8 @@ def test_a_session_when_begun_again_then_has_its_commits_and_what_was_taken_back
     assert [sorted(each.id for each in edit.after) for edit in heard] == [[1, 2, 3, 4, 6, 7]]
     assert all(same(again.store[each.key], each) for each in session.objects)
     assert again.store[3, (0,)].note == "overlaps"
+    # of the same objects, a key that means the last one means the same as before
+    assert [each.id for each in session.latest] == [each.id for each in again.latest] == [3, 2, 6, 4, 1, 7]
     assert again.next_id == 8
     deleted = again.redo()
     assert deleted is not None

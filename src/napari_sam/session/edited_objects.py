@@ -73,6 +73,16 @@ class EditedObjects:
         return tuple(self.store)
 
     @property
+    def latest(self) -> Objects:
+        """All objects, the one that was committed or changed last first, as it is after a restart, too.
+
+        Not what was taken back; labels that were there already come last, the largest first.
+        """
+        made = (each.key for edit in reversed(self.history.done) for each in reversed(edit.after))
+        rest = sorted((each.key for each in self.store), reverse=True)
+        return self.there([*made, *rest])
+
+    @property
     def next_id(self) -> int:
         """The label that the next object will get."""
         return self._next_id

@@ -128,7 +128,7 @@ class Editing:
 
     def _last(self) -> Object | None:
         here = self.plane()
-        return next((each for each in reversed(self._session.objects) if each.plane == here), None)
+        return next((each for each in self._session.latest if each.plane == here), None)
 
     def pointed(self) -> Object | None:
         """Return the object that the pointer is over."""

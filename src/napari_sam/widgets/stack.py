@@ -142,7 +142,7 @@ class Stack:
         here = self._seen_plane()
         if here is None:
             return
-        objects = self._annotation.session.objects[::-1]
+        objects = self._annotation.session.latest
         each = next((each for each in objects if each.plane == here), None) or next(iter(objects), None)
         if each is None:
             self.failed.emit(NOTHING.format(follow=self._annotation.keyboard.text("follow")))
@@ -209,7 +209,7 @@ class Stack:
     def join(self) -> None:
         """Let the last commit and the one before, in another plane, be one object."""
         session = self._annotation.session
-        objects = session.objects[::-1]
+        objects = session.latest
         last = next((each for each in objects if each.level not in FOLLOWED), None)
         others = (each for each in objects if last and each.id != last.id and each.plane != last.plane)
         other = next(others, None)
