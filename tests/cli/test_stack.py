@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.cli import main
+from napari_sam.errors import DataError
 from napari_sam.pixel_size import PixelSize, pixel_size_of
 
 BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
@@ -208,6 +209,14 @@ def test_stack_when_channels_are_named_then_they_are_moved_last(tmp_path: Path) 
     for shape in ((1, 5, 30, 40), (5, 1, 30, 40)):
         tifffile.imwrite(tmp_path / "stack.ome.tif", np.zeros(shape, np.uint8), metadata={"axes": "TZYX"})
         assert read_stack(tmp_path / "stack.ome.tif").shape == (1, 5, 30, 40)
+    path = tmp_path / "stack.ome.tif"
+    tifffile.imwrite(path, np.zeros((5, 2, 30, 40), np.uint8), metadata={"axes": "TZYX"})
+    assert read_stack(path).shape == (5, 2, 30, 40)
+    assert read_stack(path, 1, in_time=True).shape == (5, 1, 30, 40, 2)
+    with pytest.raises(DataError, match="The channel axis 4 is none of"):
+        read_stack(path, 4)
+    tifffile.imwrite(path, np.zeros((5, 3, 2, 30, 40), np.uint8), metadata={"axes": "TZCYX"})
+    assert read_stack(path, 2).shape == read_stack(path, -3).shape == (5, 3, 30, 40, 2)
 
 
 @pytest.mark.parametrize(
