@@ -27,14 +27,15 @@ IMAGE = (
 )
 
 
-def damaged(path: Path, tag: str, value: int, **options: Any) -> Path:
-    """Write an image, and then another length of a side into its header."""
+def damaged(path: Path, tags: list[str], value: int, **options: Any) -> Path:
+    """Write an image, and then another length of sides into its header."""
     noise = np.random.default_rng(0).integers(0, 3000, (300, 400)).astype(np.uint16)
     tifffile.imwrite(path, noise, photometric="minisblack", metadata=None, **options)
     with tifffile.TiffFile(path) as file:
-        place = file.pages.first.tags[tag].valueoffset
+        places = [file.pages.first.tags[tag].valueoffset for tag in tags]
     content = bytearray(path.read_bytes())
-    struct.pack_into("<I", content, place, value)
+    for place in places:
+        struct.pack_into("<I", content, place, value)
     path.write_bytes(content)
     return path
 
@@ -45,11 +46,19 @@ def damaged(path: Path, tag: str, value: int, **options: Any) -> Path:
 def test_a_tiff_when_its_header_asks_for_more_than_it_holds_then_one_sentence_before_it_is_read(
     options: dict[str, Any], value: int, tag: str, tmp_path: Path
 ) -> None:
-    path = damaged(tmp_path / "cells.tif", tag, value, **options)
+    path = damaged(tmp_path / "cells.tif", [tag], value, **options)
     sides = "300 x {}" if tag == "ImageWidth" else "{} x 400"
     told = rf"^cells\.tif cannot be read as .* said to be of {sides.format(value)} pixels, which the file"
     for read in (read_image, read_regions, lambda file: opened_plane(file).__enter__()):
         with pytest.raises(DataError, match=told):
+            read(path)
+
+
+def test_a_tiff_when_memory_is_too_short_for_it_then_is_not_called_damaged(tmp_path: Path) -> None:
+    sides = ["ImageWidth", "ImageLength", "RowsPerStrip"]
+    path = damaged(tmp_path / "cells.tif", sides, 2**31 - 1, compression="zstd", rowsperstrip=300)
+    for read in (read_image, read_regions):
+        with pytest.raises(DataError, match=r"^cells\.tif needs more memory than there is; close other"):
             read(path)
 
 

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
-from napari_sam.tiff_files import TIFF, is_jpeg, opened_tiff
+from napari_sam.tiff_files import TIFF, TOO_LARGE, is_jpeg, opened_tiff
 
 JPEG = (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, ".png", *JPEG)
@@ -44,6 +44,8 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
                 return np.asarray(file.asarray(series=index))
         with Image.open(path) as opened:
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
+    except MemoryError as error:
+        raise DataError(f"{path.name} {TOO_LARGE}") from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
         raise DataError(message) from error

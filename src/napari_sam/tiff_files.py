@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 TIFF = (".tif", ".tiff")
 DENSEST = {1: 2, 5: 1500, 8: 1100, 32773: 64, 32946: 1100}
 """Most bytes of pixels in one of a file: uncompressed (with half the colours), LZW, deflate, PackBits."""
+TOO_LARGE = "needs more memory than there is; close other programs, or cut it into smaller images."
+"""What is told of a file, by its name."""
 JPEG = {6, 7, 33007, 34892}
 """What files call it."""
 ASIDE = {"label", "macro", "thumbnail", "preview", "overview"}

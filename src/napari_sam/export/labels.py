@@ -14,7 +14,7 @@ from napari_sam.errors import DataError
 from napari_sam.image_files import check_keeps_numbers
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
-from napari_sam.tiff_files import opened_tiff
+from napari_sam.tiff_files import TOO_LARGE, opened_tiff
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import Space, plain_space, size_in, space_named
@@ -48,6 +48,8 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
     """
     try:
         labels, is_colour = _array_in(path)
+    except MemoryError as error:
+        raise DataError(f"{path.name} {TOO_LARGE}") from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         hint = "export it again"
         if path.suffix.lower() == ".npy":
