@@ -21,7 +21,7 @@ def read_settings(path: Path) -> dict[str, Any]:
     """Return what a file holds; nothing if it is not there or cannot be read, since defaults do as well."""
     try:
         found = json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         return {}
     return found if isinstance(found, dict) else {}
 

@@ -368,6 +368,7 @@ def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path
         (f"seed = {2**63}", "give a whole number"),
         ('[[data]]\nimages = "i"\nlabels = "l"\nweight = "often"', "cannot be read"),
         ("# \udcff", "cannot be read as a training configuration"),
+        pytest.param("steps = " + "[" * 5000, "cannot be read as a training configuration", id="deep"),
     ],
 )
 def test_config_when_a_setting_makes_no_sense_then_says_what_to_give(

@@ -161,7 +161,7 @@ class TrainConfig:
         """
         try:
             values = tomllib.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as error:
+        except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{path} cannot be read as a training configuration: {error}.") from error
         unknown = set(values) - {f.name for f in fields(cls)}
         if unknown:
