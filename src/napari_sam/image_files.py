@@ -47,8 +47,15 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
     except MemoryError as error:
         raise DataError(f"{path.name} {TOO_LARGE}") from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
-        message = f"{path.name} cannot be read as an image ({error}); replace or remove the file."
-        raise DataError(message) from error
+        raise unreadable(path, error) from error
+
+
+def unreadable(path: Path, error: Exception) -> DataError:
+    """Return what tells that a file cannot be read as an image: the system does not let it, or it is none."""
+    if isinstance(error, OSError) and error.strerror:
+        return DataError(f"{path} cannot be read ({error.strerror}); check that it is there and may be read.")
+    why = str(error).replace(str(path), path.name)
+    return DataError(f"{path.name} cannot be read as an image ({why}); replace or remove the file.")
 
 
 def check_keeps_numbers(path: Path) -> None:

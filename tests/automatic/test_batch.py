@@ -220,6 +220,15 @@ def test_opened_when_a_file_is_no_image_then_says_so(tmp_path: Path) -> None:
     for name in ("a.npy", "b.zarr", "c.zarr", "d.zarr"):
         with pytest.raises(DataError, match="holds no"), opened(tmp_path / name):
             pass
+    for name in ("gone.tif", "gone.png", "gone.npy"):
+        with pytest.raises(DataError, match=r"\(No such file or directory\); check"), opened(tmp_path / name):
+            pass
+    (tmp_path / "text.png").write_text("text")
+    with (
+        pytest.raises(DataError, match=r"identify image file 'text.png'\); replace"),
+        opened(tmp_path / "text.png"),
+    ):
+        pass
 
 
 def test_summary_when_it_was_changed_by_hand_then_says_what_to_do(folder: Path, tmp_path: Path) -> None:

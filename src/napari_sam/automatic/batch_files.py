@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
-from napari_sam.image_files import read_image
+from napari_sam.image_files import read_image, unreadable
 from napari_sam.predict.reading import reading
 from napari_sam.tiff_files import TIFF, TOO_LARGE, opened_tiff
 
@@ -116,11 +116,6 @@ def is_large(array: Any, channel_axis: int | None) -> bool:
     if len(shape) == 3:
         shape.pop(-1 if channel_axis is None else channel_axis % 3)
     return max(shape, default=0) > LARGE
-
-
-def unreadable(path: Path, error: OSError) -> DataError:
-    """Return what tells that the system does not let an image be read."""
-    return DataError(f"{path} cannot be read ({error.strerror}); check that it is there and may be read.")
 
 
 def _images_in(name: str) -> list[Path]:
@@ -226,14 +221,10 @@ def _tiff(path: Path) -> Iterator[Any]:
             array: Any = _looked_into(file.series[index], held) if large else file.asarray(series=index)
             if not large:
                 held.close()  # or it could not be written anew on Windows, as long as the array is there
-        except PermissionError as error:
-            raise unreadable(path, error) from error
         except MemoryError as error:
             raise DataError(f"{path.name} {TOO_LARGE}") from error
         except Exception as error:  # a damaged file raises whatever its damage makes of it
-            raise DataError(
-                f"{path.name} cannot be read as an image ({error}); replace or remove the file."
-            ) from error
+            raise unreadable(path, error) from error
         yield array
 
 

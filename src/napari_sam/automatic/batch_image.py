@@ -16,6 +16,7 @@ import numpy as np
 import pooch
 
 from napari_sam.errors import Cancelled, DiskFullError
+from napari_sam.image_files import unreadable
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.predict import Predictor
@@ -26,7 +27,7 @@ from napari_sam.weights.loading import locate
 from napari_sam.writing import at_once, disk_errors, plain
 
 from .batch_axes import opened_plane
-from .batch_files import is_large, unreadable
+from .batch_files import is_large
 from .batch_summary import Row
 from .painting import painted
 from .segment import Method, propose
