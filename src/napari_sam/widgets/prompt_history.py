@@ -82,10 +82,9 @@ class PromptHistory:
     def _changed(self, event: Any) -> None:
         self._taken_on, layer = None, event.source
         if event.action == "added":
-            if len(layer.features) > len(
-                layer.data
-            ):  # napari took it away as too short, but for its features
-                layer.features = layer.features.iloc[: len(layer.data)]
+            count = len(layer.data)
+            if len(layer.features) > count:  # napari took it away as too short, but for its features
+                layer.features = layer.features.iloc[:count]
                 return
             self._drawn.append(layer)
         if event.action in ("added", "removed", "changed"):
