@@ -44,14 +44,14 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
                 return np.asarray(file.asarray(series=index))
         with Image.open(path) as opened:
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
-    except MemoryError as error:
-        raise DataError(f"{path.name} {TOO_LARGE}") from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         raise unreadable(path, error) from error
 
 
 def unreadable(path: Path, error: Exception) -> DataError:
-    """Return what tells that a file cannot be read as an image: the system does not let it, or it is none."""
+    """Return what tells why a file cannot be read as an image: memory, the system, or what is in it."""
+    if isinstance(error, MemoryError):
+        return DataError(f"{path.name} {TOO_LARGE}")
     if isinstance(error, OSError) and error.strerror:
         return DataError(f"{path} cannot be read ({error.strerror}); check that it is there and may be read.")
     why = str(error).replace(str(path), path.name)

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError
 from napari_sam.image_files import read_image, unreadable
 from napari_sam.predict.reading import reading
-from napari_sam.tiff_files import TIFF, TOO_LARGE, opened_tiff
+from napari_sam.tiff_files import TIFF, opened_tiff
 
 from .batch_names import full_path
 
@@ -221,8 +221,6 @@ def _tiff(path: Path) -> Iterator[Any]:
             array: Any = _looked_into(file.series[index], held) if large else file.asarray(series=index)
             if not large:
                 held.close()  # or it could not be written anew on Windows, as long as the array is there
-        except MemoryError as error:
-            raise DataError(f"{path.name} {TOO_LARGE}") from error
         except Exception as error:  # a damaged file raises whatever its damage makes of it
             raise unreadable(path, error) from error
         yield array

@@ -79,6 +79,16 @@ class Tracks:
     data: NDArray[np.float64]
     graph: Mapping[int, list[int]]
 
+    @property
+    def count(self) -> int:
+        """How many tracks there are."""
+        return int(self.labels.max())
+
+    @property
+    def divisions(self) -> int:
+        """How many objects divided."""
+        return len({parent for parents in self.graph.values() for parent in parents})
+
     def write(self, path: str | os.PathLike[str]) -> None:
         """Write a table, as `write_tracks` does."""
         write_tracks(path, self.data, self.graph)

@@ -20,7 +20,6 @@ if TYPE_CHECKING:
 
     from ..automatic import AutomaticSettings
     from ..automatic.cutting import Labels
-    from ..automatic.tracks import Tracks
     from ..predict import Embedding, Predictor
 
 Points = Mapping[int, Sequence[arg.PointArgument]]
@@ -133,7 +132,8 @@ def run(arguments: argparse.Namespace) -> None:
     tracks = as_tracks(labels) if prompted else track_objects(labels)
     write_labels(arguments.output, tracks.labels, axes, size)
     tracks.write(table)
-    print(f"{arguments.output}: {_summary(tracks)}; {table}")
+    found = f"{amount(tracks.count, 'track')}, {amount(tracks.divisions, 'division')}"
+    print(f"{arguments.output}: {found}; {table}")
 
 
 def _held(frames: NDArray[Any]) -> str:
@@ -165,6 +165,7 @@ def _found(
 
     count, depth = frames.shape[:2]
     labels: Labels = np.zeros(frames.shape[:4], np.int32)
+    objects = 0
     with progress_bar("segmenting", "plane") as progress:
         for index, planes in enumerate(frames):
 
@@ -176,7 +177,8 @@ def _found(
             found = label_planes(predictor, planes, settings=settings, normalization=record, progress=report)
             if linked:
                 found = link_planes(found)
-                found[found > 0] += labels.max()
+                found[found > 0] += objects
+                objects = max(objects, int(found.max()))
             labels[index] = found
     if not labels.any():
         print(nothing_found(predictor.model, "auto", settings), file=sys.stderr)
@@ -212,10 +214,3 @@ def _followed(predictor: Predictor, planes: NDArray[Any], in_time: bool, objects
         with progress_bar(f"following object {number}", "plane") as progress:
             propagate(predictor, embedding_of, prompts, len(planes), progress=progress).paint(labels, number)
     return labels
-
-
-def _summary(tracks: Tracks) -> str:
-    """Say how many tracks there are and how many objects divided."""
-    mothers = {parent for parents in tracks.graph.values() for parent in parents}
-    counts = (int(tracks.labels.max()), "track"), (len(mothers), "division")
-    return ", ".join(amount(*each) for each in counts)

@@ -255,11 +255,12 @@ class Stack:
         def done(tracked: Tracked) -> None:
             with active_stays(self._viewer.layers):
                 self._viewer.add_labels(tracked.labels, **self._over_labels("tracked"))
-                if tracked.tracks:
+                if len(tracked.positions):
                     options = self._over_labels("tracks", axis)
-                    self._viewer.add_tracks(tracked.positions, graph=dict(tracked.graph), **options)
-            found = f"{amount(tracked.tracks, 'track')}, {amount(tracked.divisions, 'division')}"
-            self.said.emit(f"{found}; they are in new layers{_left_out(tracked.alone)}.")
+                    self._viewer.add_tracks(tracked.positions, graph=dict(tracked.tracks.graph), **options)
+            tracks, left = tracked.tracks, _left_out(tracked.alone)
+            found = f"{amount(tracks.count, 'track')}, {amount(tracks.divisions, 'division')}"
+            self.said.emit(f"{found}; they are in new layers{left}.")
 
         self.jobs.run("Tracking", work, done)
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.automatic.tracks import load_tracker, track_objects
+from napari_sam.automatic.tracks import Tracks, load_tracker, track_objects
 from napari_sam.errors import PromptError
 
 from .linking import NO_LABELS, link_volumes
@@ -29,30 +29,20 @@ class Tracked:
 
     Attributes
     ----------
+    tracks : Tracks
+        Of the axes that are tracked along.
     labels : (..., Y, X) int32
         One number a track, with all axes of what was tracked.
     positions : (N, 1 + K) float64
         Track and its middle along the last K axes, of which the first one is the time.
-    graph : dict of int to list of int
-        The parents of the tracks that have any.
     alone : int
         Masks of volumes that overlap none in a neighbouring plane, and are left out.
     """
 
+    tracks: Tracks
     labels: NDArray[np.int32]
     positions: NDArray[np.float64]
-    graph: Mapping[int, list[int]]
     alone: int
-
-    @property
-    def tracks(self) -> int:
-        """How many there are."""
-        return len(np.unique(self.positions[:, 0]))
-
-    @property
-    def divisions(self) -> int:
-        """How many objects became two."""
-        return len({tuple(parents) for parents in self.graph.values()})
 
 
 def track_frames(data: Any, axis: int, progress: Callable[[int, int], None]) -> Tracked:
@@ -95,4 +85,4 @@ def track_frames(data: Any, axis: int, progress: Callable[[int, int], None]) -> 
     positions[:, [0, *(1 + each for each in kept)]] = tracks.data
     # napari takes the first position for the time; axes of one place before it are not needed
     positions = np.delete(positions, range(1, 1 + axis), axis=1)
-    return Tracked(tracks.labels.reshape(labels.shape), positions, tracks.graph, alone)
+    return Tracked(tracks, tracks.labels.reshape(labels.shape), positions, alone)
