@@ -19,8 +19,8 @@ from qtpy.QtOpenGLWidgets import QOpenGLWidget
 from skimage.draw import ellipse
 
 from napari_sam.session import Edit, Object
-from napari_sam.widgets.planes import camera_of
-from napari_sam.widgets.reviewing import Reviewing
+from napari_sam.widgets.layers.planes import camera_of
+from napari_sam.widgets.proposals.reviewing import Reviewing
 
 TIMES = 8
 

@@ -96,7 +96,7 @@ def tutorial(model: str, out: Path) -> None:
 
 def many(model: str, out: Path) -> None:
     """Draw the dock that segments many images, with the test data's."""
-    from napari_sam.widgets.batch import BatchWidget
+    from napari_sam.widgets.batch.batch import BatchWidget
 
     del model  # the bundled one is chosen
     stage = Stage(PAGE, "")

@@ -11,10 +11,10 @@ import napari
 from qtpy.QtCore import QPoint
 from qtpy.QtWidgets import QApplication, QWidget
 
-from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.jobs import Jobs
-from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.background.jobs import Jobs
+from napari_sam.widgets.layers.planes import camera_of
 
 PLUGIN, DOCK = "napari-sam-microscopy", "Segment Anything"
 PATIENCE = 900.0

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import ast
 import subprocess
 import sys
+from collections.abc import Iterator
 from importlib import import_module
+from pathlib import Path
 
 import pytest
 from npe2 import PluginManifest
@@ -12,6 +15,7 @@ from npe2 import PluginManifest
 import napari_sam
 
 PACKAGE = "napari-sam-microscopy"
+WIDGETS = Path(napari_sam.__file__).parent / "widgets"
 
 IMPORT_ALL_BELOW_WIDGETS = """
 import importlib, importlib.abc, pkgutil, sys
@@ -84,6 +88,32 @@ FLOORS = {
 }
 
 
+# of the widgets, from the first room to the last; what lies in none is above them
+ROOMS = (
+    *("keys", "background", "controls", "layers", "prompts", "forms"),
+    *("opening", "annotating", "objects", "proposals", "stack", "batch"),
+)
+
+
+def imports_of(module: Path) -> Iterator[str]:
+    """Yield the room of each module of the widgets that one of them names in its imports."""
+    inside = module.relative_to(WIDGETS).parts[:-1]
+    for node in ast.walk(ast.parse(module.read_text(encoding="utf8"))):
+        if isinstance(node, ast.ImportFrom) and node.level:
+            yield [*inside[: len(inside) + 1 - node.level], *(node.module or "").split(".")][0]
+
+
+@pytest.mark.parametrize("room", ROOMS)
+def test_a_room_of_the_widgets_when_it_imports_then_only_from_itself_and_rooms_before_it(room: str) -> None:
+    before = ROOMS[: ROOMS.index(room) + 1]
+    modules = sorted((WIDGETS / room).glob("*.py"))
+    named = {(module.name, name) for module in modules for name in imports_of(module)}
+    above = {pair for pair in named if pair[1] not in before}
+    assert len(modules) > 2
+    # a batch opens the annotator, which both docks are made ready for
+    assert above <= {("batch.py", "getting_ready"), ("opening.py", "annotator")}
+
+
 @pytest.mark.parametrize("floor", FLOORS)
 def test_a_floor_when_imported_alone_then_loads_nothing_above_it(floor: str) -> None:
     done = run_python(
@@ -106,11 +136,12 @@ def test_the_package_when_imported_then_loads_neither_torch_nor_numpy_nor_napari
 def test_the_dock_when_imported_then_loads_no_torch_and_when_ready_start_has_nothing_left_to_import() -> None:
     done = run_python(
         "import sys, napari_sam.widgets.annotator\n"
-        "from napari_sam.widgets.model_choice import known_models\n"
+        "from napari_sam.widgets.getting_ready import known_models\n"
         "print('torch' in sys.modules)\n"
         "known_models(None)\n"
         "print(*{'torch', 'pandas', *(f'napari_sam.widgets.{name}' for name in"
-        " ('annotation', 'mixed', 'fitting', 'planes', 'objects', 'reviewing', 'stack'))} - set(sys.modules))"
+        " ('annotating.annotation', 'annotating.fitting', 'layers.mixed', 'objects.objects',"
+        " 'proposals.reviewing', 'stack.stack'))} - set(sys.modules))"
     )
     assert (done.returncode, done.stdout.split()) == (0, ["False"]), done.stderr
 

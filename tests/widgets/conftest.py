@@ -15,12 +15,12 @@ from qtpy.compat import isalive
 
 from napari_sam import weights
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotating.annotation import Annotation
+from napari_sam.widgets.annotating.earlier import Earlier
+from napari_sam.widgets.annotating.earlier_starts import free_name
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.earlier import Earlier
-from napari_sam.widgets.earlier_starts import free_name
-from napari_sam.widgets.jobs import Jobs
-from napari_sam.widgets.planes import plane_under_sliders
+from napari_sam.widgets.background.jobs import Jobs
+from napari_sam.widgets.layers.planes import plane_under_sliders
 
 IMAGE = np.zeros((120, 160), np.uint8)
 

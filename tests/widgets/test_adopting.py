@@ -12,9 +12,9 @@ from napari.components import ViewerModel
 
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets import adopting
-from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.jobs import Jobs
+from napari_sam.widgets.annotating.annotation import Annotation
+from napari_sam.widgets.background.jobs import Jobs
+from napari_sam.widgets.opening import adopting
 
 from .conftest import earlier
 

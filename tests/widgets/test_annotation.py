@@ -17,10 +17,10 @@ from napari_sam.errors import ImageError, WeightsError
 from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.annotation import ELSEWHERE, Annotation
-from napari_sam.widgets.committing import NOT_YET, TWICE, UNSEEN
-from napari_sam.widgets.fitting import check_labels
-from napari_sam.widgets.jobs import Job, Jobs
+from napari_sam.widgets.annotating.annotation import ELSEWHERE, Annotation
+from napari_sam.widgets.annotating.committing import NOT_YET, TWICE, UNSEEN
+from napari_sam.widgets.annotating.fitting import check_labels
+from napari_sam.widgets.background.jobs import Job, Jobs
 
 from .conftest import earlier
 
@@ -54,7 +54,7 @@ def sentences(annotation: Annotation) -> list[str]:
 def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_late_answer(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", 0)  # as on a slow machine
+    monkeypatch.setattr("napari_sam.widgets.annotating.asking.BLINK", 0)  # as on a slow machine
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     settle(qtbot, jobs)
@@ -99,7 +99,7 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
 def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", 60)  # as on a fast machine
+    monkeypatch.setattr("napari_sam.widgets.annotating.asking.BLINK", 60)  # as on a fast machine
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     assert jobs.busy  # how fast it is shows only now
@@ -161,7 +161,7 @@ def test_a_folder_that_cannot_be_written_then_stops_no_one_from_choosing(
 def test_a_point_outside_the_image_then_drops_the_candidates_and_says_so(
     make: Callable[..., Annotation], jobs: Jobs, qtbot: Any, monkeypatch: pytest.MonkeyPatch, blink: float
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", blink)
+    monkeypatch.setattr("napari_sam.widgets.annotating.asking.BLINK", blink)
     annotation = make(np.zeros(SHAPE, np.uint8))
     annotation.prompts.points.add([20, 20])
     settle(qtbot, jobs)

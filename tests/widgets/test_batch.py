@@ -22,8 +22,8 @@ from qtpy.QtWidgets import QApplication
 from napari_sam.automatic import batch_image
 from napari_sam.automatic.batch_image import Job
 from napari_sam.image_files import read_image
-from napari_sam.widgets.batch import BatchWidget
-from napari_sam.widgets.last_thresholds import keep_thresholds
+from napari_sam.widgets.batch.batch import BatchWidget
+from napari_sam.widgets.proposals.last_thresholds import keep_thresholds
 
 Make = Callable[[], BatchWidget]
 

@@ -11,10 +11,10 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 
+from napari_sam.widgets.annotating.earlier import Earlier
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.batch_opening import read, show
-from napari_sam.widgets.earlier import Earlier
-from napari_sam.widgets.image_file import file_of
+from napari_sam.widgets.batch.opening import read, show
+from napari_sam.widgets.layers.image_file import file_of
 
 from .conftest import IMAGE, opened_by_napari, settle
 

@@ -9,7 +9,7 @@ import pytest
 import tifffile
 from napari.components import ViewerModel
 
-from napari_sam.widgets.batch_opening import read, show
+from napari_sam.widgets.batch.opening import read, show
 
 
 @pytest.mark.parametrize("count", [2, 3])

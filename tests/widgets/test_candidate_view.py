@@ -12,12 +12,12 @@ from napari.utils.colormaps.standardize_color import transform_color
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session.offer import COLOURS, Offer
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.candidate_view import LINE, WIDTH, CandidateView
-from napari_sam.widgets.keyboard import Keyboard
-from napari_sam.widgets.keymap import Keymap
-from napari_sam.widgets.outlines import outlines
-from napari_sam.widgets.planes import camera_of
-from napari_sam.widgets.prompt_layers import POINT_SIZE, PromptLayers
+from napari_sam.widgets.keys.keyboard import Keyboard
+from napari_sam.widgets.keys.keymap import Keymap
+from napari_sam.widgets.layers.outlines import outlines
+from napari_sam.widgets.layers.planes import camera_of
+from napari_sam.widgets.prompts.candidate_view import LINE, WIDTH, CandidateView
+from napari_sam.widgets.prompts.prompt_layers import POINT_SIZE, PromptLayers
 
 from .conftest import prompt, settle
 

@@ -13,8 +13,8 @@ from superqt import QElidingLabel
 from napari_sam.session import Object
 from napari_sam.session.channels import NONE
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.channel_habit import ChannelHabit
-from napari_sam.widgets.panel import NEW_LABELS
+from napari_sam.widgets.forms.channel_habit import ChannelHabit
+from napari_sam.widgets.forms.panel import NEW_LABELS
 
 from .conftest import settle
 

@@ -17,9 +17,9 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.layers.planes import camera_of
 
 from .conftest import settle
 

@@ -32,10 +32,10 @@ from qtpy.QtWidgets import (
 
 from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.batch import BatchWidget
-from napari_sam.widgets.object_model import CLASS, HEADERS
-from napari_sam.widgets.pages import OBJECTS
-from napari_sam.widgets.panel import Panel
+from napari_sam.widgets.batch.batch import BatchWidget
+from napari_sam.widgets.forms.object_model import CLASS, HEADERS
+from napari_sam.widgets.forms.pages import OBJECTS
+from napari_sam.widgets.forms.panel import Panel
 
 from .conftest import settle
 

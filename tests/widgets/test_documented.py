@@ -12,7 +12,7 @@ from superqt import QCollapsible
 
 from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.batch import BatchWidget
+from napari_sam.widgets.batch.batch import BatchWidget
 
 from .conftest import settle
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 
 from napari_sam.predict.prompts import MaskPrompt
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.drawings import read_drawings
+from napari_sam.widgets.prompts.drawings import read_drawings
 
 from .conftest import settle
 

@@ -16,13 +16,13 @@ from napari_sam.masks import DENSE
 from napari_sam.session import AnnotationSession, Object
 from napari_sam.session.journal import Journal
 from napari_sam.session.regions import labels_in
-from napari_sam.widgets import earlier as module
+from napari_sam.widgets.annotating import earlier as module
+from napari_sam.widgets.annotating.earlier import Earlier
+from napari_sam.widgets.annotating.earlier_starts import free_name
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.earlier import Earlier
-from napari_sam.widgets.earlier_starts import free_name
-from napari_sam.widgets.label_stack import LabelStack
-from napari_sam.widgets.label_writer import LabelWriter, draw_all
-from napari_sam.widgets.pyramid import LabelPyramid
+from napari_sam.widgets.layers.label_stack import LabelStack
+from napari_sam.widgets.layers.label_writer import LabelWriter, draw_all
+from napari_sam.widgets.layers.pyramid import LabelPyramid
 
 from .conftest import IMAGE, settle
 

@@ -250,7 +250,7 @@ def no_file_beyond(size: int) -> Iterator[None]:
 def test_a_full_disk_when_committing_then_each_commit_says_so_and_they_are_kept_once_there_is_room(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.keeping.AGAIN", 100)
+    monkeypatch.setattr("napari_sam.widgets.annotating.keeping.AGAIN", 100)
     widget = make_annotator(IMAGE)
     commit(widget, qtbot, 30, 40)
     assert widget.annotation is not None

@@ -14,8 +14,8 @@ import tifffile
 
 from napari_sam.export.file_space import KEY, FileSpace
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.image_file import file_space
-from napari_sam.widgets.planes import axis_names
+from napari_sam.widgets.layers.image_file import file_space
+from napari_sam.widgets.layers.planes import axis_names
 
 from .conftest import IMAGE, opened_by_napari, settle
 

@@ -10,7 +10,7 @@ from qtpy.compat import isalive
 from qtpy.QtCore import QObject, QTimer
 
 from napari_sam.errors import ImageError
-from napari_sam.widgets.jobs import Job, Jobs
+from napari_sam.widgets.background.jobs import Job, Jobs
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from napari.layers._source import layer_source
 
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.jobs import Jobs
+from napari_sam.widgets.annotating.annotation import Annotation
+from napari_sam.widgets.background.jobs import Jobs
 
 from .conftest import earlier
 

@@ -6,7 +6,7 @@ import pytest
 from app_model.types import OperatingSystem
 
 from napari_sam.errors import KeymapError
-from napari_sam.widgets.keymap import DEFAULTS, TITLES, Keymap, key_named
+from napari_sam.widgets.keys.keymap import DEFAULTS, TITLES, Keymap, key_named
 
 
 def test_every_action_then_has_a_title_and_a_key_of_its_own() -> None:

@@ -16,11 +16,11 @@ from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.key_page import ACTIONS, ASKED, KeyPage
-from napari_sam.widgets.keyboard import Keyboard
-from napari_sam.widgets.keymap import DEFAULTS, Keymap
-from napari_sam.widgets.pages import OBJECTS
-from napari_sam.widgets.pressed import _menu_item_of
+from napari_sam.widgets.forms.key_page import ACTIONS, ASKED, KeyPage
+from napari_sam.widgets.forms.pages import OBJECTS
+from napari_sam.widgets.keys.keyboard import Keyboard
+from napari_sam.widgets.keys.keymap import DEFAULTS, Keymap
+from napari_sam.widgets.keys.pressed import _menu_item_of
 
 Make = Callable[..., AnnotatorWidget]
 pytestmark = pytest.mark.shown

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from qtpy.QtCore import Qt
 
-from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.keymap import DEFAULTS, Keymap
-from napari_sam.widgets.stray_clicks import STRAY
+from napari_sam.widgets.keys.keymap import DEFAULTS, Keymap
+from napari_sam.widgets.prompts.stray_clicks import STRAY
 
 from .conftest import settle
 from .test_keys import CONTROL, SHIFT, point, press

@@ -10,8 +10,8 @@ import numpy as np
 from napari.components import ViewerModel
 
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.label_stack import LabelStack
-from napari_sam.widgets.pyramid import labels_layer, new_pixels
+from napari_sam.widgets.layers.label_stack import LabelStack
+from napari_sam.widgets.layers.pyramid import labels_layer, new_pixels
 
 HUGE = (500, 50, 2048, 2048)
 Make = Callable[..., AnnotatorWidget]

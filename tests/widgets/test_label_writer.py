@@ -9,7 +9,7 @@ from napari_sam.errors import ImageError
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Object
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.label_writer import LabelWriter
+from napari_sam.widgets.layers.label_writer import LabelWriter
 
 SHAPE = (60, 80)
 

@@ -18,10 +18,10 @@ from torch import Tensor
 from napari_sam.model import Features
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets import look_ahead
-from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.jobs import Jobs
-from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.annotating.annotation import Annotation
+from napari_sam.widgets.background import look_ahead
+from napari_sam.widgets.background.jobs import Jobs
+from napari_sam.widgets.layers.planes import camera_of
 
 from .conftest import earlier
 

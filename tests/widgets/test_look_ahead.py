@@ -9,9 +9,9 @@ from typing import Any
 import pytest
 
 from napari_sam.errors import Cancelled
-from napari_sam.widgets import look_ahead
-from napari_sam.widgets.jobs import Jobs
-from napari_sam.widgets.look_ahead import LookAhead, Piece, Stopped
+from napari_sam.widgets.background import look_ahead
+from napari_sam.widgets.background.jobs import Jobs
+from napari_sam.widgets.background.look_ahead import LookAhead, Piece, Stopped
 
 
 @pytest.fixture

@@ -11,8 +11,14 @@ from napari.layers import Image
 from napari_sam.errors import ImageError
 from napari_sam.predict.window import PlaneWindow, whole_plane
 from napari_sam.session.channels import Channel, Mix
-from napari_sam.widgets.mixed import Mixed
-from napari_sam.widgets.planes import alignment, image_shape, layers_of, plane_under_sliders, read_window
+from napari_sam.widgets.layers.mixed import Mixed
+from napari_sam.widgets.layers.planes import (
+    alignment,
+    image_shape,
+    layers_of,
+    plane_under_sliders,
+    read_window,
+)
 
 STACK = np.arange(2 * 3 * 4 * 6 * 7).reshape(2, 3, 4, 6, 7).astype(np.uint16)
 WHOLE = whole_plane((6, 7))

@@ -9,7 +9,7 @@ import pytest
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam.weights import list_models
-from napari_sam.widgets.model_choice import FROM_FILE, ModelChoice
+from napari_sam.widgets.forms.model_choice import FROM_FILE, ModelChoice
 
 
 def test_files_when_chosen_then_are_told_apart_and_a_dialog_that_is_left_changes_nothing(

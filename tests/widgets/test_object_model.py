@@ -10,7 +10,7 @@ from qtpy.QtCore import Qt
 
 from napari_sam.session import Edit, Object
 from napari_sam.session.classes import Classes
-from napari_sam.widgets.object_model import HEADERS, MANY, ObjectModel
+from napari_sam.widgets.forms.object_model import HEADERS, MANY, ObjectModel
 
 ASCENDING, DESCENDING = Qt.SortOrder.AscendingOrder, Qt.SortOrder.DescendingOrder
 

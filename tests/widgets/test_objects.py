@@ -16,9 +16,9 @@ from qtpy.QtCore import QItemSelectionModel, Qt
 from napari_sam.session import Edit, Key, Object
 from napari_sam.session.classes import COLOURS
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.object_model import HEADERS
-from napari_sam.widgets.pages import OBJECTS
-from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.forms.object_model import HEADERS
+from napari_sam.widgets.forms.pages import OBJECTS
+from napari_sam.widgets.layers.planes import camera_of
 
 from .conftest import prompt, settle
 

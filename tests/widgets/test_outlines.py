@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from napari_sam.widgets.outlines import DASHES, PIECES, VERTICES, dashes, outlines, runs, thinned
+from napari_sam.widgets.layers.outlines import DASHES, PIECES, VERTICES, dashes, outlines, runs, thinned
 
 
 def disc(side: int, radius: float) -> np.ndarray:

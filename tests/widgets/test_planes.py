@@ -10,7 +10,7 @@ from napari.layers import Image
 
 from napari_sam.errors import ImageError
 from napari_sam.predict.window import PlaneWindow, whole_plane
-from napari_sam.widgets.planes import alignment, image_shape, plane_under_sliders, read_window, seen
+from napari_sam.widgets.layers.planes import alignment, image_shape, plane_under_sliders, read_window, seen
 
 STACK = np.arange(2 * 5 * 6 * 7).reshape(2, 5, 6, 7).astype(np.uint16)
 WHOLE = whole_plane((6, 7))

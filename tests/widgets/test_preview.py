@@ -16,8 +16,8 @@ from napari_sam.predict import Predictor
 from napari_sam.predict.embedding import Level
 from napari_sam.session import embeddings
 from napari_sam.weights import load_model
-from napari_sam.widgets.annotation import Annotation
-from napari_sam.widgets.jobs import Jobs
+from napari_sam.widgets.annotating.annotation import Annotation
+from napari_sam.widgets.background.jobs import Jobs
 
 from .conftest import earlier
 

@@ -7,8 +7,8 @@ from napari.layers import Points, Shapes
 
 from napari_sam.errors import PromptError
 from napari_sam.predict.prompts import Prompts
-from napari_sam.widgets.planes import camera_of
-from napari_sam.widgets.prompt_layers import INSIDE, OUTSIDE, SYMBOLS, PromptLayers
+from napari_sam.widgets.layers.planes import camera_of
+from napari_sam.widgets.prompts.prompt_layers import INSIDE, OUTSIDE, SYMBOLS, PromptLayers
 
 
 @pytest.fixture

@@ -8,9 +8,9 @@ from hypothesis import strategies as st
 from napari.components import ViewerModel
 from napari.layers import Labels
 
-from napari_sam.widgets import pyramid
-from napari_sam.widgets.fitting import check_labels
-from napari_sam.widgets.pyramid import LabelPyramid, PyramidLabels, labels_layer, new_pixels
+from napari_sam.widgets.annotating.fitting import check_labels
+from napari_sam.widgets.layers import pyramid
+from napari_sam.widgets.layers.pyramid import LabelPyramid, PyramidLabels, labels_layer, new_pixels
 
 HUGE = (50_000, 50_000)
 

@@ -12,10 +12,10 @@ from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam.export import read_regions
-from napari_sam.widgets import saving
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.pages import OBJECTS
-from napari_sam.widgets.saving import FORMATS, with_ending
+from napari_sam.widgets.forms.pages import OBJECTS
+from napari_sam.widgets.objects import saving
+from napari_sam.widgets.objects.saving import FORMATS, with_ending
 
 from .conftest import settle
 

@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt, QTimer
 from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.pages import OBJECTS
+from napari_sam.widgets.forms.pages import OBJECTS
 
 from .conftest import IMAGE, settle
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from psygnal import Signal
 
-from napari_sam.widgets.sections import Sections
+from napari_sam.widgets.annotating.sections import Sections
 
 
 class Speaker:

@@ -14,11 +14,11 @@ from napari_sam.automatic import dense
 from napari_sam.predict import Predictor
 from napari_sam.samples import load_sample
 from napari_sam.session import Object
-from napari_sam.widgets.annotation import Annotation
+from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.last_thresholds import last_thresholds
-from napari_sam.widgets.planes import camera_of, seen
-from napari_sam.widgets.reviewing import Reviewing
+from napari_sam.widgets.layers.planes import camera_of, seen
+from napari_sam.widgets.proposals.last_thresholds import last_thresholds
+from napari_sam.widgets.proposals.reviewing import Reviewing
 
 from .conftest import settle
 from .test_objects import click as click_at
@@ -206,7 +206,7 @@ def test_proposals_are_drawn_by_their_score_apart_from_labels_and_the_active_lay
     assert current.edge_width > drawn.edge_width
     lines = drawn.data.copy()
     with monkeypatch.context() as patch:
-        patch.delattr("napari_sam.widgets.proposal_view.outlines")  # what comes back is not traced again
+        patch.delattr("napari_sam.widgets.proposals.view.outlines")  # what comes back is not traced again
         reviewing.accept_all()
         annotation.editing.undo()
     assert np.array_equal(drawn.data, lines)

@@ -18,9 +18,9 @@ from napari_sam.errors import ImageError
 from napari_sam.predict import Prompts
 from napari_sam.session.following import Following
 from napari_sam.weights import load_model
-from napari_sam.widgets import stack as stack_module
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.planes import read_window
+from napari_sam.widgets.layers.planes import read_window
+from napari_sam.widgets.stack import stack as stack_module
 
 from .conftest import begin
 

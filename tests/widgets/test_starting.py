@@ -11,7 +11,7 @@ from napari.components import ViewerModel
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
-from napari_sam.widgets import annotation
+from napari_sam.widgets.annotating import annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 
 from .conftest import IMAGE, begin, settle

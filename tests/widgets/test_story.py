@@ -16,7 +16,7 @@ from napari_sam.errors import OutOfMemoryError
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotator import AnnotatorWidget
-from napari_sam.widgets.planes import camera_of
+from napari_sam.widgets.layers.planes import camera_of
 
 from .conftest import begin, settle
 
@@ -157,7 +157,7 @@ def test_boxes_and_points_inside_and_outside_reach_the_network_and_look_differen
 def test_undo_while_prompts_are_drawn_then_takes_back_the_last_one_and_commits_only_after_them(
     make_annotator: Make, qtbot: Any, monkeypatch: pytest.MonkeyPatch, blink: float
 ) -> None:
-    monkeypatch.setattr("napari_sam.widgets.asking.BLINK", blink)
+    monkeypatch.setattr("napari_sam.widgets.annotating.asking.BLINK", blink)
     widget = make_annotator()
     annotation, told = widget.annotation, widget.panel.status
     assert annotation is not None

@@ -10,9 +10,9 @@ from qtpy.QtCore import Qt
 from napari_sam.predict import Candidate, Candidates, Frame, Predictor, Prompts
 from napari_sam.session.offer import COLOURS, Offer
 from napari_sam.weights import LoadedModel
-from napari_sam.widgets.candidate_view import caption
-from napari_sam.widgets.keymap import Keymap
-from napari_sam.widgets.thumbnails import SIDE, Thumbnails, square_around, thumbnail
+from napari_sam.widgets.forms.thumbnails import SIDE, Thumbnails, square_around, thumbnail
+from napari_sam.widgets.keys.keymap import Keymap
+from napari_sam.widgets.prompts.candidate_view import caption
 
 SHAPE = (60, 80)
 PIXELS = np.full((*SHAPE, 3), 200, np.uint8)

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
     import napari
 
     from ..widgets.annotator import AnnotatorWidget
-    from ..widgets.panel import Panel
+    from ..widgets.forms.panel import Panel
 
 PLUGIN, WIDGET = "napari-sam-microscopy", "Segment Anything"
 SIZE = (1400, 900)

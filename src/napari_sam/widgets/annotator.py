@@ -13,20 +13,20 @@ from qtpy.QtWidgets import QVBoxLayout
 from napari_sam.settings import config_folder, read_settings, write_settings
 from napari_sam.wording import amount
 
-from .channel_habit import ChannelHabit
-from .dock import Dock
-from .jobs import Jobs
-from .kept_programs import keep_programs
-from .keymap import Keymap
-from .leaving import Leaving
-from .model_choice import known_models
-from .object_look import ObjectLook
-from .object_panel import MARGIN
-from .pages import Pages
-from .panel import NEW_LABELS, NEW_PROMPTS
-from .sections import Sections
-from .set_aside import SetAside
-from .starting import Starting
+from .annotating.sections import Sections
+from .annotating.starting import Starting
+from .background.jobs import Jobs
+from .background.kept_programs import keep_programs
+from .background.leaving import Leaving
+from .background.set_aside import SetAside
+from .controls.dock import Dock
+from .forms.channel_habit import ChannelHabit
+from .forms.object_look import ObjectLook
+from .forms.object_panel import MARGIN
+from .forms.pages import Pages
+from .forms.panel import NEW_LABELS, NEW_PROMPTS
+from .getting_ready import known_models
+from .keys.keymap import Keymap
 
 if TYPE_CHECKING:
     import napari
@@ -35,12 +35,12 @@ if TYPE_CHECKING:
 
     from napari_sam.session.preference import Preference
 
-    from .annotation import Annotation
-    from .mixed import Mixed
-    from .objects import Objects
-    from .reviewing import Reviewing
-    from .saving import Saving
-    from .stack import Stack
+    from .annotating.annotation import Annotation
+    from .layers.mixed import Mixed
+    from .objects.objects import Objects
+    from .objects.saving import Saving
+    from .proposals.reviewing import Reviewing
+    from .stack.stack import Stack
 
 
 class AnnotatorWidget(Dock):
@@ -197,12 +197,12 @@ class AnnotatorWidget(Dock):
         self._starting.start()
 
     def _attach(self, annotation: Annotation, image: Image | Mixed) -> None:
-        from .image_file import file_of
-        from .objects import Objects
-        from .planes import layers_of
-        from .reviewing import Reviewing
-        from .saving import Saving
-        from .stack import Stack
+        from .layers.image_file import file_of
+        from .layers.planes import layers_of
+        from .objects.objects import Objects
+        from .objects.saving import Saving
+        from .proposals.reviewing import Reviewing
+        from .stack.stack import Stack
 
         viewer, sections, panel = self._viewer, self._sections, self.panel
         self._remember(**panel.computing.settings, channels=panel.channels.remember().to_settings())

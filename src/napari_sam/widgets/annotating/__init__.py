@@ -1,0 +1,1 @@
+"""An image annotated from Start on: prompts answered, candidates committed, objects edited."""

@@ -1,0 +1,1 @@
+"""Small controls of Qt, for any dock."""

@@ -1,0 +1,1 @@
+"""The forms of the dock: setters and signals, which know nothing of models or layers."""

@@ -1,0 +1,1 @@
+"""The parts of an image that are open for prompts."""

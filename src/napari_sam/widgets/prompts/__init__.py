@@ -1,0 +1,1 @@
+"""Prompts on the image, and the candidates that answer them."""

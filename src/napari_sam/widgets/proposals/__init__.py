@@ -1,0 +1,1 @@
+"""Objects found by a search, which wait for an answer."""

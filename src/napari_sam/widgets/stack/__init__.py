@@ -1,0 +1,1 @@
+"""Objects through planes and time."""
