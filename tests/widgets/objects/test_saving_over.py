@@ -15,7 +15,7 @@ from qtpy.QtWidgets import QApplication, QFileDialog, QMessageBox
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.forms.pages import OBJECTS
 
-from .conftest import IMAGE, settle
+from ..conftest import IMAGE, settle
 
 Make = Callable[..., AnnotatorWidget]
 TIFF = "Labels, for any program (*.tif)"

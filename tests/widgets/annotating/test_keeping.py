@@ -17,7 +17,7 @@ from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.background.jobs import Jobs
 
-from .conftest import earlier
+from ..conftest import earlier
 
 Start = Callable[..., Annotation]
 

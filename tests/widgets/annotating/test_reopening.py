@@ -9,7 +9,7 @@ import numpy as np
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import settle
+from ..conftest import settle
 
 Make = Callable[..., AnnotatorWidget]
 

@@ -12,8 +12,8 @@ from napari_sam.session import Object
 from napari_sam.session.following import Following
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import begin
-from .test_stack import settle
+from ..conftest import begin
+from ..stack.test_stack import settle
 
 Make = Callable[..., AnnotatorWidget]
 

@@ -14,7 +14,7 @@ from qtpy.QtCore import QTimer
 from napari_sam.widgets.annotating import annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import IMAGE, begin, settle
+from ..conftest import IMAGE, begin, settle
 
 Make = Callable[..., AnnotatorWidget]
 NAMES = ["cells", "cells cells", "Candidate filling", "Candidates", "Candidate names", "Boxes", "Points"]

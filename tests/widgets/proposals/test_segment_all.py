@@ -20,8 +20,8 @@ from napari_sam.widgets.layers.planes import camera_of, seen
 from napari_sam.widgets.proposals.last_thresholds import last_thresholds
 from napari_sam.widgets.proposals.reviewing import Reviewing
 
-from .conftest import settle
-from .test_objects import click as click_at
+from ..conftest import settle
+from ..objects.test_objects import click as click_at
 
 Make = Callable[..., AnnotatorWidget]
 NUCLEI = load_sample("fluorescence").image[100:260, 100:280]

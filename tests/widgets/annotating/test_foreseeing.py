@@ -10,7 +10,7 @@ import pytest
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .test_choosing import Pointer, running
+from ..prompts.test_choosing import Pointer, running
 
 Make = Callable[..., AnnotatorWidget]
 pytestmark = pytest.mark.shown

@@ -22,7 +22,7 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.layers.planes import read_window
 from napari_sam.widgets.stack import stack as stack_module
 
-from .conftest import begin
+from ..conftest import begin
 
 Make = Callable[..., AnnotatorWidget]
 DEPTH = 7

@@ -22,7 +22,7 @@ from napari_sam.widgets.annotating.committing import NOT_YET, TWICE, UNSEEN
 from napari_sam.widgets.annotating.fitting import check_labels
 from napari_sam.widgets.background.jobs import Job, Jobs
 
-from .conftest import earlier
+from ..conftest import earlier
 
 SHAPE = (60, 80)
 

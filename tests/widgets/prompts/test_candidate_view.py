@@ -19,7 +19,7 @@ from napari_sam.widgets.layers.planes import camera_of
 from napari_sam.widgets.prompts.candidate_view import LINE, WIDTH, CandidateView
 from napari_sam.widgets.prompts.prompt_layers import POINT_SIZE, PromptLayers
 
-from .conftest import prompt, settle
+from ..conftest import prompt, settle
 
 
 def test_three_candidates_then_are_solid_dashed_and_dotted_and_named_in_their_colours(

@@ -21,7 +21,7 @@ from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.layers.planes import camera_of
 
-from .conftest import settle
+from ..conftest import settle
 
 Make = Callable[..., AnnotatorWidget]
 pytestmark = pytest.mark.shown

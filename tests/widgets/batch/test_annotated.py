@@ -16,7 +16,7 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch.opening import read, show
 from napari_sam.widgets.layers.image_file import file_of
 
-from .conftest import IMAGE, opened_by_napari, settle
+from ..conftest import IMAGE, opened_by_napari, settle
 
 Make = Callable[..., AnnotatorWidget]
 

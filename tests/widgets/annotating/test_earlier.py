@@ -24,7 +24,7 @@ from napari_sam.widgets.layers.label_stack import LabelStack
 from napari_sam.widgets.layers.label_writer import LabelWriter, draw_all
 from napari_sam.widgets.layers.pyramid import LabelPyramid
 
-from .conftest import IMAGE, settle
+from ..conftest import IMAGE, settle
 
 Make = Callable[..., AnnotatorWidget]
 

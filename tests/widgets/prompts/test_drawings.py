@@ -15,7 +15,7 @@ from napari_sam.predict.prompts import MaskPrompt
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.prompts.drawings import read_drawings
 
-from .conftest import settle
+from ..conftest import settle
 
 LINE = np.array([(20.0, 20.0), (20.0, 60.0)])
 AROUND = np.array([(30.0, 40.0), (30.0, 60.0), (60.0, 60.0), (60.0, 40.0)])

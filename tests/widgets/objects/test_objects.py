@@ -20,7 +20,7 @@ from napari_sam.widgets.forms.object_model import HEADERS
 from napari_sam.widgets.forms.pages import OBJECTS
 from napari_sam.widgets.layers.planes import camera_of
 
-from .conftest import prompt, settle
+from ..conftest import prompt, settle
 
 Make = Callable[..., AnnotatorWidget]
 A, B, C = (1, ()), (2, ()), (3, ())

@@ -14,8 +14,8 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.keys.keymap import DEFAULTS, Keymap
 from napari_sam.widgets.prompts.stray_clicks import STRAY
 
-from .conftest import settle
-from .test_keys import CONTROL, SHIFT, point, press
+from ..conftest import settle
+from ..test_keys import CONTROL, SHIFT, point, press
 
 Make = Callable[..., AnnotatorWidget]
 pytestmark = pytest.mark.shown

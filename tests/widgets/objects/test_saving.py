@@ -17,7 +17,7 @@ from napari_sam.widgets.forms.pages import OBJECTS
 from napari_sam.widgets.objects import saving
 from napari_sam.widgets.objects.saving import FORMATS, with_ending
 
-from .conftest import settle
+from ..conftest import settle
 
 Make = Callable[..., AnnotatorWidget]
 

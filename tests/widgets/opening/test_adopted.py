@@ -13,7 +13,7 @@ import pytest
 from napari_sam.export.layers import write_labels_layer
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from .conftest import IMAGE, settle
+from ..conftest import IMAGE, settle
 
 PLUGIN = "napari-sam-microscopy"
 

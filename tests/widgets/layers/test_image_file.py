@@ -17,7 +17,7 @@ from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.layers.image_file import file_space
 from napari_sam.widgets.layers.planes import axis_names
 
-from .conftest import IMAGE, opened_by_napari, settle
+from ..conftest import IMAGE, opened_by_napari, settle
 
 Make = Callable[..., AnnotatorWidget]
 SIZES = {"PhysicalSizeX": 0.25, "PhysicalSizeY": 0.5, "PhysicalSizeZ": 2.0}

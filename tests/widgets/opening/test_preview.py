@@ -19,7 +19,7 @@ from napari_sam.weights import load_model
 from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.background.jobs import Jobs
 
-from .conftest import earlier
+from ..conftest import earlier
 
 IMAGE = np.kron(np.random.default_rng(0).integers(0, 2, (6, 8)), np.full((12, 12), 200)).astype(np.uint8)
 

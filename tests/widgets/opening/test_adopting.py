@@ -16,7 +16,7 @@ from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.background.jobs import Jobs
 from napari_sam.widgets.opening import adopting
 
-from .conftest import earlier
+from ..conftest import earlier
 
 SHAPE = (3, 60, 80)
 Make = Callable[[], Annotation]
