@@ -3,6 +3,7 @@ import math
 import os
 import pickle
 import sys
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -134,6 +135,11 @@ def test_read_when_a_pickle_holds_code_then_it_is_refused_and_not_run(
     torch.save({"image_encoder.x": Code()}, path)
     with pytest.raises(WeightsError, match="could run code"):
         read_checkpoint(path)
+    torch.save({"image_encoder.x": torch.zeros(3)}, path)
+    with zipfile.ZipFile(path, "a") as file:
+        file.writestr("bad/constants.pkl", "")  # by which torch tells TorchScript
+    with pytest.raises(WeightsError, match="could run code"):
+        read_checkpoint(path)
     for protocol, answer in ((2, "could run code"), (4, "by protocol 4 or 5"), (5, "by protocol 4 or 5")):
         path.write_bytes(pickle.dumps(Code(), protocol))
         with pytest.raises(WeightsError, match=answer):
@@ -228,8 +234,8 @@ def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:
         read_checkpoint(tmp_path / "none.pth")
     with pytest.raises(WeightsError, match="There is no file"):
         read_metadata(str(tmp_path / "none.pth"))
-    save_file({"x": torch.zeros(3)}, tmp_path / "other.safetensors")
-    with pytest.raises(WeightsError, match="no Segment Anything weights"):
+    save_file({"vision_encoder.x": torch.zeros(3)}, tmp_path / "other.safetensors")  # as transformers call it
+    with pytest.raises(WeightsError, match=r"no Segment Anything weights by Meta's names.* Meta's layout\.$"):
         read_checkpoint(tmp_path / "other.safetensors")
     save_file({"image_encoder.odd": torch.zeros(3)}, tmp_path / "odd.safetensors")
     with pytest.raises(WeightsError, match=r"architecture is not known here \(it has no image_encoder"):

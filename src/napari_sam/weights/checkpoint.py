@@ -28,6 +28,10 @@ COMPILED = "_orig_mod."
 """What torch.compile puts before the names in a module."""
 NOT_WEIGHTS = ("pixel_mean", "pixel_std")
 CONFIG_KEY = "napari_sam.config"
+MORE_THAN_WEIGHTS = (
+    "holds more than weights and could run code when opened, so it was not opened; ask its author for a file"
+    " of weights alone (.safetensors)."
+)
 NEWER_PICKLE = "Unsupported operand 149"
 """What torch says of the first instruction of protocols from 4 on; it reads 2 and 3."""
 
@@ -160,10 +164,7 @@ def _read_pickle(path: Path) -> Any:
             return torch.load(path, map_location="cpu", weights_only=True)
     except pickle.UnpicklingError as error:
         if "GLOBAL" in str(error):  # the pickle's instruction to import something
-            raise WeightsError(
-                f"{path.name} holds more than weights and could run code when opened, so it was not opened;"
-                " ask its author for a file of weights alone (.safetensors)."
-            ) from error
+            raise WeightsError(f"{path.name} {MORE_THAN_WEIGHTS}") from error
         if NEWER_PICKLE in str(error):
             raise WeightsError(
                 f"{path.name} is pickled by protocol 4 or 5, which cannot be read without running code in it;"
@@ -173,6 +174,8 @@ def _read_pickle(path: Path) -> Any:
     except Exception as error:  # damaged bytes lead the unpickler into errors of any kind
         if is_memory_error(error):
             raise
+        if "TorchScript" in str(error):
+            raise WeightsError(f"{path.name} {MORE_THAN_WEIGHTS}") from error
         raise WeightsError(f"{path.name} is damaged or cut short; download or copy it again.") from error
 
 
@@ -192,7 +195,10 @@ def unwrap(stored: Any, name: str) -> State:
     state = {key.replace(COMPILED, ""): value for key, value in named}
     first = next((key for key in state if ENCODER in f".{key}"), None)
     if first is None:
-        raise WeightsError(f"{name} holds no Segment Anything weights; choose a SAM checkpoint.")
+        raise WeightsError(
+            f"{name} holds no Segment Anything weights by Meta's names, which transformers and others change;"
+            " choose a SAM checkpoint in Meta's layout."
+        )
     prefix = first[: f".{first}".index(ENCODER)]  # of DataParallel, Lightning, micro-sam
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
     return {key: value for key, value in state.items() if key not in NOT_WEIGHTS}
