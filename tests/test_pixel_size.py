@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import tifffile
 import zarr
+from PIL import Image
 
 from napari_sam.automatic.batch import run_batch
 from napari_sam.automatic.batch_image import BatchSettings
@@ -73,6 +74,8 @@ def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tm
     tifffile.imwrite(tmp_path / "plain.tif", PLANE)
     tifffile.imwrite(tmp_path / "zero.tif", PLANE, resolution=(0, 0), resolutionunit="CENTIMETER")
     tifffile.imwrite(tmp_path / "a.ome.tif", PLANE, metadata={**OME, "PhysicalSizeYUnit": "pixel"})
+    tifffile.imwrite(tmp_path / "one.tif", PLANE, resolution=(1, 1), resolutionunit="INCH")
+    Image.fromarray(PLANE).save(tmp_path / "pillow.tif")  # without any tag of a resolution
     zarr.create_array(tmp_path / "bare.zarr", data=PLANE)
     for path in (*tmp_path.iterdir(), Path("cells.png")):
         assert pixel_size_of(path) is None, path

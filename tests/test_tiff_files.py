@@ -9,13 +9,15 @@ from typing import Any
 import numpy as np
 import pytest
 import tifffile
+from PIL import Image
 
 from napari_sam.automatic.batch_axes import opened_plane
+from napari_sam.automatic.batch_files import opened
 from napari_sam.cli import main
 from napari_sam.errors import DataError
 from napari_sam.export import read_regions
-from napari_sam.image_files import read_image
-from napari_sam.tiff_files import images_beside, opened_tiff
+from napari_sam.image_files import images_beside, read_image
+from napari_sam.tiff_files import opened_tiff
 from napari_sam.training.planes import read_labels
 
 OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{}">{}</OME>'
@@ -52,6 +54,27 @@ def test_a_tiff_when_its_header_asks_for_more_than_it_holds_then_one_sentence_be
     for read in (read_image, read_regions, lambda file: opened_plane(file).__enter__()):
         with pytest.raises(DataError, match=told):
             read(path)
+
+
+def test_a_tiff_when_it_was_begun_and_holds_nothing_yet_then_says_so(tmp_path: Path) -> None:
+    (tmp_path / "cells.tif").write_bytes(struct.pack("<2sHI", b"II", 42, 0))
+    with pytest.raises(DataError, match=r"^cells\.tif cannot be read as an image \(it holds no image\);"):
+        read_image(tmp_path / "cells.tif")
+
+
+def test_a_stack_when_it_is_large_then_it_is_told_from_a_plane_without_being_read(tmp_path: Path) -> None:
+    path, planes = tmp_path / "stack.tif", 90
+    said = f"ImageJ=1.54f\nimages={planes}\nslices={planes}\n"
+    tifffile.imwrite(path, np.zeros((1024, 1024), np.uint8), description=said, metadata=None, byteorder=">")
+    with path.open("r+b") as file:  # as ImageJ writes more than 4 GB: all planes after one header
+        file.truncate(file.seek(0, 2) + (planes - 1) * 1024**2)
+        file.seek(-1, 2)
+        file.write(b"\7")
+    with opened(path) as array:
+        assert not isinstance(array, np.ndarray)
+        assert (array.shape, array[-1, -1, -1]) == ((planes, 1024, 1024), 7)
+    with pytest.raises(DataError, match="is a stack of 90 planes; use `napari-sam stack`"):
+        opened_plane(path).__enter__()
 
 
 def test_a_tiff_when_memory_is_too_short_for_it_then_is_not_called_damaged(tmp_path: Path) -> None:
@@ -142,6 +165,9 @@ def test_images_beside_when_others_are_as_large_then_counts_them_but_no_pictures
     assert images_beside(path) == told
     with opened_tiff(path) as (_, index):
         assert index == 0
+    frames = [Image.fromarray(slide[:20, :20] + each) for each in range(3)]
+    frames[0].save(tmp_path / "film.gif", save_all=True, append_images=frames[1:])
+    assert images_beside(tmp_path / "film.gif").startswith("film.gif has 3 images, and only the first is ")
     assert images_beside(tmp_path / "none.tif") == images_beside(tmp_path / "cells.png") == ""
 
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
 
 from napari_sam.pixel_size import told_by_ome
 from napari_sam.tiff_files import TIFF, opened_tiff
+from napari_sam.zarr_files import axis_names, image_in
 
 
 def named_axes(path: Path) -> list[tuple[str, int]]:
@@ -43,13 +43,6 @@ def without_single(axes: Sequence[tuple[str, int]]) -> list[tuple[str, int]]:
 
 
 def _zarr_axes(path: Path) -> list[tuple[str, int]]:
-    import zarr
-
-    node = zarr.open(path, mode="r")
-    if isinstance(node, zarr.Array):
-        return []
-    held: Any = node.attrs.asdict()
-    image = (held.get("ome", held).get("multiscales") or [{}])[0]
-    names = [str(each["name"]).upper() for each in image.get("axes", [])]
-    shape = node[image["datasets"][0]["path"]].shape if names else ()  # type: ignore[union-attr]
-    return list(zip(names, shape, strict=True))
+    array, said = image_in(path)
+    letters = [name[:1].upper() for name in axis_names(said)]
+    return list(zip(letters, array.shape, strict=True)) if len(letters) == array.ndim else []

@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
+from PIL import Image, UnidentifiedImageError
 
+from napari_sam import tiff_files, zarr_files
 from napari_sam.errors import DataError
 from napari_sam.tiff_files import TIFF, TOO_LARGE, is_jpeg, opened_tiff
 
@@ -48,14 +49,50 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
         raise unreadable(path, error) from error
 
 
-def unreadable(path: Path, error: Exception) -> DataError:
-    """Return what tells why a file cannot be read as an image: memory, the system, or what is in it."""
+def unreadable(
+    path: Path, error: Exception, kind: str = "an image", advice: str = "replace or remove the file"
+) -> DataError:
+    """Return what tells why a file cannot be read as something: memory, the system, or what is in it."""
     if isinstance(error, MemoryError):
         return DataError(f"{path.name} {TOO_LARGE}")
     if isinstance(error, OSError) and error.strerror:
         return DataError(f"{path} cannot be read ({error.strerror}); check that it is there and may be read.")
-    why = str(error).replace(str(path), path.name)
-    return DataError(f"{path.name} cannot be read as an image ({why}); replace or remove the file.")
+    if isinstance(error, UnidentifiedImageError):
+        return DataError(
+            f"{path.name} is damaged, or of a kind that is not read here; replace it, or save it as TIFF."
+        )
+    return DataError(f"{path.name} cannot be read as {kind} ({error}); {advice}.")
+
+
+def images_beside(path: Path, *, in_set: bool = False) -> str:
+    """Return what to tell of a file with several images, of which the first is taken; empty for others.
+
+    Parameters
+    ----------
+    path : Path
+    in_set : bool
+        For napari's own reader, which takes the first image of all files of a set, and all of a film.
+
+    Returns
+    -------
+    str
+    """
+    count, alone = 1, True
+    try:
+        if path.suffix.lower() in TIFF:
+            count, alone = tiff_files.count_images(path, in_set=in_set)
+        elif path.is_dir():
+            count = zarr_files.count_images(path)
+        elif not in_set:
+            with Image.open(path) as opened:
+                count = getattr(opened, "n_frames", 1)
+    except Exception:  # noqa: BLE001 (damage is told of where the image is read)
+        return ""
+    if count == 1:
+        return ""
+    if not alone:
+        return f"{path.name} is of a set of {count} images, of which the first is shown whichever is opened."
+    return f"{path.name} has {count} images, and only the first is taken; save each to a file of its own."
 
 
 def check_keeps_numbers(path: Path) -> None:
@@ -71,6 +108,22 @@ def check_keeps_numbers(path: Path) -> None:
             f"{path.name} is compressed by JPEG, which changes the numbers that tell objects; save the labels"
             " as PNG, or as TIFF without JPEG."
         )
+
+
+def whole_numbers(values: NDArray[Any], name: str) -> NDArray[Any]:
+    """Return labels as integers, of which programs such as ImageJ keep large ones as floats.
+
+    Raises
+    ------
+    DataError
+        If there are fractions in the file of this name.
+    """
+    if values.dtype.kind != "f":
+        return values
+    exact = values.astype(np.float64)
+    if not ((np.abs(exact) < 2**53) & (exact == np.rint(exact))).all():
+        raise DataError(f"{name} holds fractions; give labels that are whole numbers.")
+    return exact.astype(np.int64)
 
 
 def without_single_sides(pixels: NDArray[Any], last: int = 2) -> NDArray[Any]:

@@ -7,6 +7,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from napari_sam.tiff_files import TIFF
+from napari_sam.zarr_files import image_in
+
 MICROMETERS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "\\u00B5m"), 1.0),
     **dict.fromkeys(("nm", "nanometer"), 1e-3),
@@ -61,7 +64,7 @@ def pixel_size_of(path: str | os.PathLike[str]) -> PixelSize | None:
     """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one that can be understood."""
     path = Path(path)
     try:
-        if path.suffix.lower() in (".tif", ".tiff"):
+        if path.suffix.lower() in TIFF:
             sizes = _of_tiff(path)
         elif path.is_dir():
             sizes = _of_zarr(path)
@@ -80,12 +83,14 @@ def _of_tiff(path: Path) -> Sizes:
         if file.ome_metadata:
             return _of_ome(file.ome_metadata)
         page = file.pages.first
+        across, down = page.resolution
         if said := file.imagej_metadata:
             unit = apart = MICROMETERS[str(said["unit"])]
+        elif across == down == 1:  # what tifffile gives, and others write, where nothing is known
+            return 0.0, 0.0, 0.0
         else:
             unit, apart = MICROMETERS[tifffile.RESUNIT(page.resolutionunit).name.lower()], 1.0
             said = (file.shaped_metadata or ({},))[0]
-        across, down = page.resolution
         return unit / down, unit / across, apart * _number(said.get(SPACING))
 
 
@@ -115,14 +120,10 @@ def _of_ome(text: str) -> Sizes:
 
 
 def _of_zarr(path: Path) -> Sizes:
-    import zarr
-
-    node = zarr.open(path, mode="r")
-    held: Any = node.attrs.asdict()
-    if isinstance(node, zarr.Array):
-        rows, cols = held[ATTRIBUTE]
-        return float(rows), float(cols), 0.0
-    image = held.get("ome", held)["multiscales"][0]
+    array, image = image_in(path)
+    if not image:
+        noted: Any = array.attrs[ATTRIBUTE]
+        return float(noted[0]), float(noted[1]), 0.0
     steps = (*image["datasets"][0]["coordinateTransformations"], *image.get("coordinateTransformations", ()))
     axes = image["axes"]
     depths = [index for index, axis in enumerate(axes[:-2]) if axis["name"] == "z"]

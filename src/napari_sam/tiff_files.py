@@ -11,7 +11,8 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
 
-TIFF = (".tif", ".tiff")
+TIFF = (".tif", ".tiff", ".lsm", ".stk", ".svs", ".ndpi", ".qptiff")
+"""What microscopes and slide scanners call it, too."""
 DENSEST = {1: 2, 5: 1500, 8: 1100, 32773: 64, 32946: 1100}
 """Most bytes of pixels in one of a file: uncompressed (with half the colours), LZW, deflate, PackBits."""
 TOO_LARGE = "needs more memory than there is; close other programs, or cut it into smaller images."
@@ -37,11 +38,13 @@ def opened_tiff(path: Path) -> Iterator[tuple[TiffFile, int]]:
     Raises
     ------
     ValueError
-        If the image is too large for the file to hold it; tifffile raises others on other damage.
+        If there is none, or it is too large for the file to hold it; tifffile raises others on other damage.
     """
     import tifffile
 
     with tifffile.TiffFile(path) as file:
+        if not file.series:
+            raise ValueError("it holds no image")
         index = next((index for index, each in enumerate(file.series) if _lies_in(each, file)), 0)
         if not _holds(file.series[index]):
             shape = " x ".join(map(str, file.series[index].keyframe.shape))
@@ -49,36 +52,16 @@ def opened_tiff(path: Path) -> Iterator[tuple[TiffFile, int]]:
         yield file, index
 
 
-def images_beside(path: Path, *, in_set: bool = False) -> str:
-    """Return what to tell of a file with several images, of which the first is taken; empty for others.
+def count_images(path: Path, *, in_set: bool) -> tuple[int, bool]:
+    """Count the images of a file, without labels and thumbnails of slides, and say whether all lie in it.
 
-    Labels and thumbnails of slides do not count.
-
-    Parameters
-    ----------
-    path : Path
-    in_set : bool
-        Count images in other files of the same set, too, since napari takes the first one of the set.
-
-    Returns
-    -------
-    str
+    Those in other files of the same set count with `in_set`.
     """
-    if path.suffix.lower() not in TIFF:
-        return ""
-    try:
-        with opened_tiff(path) as (file, index):
-            first = file.series[0 if in_set else index]
-            found = [each for each in file.series if in_set or _lies_in(each, file)]
-            count = 1 + sum(each is not first and not _is_aside(each, first) for each in found)
-            alone = all(_lies_in(each, file) for each in found)
-    except Exception:  # noqa: BLE001 (damage is told of where the image is read)
-        return ""
-    if count == 1:
-        return ""
-    if not alone:
-        return f"{path.name} is of a set of {count} images, of which the first is shown whichever is opened."
-    return f"{path.name} has {count} images, and only the first is taken; save each to a file of its own."
+    with opened_tiff(path) as (file, index):
+        first = file.series[0 if in_set else index]
+        found = [each for each in file.series if in_set or _lies_in(each, file)]
+        count = 1 + sum(each is not first and not _is_aside(each, first) for each in found)
+        return count, all(_lies_in(each, file) for each in found)
 
 
 def is_jpeg(path: Path) -> bool:

@@ -9,25 +9,34 @@ import zarr
 
 from napari_sam.automatic.batch_axes import opened_plane
 from napari_sam.errors import DataError
+from napari_sam.image_files import images_beside
 
 CHANNELS = np.arange(2 * 40 * 50, dtype=np.uint16).reshape(2, 40, 50)
 
 
-def ome_zarr(path: Path, data: np.ndarray, axes: str) -> Path:
+def ome_zarr(path: Path, data: np.ndarray, axes: str, *, named: bool = True) -> Path:
+    """Write an image whose axes are objects, or just their names, as before version 0.4."""
     group = zarr.create_group(path)
     group.create_array("s0", data=data, chunks=data.shape)
-    named = [{"name": name, "type": "channel" if name == "c" else "space"} for name in axes]
-    group.attrs["ome"] = {"multiscales": [{"axes": named, "datasets": [{"path": "s0"}]}]}
+    objects = [{"name": name, "type": "channel" if name == "c" else "space"} for name in axes]
+    told = objects if named else [*axes]
+    group.attrs["ome"] = {"multiscales": [{"axes": told, "datasets": [{"path": "s0"}]}]}
     return path
 
 
-@pytest.mark.parametrize("kind", ["ome.tif", "imagej.tif", "zarr"])
+@pytest.mark.parametrize("kind", ["ome.tif", "imagej.tif", "lsm", "qptiff", "zarr", "names.zarr", "raw.zarr"])
 def test_opened_plane_when_the_file_names_channels_first_then_they_come_last(
     kind: str, tmp_path: Path
 ) -> None:
     path = tmp_path / f"image.{kind}"
-    if kind == "zarr":
-        ome_zarr(path, CHANNELS[None, :, None], "tczyx")
+    if kind == "raw.zarr":  # as bioformats2raw writes: images in a group
+        ome_zarr(path / "0", CHANNELS[None, :, None], "tczyx")
+        ome_zarr(path / "1", CHANNELS[:1], "cyx")
+        zarr.create_group(path)
+        assert images_beside(path).startswith("image.raw.zarr has 2 images, and only the first is taken;")
+    elif kind.endswith("zarr"):
+        ome_zarr(path, CHANNELS[None, :, None], "tczyx", named=kind == "zarr")
+        assert images_beside(path) == ""
     else:
         tifffile.imwrite(path, CHANNELS, imagej=kind == "imagej.tif", metadata={"axes": "CYX"})
     with opened_plane(path) as array:

@@ -74,8 +74,12 @@ def test_wrong_arguments_when_given_then_exit_status_is_2_and_nothing_is_written
     ("arguments", "says"),
     [
         (["segment", "none.png", "--point", "1,2", "-o", "b.tif"], "no image none.png"),
-        (["segment", "words.png", "--point", "1,2", "-o", "b.tif"], "words.png cannot be read"),
-        (["segment", "words.npy", "--point", "1,2", "-o", "b.tif"], "words.npy holds no array"),
+        (["segment", "words.png", "--point", "1,2", "-o", "b.tif"], "words.png is damaged, or of a kind"),
+        (["segment", "words.npy", "--point", "1,2", "-o", "b.tif"], "words.npy holds no array (the magic"),
+        (["auto", "packed.npy", "-o", "b.tif"], "packed.npy holds no array (the magic string"),
+        (["stack", "packed.npy", "--axis", "z", "-o", "b.tif"], "packed.npy holds no array (the magic"),
+        (["convert", "words.npy", "-o", "b.tif"], "words.npy cannot be read as labels (the magic"),
+        (["convert", "folder.tif", "-o", "b.tif"], "napari-sam: folder.tif cannot be read ("),
         (["segment", "words.png", "--point", "1,2", "-o", "b.jpg"], "b.jpg has an ending"),
         (["segment", "words.png", "--point", "1,2", "-o", "no/b.tif"], "does not exist"),
         (["segment", "none.png", "--point", "1,2", "-o", "words.npy"], "no image none.png; check the name"),
@@ -103,6 +107,9 @@ def test_an_error_when_it_happens_then_is_one_line_and_exit_status_1(
         (tmp_path / name).write_text("no picture")
     Image.fromarray(np.zeros((4, 5), np.uint8)).save(tmp_path / "labels.png")
     zarr.create_array(tmp_path / "broken.zarr", data=np.ones((4, 5), np.uint8), zarr_format=2)
+    (tmp_path / "folder.tif").mkdir()
+    np.savez(tmp_path / "packed.npz", np.zeros((4, 5)))
+    (tmp_path / "packed.npz").rename(tmp_path / "packed.npy")
     (tmp_path / "broken.zarr" / "0.0").write_bytes(b"no chunk of a zarr array")
     assert main(arguments) == 1
     shown = capsys.readouterr()

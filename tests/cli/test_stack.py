@@ -213,6 +213,12 @@ def test_stack_when_channels_are_named_then_they_are_moved_last(tmp_path: Path) 
     tifffile.imwrite(path, np.zeros((5, 2, 30, 40), np.uint8), metadata={"axes": "TZYX"})
     assert read_stack(path).shape == (5, 2, 30, 40)
     assert read_stack(path, 1, in_time=True).shape == (5, 1, 30, 40, 2)
+    for axes, shape in (("ZSYX", (5, 3, 30, 40)), ("TZYXS", (2, 5, 30, 40, 3))):
+        colours = np.random.default_rng(0).integers(0, 255, shape, np.uint8)
+        kept = {"planarconfig": "separate"} if axes == "ZSYX" else {}
+        tifffile.imwrite(tmp_path / "rgb.tif", colours, photometric="rgb", metadata={"axes": axes}, **kept)
+        last = np.moveaxis(colours, axes.index("S"), -1)
+        assert np.array_equal(read_stack(tmp_path / "rgb.tif"), last.reshape(-1, 5, 30, 40, 3))
     with pytest.raises(DataError, match="The channel axis 4 is none of"):
         read_stack(path, 4)
     tifffile.imwrite(path, np.zeros((5, 3, 2, 30, 40), np.uint8), metadata={"axes": "TZCYX"})

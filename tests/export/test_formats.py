@@ -245,6 +245,20 @@ def test_table_when_read_then_agrees_with_another_measurement(tmp_path: Path) ->
         assert (int(row["row_max"]) + 1, int(row["col_max"]) + 1) == other.bbox[2:]
 
 
+def test_read_labels_when_they_are_kept_as_floats_then_whole_numbers_count(tmp_path: Path) -> None:
+    labels = np.zeros((8, 9), np.float32)
+    labels[2:4, 3:7] = 70_000  # ImageJ has no other type for so many
+    tifffile.imwrite(tmp_path / "labels.tif", labels)
+    np.save(tmp_path / "labels.npy", labels)
+    for name in ("labels.tif", "labels.npy"):
+        regions, shape = read_regions(tmp_path / name)
+        assert [(region.id, region.area) for region in regions] == [(70_000, 8)]
+        assert shape == (8, 9)
+    np.save(tmp_path / "labels.npy", labels / 3)
+    with pytest.raises(DataError, match=r"^labels\.npy holds fractions; give labels"):
+        read_regions(tmp_path / "labels.npy")
+
+
 def test_regions_when_labels_are_wrong_then_says_so() -> None:
     with pytest.raises(DataError, match="negative"):
         regions_from_labels(np.array([[0, -1]]))

@@ -222,6 +222,8 @@ def test_read_samples_when_labels_are_fractions_colours_or_jpeg_then_says_so(
     tifffile.imwrite(tmp_path / "half.tif", np.full((90, 120), 0.5, np.float32))
     with pytest.raises(DataError, match="whole numbers"):
         read_samples(folder.images / "0.png", tmp_path / "half.tif")
+    tifffile.imwrite(tmp_path / "short.tif", np.ones((90, 120), np.float16))  # numpy warned of its range
+    assert read_samples(folder.images / "0.png", tmp_path / "short.tif")[0].labels.max() == 1
     Image.new("RGB", (120, 90)).save(tmp_path / "colours.png")
     with pytest.raises(DataError, match=r"colours\.png is a picture in colour"):
         read_samples(folder.images / "0.png", tmp_path / "colours.png")

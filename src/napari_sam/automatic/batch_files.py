@@ -16,8 +16,10 @@ from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
 from napari_sam.image_files import read_image, unreadable
+from napari_sam.predict.plane_shape import MAX_CHANNELS
 from napari_sam.predict.reading import reading
 from napari_sam.tiff_files import TIFF, opened_tiff
+from napari_sam.zarr_files import image_in
 
 from .batch_names import full_path
 
@@ -182,7 +184,7 @@ def _with_folders_as_they_are(path: Path) -> str:
 def _mapped(path: Path) -> NDArray[Any]:
     """Return the array of a .npy file, read when it is sliced."""
     try:
-        array: NDArray[Any] = np.load(path, mmap_mode="r", allow_pickle=False)
+        array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise unreadable(path, error) from error
     except (ValueError, EOFError) as error:
@@ -192,16 +194,8 @@ def _mapped(path: Path) -> NDArray[Any]:
 
 def _zarr_array(path: Path) -> Any:
     """Return the array of a store, or the finest level of the image that it holds."""
-    import zarr
-
     try:
-        node = zarr.open(path, mode="r")
-        if isinstance(node, zarr.Array):
-            return node
-        held: Any = node.attrs.asdict()
-        levels = held.get("ome", held).get("multiscales")
-        finest = levels[0]["datasets"][0]["path"] if levels else "0"
-        return zarr.open_array(path, path=finest, mode="r")
+        return image_in(path)[0]
     except PermissionError as error:
         raise unreadable(path, error) from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
@@ -216,8 +210,7 @@ def _tiff(path: Path) -> Iterator[Any]:
     with ExitStack() as held:
         try:
             file, index = held.enter_context(opened_tiff(path))
-            shape = file.series[index].shape
-            large = sorted(shape)[-2:][0] > 0 and max(shape) > LARGE
+            large = file.series[index].size > LARGE**2 * MAX_CHANNELS  # of a plane
             array: Any = _looked_into(file.series[index], held) if large else file.asarray(series=index)
             if not large:
                 held.close()  # or it could not be written anew on Windows, as long as the array is there

@@ -12,9 +12,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
+from ..image_files import images_beside
 from ..label_tiff import narrowed, write_label_tiff
 from ..pixel_size import PixelSize
-from ..tiff_files import images_beside
 from ..wording import amount
 from ..writing import at_once, disk_errors
 
@@ -34,13 +34,7 @@ def read_image(path: Path) -> NDArray[Any]:
 
     if not path.is_file():
         raise DataError(f"There is no image {path}; check the name.")
-    if path.suffix.lower() != ".npy":
-        return read_picture(path)
-    try:
-        array: NDArray[Any] = np.load(path, allow_pickle=False)
-    except (ValueError, EOFError) as error:
-        raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
-    return array
+    return _read_opened(path) if path.suffix.lower() == ".npy" else read_picture(path)
 
 
 def tell_of_images_beside(path: Path) -> None:
@@ -178,7 +172,7 @@ def _named(path: Path) -> tuple[NDArray[Any], str]:
     from ..file_axes import named_axes, without_single
     from ..image_files import without_single_sides
 
-    array = _read_zarr(path) if path.is_dir() else read_image(path)
+    array = _read_opened(path) if path.is_dir() else read_image(path)
     axes = named_axes(path)
     if array.ndim > 4 or array.ndim < len(axes) or {"T", "Z"} <= {name for name, _ in axes}:
         axes = without_single(axes)
@@ -186,11 +180,12 @@ def _named(path: Path) -> tuple[NDArray[Any], str]:
             array = without_single_sides(array)
     if array.shape != tuple(length for _, length in axes):
         return array, ""
-    return array, "".join(name for name, _ in axes)
+    names = "".join(name for name, _ in axes)
+    return array, names if len(names) < 4 or "C" in names else names.replace("S", "C")  # of RGB
 
 
-def _read_zarr(path: Path) -> NDArray[Any]:
-    """Read an array or the finest level of an OME-Zarr image, without needless axes of length 1."""
+def _read_opened(path: Path) -> NDArray[Any]:
+    """Read a .npy file, or the finest level of an OME-Zarr image without needless axes of length 1."""
     from ..automatic.batch_files import opened, read_whole
 
     with opened(path) as held:

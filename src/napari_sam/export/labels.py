@@ -11,10 +11,10 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.errors import DataError
-from napari_sam.image_files import check_keeps_numbers
+from napari_sam.image_files import check_keeps_numbers, unreadable, whole_numbers
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
-from napari_sam.tiff_files import TOO_LARGE, opened_tiff
+from napari_sam.tiff_files import opened_tiff
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import Space, plain_space, size_in, space_named
@@ -44,24 +44,22 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
     Raises
     ------
     DataError
-        If the file holds no labels.
+        If the file cannot be read, or holds no labels.
     """
     try:
         labels, is_colour = _array_in(path)
-    except MemoryError as error:
-        raise DataError(f"{path.name} {TOO_LARGE}") from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         hint = "export it again"
         if path.suffix.lower() == ".npy":
             hint = "Cellpose's _seg.npy could hold code, so save its masks as TIFF"
-        raise DataError(f"{path.name} cannot be read as labels ({error}); {hint}.") from error
+        raise unreadable(path, error, "labels", hint) from error
     if is_colour:
         raise DataError(
             f"{path.name} is a picture in colour, which does not tell objects by numbers; save the labels as"
             " one channel of whole numbers."
         )
     check_keeps_numbers(path)
-    return regions_from_labels(labels), labels.shape
+    return regions_from_labels(whole_numbers(labels, path.name)), labels.shape
 
 
 def space_of_tiff(path: Path) -> Space | None:
@@ -77,7 +75,7 @@ def _array_in(path: Path) -> tuple[NDArray[Any], bool]:
     """Read a file by its ending, and say whether its last axis are colours."""
     ending = path.suffix.lower()
     if ending == ".npy":
-        return np.load(path, allow_pickle=False), False
+        return np.lib.format.open_memmap(path, mode="r"), False
     if ending == ".png":
         with Image.open(path) as opened:
             return np.asarray(opened), len(opened.getbands()) > 1

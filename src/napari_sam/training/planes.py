@@ -17,6 +17,7 @@ from napari_sam.image_files import (
     check_keeps_numbers,
     read_image,
     read_pixels,
+    whole_numbers,
     without_single_sides,
 )
 from napari_sam.predict.plane_shape import MAX_CHANNELS
@@ -167,9 +168,5 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     check_keeps_numbers(path)
     if values.dtype.kind not in "biuf":
         raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
-    if values.dtype.kind == "f":
-        if not ((np.abs(values) < 2**53) & (values == np.rint(values))).all():
-            raise DataError(f"{path.name} holds fractions; give labels that are whole numbers.")
-        values = values.astype(np.int64)
-    whole: NDArray[np.integer] = np.maximum(values, 0)
+    whole: NDArray[np.integer] = np.maximum(whole_numbers(values, path.name), 0)
     return counted(whole)[1].astype(np.int32)
