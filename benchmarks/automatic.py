@@ -29,9 +29,9 @@ from reference import reference_model
 from torch.nn import functional as F
 
 from napari_sam.automatic import GridSettings, grid_masks, segment_automatically
-from napari_sam.automatic.batch import run_batch
-from napari_sam.automatic.batch_cluster import on_cluster
-from napari_sam.automatic.batch_image import BatchSettings
+from napari_sam.automatic.batch.cluster import on_cluster
+from napari_sam.automatic.batch.image import BatchSettings
+from napari_sam.automatic.batch.run import run_batch
 from napari_sam.automatic.filter import suppress
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel, load_model

@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.samples import load_sample
 from napari_sam.session import AnnotationSession
-from napari_sam.session.journal import Journal
+from napari_sam.session.journal.journal import Journal
 from napari_sam.session.recent import Recent
 from napari_sam.weights import load_model
 

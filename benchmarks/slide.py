@@ -21,7 +21,7 @@ import torch
 import zarr
 
 from napari_sam.automatic import segment_windows
-from napari_sam.automatic.batch_files import opened
+from napari_sam.automatic.batch.files import opened
 from napari_sam.weights import load_model
 
 IMAGES = Path(__file__).parents[1] / "tests" / "data" / "dsb2018" / "images"

@@ -16,9 +16,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
 
-from napari_sam.automatic.link import label_planes, link_planes, normalized, stack_normalization
-from napari_sam.automatic.tracks import track_objects
-from napari_sam.automatic.volume import correct, propagate
+from napari_sam.automatic.stack.link import label_planes, link_planes, normalized, stack_normalization
+from napari_sam.automatic.stack.tracks import track_objects
+from napari_sam.automatic.stack.volume import correct, propagate
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.weights import load_model
 

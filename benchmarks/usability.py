@@ -26,7 +26,7 @@ from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
 from napari_sam.image_files import read_image
-from napari_sam.training.evaluate import candidate_ious, correction, deepest_point
+from napari_sam.training.measuring.evaluate import candidate_ious, correction, deepest_point
 from napari_sam.widgets.annotator import AnnotatorWidget
 
 DATA = Path(__file__).parent.parent / "tests" / "data" / "dsb2018"

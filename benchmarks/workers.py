@@ -17,10 +17,10 @@ import distributed
 import numpy as np
 from PIL import Image
 
-from napari_sam.automatic.batch import run_batch
-from napari_sam.automatic.batch_cluster import on_cluster
-from napari_sam.automatic.batch_files import opened
-from napari_sam.automatic.batch_image import BatchSettings
+from napari_sam.automatic.batch.cluster import on_cluster
+from napari_sam.automatic.batch.files import opened
+from napari_sam.automatic.batch.image import BatchSettings
+from napari_sam.automatic.batch.run import run_batch
 
 NUCLEI = Path(__file__).parents[1] / "tests" / "data" / "dsb2018" / "images" / "4327d2759187.png"
 SETTINGS = BatchSettings(device="cpu")

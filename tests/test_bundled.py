@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from napari_sam.training.evaluate import evaluate
-from napari_sam.training.sets import Folder
+from napari_sam.training.measuring.evaluate import evaluate
+from napari_sam.training.measuring.sets import Folder
 from napari_sam.weights import LoadedModel, find_model, load_model, read_checkpoint
 
 

@@ -121,7 +121,7 @@ def test_a_room_of_the_widgets_when_it_imports_then_only_from_itself_and_rooms_b
 def test_a_floor_when_imported_alone_then_loads_nothing_above_it(floor: str) -> None:
     done = run_python(
         f"import sys, pkgutil, napari_sam.{floor} as floor\n"
-        "for each in pkgutil.iter_modules(floor.__path__, floor.__name__ + '.'):\n"
+        "for each in pkgutil.walk_packages(floor.__path__, floor.__name__ + '.'):\n"
         "    __import__(each.name)\n"
         "print(*{name.split('.')[1] for name in sys.modules if name.startswith('napari_sam.')})"
     )

@@ -11,8 +11,8 @@ import tifffile
 import zarr
 from PIL import Image
 
-from napari_sam.automatic.batch import run_batch
-from napari_sam.automatic.batch_image import BatchSettings
+from napari_sam.automatic.batch.image import BatchSettings
+from napari_sam.automatic.batch.run import run_batch
 from napari_sam.cli import main
 from napari_sam.export import space_in
 from napari_sam.label_tiff import write_label_tiff

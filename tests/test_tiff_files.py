@@ -11,8 +11,8 @@ import pytest
 import tifffile
 from PIL import Image
 
-from napari_sam.automatic.batch_axes import opened_plane
-from napari_sam.automatic.batch_files import opened
+from napari_sam.automatic.batch.axes import opened_plane
+from napari_sam.automatic.batch.files import opened
 from napari_sam.cli import main
 from napari_sam.errors import DataError
 from napari_sam.export import read_regions

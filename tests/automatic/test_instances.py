@@ -21,7 +21,7 @@ from napari_sam.errors import Cancelled, ImageError
 from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.predict.drawing import pointed_at
-from napari_sam.training.scores import average_precision
+from napari_sam.training.measuring.scores import average_precision
 from napari_sam.training.targets import dense_targets
 from napari_sam.weights import LoadedModel, load_model
 
@@ -291,7 +291,7 @@ def test_dense_instances_when_some_things_are_too_large_then_the_others_tell_the
 def test_dense_instances_when_nuclei_are_bright_then_most_are_found(
     predictor: Predictor, data_folder: Path
 ) -> None:
-    from napari_sam.training.sets import Folder
+    from napari_sam.training.measuring.sets import Folder
 
     folder = Folder(data_folder / "dsb2018" / "images", (data_folder / "dsb2018" / "labels",))
     precision = []

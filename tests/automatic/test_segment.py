@@ -18,8 +18,8 @@ from napari_sam.automatic import (
 from napari_sam.errors import Cancelled, ImageError
 from napari_sam.image_files import read_image
 from napari_sam.predict import Predictor
+from napari_sam.training.measuring.scores import average_precision
 from napari_sam.training.samples import read_samples
-from napari_sam.training.scores import average_precision
 from napari_sam.weights import LoadedModel, load_model
 
 STEM = "4327d2759187"

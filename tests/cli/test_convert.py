@@ -14,7 +14,7 @@ from napari_sam.cli import main
 from napari_sam.export import labels_from_regions, read_regions, space_in
 from napari_sam.pixel_size import PixelSize, pixel_size_of
 from napari_sam.session import Edit, Object
-from napari_sam.session.journal import Journal
+from napari_sam.session.journal.journal import Journal
 
 
 @pytest.fixture

@@ -12,10 +12,10 @@ from PIL import Image
 from napari_sam.cli import main
 from napari_sam.errors import DataError
 from napari_sam.training.config import DataConfig
+from napari_sam.training.measuring.sets import Folder
+from napari_sam.training.measuring.sheet import CAPTION, COLUMNS, TILE
 from napari_sam.training.planes import read_planes
 from napari_sam.training.samples import read_folder, read_samples
-from napari_sam.training.sets import Folder
-from napari_sam.training.sheet import CAPTION, COLUMNS, TILE
 
 
 def measuring(folder: Path, limit: int) -> list[str]:

@@ -7,7 +7,7 @@ import pytest
 
 from napari_sam.cli import main
 from napari_sam.session import Edit, Object
-from napari_sam.session.journal import Journal
+from napari_sam.session.journal.journal import Journal
 
 
 @pytest.fixture

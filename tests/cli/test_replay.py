@@ -15,8 +15,8 @@ from napari_sam.automatic.part import PartSearch
 from napari_sam.cli import main
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Edit, Object
-from napari_sam.session.journal import Journal
-from napari_sam.session.journal_lines import entry_of, line_of, whole_entries
+from napari_sam.session.journal.journal import Journal
+from napari_sam.session.journal.lines import entry_of, line_of, whole_entries
 from napari_sam.session.mosaic import described
 from napari_sam.weights import load_model
 from napari_sam.weights.registry import find_model

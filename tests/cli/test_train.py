@@ -10,7 +10,7 @@ import tifffile
 from PIL import Image
 
 from napari_sam.cli import main
-from napari_sam.session.journal import Journal
+from napari_sam.session.journal.journal import Journal
 from napari_sam.weights import LoadedModel, save_checkpoint
 
 CONFIG = """

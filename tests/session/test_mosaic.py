@@ -5,7 +5,7 @@ import pytest
 
 from napari_sam.automatic import AutomaticSettings, MaskRecord, WindowSettings
 from napari_sam.automatic.records import run_lengths
-from napari_sam.automatic.stitch import Tile, tiles_of
+from napari_sam.automatic.windows.stitch import Tile, tiles_of
 from napari_sam.predict import Embedding, PlaneWindow, Predictor
 from napari_sam.session import ObjectStore
 from napari_sam.session.mosaic import Mosaic, described

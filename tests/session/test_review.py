@@ -8,8 +8,8 @@ import pytest
 from napari_sam.errors import PromptError
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Edit, Object
-from napari_sam.session.journal import Journal
-from napari_sam.session.record import read_record
+from napari_sam.session.journal.journal import Journal
+from napari_sam.session.journal.record import read_record
 from napari_sam.session.review import Review
 from napari_sam.weights import LoadedModel
 

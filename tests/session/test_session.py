@@ -10,7 +10,7 @@ import pytest
 from napari_sam.errors import PromptError
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Object
-from napari_sam.session.object_json import as_json, from_json
+from napari_sam.session.journal.object_json import as_json, from_json
 from napari_sam.weights import LoadedModel
 
 IMAGE = np.zeros((120, 160), np.uint8)

@@ -10,8 +10,8 @@ from PIL import Image
 from napari_sam.training.alike import alike
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.finetune import FineTuning
+from napari_sam.training.measuring.sets import Folder
 from napari_sam.training.samples import Sample, read_folder
-from napari_sam.training.sets import Folder
 
 
 @pytest.fixture

@@ -14,8 +14,8 @@ from napari_sam.training.appearance import augment
 from napari_sam.training.augment import LARGEST_SCENE, SMALLEST_SCENE, crop, generated
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.data import Batches
+from napari_sam.training.measuring.sets import Folder
 from napari_sam.training.samples import Sample, image_label_pairs, kind_weights, read_folder, read_samples
-from napari_sam.training.sets import Folder
 from napari_sam.training.simulate import initial_prompts
 from napari_sam.training.synthetic import Scene
 from napari_sam.training.synthetic.visibility import border_contrast, steepness

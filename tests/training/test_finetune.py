@@ -15,15 +15,15 @@ from scipy.stats import sem
 from napari_sam.errors import DataError
 from napari_sam.model import Sam
 from napari_sam.training.adapters import LowRankLinear, choose_weights, merge_adapters
-from napari_sam.training.comparison import HELD_OUT, Comparison
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.finetune import FineTuning, finish, plan
 from napari_sam.training.held_out import digest, digests, hold_out, learnt_by
 from napari_sam.training.loop import train
-from napari_sam.training.report import ObjectScore, Report
+from napari_sam.training.measuring.comparison import HELD_OUT, Comparison
+from napari_sam.training.measuring.report import ObjectScore, Report
+from napari_sam.training.measuring.sets import Folder
 from napari_sam.training.samples import read_folder
 from napari_sam.training.schedule import Clock, learning_rate
-from napari_sam.training.sets import Folder
 from napari_sam.training.step import encode
 from napari_sam.training.whole import WholeImages, frame
 from napari_sam.weights import load_model, read_checkpoint, save_checkpoint

@@ -17,7 +17,7 @@ import pytest
 import tifffile
 
 from napari_sam import weights
-from napari_sam.session.record import read_record
+from napari_sam.session.journal.record import read_record
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotator import AnnotatorWidget
 

@@ -6,17 +6,17 @@ from .cutting import DenseSettings, Labels, watershed_instances
 from .dense import DenseView
 from .grid import grid_masks
 from .instances import dense_instances
-from .link import LinkSettings, label_planes, link_planes, stack_normalization
 from .painting import paint
 from .records import MaskRecord
 from .segment import nothing_found, propose, segment_automatically
 from .settings import AutomaticSettings
-from .stitch import WindowSettings
-from .tracks import Tracks, TrackSettings, track_objects
-from .volume import correct, propagate
-from .volume_object import PlaneMask, VolumeObject
-from .volume_walk import PropagateSettings
-from .windows import Segmented, segment_windows
+from .stack.link import LinkSettings, label_planes, link_planes, stack_normalization
+from .stack.tracks import Tracks, TrackSettings, track_objects
+from .stack.volume import correct, propagate
+from .stack.volume_object import PlaneMask, VolumeObject
+from .stack.walk import PropagateSettings
+from .windows.segmenting import Segmented, segment_windows
+from .windows.stitch import WindowSettings
 
 __all__ = [
     "AutomaticSettings",

@@ -63,8 +63,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..automatic.batch_axes import opened_plane
-    from ..automatic.batch_files import images_of, is_large, is_one, read_whole
+    from ..automatic.batch.axes import opened_plane
+    from ..automatic.batch.files import images_of, is_large, is_one, read_whole
     from ..errors import DataError
     from ..overwriting import check_not_the_image
     from .files import tell_of_images_beside
@@ -88,9 +88,9 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
-    from ..automatic.batch import run_batch, without_labels
-    from ..automatic.batch_image import BatchSettings
-    from ..automatic.batch_summary import SUMMARY
+    from ..automatic.batch.image import BatchSettings
+    from ..automatic.batch.run import run_batch, without_labels
+    from ..automatic.batch.summary import SUMMARY
     from ..errors import DataError
     from .outputs import LABELS
     from .progress import progress_bar
@@ -103,7 +103,7 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
         )
     runner = None
     if arguments.scheduler:
-        from ..automatic.batch_cluster import on_cluster
+        from ..automatic.batch.cluster import on_cluster
 
         runner = on_cluster(arguments.scheduler)
     settings = BatchSettings(

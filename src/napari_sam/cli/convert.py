@@ -102,7 +102,7 @@ def _laid_in(
 
 def _planes(image: Path, dimensions: int) -> tuple[str, Shape]:
     """Return names, if the file tells them, and lengths of axes without channels and needless ones of 1."""
-    from ..automatic.batch_files import opened
+    from ..automatic.batch.files import opened
     from ..file_axes import named_axes
 
     with opened(image) as array:

@@ -89,9 +89,9 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..training.automatic_scores import METHODS
-    from ..training.evaluate import evaluate
-    from ..training.sets import Folder, Scenes
+    from ..training.measuring.automatic_scores import METHODS
+    from ..training.measuring.evaluate import evaluate
+    from ..training.measuring.sets import Folder, Scenes
     from ..weights import load_model
     from ..writing import write_picture, write_text
     from .files import tell_of_labels
@@ -124,7 +124,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.json:
         write_text(arguments.json, report.to_json() + "\n")
     if arguments.failures:
-        from ..training.sheet import failure_sheet
+        from ..training.measuring.sheet import failure_sheet
 
         write_picture(arguments.failures, failure_sheet(model, annotated, report))
     print(report.to_table())
@@ -132,7 +132,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 def _check(arguments: argparse.Namespace) -> None:
     """Make sure that the options make sense together."""
-    from ..training.automatic_scores import METHODS
+    from ..training.measuring.automatic_scores import METHODS
 
     if arguments.images and not arguments.labels:
         raise DataError("There are images but no labels to compare with; give their folder with --labels.")

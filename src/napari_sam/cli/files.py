@@ -58,7 +58,7 @@ def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
 
 def tell_of_corrections(images: Path, labels: Sequence[Path]) -> None:
     """Say it if images were annotated in napari after their labels were written, which may lack it then."""
-    from ..session.record import image_at
+    from ..session.journal.record import image_at
     from ..training.samples import paired_levels
 
     later = []
@@ -186,7 +186,7 @@ def _named(path: Path) -> tuple[NDArray[Any], str]:
 
 def _read_opened(path: Path) -> NDArray[Any]:
     """Read a .npy file, or the finest level of an OME-Zarr image without needless axes of length 1."""
-    from ..automatic.batch_files import opened, read_whole
+    from ..automatic.batch.files import opened, read_whole
 
     with opened(path) as held:
         return read_whole(held, path)

@@ -32,8 +32,8 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..session.methods import paragraph, references
-    from ..session.record import read_record
+    from ..session.journal.methods import paragraph, references
+    from ..session.journal.record import read_record
 
     record = read_record(arguments.journal)
     cited = references(record)

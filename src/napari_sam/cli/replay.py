@@ -15,8 +15,8 @@ from . import arguments as arg
 if TYPE_CHECKING:
     from ..predict import Predictor
     from ..session import Object
-    from ..session.record import Record
-    from ..session.replay import Replay, Replayed
+    from ..session.journal.record import Record
+    from ..session.journal.replay import Replay, Replayed
 
 EXAMPLE = """\
 examples:
@@ -73,10 +73,10 @@ def run(arguments: argparse.Namespace) -> None:
     DifferentMasksError
         If an object comes out otherwise.
     """
-    from ..automatic.batch_files import opened
+    from ..automatic.batch.files import opened
     from ..pixel_size import pixel_size_of
-    from ..session.record import read_record
-    from ..session.replay import replay
+    from ..session.journal.record import read_record
+    from ..session.journal.replay import replay
     from .annotated import Planes
     from .files import write_labels
     from .outputs import PLANES, check_outputs
@@ -102,7 +102,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _images(arguments: Any, record: Record) -> list[Path]:
-    from ..session.record import image_of
+    from ..session.journal.record import image_of
 
     named = image_of(record, arguments.journal)
     images = arguments.image or ([named] if named else [])

@@ -121,8 +121,8 @@ def read_plane(path: Path, channel_axis: int | None = None, channels: Sequence[i
     ImageError
         If a part of it cannot be read.
     """
-    from ..automatic.batch_axes import opened_plane
-    from ..automatic.batch_files import read_whole
+    from ..automatic.batch.axes import opened_plane
+    from ..automatic.batch.files import read_whole
     from ..errors import DataError
     from ..predict.plane_shape import looks_stacked
 

@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("--tracks goes with --axis t; a volume has no tracks")
     if arguments.prompt and chosen(arguments):
         raise arg.UsageError("thresholds are for a search of everything; --prompt follows one object")
-    from ..automatic.tracks import as_tracks, load_tracker, track_objects
+    from ..automatic.stack.tracks import as_tracks, load_tracker, track_objects
     from ..channel_choice import chosen_channels
     from ..pixel_size import pixel_size_of
     from ..predict import Predictor
@@ -160,7 +160,7 @@ def _found(
     import numpy as np
 
     from ..automatic import nothing_found
-    from ..automatic.link import label_planes, link_planes, stack_normalization
+    from ..automatic.stack.link import label_planes, link_planes, stack_normalization
     from .progress import progress_bar
 
     count, depth = frames.shape[:2]
@@ -189,8 +189,8 @@ def _followed(predictor: Predictor, planes: NDArray[Any], in_time: bool, objects
     """Follow one object a prompt; where two overlap, the first keeps the pixels."""
     import numpy as np
 
-    from ..automatic.link import normalized, stack_normalization
-    from ..automatic.volume import propagate
+    from ..automatic.stack.link import normalized, stack_normalization
+    from ..automatic.stack.volume import propagate
     from ..predict import Prompts
     from .progress import progress_bar
 

@@ -127,12 +127,12 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     """Train as a TOML file says, and measure the finished model."""
     from ..training.config import TrainConfig
     from ..training.distributed import writes
-    from ..training.evaluate import evaluate
     from ..training.held_out import digests, learnt_by, told_of
     from ..training.loop import train
+    from ..training.measuring.evaluate import evaluate
+    from ..training.measuring.sets import Folder
     from ..training.rating import fit_rating
     from ..training.samples import read_folder
-    from ..training.sets import Folder
     from ..weights import choose_device, load_model, save_checkpoint
     from .progress import progress_bar
 
@@ -228,7 +228,7 @@ def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
     """Make of the arguments what to learn from and what to measure on."""
     from ..training.config import DataConfig
     from ..training.finetune import plan
-    from ..training.sets import Folder
+    from ..training.measuring.sets import Folder
 
     return plan(
         start,

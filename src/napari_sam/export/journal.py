@@ -19,7 +19,7 @@ def read_journal(path: Path) -> tuple[list[Region], Shape]:
     JournalError
         If the file is no journal.
     """
-    from napari_sam.session.record import read_record
+    from napari_sam.session.journal.record import read_record
     from napari_sam.session.store import ObjectStore
 
     record = read_record(path)
@@ -35,7 +35,7 @@ def space_of_journal(path: Path) -> Space | None:
     JournalError
         If the file is no journal.
     """
-    from napari_sam.session.record import image_of, read_record
+    from napari_sam.session.journal.record import image_of, read_record
 
     record = read_record(path)
     image, shape = image_of(record, path), record.shape

@@ -105,7 +105,9 @@ def save_tracks(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
     NapariSamError
         If it cannot be written, or the name with its ending, about which nobody was asked, is there already.
     """
-    from napari_sam.automatic.tracks import write_tracks  # with torch, which opening a file does without
+    from napari_sam.automatic.stack.tracks import (
+        write_tracks,  # with torch, which opening a file does without
+    )
 
     file = Path(path)
     if file.suffix.lower() != ".csv":

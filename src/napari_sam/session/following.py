@@ -6,9 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, get_args
 
-from napari_sam.automatic.volume import correct, propagate
-from napari_sam.automatic.volume_object import PlaneMask, Source, VolumeObject
-from napari_sam.automatic.volume_walk import EmbeddingOf, PropagateSettings, Unread, expecting
+from napari_sam.automatic.stack.volume import correct, propagate
+from napari_sam.automatic.stack.volume_object import PlaneMask, Source, VolumeObject
+from napari_sam.automatic.stack.walk import EmbeddingOf, PropagateSettings, Unread, expecting
 from napari_sam.errors import PromptError
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.progress import Cancel, Progress

@@ -12,9 +12,9 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.automatic import AutomaticSettings, WindowSettings
 from napari_sam.automatic.part import PartSearch
-from napari_sam.automatic.reading import LargeImage, shows_nothing
 from napari_sam.automatic.segment import Method
-from napari_sam.automatic.stitch import tiles_of
+from napari_sam.automatic.windows.reading import LargeImage, shows_nothing
+from napari_sam.automatic.windows.stitch import tiles_of
 from napari_sam.errors import ImageError
 from napari_sam.predict import Normalization, PlaneWindow, Predictor
 from napari_sam.predict.window import whole_plane

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from napari_sam.automatic import AutomaticSettings, MaskRecord
 from napari_sam.automatic.painting import painted
-from napari_sam.automatic.stitch import Stitched, Tile, resolved, stitch
+from napari_sam.automatic.windows.stitch import Stitched, Tile, resolved, stitch
 from napari_sam.predict import Embedding, PlaneWindow, Prompts
 
 from .objects import Edit, Object, Plane, common

@@ -15,16 +15,16 @@ from napari_sam.writing import write_picture, write_text
 
 from .adapters import Tune
 from .alike import alike
-from .comparison import HELD_OUT, Comparison
 from .config import DataConfig, TrainConfig
-from .evaluate import evaluate
 from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
+from .measuring.comparison import HELD_OUT, Comparison
+from .measuring.evaluate import evaluate
+from .measuring.report import Report
+from .measuring.sets import Folder
+from .measuring.sheet import contact_sheet
 from .planes import is_named
-from .report import Report
 from .samples import read_folder
-from .sets import Folder
-from .sheet import contact_sheet
 
 MEASURED = 20
 """Objects of each image that the models are measured on."""

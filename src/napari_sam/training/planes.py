@@ -119,8 +119,8 @@ def read_plane(path: Path, channels: Sequence[int] = ()) -> NDArray[np.generic]:
     ImageError
         If a part of it cannot be read.
     """
-    from napari_sam.automatic.batch_axes import opened_plane  # takes torch with it
-    from napari_sam.automatic.batch_files import read_whole
+    from napari_sam.automatic.batch.axes import opened_plane  # takes torch with it
+    from napari_sam.automatic.batch.files import read_whole
 
     with opened_plane(path, channels=channels) as opened:
         return read_whole(opened, path)
@@ -157,7 +157,7 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     DataError
         If the file cannot be read as an image, holds no whole numbers, or does not keep them.
     """
-    from napari_sam.automatic.link import counted  # takes torch with it
+    from napari_sam.automatic.stack.link import counted  # takes torch with it
 
     values = without_single_sides(read_pixels(path, (*GREY_MODES, "P", "1")))
     if values.ndim == 3 and values.shape[-1] in (3, 4):

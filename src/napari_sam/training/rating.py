@@ -21,7 +21,7 @@ from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel
 
 from .appearance import augment
-from .evaluate import candidate_ious, correction, deepest_point, jittered_box
+from .measuring.evaluate import candidate_ious, correction, deepest_point, jittered_box
 from .samples import Sample, kind_weights, median_diameter, zoomed
 from .simulate import point_inside
 from .synthetic import scene

@@ -13,11 +13,11 @@ from napari_sam.weights import LoadedModel
 from napari_sam.writing import write_picture
 
 from .config import DataConfig, TrainConfig
-from .evaluate import evaluate
-from .report import MEASURES, Report
+from .measuring.evaluate import evaluate
+from .measuring.report import MEASURES, Report
+from .measuring.sets import Folder
+from .measuring.sheet import contact_sheet
 from .samples import paired_levels
-from .sets import Folder
-from .sheet import contact_sheet
 
 COLUMNS = ("step", "set", "objects", *MEASURES, "dense_precision")
 

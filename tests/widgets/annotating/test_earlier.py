@@ -14,7 +14,7 @@ from napari.layers import Labels
 
 from napari_sam.masks import DENSE
 from napari_sam.session import AnnotationSession, Object
-from napari_sam.session.journal import Journal
+from napari_sam.session.journal.journal import Journal
 from napari_sam.session.regions import labels_in
 from napari_sam.widgets.annotating import earlier as module
 from napari_sam.widgets.annotating.earlier import Earlier

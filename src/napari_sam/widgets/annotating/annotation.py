@@ -37,7 +37,7 @@ if TYPE_CHECKING:
     from napari.components import ViewerModel
     from napari.layers import Image, Layer, Points, Shapes
 
-    from napari_sam.session.merging import Merged
+    from napari_sam.session.journal.merging import Merged
     from napari_sam.session.opening import Opened
 
     from ..layers.mixed import Mixed

@@ -13,9 +13,9 @@ from napari_sam.export.file_space import FileSpace
 from napari_sam.export.layers import OBJECTS
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
-from napari_sam.session.journal import Journal
-from napari_sam.session.journal_place import journal_path
-from napari_sam.session.merging import Merged, merge
+from napari_sam.session.journal.journal import Journal
+from napari_sam.session.journal.merging import Merged, merge
+from napari_sam.session.journal.place import journal_path
 from napari_sam.settings import config_folder
 
 from ..layers.image_file import beside, file_of, file_space

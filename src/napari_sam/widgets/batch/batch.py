@@ -25,7 +25,7 @@ from .work import Asked, AtHand, Finished, work
 if TYPE_CHECKING:
     import napari
 
-    from napari_sam.automatic.batch_summary import Row
+    from napari_sam.automatic.batch.summary import Row
 
     from .opening import Found
 
@@ -212,7 +212,7 @@ class BatchWidget(Dock):
 
 def _find(_: Job, names: list[str]) -> list[Path]:
     """Run in the worker: find the images that names mean."""
-    from napari_sam.automatic.batch_files import images_of
+    from napari_sam.automatic.batch.files import images_of
 
     return images_of([str(_path(name)) for name in names])
 

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from napari_sam.automatic.batch_axes import opened_plane
-from napari_sam.automatic.batch_files import opened
+from napari_sam.automatic.batch.axes import opened_plane
+from napari_sam.automatic.batch.files import opened
 from napari_sam.errors import DataError
 
 from ..layers.image_file import FILE

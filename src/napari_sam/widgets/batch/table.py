@@ -13,7 +13,7 @@ from ..controls.tips import wrapped
 if TYPE_CHECKING:
     from collections.abc import Iterable, Sequence
 
-    from napari_sam.automatic.batch_summary import Row
+    from napari_sam.automatic.batch.summary import Row
 
 State = Literal["waiting", "running", "done", "failed"]
 COLUMNS = ("Image", "State", "Objects", "Seconds", "Score")

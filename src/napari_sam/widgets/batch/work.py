@@ -8,8 +8,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from napari_sam.automatic.batch import Run
-    from napari_sam.automatic.batch_summary import Row
+    from napari_sam.automatic.batch.run import Run
+    from napari_sam.automatic.batch.summary import Row
 
     from ..background.jobs import Job
 
@@ -52,8 +52,8 @@ class Finished:
 
 def work(job: Job, asked: Asked) -> list[Row]:
     """Segment what was asked for; runs in the worker, and returns what became of each image."""
-    from napari_sam.automatic.batch import run_batch
-    from napari_sam.automatic.batch_image import BatchSettings
+    from napari_sam.automatic.batch.image import BatchSettings
+    from napari_sam.automatic.batch.run import run_batch
     from napari_sam.automatic.thresholds import with_thresholds
     from napari_sam.weights.loading import locate
 
@@ -80,10 +80,10 @@ def work(job: Job, asked: Asked) -> list[Row]:
 
 
 def _runner(job: Job, cluster: str) -> Run:
-    from napari_sam.automatic.batch_image import one_by_one
+    from napari_sam.automatic.batch.image import one_by_one
 
     if cluster:
-        from napari_sam.automatic.batch_cluster import on_cluster
+        from napari_sam.automatic.batch.cluster import on_cluster
 
         return on_cluster(cluster)
     return partial(one_by_one, at=lambda *at: job.tell(AtHand(*at)), cancelled=job.cancelled)

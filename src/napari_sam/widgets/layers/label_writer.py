@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     from napari_sam.masks import Window
     from napari_sam.session import AnnotationSession, Plane
-    from napari_sam.session.merging import Redrawn
+    from napari_sam.session.journal.merging import Redrawn
     from napari_sam.session.store import ObjectStore
 
     from .strokes import Stroke

@@ -12,7 +12,7 @@ from napari_sam.session.regions import few_pixels, labels_in, objects_in
 
 if TYPE_CHECKING:
     from napari_sam.session import Object, Plane
-    from napari_sam.session.merging import Merged
+    from napari_sam.session.journal.merging import Merged
     from napari_sam.session.painting import Painted
 
     from ..background.jobs import Jobs

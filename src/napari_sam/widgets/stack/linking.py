@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.automatic.link import link_planes
+from napari_sam.automatic.stack.link import link_planes
 from napari_sam.errors import PromptError
 
 from ..layers.pyramid import new_pixels

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from psygnal import Signal
 
-from napari_sam.automatic.volume_walk import EmbeddingOf
+from napari_sam.automatic.stack.walk import EmbeddingOf
 from napari_sam.errors import ImageError, NapariSamError
 from napari_sam.predict.window import window_around
 from napari_sam.session.channels import channel_axis

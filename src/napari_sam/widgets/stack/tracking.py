@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from napari_sam.automatic.tracks import Tracks, load_tracker, track_objects
+from napari_sam.automatic.stack.tracks import Tracks, load_tracker, track_objects
 from napari_sam.errors import PromptError
 
 from .linking import NO_LABELS, link_volumes

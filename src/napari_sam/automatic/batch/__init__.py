@@ -1,0 +1,1 @@
+"""Every object of many images."""

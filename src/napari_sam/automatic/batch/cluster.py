@@ -1,0 +1,140 @@
+"""A batch on a cluster of dask workers, each of which loads the model once."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import replace
+from functools import partial
+from pathlib import Path
+from threading import Lock
+from typing import Any
+
+from napari_sam.errors import DataError
+from napari_sam.weights import LoadedModel, load_model
+
+from .image import BatchSettings, Job, segment_file
+from .run import Run
+from .summary import Row
+
+WAIT = 5
+"""Seconds in which a scheduler answers, or is not there."""
+
+
+def on_cluster(address: str) -> Run:
+    """Return what segments images on a cluster, for `run_batch`.
+
+    Workers need this package and the same paths to images, output and a model's file. A worker that
+    dies has its image done by another one. Workers of a machine with several GPUs should each see one
+    of them, as those that ``dask cuda worker`` starts do.
+
+    Parameters
+    ----------
+    address : str
+        Of the scheduler, such as ``tcp://host:8786``.
+
+    Raises
+    ------
+    DataError
+        When it runs, if distributed is not installed, or the scheduler is not there or goes away.
+    """
+    return partial(_run, address)
+
+
+def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+    with _connected(address) as client:
+        from distributed import as_completed
+
+        places = [replace(job, image=job.image.absolute(), labels=job.labels.absolute()) for job in jobs]
+        told = {"settings": _findable(settings), "weights": settings.made_with()["model"]}
+        futures = client.map(_on_worker, places, **told, pure=False)
+        names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
+        for future in as_completed(futures, loop=client.loop):
+            yield replace(_became(future), file=names[future.key])
+
+
+def _became(future: Any) -> Row:
+    """Return what became of an image; the others go on where it killed every worker that tried."""
+    from distributed import KilledWorker
+
+    try:
+        row: Row = future.result()
+    except KilledWorker:
+        told = "Several workers died on this image; give them more memory, and start the same command again."
+        return Row("", error=told)
+    return row
+
+
+def _findable(settings: BatchSettings) -> BatchSettings:
+    """Return settings whose model's file is found from wherever a worker runs."""
+    path = Path(settings.model)
+    return replace(settings, model=str(path.absolute())) if path.is_file() else settings
+
+
+@contextmanager
+def _connected(address: str) -> Iterator[Any]:
+    """Connect to a scheduler, and say so where it is not there or goes away."""
+    try:
+        from distributed import CancelledError, Client
+    except ImportError as error:
+        raise DataError(
+            "A cluster needs dask.distributed; install napari-sam-microscopy[cluster], also on the workers."
+        ) from error
+    try:
+        client = Client(address, timeout=WAIT, set_as_default=False)  # dask goes on computing here
+    except (OSError, ValueError) as error:
+        raise DataError(
+            f"No scheduler answers at {address}; start one with `dask scheduler`, or check the address."
+        ) from error
+    try:
+        with _silent("distributed.client"), client:
+            yield client
+    except CancelledError as error:
+        raise DataError(
+            f"The scheduler at {address} went away; start it and the same command again, which goes on from"
+            " here."
+        ) from error
+
+
+@contextmanager
+def _silent(name: str) -> Iterator[None]:
+    """Keep a logger from telling in tracebacks what we say in a sentence."""
+    logger = logging.getLogger(name)
+    level = logger.level
+    logger.setLevel(logging.CRITICAL)
+    try:
+        yield
+    finally:
+        logger.setLevel(level)
+
+
+class _Held:
+    """The model of a worker; one image at a time is in it."""
+
+    def __init__(self) -> None:
+        self.lock = Lock()
+        self.models: dict[tuple[str, str], LoadedModel] = {}
+
+    def model(self, name: str, device: str, weights: str) -> LoadedModel:
+        """Return a model of the weights that a batch is made with; what a file held before is dropped."""
+        held = self.models.get((name, device))
+        if held is None or held.weights_hash != weights:
+            self.models = {}  # first, since the device may have no room for two
+            held = load_model(name, device)
+            if held.weights_hash != weights:
+                raise DataError(
+                    f"The weights of {held.name} on a worker are not those of here; give all the same"
+                    " napari-sam and the same file, and start the same command again."
+                )
+            self.models = {(name, device): held}
+        return held
+
+
+def _on_worker(job: Job, settings: BatchSettings, weights: str) -> Row:
+    """Segment an image on a worker, with the weights of this SHA-256."""
+    from distributed import get_worker
+
+    held: _Held = vars(get_worker()).setdefault("napari_sam_held", _Held())
+    with held.lock:
+        return segment_file(job, held.model(settings.model, settings.device, weights), settings)

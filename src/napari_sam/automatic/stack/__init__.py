@@ -1,0 +1,1 @@
+"""Objects through the planes of a volume, and through time."""

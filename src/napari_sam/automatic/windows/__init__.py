@@ -1,0 +1,1 @@
+"""Planes of any size: overlapping windows, joined into labels on disk."""

@@ -1,0 +1,244 @@
+"""What a journal holds: what its lines say when they are done again."""
+
+from __future__ import annotations
+
+import os
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from napari_sam.errors import JournalError
+
+from ..objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Key, Object
+from ..operations import operate
+from ..store import ObjectStore
+from .lines import BEGINNING, READABLE, Entry, whole_entries
+from .object_json import from_json
+
+FRESH = (ADOPT, COMMIT, ACCEPT, FOLLOW)
+"""Edits whose masks are made anew, whatever they take."""
+
+
+@dataclass(frozen=True, eq=False)
+class Record:
+    """What is written in a journal.
+
+    Attributes
+    ----------
+    begins : dict
+        The first line: version, shape and, since version 3, name of the image, since version 4 what its
+        pixels are like; empty for an empty journal.
+    adopted : tuple of Object
+        Labels that were there already.
+    done, undone : tuple of Edit
+        What stands, and what can be brought back.
+    last_id : int
+        The highest label that any object has ever had.
+    adopted_after : tuple of int
+        For each of `adopted`, how many of `done` it came after, in this order; empty if all came first.
+    happened : tuple of Edit
+        All that was ever done to the objects, one after another: what was taken back with its opposite, also
+        where it cannot be brought back any more.
+    """
+
+    begins: Mapping[str, Any]
+    adopted: tuple[Object, ...]
+    done: tuple[Edit, ...]
+    undone: tuple[Edit, ...]
+    last_id: int = 0
+    adopted_after: tuple[int, ...] = ()
+    happened: tuple[Edit, ...] = ()
+
+    @property
+    def line(self) -> tuple[Edit, ...]:
+        """All that stands, in the order in which it came; what was adopted as edits among those of `done`."""
+        line: list[Edit] = []
+        at = 0
+        places = self.adopted_after or (0,) * len(self.adopted)
+        for place, pairs in groupby(zip(places, self.adopted, strict=False), lambda pair: pair[0]):
+            line += [*self.done[at:place], Edit(ADOPT, (), tuple(each for _, each in pairs))]
+            at = place
+        return *line, *self.done[at:]
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """Of the image that is annotated."""
+        return tuple(self.begins.get("shape", ()))
+
+    @property
+    def objects(self) -> tuple[Object, ...]:
+        """What there is in the end."""
+        return tuple(ObjectStore.after(self.line))
+
+
+def steps_of(record: Record) -> dict[Key, tuple[str, ...]]:
+    """Return for each object that stands the kinds of edits that made it: "commit", "merge" and so on."""
+    there: dict[Key, tuple[str, ...]] = {}
+    for edit in record.line:
+        before = {each.key: there.pop(each.key, ()) for each in edit.before}
+        for each, earlier in zip(edit.after, _earlier(edit, before), strict=True):
+            there[each.key] = (*(step for step in earlier if step != edit.what), edit.what)
+    return there
+
+
+def _earlier(edit: Edit, before: Mapping[Key, tuple[str, ...]]) -> Sequence[tuple[str, ...]]:
+    """Return which steps an edit goes on from, an object: none, its own, or those of all that were taken."""
+    if edit.what in FRESH:
+        return [()] * len(edit.after)
+    if edit.what == PAINT:
+        return [before.get(each.key, ()) for each in edit.after]
+    if len(edit.after) == len(edit.before):  # one becomes one, even if it gets another label
+        return list(before.values())
+    joined = tuple(dict.fromkeys(step for steps in before.values() for step in steps))
+    return [joined] * len(edit.after)
+
+
+def image_of(record: Record, path: Path) -> Path | None:
+    """Return the image's file, as the journal at a path names it; None if it had none, or is not known."""
+    return _image_named(record.begins, path)
+
+
+def image_at(path: Path) -> Path | None:
+    """Return the image's file, as `image_of` does; only the journal's first line is read."""
+    try:
+        with path.open("rb") as file:
+            entries, _ = whole_entries(file.readline())
+    except OSError:
+        return None
+    return _image_named(entries[0], path) if entries else None
+
+
+def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
+    name = begins.get("image")
+    return path.absolute().parent.parent / name if name else None
+
+
+def parse(content: bytes, path: Path) -> tuple[Record, int]:
+    """Return what a file holds, and where its whole lines end that can be done one after another.
+
+    Parameters
+    ----------
+    content : bytes
+    path : Path
+        For the error.
+
+    Raises
+    ------
+    JournalError
+        If it is no journal, or of a version that cannot be read.
+    """
+    entries, end = whole_entries(content)
+    if not entries and not BEGINNING.fullmatch(content):
+        raise JournalError(f"{path} is no journal of napari-sam, or its first line is damaged; move it away.")
+    begins: Entry = entries[0] if entries else {}
+    version = begins.get("version")
+    if entries and version not in READABLE:
+        raise JournalError(
+            f"{path} is of another version of journal ({version}; this napari-sam reads"
+            f" {' and '.join(map(str, READABLE))}); update napari-sam, or move it away to begin a new one."
+        )
+    record, count = _done_again(begins, entries)
+    if count < len(entries):
+        end = sum(map(len, content.splitlines(keepends=True)[:count]))
+    return record, end
+
+
+def read_record(path: str | os.PathLike[str]) -> Record:
+    """Read a journal and leave it as it is; a torn line at its end is passed over.
+
+    Raises
+    ------
+    JournalError
+        If there is none, or it cannot be read.
+    """
+    path = Path(path)
+    try:
+        record, _ = parse(path.read_bytes(), path)
+    except OSError as error:
+        raise JournalError(f"{path} cannot be read ({error}); give a journal's path.") from error
+    if not record.begins:
+        raise JournalError(f"{path} is empty; give a journal with commits.")
+    return record
+
+
+def _done_again(begins: Entry, entries: Sequence[Entry]) -> tuple[Record, int]:
+    """Return what lines say, and how many: one that does not follow from those before is damage as well."""
+    steps = _Steps()
+    kinds = {ADOPT: steps.adopt, "undo": steps.undo, "redo": steps.redo, "do": steps.do}
+    for count, entry in enumerate(entries):
+        try:
+            for kind in kinds.keys() & entry.keys():  # none of the first line
+                kinds[kind](entry)
+        except (LookupError, TypeError, ValueError, zlib.error):
+            return steps.record(begins), count
+    return steps.record(begins), len(entries)
+
+
+class _Steps:
+    """What lines say, done one after another to the objects that are there by then."""
+
+    def __init__(self) -> None:
+        self._adopted: list[tuple[int, Edit]] = []
+        self._done: list[Edit] = []
+        self._undone: list[Edit] = []
+        self._happened: list[Edit] = []
+        self._last_id = 0
+        self._there: dict[Key, Object] = {}
+
+    def record(self, begins: Entry) -> Record:
+        """Return what has come of them."""
+        pairs = [(each, place) for place, edit in self._adopted for each in edit.after]
+        return Record(
+            begins,
+            tuple(each for each, _ in pairs),
+            tuple(self._done),
+            tuple(self._undone),
+            self._last_id,
+            tuple(place for _, place in pairs),
+            tuple(self._happened),
+        )
+
+    def adopt(self, entry: Entry) -> None:
+        edit = Edit(ADOPT, (), tuple(from_json(each) for each in entry[ADOPT]))
+        self._adopted.append((len(self._done), edit))
+        self._apply(edit)
+
+    def undo(self, _: Entry) -> None:
+        self._undone.append(self._done.pop())
+        last = len(self._done)
+        for number in reversed(range(len(self._adopted))):  # what came later stands on what is left
+            place, edit = self._adopted[number]
+            if place <= last:
+                break
+            self._adopted[number] = last, edit
+        self._apply(self._undone[-1].back)
+
+    def redo(self, _: Entry) -> None:
+        self._done.append(self._undone.pop())
+        self._apply(self._done[-1])
+
+    def do(self, entry: Entry) -> None:
+        before = tuple(self._taken(each) for each in entry["before"])
+        arguments = entry["arguments"]
+        if "after" in entry:
+            after = tuple(from_json(each) for each in entry["after"])
+        else:
+            after = operate(entry["do"], before, self._last_id + 1, **arguments)
+        self._undone.clear()
+        if before or after:
+            self._done.append(Edit(entry["do"], before, after, arguments))
+            self._apply(self._done[-1])
+
+    def _taken(self, each: list[int] | Entry) -> Object:
+        """Return an object that an edit takes: one that is there, or written whole in older versions."""
+        return from_json(each) if isinstance(each, dict) else self._there[each[0], tuple(each[1:])]
+
+    def _apply(self, edit: Edit) -> None:
+        self._happened.append(edit)
+        for each in edit.before:
+            self._there.pop(each.key, None)
+        self._there.update((each.key, each) for each in edit.after)
+        self._last_id = max([self._last_id, *(each.id for each in edit.after)])

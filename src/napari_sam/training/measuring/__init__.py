@@ -1,0 +1,1 @@
+"""A model measured on annotated images, and the pictures of it."""

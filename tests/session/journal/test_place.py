@@ -1,0 +1,143 @@
+"""Names of journals that Windows, macOS and Linux all take and tell apart."""
+
+from __future__ import annotations
+
+import unicodedata
+from pathlib import Path, PureWindowsPath
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from napari_sam.session.journal.journal import Journal
+from napari_sam.session.journal.lines import line_of
+from napari_sam.session.journal.place import DEVICES, journal_path, safe_name
+
+
+def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:
+    user = tmp_path / "user"
+    beside = journal_path(tmp_path / "a b.tif", "x", "a b cells", user)
+    assert beside == tmp_path / "a b.napari-sam" / "a b cells.journal"
+    first = journal_path(None, "one", "my: cells", user)
+    assert first.parent.parent == user
+    assert first == journal_path(None, "one", "my: cells", user)
+    beside.touch()
+    assert journal_path(tmp_path / "a b.tif", "x", "a b cells", user) == beside
+    others = [journal_path(None, "one", "my; cells", user), journal_path(None, "two", "my: cells", user)]
+    assert first not in others
+    assert journal_path(tmp_path / "missing" / "a.tif", "one", "my: cells", user) == first
+
+
+def fits_windows(name: str) -> bool:
+    """Say whether Windows takes a file of a name, by its rules for naming files."""
+    device = name.split(".", maxsplit=1)[0].strip().casefold() in DEVICES
+    forbidden = any(letter in '<>:"/\\|?*' or unicodedata.category(letter) == "Cc" for letter in name)
+    return not device and not forbidden and name[-1] not in ". " and PureWindowsPath(name).name == name
+
+
+@given(st.text(st.characters(exclude_categories=("Cs",)), max_size=300))
+def test_a_name_then_is_one_that_windows_takes_and_no_longer_than_any_file_systems(name: str) -> None:
+    made = f"{safe_name(name)}.journal"
+    assert fits_windows(made)
+    assert len(made.encode()) <= 240
+
+
+@pytest.mark.parametrize("name", ["CON", "nul.1", "com1", "LPT9.cells", "aux "])
+def test_a_name_of_a_device_then_is_another(name: str) -> None:
+    assert not fits_windows(f"{name}.journal")
+    assert fits_windows(f"{safe_name(name)}.journal")
+
+
+def test_names_that_begin_alike_and_are_long_then_have_journals_of_their_own() -> None:
+    one, other = (f"{'experiment ' * 30}{well}" for well in ("A1", "A2"))
+    assert safe_name(one) != safe_name(other)
+    assert safe_name("cells 1") == "cells 1"
+
+
+def test_an_image_whose_name_nearly_fills_what_a_file_may_have_then_has_its_journal_beside_it(
+    tmp_path: Path,
+) -> None:
+    for name in ("well (1) + copy #2", "w" * 250):
+        image = tmp_path / f"{name}.tif"
+        image.touch()
+        path = journal_path(image, "", f"{name} cells", tmp_path / "user")
+        Journal(path, (2, 3), image).close()
+        assert path.exists()
+        assert path.parent.parent == tmp_path
+    assert (tmp_path / "well (1) + copy #2.napari-sam").is_dir()
+
+
+def test_labels_whose_names_differ_by_capitals_alone_then_have_journals_of_their_own(tmp_path: Path) -> None:
+    image = tmp_path / "a.tif"
+
+    def path(name: str) -> Path:
+        return journal_path(image, "", name, tmp_path / "user")
+
+    first = path("Cells")
+    Journal(first, (2, 3)).close()
+    second = path("cells")
+    Journal(second, (2, 3)).close()
+    assert first.name.casefold() != second.name.casefold()
+    assert (path("Cells"), path("cells")) == (first, second)
+
+
+def test_a_folder_that_cannot_be_made_then_the_journal_lies_with_the_user(tmp_path: Path) -> None:
+    image = tmp_path / "a.tif"
+    (tmp_path / "a.napari-sam").write_text("a file of somebody else's")
+    path = journal_path(image, "key", "cells", tmp_path / "user")
+    assert path.is_relative_to(tmp_path / "user")
+    Journal(path, (2, 3)).close()
+    assert path.exists()
+
+
+def test_images_that_differ_by_their_ending_alone_then_have_journals_of_their_own(tmp_path: Path) -> None:
+    images = [tmp_path / name for name in ("cell.tif", "cell.png", "cell", "cell.png.tif", "dish.tif")]
+    for image in images:
+        image.write_bytes(b"pixels")
+
+    def path(image: Path) -> Path:
+        return journal_path(image, "", "cells", tmp_path / "user")
+
+    made = []
+    for image in images:
+        made.append(path(image))
+        Journal(made[-1], (2, 3), image).close()
+    assert [each.parent.name for each in made[:2]] == ["cell.napari-sam", "cell.png.napari-sam"]
+    assert made[4].parent.name == "dish.napari-sam"
+    assert len(set(made)) == len(images)
+    assert [path(image) for image in images] == made
+    made[0].unlink()
+    assert path(images[1]) == made[1]  # though the better place is free now
+
+
+def test_a_journal_that_two_images_shared_when_opened_then_goes_on_with_the_one_that_it_names(
+    tmp_path: Path,
+) -> None:
+    first, second = tmp_path / "cell.tif", tmp_path / "cell.png"
+    first.touch()
+    second.touch()
+    shared = journal_path(second, "", "cells", tmp_path / "user")
+    Journal(shared, (2, 3), second).close()
+    assert journal_path(second, "", "cells", tmp_path / "user") == shared
+    assert journal_path(first, "", "cells", tmp_path / "user") != shared
+
+
+def test_an_image_that_was_renamed_or_converted_then_goes_on_with_its_journal(tmp_path: Path) -> None:
+    image = tmp_path / "cell.png"
+    image.touch()
+    path = journal_path(image, "", "cells", tmp_path / "user")
+    Journal(path, (2, 3), image).close()
+    image.rename(tmp_path / "cell.tif")
+    assert journal_path(tmp_path / "cell.tif", "", "cells", tmp_path / "user") == path
+    (tmp_path / "cell.tif").rename(tmp_path / "dish.tif")
+    path.parent.rename(tmp_path / "dish.napari-sam")
+    moved = journal_path(tmp_path / "dish.tif", "", "cells", tmp_path / "user")
+    assert moved == tmp_path / "dish.napari-sam" / path.name
+
+
+def test_a_journal_that_does_not_say_whose_it_is_then_is_found_by_the_images_name(tmp_path: Path) -> None:
+    image = tmp_path / "cell.tif"
+    image.touch()
+    path = journal_path(image, "", "cells", tmp_path / "user")
+    path.write_bytes(line_of({"version": 2, "shape": [2, 3]}))
+    assert journal_path(image, "", "cells", tmp_path / "user") == path
