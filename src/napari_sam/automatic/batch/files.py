@@ -8,6 +8,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from functools import cache
 from glob import escape, glob, has_magic
+from math import prod
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -210,13 +211,18 @@ def _tiff(path: Path) -> Iterator[Any]:
     with ExitStack() as held:
         try:
             file, index = held.enter_context(opened_tiff(path))
-            large = file.series[index].size > LARGE**2 * MAX_CHANNELS  # of a plane
+            large = _is_to_be_looked_into(file.series[index].shape)
             array: Any = _looked_into(file.series[index], held) if large else file.asarray(series=index)
             if not large:
                 held.close()  # or it could not be written anew on Windows, as long as the array is there
         except Exception as error:  # a damaged file raises whatever its damage makes of it
             raise unreadable(path, error) from error
         yield array
+
+
+def _is_to_be_looked_into(shape: tuple[int, ...]) -> bool:
+    """Say whether a shape with pixels has a long side, or is of more of them than a plane with channels."""
+    return prod(shape) > 0 and (max(shape) > LARGE or prod(shape) > MAX_CHANNELS * LARGE**2)
 
 
 def _looked_into(series: TiffPageSeries, held: ExitStack) -> Any:
