@@ -21,11 +21,11 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.automatic import AutomaticSettings, segment_automatically
+from napari_sam.automatic.batch import cluster as batch_cluster
 from napari_sam.automatic.batch.cluster import on_cluster
 from napari_sam.automatic.batch.files import LARGE, images_of, opened
 from napari_sam.automatic.batch.image import BatchSettings, Job, one_by_one
 from napari_sam.automatic.batch.names import label_names
-from napari_sam.automatic.batch import cluster as batch_cluster
 from napari_sam.automatic.batch.run import run_batch
 from napari_sam.automatic.batch.summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError

@@ -19,8 +19,8 @@ from qtpy.QtGui import QDropEvent
 from qtpy.QtTest import QTest
 from qtpy.QtWidgets import QApplication
 
-from napari_sam.automatic.batch.image import Job
 from napari_sam.automatic.batch import image as batch_image
+from napari_sam.automatic.batch.image import Job
 from napari_sam.image_files import read_image
 from napari_sam.widgets.batch.batch import BatchWidget
 from napari_sam.widgets.proposals.last_thresholds import keep_thresholds
