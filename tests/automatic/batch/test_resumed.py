@@ -267,7 +267,7 @@ def test_batch_when_an_image_may_not_be_read_then_the_image_is_named_and_not_the
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     np.save(tmp_path / "a.npy", np.zeros((32, 32), np.uint8))
-    monkeypatch.setattr(np, "load", denied)
+    monkeypatch.setattr(np.lib.format, "open_memmap", denied)
     zarr.create_array(tmp_path / "b.zarr", data=disc(40, 40), chunks=(32, 32))
     monkeypatch.setattr(zarr.Array, "__getitem__", denied)  # a chunk, read late
     rows = run_batch([tmp_path / "a.npy", tmp_path / "b.zarr"], tmp_path / "out", ONE)
