@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import struct
 from pathlib import Path
 from typing import Any
 
@@ -68,6 +69,21 @@ def test_pixel_size_when_a_volume_says_how_far_its_planes_are_apart_then_its_lab
         frames = pixel_size_of(tmp_path / "movie.ome.tif")
         assert frames is not None
         assert frames.planes is None
+
+
+def test_pixel_size_when_a_slide_or_a_scan_says_it_in_its_own_way_then_it_is_in_micrometers(
+    tmp_path: Path,
+) -> None:
+    told = "Aperio Image Library v11\n400x300|AppMag = 20|MPP = 0.4990|Left = 25.6"
+    tifffile.imwrite(tmp_path / "slide.svs", PLANE, description=told, metadata=None)
+    assert pixel_size_of(tmp_path / "slide.svs") == PixelSize(0.499, 0.499)
+    scan = struct.pack("<I9i3d424x", 0x0400494C, 512, 50, 40, 1, 1, 1, 2, 50, 40, 5e-7, 2.5e-7, 2e-6)
+    with tifffile.TiffWriter(tmp_path / "scan.lsm") as file:
+        file.write(PLANE, metadata=None, extratags=[(34412, 1, len(scan), scan, True)])
+        file.write(PLANE[::4, ::4], metadata=None, subfiletype=1)
+    size = pixel_size_of(tmp_path / "scan.lsm")
+    assert size is not None
+    assert (size.planes, size.rows, size.cols) == pytest.approx((2.0, 0.25, 0.5))
 
 
 def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tmp_path: Path) -> None:

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -43,10 +44,22 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
         if path.suffix.lower() in TIFF:
             with opened_tiff(path) as (file, index):
                 return np.asarray(file.asarray(series=index))
-        with Image.open(path) as opened:
+        with opened_picture(path) as opened:
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         raise unreadable(path, error) from error
+
+
+@contextmanager
+def opened_picture(path: Path) -> Iterator[Image.Image]:
+    """Open a file by Pillow, however large: it takes images of slides for an attack on memory."""
+    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+    try:
+        opened = Image.open(path)
+    finally:
+        Image.MAX_IMAGE_PIXELS = limit
+    with opened:
+        yield opened
 
 
 def unreadable(
@@ -84,7 +97,7 @@ def images_beside(path: Path, *, in_set: bool = False) -> str:
         elif path.is_dir():
             count = zarr_files.count_images(path)
         elif not in_set:
-            with Image.open(path) as opened:
+            with opened_picture(path) as opened:
                 count = getattr(opened, "n_frames", 1)
     except Exception:  # noqa: BLE001 (damage is told of where the image is read)
         return ""

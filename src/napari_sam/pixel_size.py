@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -20,6 +21,8 @@ MICROMETERS = {
     **dict.fromkeys(("inch", "in"), 25_400.0),
 }
 """How long units are, by the names that TIFF, OME and ImageJ files give them."""
+MPP = re.compile(r"MPP *= *([0-9.]+)")
+"""In the description of Aperio's slides: micrometers per pixel."""
 Sizes = tuple[float, float, float]
 """Rows, columns and planes; 0 where the last is not known."""
 ATTRIBUTE = "pixel_size_micrometer"
@@ -82,7 +85,11 @@ def _of_tiff(path: Path) -> Sizes:
     with tifffile.TiffFile(path) as file:
         if file.ome_metadata:
             return _of_ome(file.ome_metadata)
+        if voxel := file.lsm_metadata:
+            return voxel["VoxelSizeY"] * 1e6, voxel["VoxelSizeX"] * 1e6, voxel["VoxelSizeZ"] * 1e6
         page = file.pages.first
+        if file.is_svs:
+            return (side := float(MPP.findall(page.description)[0])), side, 0.0
         across, down = page.resolution
         if said := file.imagej_metadata:
             unit = apart = MICROMETERS[str(said["unit"])]

@@ -8,10 +8,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image
 
 from napari_sam.errors import DataError
-from napari_sam.image_files import check_keeps_numbers, unreadable, whole_numbers
+from napari_sam.image_files import check_keeps_numbers, opened_picture, unreadable, whole_numbers
 from napari_sam.label_tiff import write_label_tiff
 from napari_sam.pixel_size import pixel_size_of
 from napari_sam.tiff_files import opened_tiff
@@ -77,7 +76,7 @@ def _array_in(path: Path) -> tuple[NDArray[Any], bool]:
     if ending == ".npy":
         return np.lib.format.open_memmap(path, mode="r"), False
     if ending == ".png":
-        with Image.open(path) as opened:
+        with opened_picture(path) as opened:
             return np.asarray(opened), len(opened.getbands()) > 1
     with opened_tiff(path) as (file, index):
         return np.asarray(file.asarray(series=index)), file.series[index].axes.endswith("S")

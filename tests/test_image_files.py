@@ -1,0 +1,22 @@
+"""Pictures that are no TIFF."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+from PIL import Image
+
+from napari_sam.export import read_regions
+from napari_sam.image_files import read_image
+
+
+def test_a_picture_when_it_has_more_pixels_than_pillow_trusts_then_it_is_read_and_others_still_are_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Image, "MAX_IMAGE_PIXELS", 100)
+    Image.fromarray(np.eye(30, dtype=np.uint8)).save(tmp_path / "slide.png")
+    assert read_image(tmp_path / "slide.png").sum() == 30
+    assert read_regions(tmp_path / "slide.png")[0][0].area == 30
+    assert Image.MAX_IMAGE_PIXELS == 100
