@@ -82,6 +82,16 @@ def test_split_when_two_discs_touch_then_cut_at_the_neck() -> None:
         session.edit("split", [(4, ())], points=[[60, 66], [60, 90]])
 
 
+def test_split_when_its_label_is_given_after_it_was_planned_then_the_part_gets_another_one() -> None:
+    session = session_of(square(4, 50, 60, plane=(0,)))
+    plan = session.plan("split", session.objects, points=[[51, 61], [58, 68]])
+    session.put("commit", (), (square(session.next_id, 50, 60, plane=(1,)),))
+    done = session.carry_out(plan)
+    assert {each.key for each in session.objects} == {(4, (0,)), (5, (1,)), (6, (0,))}
+    assert session.history.done[-1] is done
+    assert session.next_id == 7
+
+
 @pytest.mark.parametrize("points", [((60, 51), (60, 85)), ((53, 55), (67, 80)), ((60, 56), (68, 72))])
 def test_split_when_points_are_at_the_rim_then_still_cut_at_the_neck(points: tuple[Any, Any]) -> None:
     rows, cols = np.mgrid[:21, :37]

@@ -181,7 +181,7 @@ class EditedObjects:
         return Edit(what, objects, operate(what, objects, self._next_id, **arguments), arguments)
 
     def carry_out(self, edit: Edit) -> Edit:
-        """Take a step that was planned.
+        """Take a step that was planned, and return it; if its new label was given meanwhile, by another one.
 
         Raises
         ------
@@ -190,9 +190,18 @@ class EditedObjects:
         """
         if any(self.store.get(each.key) is not each for each in edit.before):
             raise PromptError("These objects have changed meanwhile; do it again, if it is still wanted.")
+        edit = self._with_free_label(edit)
         check(edit, self.store)
         self._do(edit)
         return edit
+
+    def _with_free_label(self, edit: Edit) -> Edit:
+        """Return a step whose new object, if it has one, shares its label with none of any plane."""
+        new = {each.id for each in edit.after} - {each.id for each in edit.before}
+        if not new or min(new) >= self._next_id:
+            return edit
+        after = tuple(replace(each, id=self._next_id) if each.id in new else each for each in edit.after)
+        return replace(edit, after=after)
 
     def paint(self, plane: Plane, window: Window, labels: NDArray[np.integer]) -> Edit | None:
         """Take over what was painted by hand into a window of a plane; it becomes part of the objects.
