@@ -107,6 +107,15 @@ def test_labels_of_two_windows_when_they_have_one_number_then_one_gets_another_a
     assert sorted(each.key for each in written.objects) == sorted(each.key for each in session.store)
 
 
+def test_labels_of_64_bits_when_an_object_is_not_shown_then_its_number_is_exact(
+    tmp_path: Path,
+) -> None:
+    large = 2**53 + 1  # which no float is
+    session, record = session_of([square(large, 5, 5)], tmp_path / "journal")
+    (redrawn,) = merge(session, np.zeros(SHAPE, np.uint64), (0,), store_of(), record).redrawn
+    assert np.unique(redrawn.after).tolist() == [large]
+
+
 def test_a_stroke_after_stop_when_another_window_went_on_then_both_are_there_and_it_can_be_taken_back(
     tmp_path: Path,
 ) -> None:

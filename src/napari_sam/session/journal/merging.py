@@ -214,7 +214,7 @@ class _Merging:
 
     def _redraw(self, plane: Plane, window: Window, before: NDArray[Any], wanted: NDArray[Any]) -> None:
         """Note what a window should show; numbers below zero are nobody's, and stay."""
-        after = np.where(before < 0, before, wanted)
+        after = np.where(before < 0, before.astype(np.int64), wanted)  # of uint64 it would be floats
         (rows, cols), (top, left) = np.nonzero(after != before), (window[0].start, window[1].start)
         if len(rows):
             low, high = (int(rows.min()), int(cols.min())), (int(rows.max()) + 1, int(cols.max()) + 1)
