@@ -11,7 +11,7 @@ from hypothesis.extra import numpy as hnp
 from numpy.typing import NDArray
 
 from napari_sam.errors import ImageError
-from napari_sam.predict.image import resize, to_rgb
+from napari_sam.predict.image import resize, to_rgb, to_rgb_as
 
 DTYPES = [
     "bool",
@@ -174,6 +174,12 @@ def test_to_rgb_on_an_unusable_image_says_why(
 ) -> None:
     with pytest.raises(ImageError, match=message):
         to_rgb(image, **arguments)
+
+
+def test_to_rgb_as_of_a_part_with_fewer_channels_than_the_image_says_so() -> None:
+    record = to_rgb(np.zeros((4, 4, 3)))[1]
+    with pytest.raises(ImageError, match="A part with 1 channel is none of an image with 3"):
+        to_rgb_as(np.zeros((2, 2)), record)
 
 
 def test_resize_to_the_same_shape_changes_nothing() -> None:

@@ -11,6 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from napari_sam.errors import ImageError
+from napari_sam.wording import amount
 
 from .plane_shape import MAX_CHANNELS, plane_of
 from .reading import reading
@@ -149,10 +150,15 @@ def to_rgb_as(part: ArrayLike, record: Normalization, channel_axis: int | None =
     Raises
     ------
     ImageError
-        If the shape or the dtype cannot be used.
+        If the shape or the dtype cannot be used, or it has fewer channels.
     """
-    most = max(MAX_CHANNELS, len(record.low))
-    return _mix(_all_channels(part, channel_axis, most=most)[: len(record.low)], record)
+    count = len(record.low)
+    channels = _all_channels(part, channel_axis, most=max(MAX_CHANNELS, count))[:count]
+    if len(channels) < count:
+        raise ImageError(
+            f"A part with {amount(len(channels), 'channel')} is none of an image with {count}; give its own."
+        )
+    return _mix(channels, record)
 
 
 def resize(
