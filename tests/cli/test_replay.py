@@ -80,14 +80,16 @@ def test_a_journal_when_the_weights_or_the_image_are_others_then_says_so(
     annotated: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = str(annotated.parent.parent / "cells.png")
-    path = str(changed(annotated, tmp_path, weights_hash="f00d", model="mine"))
+    path = str(changed(annotated, tmp_path, weights_hash="f00d", model="mine", id=3_000_000_000))
     assert main(["replay", path, "--image", image, "--device", "cpu"]) == 1
     assert "There is no model or file 'mine'" in capsys.readouterr().out
     tifffile.imwrite(tmp_path / "c.tif", np.zeros((5, 5), np.uint8))
     assert main(["replay", str(annotated), "--image", str(tmp_path / "c.tif"), "--device", "cpu"]) == 1
     assert "labels 1, 2: The image has the shape (5, 5)" in capsys.readouterr().out
-    weights = str(find_model("cell-tiny").path)
-    assert main(["replay", path, "--image", image, "--device", "cpu", "--model", weights]) == 0
+    weights, out = str(find_model("cell-tiny").path), str(tmp_path / "labels.tif")
+    named = ["--image", image, "--device", "cpu", "--model", weights, "-o", out]
+    assert main(["replay", path, *named]) == 0
+    assert np.unique(tifffile.imread(out)).tolist() == [0, 1, 3_000_000_000]
 
 
 def test_what_was_painted_when_replayed_then_is_taken_as_it_is_and_said(

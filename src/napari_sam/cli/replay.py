@@ -184,12 +184,10 @@ def _kinds(others: list[Replayed]) -> str:
 
 def _labels(objects: list[Replayed], shape: tuple[int, ...]) -> Any:
     """Draw objects, the one with the smaller label on top as in a session."""
-    import numpy as np
+    from ..export.regions import labels_from_regions, regions_from_objects
 
-    labels = np.zeros(shape, np.int32)
-    for each in sorted((each.remade.object for each in objects), key=lambda each: -each.id):
-        labels[each.window][each.mask] = each.id
-    return labels
+    ordered = sorted((each.remade.object for each in objects), key=lambda each: -each.id)
+    return labels_from_regions(regions_from_objects(ordered), shape)
 
 
 def _axes(ndim: int) -> str:
