@@ -91,9 +91,7 @@ class State:
             raise ValueError("another format")
         content["merged"] = dict(content["merged"])
         if (held := content["normalization"]) is not None:
-            colours = tuple(tuple(colour) for colour in held.pop("colours"))
-            low, high = tuple(held.pop("low")), tuple(held.pop("high"))
-            content["normalization"] = Normalization(low=low, high=high, colours=colours, **held)
+            content["normalization"] = Normalization.from_dict(held)
         return cls(**content)
 
 
