@@ -178,7 +178,7 @@ def test_to_rgb_on_an_unusable_image_says_why(
 
 def test_to_rgb_as_of_a_part_with_fewer_channels_than_the_image_says_so() -> None:
     record = to_rgb(np.zeros((4, 4, 3)))[1]
-    with pytest.raises(ImageError, match="A part with 1 channel is none of an image with 3"):
+    with pytest.raises(ImageError, match="A part has 1 of the image's 3 channels"):
         to_rgb_as(np.zeros((2, 2)), record)
 
 

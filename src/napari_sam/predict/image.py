@@ -11,7 +11,6 @@ from numpy.typing import ArrayLike, NDArray
 from PIL import Image
 
 from napari_sam.errors import ImageError
-from napari_sam.wording import amount
 
 from .plane_shape import MAX_CHANNELS, plane_of
 from .reading import reading
@@ -155,9 +154,7 @@ def to_rgb_as(part: ArrayLike, record: Normalization, channel_axis: int | None =
     count = len(record.low)
     channels = _all_channels(part, channel_axis, most=max(MAX_CHANNELS, count))[:count]
     if len(channels) < count:
-        raise ImageError(
-            f"A part with {amount(len(channels), 'channel')} is none of an image with {count}; give its own."
-        )
+        raise ImageError(f"A part has {len(channels)} of the image's {count} channels; give all of them.")
     return _mix(channels, record)
 
 
