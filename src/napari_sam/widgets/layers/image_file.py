@@ -36,9 +36,11 @@ def file_of(image: Image | Mixed) -> Path | None:
 
 
 def beside(image: Image | Mixed) -> str:
-    """Return what to tell of images in the same file, of which napari's own reader shows the first alone."""
-    file, reader = file_of(image), layers_of(image)[0].source.reader_plugin
-    return images_beside(file, in_set=True) if file is not None and reader in (None, "napari") else ""
+    """Return what to tell of images in the same file, of which napari's own reader and batches show one."""
+    file, source = file_of(image), layers_of(image)[0].source
+    if file is None or source.reader_plugin not in (None, "napari"):
+        return ""
+    return images_beside(file, in_set=source.path is not None)
 
 
 def file_space(image: Image | Mixed) -> FileSpace:
