@@ -88,7 +88,7 @@ def test_two_looks_when_an_image_is_seen_then_the_first_is_that_of_dense_instanc
 ) -> None:
     image = read_image(data_folder / "dsb2018" / "images" / "29dd28df98ee.png")
     view = DenseView(predictor, predictor.embed(image))
-    found, faint = two_looks(view)
+    found, faint, _ = two_looks(view)
     np.testing.assert_array_equal(found, dense_instances(view))
     assert faint.shape == found.shape
     assert not (found.astype(bool) & faint.astype(bool)).any()
@@ -111,9 +111,10 @@ def test_maps_when_all_was_seen_enlarged_then_prompts_are_answered_from_it(
     view = DenseView(predictor, embedding)
     row, col = np.argwhere(dense_instances(view) > 0)[0].tolist()
     box = Prompts(box=(row - 6, col - 6, row + 6, col + 6))
-    assert view.embedding.fine[0].whole is not None
+    enlarged, _ = view.asked_on(2.0)
+    assert enlarged.fine[0].whole is not None
     held = view.nbytes
-    predictor.predict(view.embedding, box)
+    predictor.predict(enlarged, box)
     assert view.nbytes == held  # nothing was encoded for it
     assert embedding.fine[0].whole is None  # clicks of a person do not depend on what else was asked
     predictor.predict(embedding, box)
@@ -127,8 +128,7 @@ def test_maps_when_enlarged_features_are_too_large_then_they_are_not_kept_and_th
     monkeypatch.setattr("napari_sam.automatic.dense.LARGEST", 1000)
     view = DenseView(predictor, embedding)
     assert view.maps(2.0).shape == (3, 128, 128)
-    assert view.embedding.fine[0].whole is None
-    assert view.turned is None
+    assert view.asked_on(2.0) == (embedding, None)
 
 
 def test_maps_when_cancelled_on_the_way_then_nothing_of_the_enlarged_image_is_kept(
@@ -143,7 +143,7 @@ def test_maps_when_cancelled_on_the_way_then_nothing_of_the_enlarged_image_is_ke
 
     with pytest.raises(Cancelled):
         view.maps(2.0, second_time)
-    assert view.turned is None
+    assert view.asked_on(2.0) == (view.embedding, None)
     assert view.embedding.fine[0].whole is None
     assert view.maps(2.0).shape == (3, 128, 128)
 
@@ -177,12 +177,11 @@ def test_dense_instances_when_nuclei_are_tiny_then_they_are_looked_at_enlarged(p
     embedding = predictor.embed(image.clip(0, 255).astype(np.uint8))
     view, other = DenseView(predictor, embedding), DenseView(predictor, embedding)
     found = dense_instances(view)
-    assert view.embedding.fine[0].whole is not None
-    assert view.turned is not None
+    assert view.asked_on(2.0)[1] is not None
+    assert view.asked_on(1.0) == (embedding, None)
     assert average_precision(truth, found, [0.5])[0] > 0.8
     dense_instances(other, DenseSettings(smallest_diameter=0))
-    assert other.embedding.fine[0].whole is None
-    assert other.turned is None
+    assert other.asked_on(2.0) == (embedding, None)
 
 
 def test_sizes_when_a_large_object_is_among_small_ones_then_its_own_is_where_most_pixels_lie() -> None:
@@ -319,7 +318,7 @@ def test_instance_masks_when_objects_are_large_then_each_is_the_answer_to_its_bo
     embedding = predictor.embed(image.astype(np.float32))
     view = DenseView(predictor, embedding)
     records = instance_masks(predictor, embedding, view=view)
-    assert view.turned is None
+    assert view.asked_on(2.0) == (embedding, None)
     assert len(records) == 3
     for record in records:
         answer = predictor.predict(embedding, Prompts(box=record.box))

@@ -62,7 +62,7 @@ def test_records_when_settings_move_and_come_back_then_equal_a_fresh_search_and_
     count = sum(asked)
     assert 0 < len(first) <= count
     moved = search.records(other)
-    looks = two_looks(DenseView(predictor, embedding), other.dense)
+    *looks, _ = two_looks(DenseView(predictor, embedding), other.dense)
     assert sum(asked) < count + sum(
         len(list(labelled(look))) for look in looks
     )  # boxes that stayed are not asked again
@@ -74,6 +74,20 @@ def test_records_when_settings_move_and_come_back_then_equal_a_fresh_search_and_
         assert told(fresh) == [(*each[:2], pytest.approx(each[2], abs=1e-5), each[3]) for each in told(found)]
 
 
+def test_records_when_smaller_objects_were_asked_for_before_then_equal_a_fresh_search(
+    predictor: Predictor, data_folder: Path
+) -> None:
+    image = read_image(data_folder / "dsb2018" / "images" / "4327d2759187.png")[:72, :72]
+    embedding, search = predictor.embed(image), PartSearch(predictor, predictor.embed(image))
+    plain, enlarged = (
+        AutomaticSettings(dense=DenseSettings(smallest_diameter=least)) for least in (0.0, 500.0)
+    )
+    search.regions(enlarged)
+    fresh = told(PartSearch(predictor, embedding).records(plain))
+    assert told(search.records(plain)) == fresh != []
+    assert told(search.records(enlarged)) == told(PartSearch(predictor, embedding).records(enlarged)) != fresh
+
+
 def test_records_when_a_window_is_given_then_only_its_objects_are_asked_for_and_come_whole(
     predictor: Predictor, embedding: Embedding, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -82,7 +96,7 @@ def test_records_when_a_window_is_given_then_only_its_objects_are_asked_for_and_
     window = (slice(0, embedding.shape[0] // 2), slice(0, embedding.shape[1] // 2))
     search = PartSearch(predictor, embedding)
     some = told(search.records(AutomaticSettings(), window))
-    looks = two_looks(DenseView(predictor, embedding))
+    *looks, _ = two_looks(DenseView(predictor, embedding))
     seen = [region for look in looks for _, region in labelled(look)]
     assert sum(asked) == len([region for region in seen if meets(region[0], region[1].shape, window)])
     assert 0 < len(some) < len(everything)

@@ -17,7 +17,7 @@ from napari_sam.progress import Cancel, Progress
 
 from .crops import GridSettings
 from .cutting import disc, sizes
-from .dense import DenseView
+from .dense import AskedOn, DenseView
 from .filter import suppress
 from .instances import two_looks
 from .records import MaskRecord, run_lengths, within_sizes
@@ -75,16 +75,17 @@ def instance_masks(
     """
     settings = settings or AutomaticSettings()
     view = view or DenseView(predictor, embedding)
-    looks = two_looks(view, settings.dense, cancelled)
+    *looks, scale = two_looks(view, settings.dense, cancelled)
     found, faint = ([region for _, region in labelled(look)] for look in looks)
     answers: Answers = {}
-    ask(predictor, view, [*found, *faint], answers, progress=progress, cancelled=cancelled)
+    on = view.asked_on(scale)
+    ask(predictor, on, [*found, *faint], answers, progress=progress, cancelled=cancelled)
     return agreed(found, answers, settings, faint, sizes(looks[0])[0])
 
 
 def ask(
     predictor: Predictor,
-    view: DenseView,
+    on: AskedOn,
     regions: Sequence[Region],
     answers: Answers,
     *,
@@ -96,11 +97,11 @@ def ask(
     Parameters
     ----------
     predictor : Predictor
-    view : DenseView
-        Of the whole image that the regions are in.
+    on : (Embedding, Embedding or None)
+        The whole image that the regions are in, as `DenseView.asked_on` returns it.
     regions : sequence of Region
     answers : dict
-        Questions in it are not asked again.
+        Questions in it, which were answered on the same, are not asked again.
     progress, cancelled
         As in `segment_automatically`.
 
@@ -114,24 +115,25 @@ def ask(
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
         batch = questions[start : start + BATCH]
-        for each, item in zip(batch, _drawn(predictor, view, batch), strict=True):
-            answers[each] = _record(item, each, view.embedding.shape)
+        for each, item in zip(batch, _drawn(predictor, on, batch), strict=True):
+            answers[each] = _record(item, each, on[0].shape)
         if progress is not None:
             progress(start + len(batch), len(questions))
 
 
-def _drawn(predictor: Predictor, view: DenseView, questions: Sequence[Question]) -> list[Candidate]:
-    """Return what the mask decoder draws in boxes; of an image that was seen turned, too, the mean of both.
+def _drawn(predictor: Predictor, on: AskedOn, questions: Sequence[Question]) -> list[Candidate]:
+    """Return what the mask decoder draws in boxes; of an image that is asked turned, too, the mean of both.
 
     Of a mask in pieces, the one with the region's innermost point is meant.
     """
     prompts = [Prompts(box=box) for box, _ in questions]
-    shape = view.embedding.shape
-    masks = predictor.suggest_many(view.embedding, prompts)
-    if view.turned is not None:
-        others = predictor.suggest_many(view.turned, [turned(each, shape) for each in prompts])
+    embedding, half_turned = on
+    shape = embedding.shape
+    masks = predictor.suggest_many(embedding, prompts)
+    if half_turned is not None:
+        others = predictor.suggest_many(half_turned, [turned(each, shape) for each in prompts])
         masks = [in_common(mask, other, shape) for mask, other in zip(masks, others, strict=True)]
-    items = [predictor.draw(view.embedding, each) for each in masks]
+    items = [predictor.draw(embedding, each) for each in masks]
     return [pointed_at(item, np.array([point])) for item, (_, point) in zip(items, questions, strict=True)]
 
 

@@ -16,6 +16,8 @@ from napari_sam.predict.embedding import Level, encode_scale
 from napari_sam.progress import Cancel
 
 Maps = NDArray[np.float32]
+AskedOn = tuple[Embedding, Embedding | None]
+"""What prompts are answered on: an image, and the same turned by half a turn, if both answers count."""
 
 LARGEST = 1 << 29
 """Bytes of the features of an enlarged image that are kept: those of 2,100 x 2,100 pixels. Larger images
@@ -35,10 +37,6 @@ class DenseView:
     Attributes
     ----------
     embedding : Embedding
-        The same, for questions about all of the image: once all of it was seen enlarged, these features
-        serve for prompts, too, where they would otherwise be made again around each.
-    turned : Embedding, optional
-        Of the image turned by half a turn, once that was seen, too: where small objects are enlarged.
 
     Raises
     ------
@@ -51,16 +49,25 @@ class DenseView:
             name = predictor.model.name
             raise ImageError(f"{name} has no dense head; choose a grid of points, or cell-tiny.")
         self.embedding = embedding
-        self.turned: Embedding | None = None
         self._predictor = predictor
+        self._kept: dict[float, tuple[Embedding, Embedding]] = {}
         self._maps: dict[float, Maps] = {}
 
     @property
     def nbytes(self) -> int:
         """Bytes that the embedding takes and what was seen."""
-        embeddings = (self.embedding, self.turned)
-        held = sum(each.nbytes for each in embeddings if each is not None)
-        return held + sum(maps.nbytes for maps in self._maps.values())
+        held = self.embedding.nbytes + sum(maps.nbytes for maps in self._maps.values())
+        for upright, turned in self._kept.values():  # the coarser levels of the upright one are the same
+            held += sum(level.nbytes for level in upright.fine) + turned.nbytes
+        return held
+
+    def asked_on(self, scale: float) -> AskedOn:
+        """Return what prompts for objects that were seen at a scale are answered on, whatever else was seen.
+
+        Enlarged objects are asked for on the features that they were seen with, which would otherwise be made
+        again around each, and on those of the image turned; if these were not too large to be kept.
+        """
+        return self._kept.get(scale, (self.embedding, None))
 
     def maps(self, scale: float = 1.0, cancelled: Cancel | None = None) -> Maps:
         """Return foreground, distance and boundary at one of the embedding's scales.
@@ -94,7 +101,7 @@ class DenseView:
         pixels = np.ascontiguousarray(embedding.fine[0].pixels[:, ::-1, ::-1])
         other = self._predictor.embed(pixels, channel_axis=0, normalization=None, cancelled=cancelled)
         turned, other = self._whole(other, scale, cancelled)
-        self.embedding, self.turned = embedding, other
+        self._kept[scale] = embedding, other
         return np.asarray((seen(upright) + seen(turned)[:, ::-1, ::-1]) / 2)
 
     def _whole(self, embedding: Embedding, scale: float, cancelled: Cancel | None) -> tuple[Level, Embedding]:

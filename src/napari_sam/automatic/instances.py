@@ -45,7 +45,7 @@ def dense_instances(view: DenseView, settings: DenseSettings | None = None) -> L
 
 def two_looks(
     view: DenseView, settings: DenseSettings | None = None, cancelled: Cancel | None = None
-) -> tuple[Labels, Labels]:
+) -> tuple[Labels, Labels, float]:
     """Find every object as `dense_instances` does, and, where none was found, what might be one.
 
     Parameters
@@ -59,6 +59,8 @@ def two_looks(
     -------
     found, faint : (Y, X) int32
         0 background, 1 to N; no pixel is in both.
+    scale : float
+        At which they were seen.
 
     Raises
     ------
@@ -70,7 +72,7 @@ def two_looks(
     found = watershed_instances(maps, settings, diameter, scale)
     faint = faint_instances(maps, found, settings, diameter, scale)
     shape = view.embedding.shape
-    return to_image(found, shape, scale), to_image(faint, shape, scale)
+    return to_image(found, shape, scale), to_image(faint, shape, scale), scale
 
 
 def _looked(

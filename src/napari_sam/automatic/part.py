@@ -49,7 +49,7 @@ class PartSearch:
         self._predictor = predictor
         self._alone = replace(embedding, part=None)
         self._view = DenseView(predictor, self._alone) if self.method == "instances" else None
-        self._answers: Answers = {}
+        self._answers: dict[bool, Answers] = {False: {}, True: {}}  # by whether asked turned, too
         self._pools: dict[tuple[int, int, int, int, GridSettings], list[MaskRecord]] = {}
 
     @property
@@ -106,11 +106,12 @@ class PartSearch:
             pool = self._pool(grid, window, progress, cancelled)
             found = within_sizes(sifted(pool, grid), *settings.dense.areas)
         else:
-            looks = two_looks(self._view, settings.dense, cancelled)
+            *looks, scale = two_looks(self._view, settings.dense, cancelled)
             regions, faint = (self._within(look, window) for look in looks)
-            asked = [*regions, *faint]
-            ask(self._predictor, self._view, asked, self._answers, progress=progress, cancelled=cancelled)
-            found = agreed(regions, self._answers, settings, faint, sizes(looks[0])[0])
+            asked, on = [*regions, *faint], self._view.asked_on(scale)
+            answers = self._answers[on[1] is not None]
+            ask(self._predictor, on, asked, answers, progress=progress, cancelled=cancelled)
+            found = agreed(regions, answers, settings, faint, sizes(looks[0])[0])
         kept = painted(found, self.embedding.shape, settings)[1]
         # a mask may be smaller than what was asked for; beyond the window, no later search would replace it
         return [each for each in kept if meets(each.origin, each.mask.shape, window)]
