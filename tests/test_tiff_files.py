@@ -148,6 +148,13 @@ def test_files_of_a_set_when_read_then_each_gives_its_own_image(tmp_path: Path) 
         )
 
 
+def test_images_beside_when_planes_are_missing_then_says_how_many(tmp_path: Path) -> None:
+    path, told = tmp_path / "position0.ome.tif", OME.format(0, IMAGE.format(0))
+    tifffile.imwrite(path, np.ones((30, 40), np.uint16), description=told, metadata=None, ome=False)
+    assert read_image(path).max(axis=(1, 2)).tolist() == [1, 0]
+    assert images_beside(path).startswith("position0.ome.tif lacks 1 of its 2 planes, for which zeros are")
+
+
 def test_images_beside_when_others_are_as_large_then_counts_them_but_no_pictures_of_a_slide(
     tmp_path: Path,
 ) -> None:

@@ -11,9 +11,9 @@ import numpy as np
 from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
-from napari_sam import tiff_files, zarr_files
 from napari_sam.errors import DataError
-from napari_sam.tiff_files import TIFF, TOO_LARGE, is_jpeg, opened_tiff
+from napari_sam.tiff_files import TIFF, TOO_LARGE, Contents, contents_of, is_jpeg, opened_tiff
+from napari_sam.zarr_files import count_images
 
 JPEG = (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, ".png", *JPEG)
@@ -78,7 +78,9 @@ def unreadable(
 
 
 def images_beside(path: Path, *, in_set: bool = False) -> str:
-    """Return what to tell of a file with several images, of which the first is taken; empty for others.
+    """Return what to tell of a file with several images, of which the first is taken, or without all planes.
+
+    It is empty for others.
 
     Parameters
     ----------
@@ -90,22 +92,28 @@ def images_beside(path: Path, *, in_set: bool = False) -> str:
     -------
     str
     """
-    count, alone = 1, True
+    held = Contents()
     try:
         if path.suffix.lower() in TIFF:
-            count, alone = tiff_files.count_images(path, in_set=in_set)
+            held = contents_of(path, in_set=in_set)
         elif path.is_dir():
-            count = zarr_files.count_images(path)
+            held = Contents(count_images(path))
         elif not in_set:
             with opened_picture(path) as opened:
-                count = getattr(opened, "n_frames", 1)
+                held = Contents(getattr(opened, "n_frames", 1))
     except Exception:  # noqa: BLE001 (damage is told of where the image is read)
         return ""
-    if count == 1:
+    if held.missing:
+        return (
+            f"{path.name} lacks {held.missing} of its {held.planes} planes, for which zeros are read; look"
+            " for the other files of its set, or save it again."
+        )
+    if held.images == 1:
         return ""
-    if not alone:
-        return f"{path.name} is of a set of {count} images, of which the first is shown whichever is opened."
-    return f"{path.name} has {count} images, and only the first is taken; save each to a file of its own."
+    of = f"{held.images} images"
+    if not held.alone:
+        return f"{path.name} is of a set of {of}, of which the first is shown whichever is opened."
+    return f"{path.name} has {of}, and only the first is taken; save each to a file of its own."
 
 
 def check_keeps_numbers(path: Path) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from math import inf, prod
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 if TYPE_CHECKING:
     from tifffile import TiffFile, TiffPageSeries
@@ -52,16 +52,27 @@ def opened_tiff(path: Path) -> Iterator[tuple[TiffFile, int]]:
         yield file, index
 
 
-def count_images(path: Path, *, in_set: bool) -> tuple[int, bool]:
-    """Count the images of a file, without labels and thumbnails of slides, and say whether all lie in it.
+class Contents(NamedTuple):
+    """What is in a file: images, whether all lie in it, planes of the first, how many are missing."""
 
-    Those in other files of the same set count with `in_set`.
+    images: int = 1
+    alone: bool = True
+    planes: int = 0
+    missing: int = 0
+
+
+def contents_of(path: Path, *, in_set: bool) -> Contents:
+    """Count a file's images, without labels and thumbnails of slides, and the planes of the first one.
+
+    Images in other files of the same set count with `in_set`. For planes that an OME-TIFF lacks, zeros are
+    read.
     """
     with opened_tiff(path) as (file, index):
         first = file.series[0 if in_set else index]
         found = [each for each in file.series if in_set or _lies_in(each, file)]
-        count = 1 + sum(each is not first and not _is_aside(each, first) for each in found)
-        return count, all(_lies_in(each, file) for each in found)
+        images = 1 + sum(each is not first and not _is_aside(each, first) for each in found)
+        there = [page is not None for page in first.pages] if first.kind == "ome" else []
+        return Contents(images, all(_lies_in(each, file) for each in found), len(there), there.count(False))
 
 
 def is_jpeg(path: Path) -> bool:
