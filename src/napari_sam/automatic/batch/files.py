@@ -68,8 +68,8 @@ def opened(path: Path, channel_axis: int | None = None) -> Iterator[Any]:
     """Open an image; large ones are read when they are sliced.
 
     Of a zarr group or an OME-Zarr image it is the finest level, of a TIFF file the first image that lies in
-    it. Axes of length 1 before the last two are dropped, as long as more are left than a plane (with
-    channels) has.
+    it. Their axes of length 1 before the last two are dropped, as long as more are left than a plane (with
+    channels) has; a .npy file is as it was saved.
 
     Parameters
     ----------
