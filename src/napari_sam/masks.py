@@ -19,16 +19,21 @@ DENSE = 1 << 20
 """Up to this label, places are found without sorting all pixels."""
 
 
+def filled(mask: Mask) -> Window:
+    """Return the rows and columns from the first to the last that a (Y, X) mask, not empty, has pixels in."""
+    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
+    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
+
+
 def cropped(origin: Origin, mask: Mask) -> Region:
     """Return a mask without empty rows and columns at its border, and where it then begins.
 
     An empty mask becomes one of 0 x 0 pixels. The result holds on to no larger array.
     """
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    if not len(rows):
+    if not mask.any():
         return origin, np.zeros((0, 0), bool)
-    part = mask[rows[0] : rows[-1] + 1, cols[0] : cols[-1] + 1]
-    return (origin[0] + int(rows[0]), origin[1] + int(cols[0])), part.copy()
+    rows, cols = filled(mask)
+    return (origin[0] + rows.start, origin[1] + cols.start), mask[rows, cols].copy()
 
 
 def meets(origin: Origin, shape: tuple[int, ...], window: Window) -> bool:

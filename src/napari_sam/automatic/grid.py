@@ -8,9 +8,10 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import Cancelled
+from napari_sam.masks import cropped
 from napari_sam.predict import Embedding, Predictor, Prompts
 from napari_sam.predict.candidates import Candidate, Decoded, stability_at
-from napari_sam.predict.drawing import filled, interpolated, whole_weights
+from napari_sam.predict.drawing import interpolated, whole_weights
 from napari_sam.predict.image import Method, to_rgb
 from napari_sam.predict.pools import pools
 from napari_sam.progress import Cancel, Progress
@@ -210,13 +211,11 @@ def _drawn(
     decoded: Decoded, weights: tuple[NDArray[np.float32], NDArray[np.float32]], offset: float
 ) -> tuple[Candidate | None, float]:
     """Draw one mask and return its stability; none if it is empty."""
-    (row, col), logits = interpolated(decoded, (0, 0), weights, -offset)
-    mask = logits > 0
-    if not mask.any():
+    start, logits = interpolated(decoded, (0, 0), weights, -offset)
+    origin, mask = cropped(start, logits > 0)
+    if not mask.size:
         return None, 0.0
-    rows, cols = filled(mask)
-    origin = (row + rows.start, col + cols.start)
-    item = Candidate(origin, mask[rows, cols], decoded.iou, decoded.logits, decoded.frame)
+    item = Candidate(origin, mask, decoded.iou, decoded.logits, decoded.frame)
     return item, float(stability_at(logits, offset))
 
 
@@ -245,8 +244,6 @@ def _cleaned(records: list[MaskRecord], settings: GridSettings) -> list[MaskReco
     cleaned, untouched = [], []
     for record in records:
         mask, changed = without_small_regions(record.mask, settings.smallest_region)
-        rows, cols = filled(mask)
-        origin = (record.origin[0] + rows.start, record.origin[1] + cols.start)
-        cleaned.append(record.with_mask(origin, mask[rows, cols]) if changed else record)
+        cleaned.append(record.with_mask(*cropped(record.origin, mask)) if changed else record)
         untouched.append(float(not changed))
     return _distinct(cleaned, np.array(untouched), max(settings.box_overlap, settings.crop_overlap))

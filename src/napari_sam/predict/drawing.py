@@ -11,6 +11,8 @@ import torch
 from numpy.typing import NDArray
 from scipy import ndimage
 
+from napari_sam.masks import cropped
+
 from .candidates import Candidate, Decoded, Logits, Mask
 from .frames import Frame, Positions, linear_weights, logit_weights
 from .prompts import Shape
@@ -87,12 +89,9 @@ def draw(
         Logits above it are inside.
     """
     start, values = interpolated(decoded, origin, weights, threshold)
-    mask, logits = values > threshold, decoded.logits.copy()  # a view would hold on to all of its batch
-    if not mask.any():
-        return Candidate(origin, np.zeros((0, 0), bool), decoded.iou, logits, decoded.frame)
-    rows, cols = filled(mask)
-    corner = (start[0] + rows.start, start[1] + cols.start)
-    return Candidate(corner, mask[rows, cols].copy(), decoded.iou, logits, decoded.frame)
+    corner, mask = cropped(start, values > threshold)
+    logits = decoded.logits.copy()  # a view would hold on to all of its batch
+    return Candidate(corner, mask, decoded.iou, logits, decoded.frame)
 
 
 def interpolated(
@@ -142,12 +141,6 @@ def drawn_at(pool: Sequence[Decoded], positions: Positions) -> Mask:
     return np.concatenate(inside)
 
 
-def filled(mask: Mask) -> tuple[slice, slice]:
-    """Return the rows and columns from the first to the last that a (Y, X) mask, not empty, has pixels in."""
-    rows, cols = np.flatnonzero(mask.any(axis=1)), np.flatnonzero(mask.any(axis=0))
-    return slice(int(rows[0]), int(rows[-1]) + 1), slice(int(cols[0]), int(cols[-1]) + 1)
-
-
 def pointed_at(candidate: Candidate, points: Positions) -> Candidate:
     """Return a candidate with only those of its pieces that a point lies in; all if there is none such.
 
@@ -166,7 +159,5 @@ def pointed_at(candidate: Candidate, points: Positions) -> Candidate:
     wanted = wanted[wanted > 0]
     if count == len(wanted) or not len(wanted):
         return candidate
-    mask = np.isin(pieces, wanted)
-    rows, cols = filled(mask)
-    origin = (candidate.origin[0] + rows.start, candidate.origin[1] + cols.start)
-    return replace(candidate, origin=origin, mask=mask[rows, cols].copy())
+    origin, mask = cropped(candidate.origin, np.isin(pieces, wanted))
+    return replace(candidate, origin=origin, mask=mask)

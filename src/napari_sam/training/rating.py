@@ -12,9 +12,10 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from napari_sam.errors import DataError
+from napari_sam.masks import filled
 from napari_sam.model import Sam
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts
-from napari_sam.predict.drawing import filled, pointed_at
+from napari_sam.predict.drawing import pointed_at
 from napari_sam.predict.pools import pools
 from napari_sam.predict.rating import FEATURES, describe
 from napari_sam.progress import Progress

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.automatic import DenseView, dense_instances
+from napari_sam.masks import filled
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, drawn
-from napari_sam.predict.drawing import filled
 from napari_sam.progress import Progress
 
 from ..samples import Sample

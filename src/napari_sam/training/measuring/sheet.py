@@ -9,8 +9,8 @@ from numpy.typing import NDArray
 from PIL import Image, ImageDraw
 from scipy import ndimage
 
+from napari_sam.masks import filled
 from napari_sam.predict import Candidates, Predictor, Prompts
-from napari_sam.predict.drawing import filled
 from napari_sam.tiles import CAPTION, COLUMNS, TILE, arranged, enlarged
 from napari_sam.weights import LoadedModel
 
