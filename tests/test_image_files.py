@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_sam.export import read_regions
-from napari_sam.image_files import read_image
+from napari_sam.image_files import read_image, without_single_sides
 
 
 def test_a_picture_when_it_has_more_pixels_than_pillow_trusts_then_it_is_read_and_others_still_are_not(
@@ -20,3 +20,7 @@ def test_a_picture_when_it_has_more_pixels_than_pillow_trusts_then_it_is_read_an
     assert read_image(tmp_path / "slide.png").sum() == 30
     assert read_regions(tmp_path / "slide.png")[0][0].area == 30
     assert Image.MAX_IMAGE_PIXELS == 100
+
+
+def test_without_single_sides_when_there_are_no_planes_then_there_still_are_none() -> None:
+    assert without_single_sides(np.zeros((0, 1, 4, 5))).shape == (0, 4, 5)

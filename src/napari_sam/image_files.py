@@ -149,5 +149,5 @@ def whole_numbers(values: NDArray[Any], name: str) -> NDArray[Any]:
 
 def without_single_sides(pixels: NDArray[Any], last: int = 2) -> NDArray[Any]:
     """Leave out axes of length 1, but for the last ones."""
-    first = [side for side in pixels.shape[:-last] if side > 1]
+    first = [side for side in pixels.shape[:-last] if side != 1]
     return pixels.reshape((*first, *pixels.shape[-last:]))

@@ -214,11 +214,12 @@ def test_label_names_when_two_images_share_a_stem_then_they_are_told_apart() -> 
 
 def test_opened_when_a_file_is_no_image_then_says_so(tmp_path: Path) -> None:
     (tmp_path / "a.npy").write_bytes(b"nothing")
+    (tmp_path / "e.npy").write_bytes(b"\x93NUMPY\1\0\x10\0{'shape': (4,  \n")  # numpy reads it as Python
     (tmp_path / "b.zarr").mkdir()
     for name, levels in (("c.zarr", []), ("d.zarr", [{"path": "group"}])):
         image = zarr.create_group(tmp_path / name, attributes={"multiscales": [{"datasets": levels}]})
         image.create_group("group")
-    for name in ("a.npy", "b.zarr", "c.zarr", "d.zarr"):
+    for name in ("a.npy", "e.npy", "b.zarr", "c.zarr", "d.zarr"):
         with pytest.raises(DataError, match="holds no"), opened(tmp_path / name):
             pass
     for name in ("gone.tif", "gone.png", "gone.npy"):

@@ -188,7 +188,7 @@ def _mapped(path: Path) -> NDArray[Any]:
         array: NDArray[Any] = np.lib.format.open_memmap(path, mode="r")
     except OSError as error:
         raise unreadable(path, error) from error
-    except (ValueError, EOFError) as error:
+    except Exception as error:  # a damaged header is read as Python, and raises its errors
         raise DataError(f"{path} holds no array ({error}); give one saved by numpy.save.") from error
     return array
 
