@@ -256,8 +256,9 @@ def test_the_folder_and_limits_then_are_the_persons(tmp_path: Path, monkeypatch:
     assert memory_limit() == 2 << 30
     (tmp_path / "embeddings.json").write_text('{"memory": 5000000, "disk": "much"}')
     assert memory_limit() == 5_000_000
-    (tmp_path / "embeddings.json").write_text("[" * 100_000)
-    assert memory_limit() == 2 << 30
+    for unusable in ("[" * 100_000, '{"memory": Infinity}', '{"memory": NaN}'):
+        (tmp_path / "embeddings.json").write_text(unusable)
+        assert memory_limit() == 2 << 30
 
 
 @dataclass

@@ -6,6 +6,7 @@ import json
 import os
 import shutil
 from contextlib import suppress
+from math import inf
 from pathlib import Path
 from time import perf_counter
 
@@ -167,7 +168,8 @@ def memory_limit() -> int:
 
 def _setting(name: str, default: int) -> int:
     value = read_settings(config_folder() / "embeddings.json").get(name, default)
-    return int(value) if isinstance(value, int | float) else default
+    finite = isinstance(value, int | float) and -inf < value < inf  # JSON's Infinity and NaN are no bytes
+    return int(value) if finite else default
 
 
 def worth_storing(seconds: float, levels: tuple[Level, ...]) -> bool:
