@@ -59,6 +59,18 @@ def test_labels_that_were_painted_over_since_when_exported_then_are_as_they_are_
     assert np.array_equal(labels_from_regions(list(regions.values()), (20, 20)), labels)
 
 
+def test_labels_that_were_painted_beside_an_object_or_erased_over_it_then_are_as_seen() -> None:
+    labels = drawn()
+    labels[14, 14] = 2  # beyond the box of what is known of it
+    labels[6:10, 6:10] = 0  # where the first one hid the second
+    regions = annotated_regions(labels, store())
+    assert {each.id: each.area for each in regions} == {1: 48, 2: 49, 7: 9}
+    assert np.array_equal(labels_from_regions(regions, (20, 20)), labels)
+    labels = drawn()
+    labels[6:10, 6:10] = 0
+    assert np.array_equal(labels_from_regions(annotated_regions(labels, store()), (20, 20)), labels)
+
+
 @pytest.mark.parametrize("shape", [(20, 20), (1, 20, 20), (3, 4, 4)])
 def test_labels_that_took_the_place_of_a_stack_when_exported_then_are_as_they_are_seen(
     shape: tuple[int, ...],
