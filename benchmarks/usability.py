@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 from qtpy.QtCore import QTimer
 from qtpy.QtWidgets import QApplication
 
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.training.measuring.evaluate import candidate_ious, correction, deepest_point
 from napari_sam.widgets.annotator import AnnotatorWidget
 

@@ -9,7 +9,7 @@ from typing import Any
 
 import platformdirs
 
-from .writing import write_text
+from .files.writing import write_text
 
 
 def config_folder() -> Path:

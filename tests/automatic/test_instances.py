@@ -18,7 +18,7 @@ from napari_sam.automatic.cutting import faint_instances, sizes
 from napari_sam.automatic.dense import Maps, doubled
 from napari_sam.automatic.instances import to_image, together, two_looks
 from napari_sam.errors import Cancelled, ImageError
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.predict.drawing import pointed_at
 from napari_sam.training.measuring.scores import average_precision

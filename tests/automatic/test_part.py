@@ -19,7 +19,7 @@ from napari_sam.automatic.instances import two_looks
 from napari_sam.automatic.painting import painted
 from napari_sam.automatic.part import PartSearch
 from napari_sam.errors import Cancelled
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.masks import labelled, meets
 from napari_sam.predict import Embedding, PlaneWindow, Predictor, Prompts
 from napari_sam.weights import LoadedModel, load_model

@@ -16,7 +16,7 @@ from napari_sam.automatic import (
     propose,
 )
 from napari_sam.errors import Cancelled, ImageError
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.predict import Predictor
 from napari_sam.training.measuring.scores import average_precision
 from napari_sam.training.samples import read_samples

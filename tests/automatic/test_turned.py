@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from napari_sam.automatic.turned import in_common, turned
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.masks import cropped
 from napari_sam.predict import Frame, Predictor, Prompts
 from napari_sam.predict.candidates import Decoded

@@ -15,7 +15,7 @@ from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.cli import main
 from napari_sam.cli.thresholds import OPTIONS
 from napari_sam.export import read_regions
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 
 STEM = "4327d2759187"
 

@@ -12,7 +12,7 @@ from roifile import roiread, roiwrite
 
 from napari_sam.cli import main
 from napari_sam.export import labels_from_regions, read_regions, space_in
-from napari_sam.pixel_size import PixelSize, pixel_size_of
+from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 from napari_sam.session import Edit, Object
 from napari_sam.session.journal.journal import Journal
 

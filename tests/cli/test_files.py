@@ -9,7 +9,7 @@ import tifffile
 from napari_sam.cli.files import read_image, write_labels
 from napari_sam.cli.outputs import LABELS
 from napari_sam.errors import DataError
-from napari_sam.pixel_size import PixelSize, pixel_size_of
+from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 
 
 @pytest.mark.parametrize("suffix", LABELS.endings)

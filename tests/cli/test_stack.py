@@ -13,7 +13,7 @@ from scipy import ndimage
 
 from napari_sam.cli import main
 from napari_sam.errors import DataError
-from napari_sam.pixel_size import PixelSize, pixel_size_of
+from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 
 BALLS = (((4, 34, 34), (4.5, 16)), ((5, 70, 74), (4.5, 16)))
 """Middles (z, y, x) and half axes (z, y and x)."""

@@ -28,7 +28,7 @@ from napari_sam.export import (
 )
 from napari_sam.export.rings import filled, outline
 from napari_sam.export.space import measured, plain_space
-from napari_sam.pixel_size import PixelSize
+from napari_sam.files.pixel_size import PixelSize
 
 BITS = st.lists(st.integers(0, 2**12 - 1), min_size=1, max_size=12)
 

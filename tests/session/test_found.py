@@ -8,7 +8,7 @@ import pytest
 
 from napari_sam.automatic import AutomaticSettings, WindowSettings
 from napari_sam.errors import Cancelled, ImageError
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.predict import PlaneWindow, Predictor
 from napari_sam.session import Edit, Object, ObjectStore, Plane
 from napari_sam.session.channels import Channel, Mix

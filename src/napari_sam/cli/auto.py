@@ -66,7 +66,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..automatic.batch.axes import opened_plane
     from ..automatic.batch.files import images_of, is_large, is_one, read_whole
     from ..errors import DataError
-    from ..overwriting import check_not_the_image
+    from ..files.overwriting import check_not_the_image
     from .files import tell_of_images_beside
 
     out: Path = arguments.output
@@ -161,10 +161,10 @@ def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
 def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None:
     """Segment an image as a whole."""
     from ..automatic import nothing_found, paint, propose
-    from ..pixel_size import pixel_size_of
+    from ..files.pixel_size import pixel_size_of
+    from ..files.writing import write_picture, write_text
     from ..predict import Predictor
     from ..weights import load_model
-    from ..writing import write_picture, write_text
     from .files import write_labels
     from .outputs import LABELS, PICTURE, TEXT, check_outputs
     from .progress import progress_bar

@@ -55,7 +55,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from ..export import left_out, pieces_of, read_regions, space_in, write_regions
-    from ..overwriting import check_not_the_image
+    from ..files.overwriting import check_not_the_image
     from .files import tell_of_images_beside
 
     regions, shape = read_regions(arguments.file)
@@ -83,7 +83,7 @@ def _laid_in(
     from ..errors import DataError
     from ..export import read_regions
     from ..export.space import USUAL, space_named
-    from ..pixel_size import pixel_size_of
+    from ..files.pixel_size import pixel_size_of
 
     axes, sides = _planes(image, len(shape))
     if len(shape) < len(sides):
@@ -103,7 +103,7 @@ def _laid_in(
 def _planes(image: Path, dimensions: int) -> tuple[str, Shape]:
     """Return names, if the file tells them, and lengths of axes without channels and needless ones of 1."""
     from ..automatic.batch.files import opened
-    from ..file_axes import named_axes
+    from ..files.axes import named_axes
 
     with opened(image) as array:
         shape = array.shape

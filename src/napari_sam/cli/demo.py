@@ -69,9 +69,9 @@ def has_screen() -> bool:
 
 def segment_without_window(sample: Sample, arguments: Any) -> None:
     """Segment the cells at the sample's prompts; write labels and a picture; say so in two lines."""
+    from ..files.writing import write_picture
     from ..predict import Predictor, Prompts
     from ..weights import load_model
-    from ..writing import write_picture
     from .files import write_labels
     from .picture import draw
     from .segment import segment

@@ -89,11 +89,11 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from ..files.writing import write_picture, write_text
     from ..training.measuring.automatic_scores import METHODS
     from ..training.measuring.evaluate import evaluate
     from ..training.measuring.sets import Folder, Scenes
     from ..weights import load_model
-    from ..writing import write_picture, write_text
     from .files import tell_of_labels
     from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar

@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DataError
-from ..image_files import images_beside
-from ..label_tiff import narrowed, write_label_tiff
-from ..pixel_size import PixelSize
+from ..files.images import images_beside
+from ..files.label_tiff import narrowed, write_label_tiff
+from ..files.pixel_size import PixelSize
+from ..files.writing import at_once, disk_errors
 from ..wording import amount
-from ..writing import at_once, disk_errors
 
 LOOKED_AT = 5
 """Label files that are looked into for what they are."""
@@ -30,7 +30,7 @@ def read_image(path: Path) -> NDArray[Any]:
     DataError
         If the file is not there or is no image.
     """
-    from ..image_files import read_image as read_picture
+    from ..files.images import read_image as read_picture
 
     if not path.is_file():
         raise DataError(f"There is no image {path}; check the name.")
@@ -169,8 +169,8 @@ def _planes(path: Path, array: NDArray[Any], names: str, channel_axis: int | Non
 
 def _named(path: Path) -> tuple[NDArray[Any], str]:
     """Read an image and its axes' names, if it has them; of too many axes, none of length 1."""
-    from ..file_axes import named_axes, without_single
-    from ..image_files import without_single_sides
+    from ..files.axes import named_axes, without_single
+    from ..files.images import without_single_sides
 
     array = _read_opened(path) if path.is_dir() else read_image(path)
     axes = named_axes(path)

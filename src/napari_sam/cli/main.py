@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..errors import NapariSamError
-from ..writing import REFUSED
+from ..files.writing import REFUSED
 from . import auto, convert, demo, evaluate, methods, models, replay, segment, stack, train
 from .arguments import UsageError, tied
 from .streams import UNREAD, drop_unwritten, prepare_streams

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import DataError
-from ..overwriting import check_not_the_image
-from ..writing import check_folder_of
+from ..files.overwriting import check_not_the_image
+from ..files.writing import check_folder_of
 
 
 class Kind(NamedTuple):

@@ -74,7 +74,7 @@ def run(arguments: argparse.Namespace) -> None:
         If an object comes out otherwise.
     """
     from ..automatic.batch.files import opened
-    from ..pixel_size import pixel_size_of
+    from ..files.pixel_size import pixel_size_of
     from ..session.journal.record import read_record
     from ..session.journal.replay import replay
     from .annotated import Planes

@@ -68,10 +68,10 @@ def run(arguments: argparse.Namespace) -> None:
     _check(arguments)
     import numpy as np
 
-    from ..pixel_size import pixel_size_of
+    from ..files.pixel_size import pixel_size_of
+    from ..files.writing import write_picture
     from ..predict import Predictor
     from ..weights import load_model
-    from ..writing import write_picture
     from .files import tell_of_images_beside, write_labels
     from .outputs import LABELS, PICTURE, check_outputs
     from .progress import progress_bar

@@ -98,7 +98,7 @@ def run(arguments: argparse.Namespace) -> None:
         raise arg.UsageError("thresholds are for a search of everything; --prompt follows one object")
     from ..automatic.stack.tracks import as_tracks, load_tracker, track_objects
     from ..channel_choice import chosen_channels
-    from ..pixel_size import pixel_size_of
+    from ..files.pixel_size import pixel_size_of
     from ..predict import Predictor
     from ..weights import load_model
     from .files import read_stack, tell_of_images_beside, write_labels

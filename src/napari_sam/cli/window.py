@@ -123,7 +123,7 @@ def _shoot_and_close(viewer: napari.Viewer, path: Path) -> None:
     from PIL import Image
     from qtpy.QtCore import QTimer
 
-    from ..writing import write_picture
+    from ..files.writing import write_picture
 
     def shoot() -> None:
         seen = Image.fromarray(viewer.screenshot(canvas_only=False, flash=False))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from napari_sam.pixel_size import PixelSize
+from napari_sam.files.pixel_size import PixelSize
 
 KEY = "napari-sam file space"
 """Where the metadata of an image layer, and of its labels, hold it."""

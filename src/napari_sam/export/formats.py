@@ -7,9 +7,9 @@ from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
 
 from napari_sam.errors import DataError
-from napari_sam.file_axes import named_axes
-from napari_sam.tiff_files import TIFF
-from napari_sam.writing import at_once, check_folder_of
+from napari_sam.files.axes import named_axes
+from napari_sam.files.tiff import TIFF
+from napari_sam.files.writing import at_once, check_folder_of
 
 from .coco import read_coco, without_masks, write_coco
 from .geojson import read_geojson, write_geojson

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from napari_sam.file_axes import named_axes, without_single
-from napari_sam.pixel_size import pixel_size_of
+from napari_sam.files.axes import named_axes, without_single
+from napari_sam.files.pixel_size import pixel_size_of
 
 from .regions import Region, Shape, regions_from_objects
 from .space import USUAL, Space, space_named

@@ -10,10 +10,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
-from napari_sam.image_files import check_keeps_numbers, opened_picture, unreadable, whole_numbers
-from napari_sam.label_tiff import write_label_tiff
-from napari_sam.pixel_size import pixel_size_of
-from napari_sam.tiff_files import opened_tiff
+from napari_sam.files.images import check_keeps_numbers, opened_picture, unreadable, whole_numbers
+from napari_sam.files.label_tiff import write_label_tiff
+from napari_sam.files.pixel_size import pixel_size_of
+from napari_sam.files.tiff import opened_tiff
 
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import Space, plain_space, size_in, space_named

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError, NapariSamError
-from napari_sam.writing import check_folder_of
+from napari_sam.files.writing import check_folder_of
 
 from .annotated import annotated_regions
 from .formats import TIGHT, is_known, left_out, read_regions, space_in, write_regions

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
-from napari_sam.pixel_size import ATTRIBUTE, PixelSize
+from napari_sam.files.pixel_size import ATTRIBUTE, PixelSize
 
 from .reading import parsing
 from .regions import Region, Shape, labels_from_regions, regions_from_labels

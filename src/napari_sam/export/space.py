@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
-from napari_sam.pixel_size import MICROMETERS, PixelSize
+from napari_sam.files.pixel_size import MICROMETERS, PixelSize
 
 from .file_space import FileSpace
 

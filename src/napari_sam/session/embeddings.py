@@ -15,6 +15,7 @@ import torch
 import xxhash
 from numpy.typing import ArrayLike, NDArray
 
+from napari_sam.files.writing import at_once
 from napari_sam.predict import Embedding, Normalization, PlaneWindow, Predictor
 from napari_sam.predict.embedding import Level
 from napari_sam.predict.image import Method, to_rgb
@@ -24,7 +25,6 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.settings import config_folder, read_settings
 from napari_sam.weights import LoadedModel
 from napari_sam.weights.registry import cache_folder
-from napari_sam.writing import at_once
 
 from .channels import Mix
 from .embedding_file import load, save, size

@@ -12,8 +12,8 @@ from typing import Any
 import torch
 
 from napari_sam.errors import DataError
+from napari_sam.files.writing import at_once, check_link
 from napari_sam.weights import check_name
-from napari_sam.writing import at_once, check_link
 
 from .config import TrainConfig
 

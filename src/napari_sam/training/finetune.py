@@ -8,10 +8,10 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 
 from napari_sam.errors import DataError
+from napari_sam.files.writing import write_picture, write_text
 from napari_sam.model import Sam, SamConfig
 from napari_sam.progress import Progress
 from napari_sam.weights import LoadedModel, load_model, save_checkpoint
-from napari_sam.writing import write_picture, write_text
 
 from .adapters import Tune
 from .alike import alike

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 
 from napari_sam.errors import DataError
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.weights import locate, read_metadata
 
 from .config import DataConfig

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 
 from napari_sam.channel_choice import chosen_channels
 from napari_sam.errors import DataError
-from napari_sam.file_axes import named_axes
-from napari_sam.image_files import (
+from napari_sam.files.axes import named_axes
+from napari_sam.files.images import (
     GREY_MODES,
     check_keeps_numbers,
     read_image,

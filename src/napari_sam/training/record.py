@@ -13,7 +13,7 @@ import pooch
 import torch
 
 import napari_sam
-from napari_sam.writing import write_text
+from napari_sam.files.writing import write_text
 
 from .config import DataConfig, TrainConfig
 from .samples import paired_levels

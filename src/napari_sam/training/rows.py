@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 from pathlib import Path
 
-from napari_sam.writing import at_once
+from napari_sam.files.writing import at_once
 
 
 def append_row(path: Path, row: dict[str, float]) -> None:

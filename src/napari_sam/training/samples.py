@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.errors import DataError, ImageError
-from napari_sam.image_files import IMAGE_SUFFIXES
+from napari_sam.files.images import IMAGE_SUFFIXES
 from napari_sam.predict.image import resize, to_rgb
 
 from .config import DataConfig

@@ -8,9 +8,9 @@ from pathlib import Path
 import numpy as np
 import torch
 
+from napari_sam.files.writing import write_picture
 from napari_sam.model import Sam
 from napari_sam.weights import LoadedModel
-from napari_sam.writing import write_picture
 
 from .config import DataConfig, TrainConfig
 from .measuring.evaluate import evaluate

@@ -16,8 +16,8 @@ import pooch
 from filelock import FileLock, Timeout
 
 from napari_sam.errors import DownloadError
+from napari_sam.files.writing import FULL, REFUSED, let_go
 from napari_sam.progress import Progress
-from napari_sam.writing import FULL, REFUSED, let_go
 
 from .registry import ModelEntry
 

@@ -12,8 +12,8 @@ from safetensors import SafetensorError
 from safetensors.torch import save_file
 
 from napari_sam.errors import WeightsError
+from napari_sam.files.writing import at_once
 from napari_sam.model import Sam
-from napari_sam.writing import at_once
 
 from .checkpoint import CONFIG_KEY
 

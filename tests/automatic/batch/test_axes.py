@@ -9,7 +9,7 @@ import zarr
 
 from napari_sam.automatic.batch.axes import opened_plane
 from napari_sam.errors import DataError
-from napari_sam.image_files import images_beside
+from napari_sam.files.images import images_beside
 
 CHANNELS = np.arange(2 * 40 * 50, dtype=np.uint16).reshape(2, 40, 50)
 

@@ -29,7 +29,7 @@ from napari_sam.automatic.batch.names import label_names
 from napari_sam.automatic.batch.run import run_batch
 from napari_sam.automatic.batch.summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.weights import load_model, save_checkpoint
 
 STEM = "4327d2759187"

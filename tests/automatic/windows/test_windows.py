@@ -21,7 +21,7 @@ from napari_sam.automatic.windows.segmenting import label_windows
 from napari_sam.automatic.windows.state import state_path
 from napari_sam.automatic.windows.stitch import tiles_of
 from napari_sam.errors import Cancelled, DataError, ImageError
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.training.measuring.scores import average_precision
 from napari_sam.weights import LoadedModel, load_model
 

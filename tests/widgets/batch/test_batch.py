@@ -21,7 +21,7 @@ from qtpy.QtWidgets import QApplication
 
 from napari_sam.automatic.batch import image as batch_image
 from napari_sam.automatic.batch.image import Job
-from napari_sam.image_files import read_image
+from napari_sam.files.images import read_image
 from napari_sam.widgets.batch.batch import BatchWidget
 from napari_sam.widgets.proposals.last_thresholds import keep_thresholds
 

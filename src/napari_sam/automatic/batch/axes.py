@@ -11,7 +11,7 @@ import numpy as np
 
 from napari_sam.channel_choice import chosen_channels
 from napari_sam.errors import DataError
-from napari_sam.file_axes import named_axes, without_single
+from napari_sam.files.axes import named_axes, without_single
 
 from .files import opened
 

@@ -16,11 +16,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
-from napari_sam.image_files import read_image, unreadable
+from napari_sam.files.images import read_image, unreadable
+from napari_sam.files.tiff import TIFF, opened_tiff
+from napari_sam.files.zarr_images import image_in
 from napari_sam.predict.plane_shape import MAX_CHANNELS
 from napari_sam.predict.reading import reading
-from napari_sam.tiff_files import TIFF, opened_tiff
-from napari_sam.zarr_files import image_in
 
 from .names import full_path
 

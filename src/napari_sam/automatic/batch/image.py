@@ -16,14 +16,14 @@ import numpy as np
 import pooch
 
 from napari_sam.errors import Cancelled, DiskFullError
-from napari_sam.image_files import images_beside, unreadable
-from napari_sam.label_tiff import write_label_tiff
-from napari_sam.pixel_size import pixel_size_of
+from napari_sam.files.images import images_beside, unreadable
+from napari_sam.files.label_tiff import write_label_tiff
+from napari_sam.files.pixel_size import pixel_size_of
+from napari_sam.files.writing import at_once, disk_errors, plain
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel, load_model
 from napari_sam.weights.loading import locate
-from napari_sam.writing import at_once, disk_errors, plain
 
 from ..painting import painted
 from ..segment import Method, propose

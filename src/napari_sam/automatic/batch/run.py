@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam.errors import Cancelled, DataError
+from napari_sam.files.writing import alone, check_link, disk_errors, write_picture, write_text
 from napari_sam.progress import Cancel, Progress
-from napari_sam.writing import alone, check_link, disk_errors, write_picture, write_text
 
 from ..windows.state import differing
 from ..windows.version import glimpse

@@ -11,7 +11,7 @@ from dataclasses import astuple, dataclass, replace
 from pathlib import Path
 
 from napari_sam.errors import DataError
-from napari_sam.writing import disk_errors, write_text
+from napari_sam.files.writing import disk_errors, write_text
 
 from .names import full_path
 

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from skimage.measure import regionprops
 
 from napari_sam.errors import ImageError, NapariSamError
-from napari_sam.writing import at_once
+from napari_sam.files.writing import at_once
 
 from ..cutting import Labels
 from .link import counted

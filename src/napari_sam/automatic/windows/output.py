@@ -11,7 +11,7 @@ from typing import Any, Literal
 import numpy as np
 
 from napari_sam.errors import DataError
-from napari_sam.writing import at_once, check_folder_of, check_link, disk_errors, plain, write_text
+from napari_sam.files.writing import at_once, check_folder_of, check_link, disk_errors, plain, write_text
 
 from ..cutting import Labels
 from .pending import Pending, pending_path

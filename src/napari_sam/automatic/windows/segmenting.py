@@ -11,11 +11,11 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import Cancelled
-from napari_sam.pixel_size import pixel_size_of
+from napari_sam.files.pixel_size import pixel_size_of
+from napari_sam.files.writing import alone, disk_errors
 from napari_sam.predict import Predictor
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
-from napari_sam.writing import alone, disk_errors
 
 from ..cutting import Labels
 from ..painting import painted

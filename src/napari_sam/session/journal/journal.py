@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from psygnal import Signal
 
 from napari_sam.errors import JournalError
-from napari_sam.writing import let_go
+from napari_sam.files.writing import let_go
 
 from ..objects import ADOPT, Edit
 from ..session import AnnotationSession

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from napari_sam.writing import plain
+from napari_sam.files.writing import plain
 
 from ..objects import ADOPT, Edit
 from ..operations import DESCRIBE

@@ -11,9 +11,9 @@ from psygnal import Signal
 
 from napari_sam.export.file_space import KEY, FileSpace
 from napari_sam.export.space import known_axes
-from napari_sam.file_axes import channel_names, named_axes
-from napari_sam.image_files import images_beside
-from napari_sam.pixel_size import pixel_size_of
+from napari_sam.files.axes import channel_names, named_axes
+from napari_sam.files.images import images_beside
+from napari_sam.files.pixel_size import pixel_size_of
 
 from ..background.jobs import Jobs
 from .planes import image_shape, layers_of

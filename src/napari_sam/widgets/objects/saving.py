@@ -13,7 +13,7 @@ from qtpy.QtWidgets import QFileDialog, QMessageBox
 from napari_sam.errors import DataError
 from napari_sam.export.formats import WRITERS
 from napari_sam.export.layers import OBJECTS, write_labels_layer
-from napari_sam.overwriting import check_not_the_image
+from napari_sam.files.overwriting import check_not_the_image
 from napari_sam.session import Edit
 from napari_sam.session.store import ObjectStore
 from napari_sam.wording import amount

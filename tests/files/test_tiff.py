@@ -16,8 +16,8 @@ from napari_sam.automatic.batch.files import opened
 from napari_sam.cli import main
 from napari_sam.errors import DataError
 from napari_sam.export import read_regions
-from napari_sam.image_files import images_beside, read_image
-from napari_sam.tiff_files import opened_tiff
+from napari_sam.files.images import images_beside, read_image
+from napari_sam.files.tiff import opened_tiff
 from napari_sam.training.planes import read_labels
 
 OME = '<OME xmlns="http://www.openmicroscopy.org/Schemas/OME/2016-06" UUID="urn:uuid:{}">{}</OME>'

@@ -12,8 +12,9 @@ from numpy.typing import NDArray
 from PIL import Image, UnidentifiedImageError
 
 from napari_sam.errors import DataError
-from napari_sam.tiff_files import TIFF, TOO_LARGE, Contents, contents_of, is_jpeg, opened_tiff
-from napari_sam.zarr_files import count_images
+
+from .tiff import TIFF, TOO_LARGE, Contents, contents_of, is_jpeg, opened_tiff
+from .zarr_images import count_images
 
 JPEG = (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, ".png", *JPEG)

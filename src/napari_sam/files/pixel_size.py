@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from napari_sam.tiff_files import TIFF
-from napari_sam.zarr_files import image_in
+from .tiff import TIFF
+from .zarr_images import image_in
 
 MICROMETERS = {
     **dict.fromkeys(("µm", "μm", "um", "micron", "microns", "micrometer", "\\u00B5m"), 1.0),

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 from pathlib import Path
 
-from napari_sam.pixel_size import told_by_ome
-from napari_sam.tiff_files import TIFF, opened_tiff
-from napari_sam.zarr_files import axis_names, image_in
+from .pixel_size import told_by_ome
+from .tiff import TIFF, opened_tiff
+from .zarr_images import axis_names, image_in
 
 
 def named_axes(path: Path) -> list[tuple[str, int]]:

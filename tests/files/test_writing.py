@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_sam.cli.outputs import PICTURE
 from napari_sam.errors import DataError, DiskFullError
-from napari_sam.writing import at_once, disk_errors, write_picture, write_text
+from napari_sam.files.writing import at_once, disk_errors, write_picture, write_text
 
 
 def test_a_full_disk_when_met_then_one_sentence_says_so(tmp_path: Path) -> None:

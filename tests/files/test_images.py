@@ -9,7 +9,7 @@ import pytest
 from PIL import Image
 
 from napari_sam.export import read_regions
-from napari_sam.image_files import read_image, without_single_sides
+from napari_sam.files.images import read_image, without_single_sides
 
 
 def test_a_picture_when_it_has_more_pixels_than_pillow_trusts_then_it_is_read_and_others_still_are_not(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from .errors import DataError
+from ..errors import DataError
 
 
 def check_not_the_image(image: Path, *outputs: Path | None) -> None:

@@ -16,8 +16,8 @@ from napari_sam.automatic.batch.image import BatchSettings
 from napari_sam.automatic.batch.run import run_batch
 from napari_sam.cli import main
 from napari_sam.export import space_in
-from napari_sam.label_tiff import write_label_tiff
-from napari_sam.pixel_size import PixelSize, pixel_size_of
+from napari_sam.files.label_tiff import write_label_tiff
+from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 
 PLANE = np.zeros((40, 50), np.uint16)
 OME = {"axes": "YX", "PhysicalSizeX": 0.5, "PhysicalSizeY": 250.0, "PhysicalSizeYUnit": "nm"}

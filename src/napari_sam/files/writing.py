@@ -13,7 +13,7 @@ from uuid import uuid4
 
 from filelock import FileLock, Timeout
 
-from .errors import DataError, DiskFullError
+from ..errors import DataError, DiskFullError
 
 if TYPE_CHECKING:
     from PIL import Image
