@@ -81,7 +81,9 @@ def main() -> None:
     viewer, widget = opened(image)
     began, pauses = time.perf_counter(), Pauses()
     widget.start()
-    wait_until(lambda: widget.annotation is None or widget.annotation.session.ready)
+    wait_until(lambda: widget.annotation is not None and widget.annotation.session.ready)
+    if widget.annotation is None:
+        raise SystemExit(widget.panel.status.text())
     opening, pause = time.perf_counter() - began, pauses.end()
     labels = [int(label) for label in np.unique(truth[truth > 0])][: arguments.cells]
     cells = [annotated(widget, truth == label) for label in labels]

@@ -31,8 +31,6 @@ Answers = dict[Question, MaskRecord]
 """What the mask decoder draws; an empty mask where it draws nothing."""
 DEBRIS = 0.4
 """A mask of a second look has at least this share of the found objects' diameter."""
-SUREST = 0.9
-"""Quantile of what an image's masks promise that the others are held against."""
 BATCH = 32
 """Objects drawn between two reports of progress."""
 
@@ -175,7 +173,7 @@ def agreed(
     records += [each for each in seconds if each.worth >= settings.second_look and each.area >= debris]
     records = within_sizes(records, *settings.dense.areas)
     if records:
-        least = settings.promise * np.quantile([each.worth for each in records], SUREST)
+        least = settings.least([each.worth for each in records])
         records = [each for each in records if each.worth >= least]
     boxes = np.array([record.corners for record in records], float).reshape(-1, 4)
     scores = np.array([record.worth for record in records])

@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+
+import numpy as np
 
 from napari_sam.errors import ImageError
 from napari_sam.weights import LoadedModel
 
 from .crops import GridSettings
 from .cutting import DenseSettings
+
+SUREST = 0.9
+"""Quantile of what an image's masks promise that the others are held against."""
 
 
 @dataclass(frozen=True)
@@ -29,8 +35,8 @@ class AutomaticSettings:
         Predicted IoU times stability of a mask, from which what the dense head sees faintly becomes an
         object, too, where it saw none; with 1 none does.
     promise : float
-        Share of the predicted IoU times stability that the surest tenth of an image's masks have, below
-        which a mask is left out: it was seen where there is nothing.
+        Share of the predicted IoU times stability that the surest tenth of an image's masks have, or of a
+        stack's, below which a mask is left out: it was seen where there is nothing.
     overlap : float
         IoU of boxes above which two instances' masks count as one.
     shared : float
@@ -64,6 +70,10 @@ class AutomaticSettings:
                 "Predicted IoU, stability, agreement, second look, promise, overlap, shared and largest are"
                 " shares; give numbers of 0 to 1."
             )
+
+    def least(self, worths: Sequence[float]) -> float:
+        """Return the predicted IoU times stability that a mask needs beside others, by what all have."""
+        return self.promise * float(np.quantile(worths, SUREST))
 
     def grid_for(self, model: LoadedModel) -> GridSettings:
         """Return the grid that a model is asked with."""

@@ -19,7 +19,7 @@ from napari_sam.predict.reading import reading
 from napari_sam.progress import Cancel, Progress
 
 from ..cutting import Labels
-from ..painting import paint
+from ..painting import painted
 from ..regions import blend, within
 from ..segment import Method, propose
 from ..settings import AutomaticSettings
@@ -107,6 +107,9 @@ def label_planes(
 ) -> Labels:
     """Label every object of every plane, each plane for itself.
 
+    What promises little beside the surest objects of all planes is left out: where a plane shows next
+    to nothing, its noise looks like objects, and promises as much as any other that it has.
+
     Parameters
     ----------
     predictor : Predictor
@@ -137,7 +140,9 @@ def label_planes(
     """
     if not len(planes):
         raise ImageError("There are no planes to label; give one at least.")
+    settings = settings or AutomaticSettings()
     labels: list[Labels] = []
+    worths: list[list[float]] = []
     for index, plane in enumerate(planes):
         if cancelled is not None and cancelled():
             raise Cancelled("The search for objects was cancelled; start it again when you want it.")
@@ -153,10 +158,21 @@ def label_planes(
             normalization="percentile" if normalization is None else None,
             cancelled=cancelled,
         )
-        labels.append(paint(records, shape, settings))
+        found, kept = painted(records, shape, settings)
+        labels.append(found)
+        worths.append([each.worth for each in kept])
         if progress is not None:
             progress(index + 1, len(planes))
-    return np.stack(labels)
+    return _sure(np.stack(labels), worths, settings)
+
+
+def _sure(labels: Labels, worths: Sequence[Sequence[float]], settings: AutomaticSettings) -> Labels:
+    """Take from planes, whose best are labelled first, what promises too little beside the objects of all."""
+    if any(worths):
+        least = settings.least([each for of_plane in worths for each in of_plane])
+        for plane, of_plane in zip(labels, worths, strict=True):
+            plane[plane > np.count_nonzero(np.array(of_plane) >= least)] = 0
+    return labels
 
 
 def link_planes(planes: Planes, settings: LinkSettings | None = None) -> Labels:
