@@ -17,7 +17,10 @@ os.environ["NAPARI_SAM_CACHE"] = tempfile.mkdtemp(prefix="napari-sam-tests-cache
 for _name in ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS"):
     os.environ[_name] = "1"
 
+import numpy as np  # noqa: E402
 import torch  # noqa: E402
+from numpy.typing import NDArray  # noqa: E402
+from scipy.ndimage import gaussian_filter  # noqa: E402
 from torch import Tensor, nn  # noqa: E402
 
 from napari_sam.model import ConvConfig, DecoderConfig, Features, Sam, SamConfig  # noqa: E402
@@ -99,6 +102,20 @@ def small() -> LoadedModel:
 @pytest.fixture(scope="session")
 def discs_model() -> LoadedModel:
     return loaded(Discs(), "discs")
+
+
+@pytest.fixture(scope="session")
+def fading() -> NDArray[np.uint16]:
+    """Return two planes: 25 bright cells, 50 pixels apart; and in noise two of them, small and faint."""
+    rows, cols = np.ogrid[:256, :256]
+    places = [(row, col) for row in range(25, 256, 50) for col in range(25, 256, 50)]
+    light = np.zeros((2, 256, 256))
+    for plane, shown, radius, level in zip(light, (places, places[:2]), (15, 6), (1.0, 0.5), strict=True):
+        for row, col in shown:
+            distance = ((rows - row) ** 2 + (cols - col) ** 2) / radius**2
+            plane[distance <= 1] += level * (1 - distance[distance <= 1] / 2)
+    noise = np.random.default_rng(0).normal(200, 30, light.shape)
+    return np.clip(gaussian_filter(light, (0, 1, 1)) * 1000 + noise, 0, None).astype(np.uint16)
 
 
 @pytest.fixture(scope="session")

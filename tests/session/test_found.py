@@ -136,6 +136,18 @@ def test_a_large_plane_when_channels_are_mixed_then_objects_know_which(
     assert (record["channels"], record["colours"]) == ((2, 0), ((0, 1, 0), (1, 0, 0)))
 
 
+def test_planes_when_one_shows_next_to_nothing_then_its_noise_is_taken_back_in_the_end(
+    predictor: Predictor, fading: np.ndarray, tmp_path: Path
+) -> None:
+    *found, taken_back = search(predictor, fading, tmp_path).planes([(0,), (1,)], 1)
+    assert [len(edit.after) > count for edit, count in zip(found, (24, 10), strict=True)] == [True, True]
+    assert not taken_back.after
+    assert {each.plane for each in taken_back.before} == {(1,)}
+    left = [each for each in all_of([*found, taken_back]) if each.plane == (1,)]
+    assert len(left) < 8  # of 17
+    assert all(any(each.covers(*place) for each in left) for place in ((25, 25), (25, 75)))
+
+
 def test_a_search_when_cancelled_then_what_was_found_before_stays(
     predictor: Predictor, nuclei: np.ndarray, tmp_path: Path
 ) -> None:

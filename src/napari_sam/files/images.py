@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from threading import Lock
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,7 @@ JPEG = (".jpg", ".jpeg")
 IMAGE_SUFFIXES = (*TIFF, ".png", *JPEG)
 GREY_MODES = ("L", "I;16", "I", "F")
 """What Pillow calls images of one number a pixel."""
+_LIMIT = Lock()
 
 
 def read_image(path: Path) -> NDArray[np.generic]:
@@ -54,11 +56,12 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
 @contextmanager
 def opened_picture(path: Path) -> Iterator[Image.Image]:
     """Open a file by Pillow, however large: it takes images of slides for an attack on memory."""
-    limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
-    try:
-        opened = Image.open(path)
-    finally:
-        Image.MAX_IMAGE_PIXELS = limit
+    with _LIMIT:  # which is all Pillow's: of two threads, one would keep the other's for good
+        limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
+        try:
+            opened = Image.open(path)
+        finally:
+            Image.MAX_IMAGE_PIXELS = limit
     with opened:
         yield opened
 

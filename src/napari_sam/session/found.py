@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
+from itertools import groupby
 from typing import Any
 
 import numpy as np
@@ -24,7 +25,7 @@ from .channels import Mix
 from .embeddings import EmbeddingStore
 from .known_parts import KnownParts
 from .mosaic import FOUND, Mosaic, described
-from .objects import Edit, Plane
+from .objects import Edit, Key, Object, Plane
 from .opening import WHOLE
 
 ReadPlane = Callable[[Plane, PlaneWindow], ArrayLike]
@@ -102,7 +103,8 @@ class Search:
     ) -> Iterator[Edit]:
         """Find the objects of planes, one after another; large planes window by window.
 
-        Of several planes those that cannot be read are left out, and told of in the end.
+        Of several planes those that cannot be read are left out, and told of in the end; so goes what
+        promises too little beside the objects of all of them, as noise where a plane shows next to nothing.
 
         Parameters
         ----------
@@ -117,7 +119,7 @@ class Search:
         Yields
         ------
         Edit
-            Proposals that come, and those of earlier ones that go because they were pieces.
+            Proposals of a plane that come, and earlier ones that go.
 
         Raises
         ------
@@ -127,15 +129,25 @@ class Search:
             If `cancelled` said so, or the device has too little memory; what was yielded stays true.
         """
         unread: list[ImageError] = []
+        found: dict[Key, Object] = {}
         for number, plane in enumerate(planes):
             report = _share(progress, number, len(planes))
             find = self.window if max(self.shape) > WHOLE else self._whole
             try:
                 for edit in find(plane, whole_plane(self.shape), first, report, cancelled):
                     first = max([first, *(each.id + 1 for each in edit.after)])
+                    for each in edit.before:
+                        del found[each.key]
+                    found |= {each.key: each for each in edit.after}
                     yield edit
             except ImageError as error:
                 unread.append(error)
+        if len(planes) > 1 and found:
+            least = self.settings.least([_worth(each) for each in found.values()])
+            unsure = [each for each in found.values() if _worth(each) < least]
+            yield from (
+                Edit(FOUND, tuple(group), ()) for _, group in groupby(unsure, lambda each: each.plane)
+            )
         if unread:
             raise _left_out(unread, len(planes))
 
@@ -186,6 +198,10 @@ class Search:
             return None
         embedding = self.store.embed(self.predictor, pixels, normalization=None, cancelled=cancelled)
         return PartSearch(self.predictor, embedding, self.method)
+
+
+def _worth(each: Object) -> float:
+    return each.score or 0.0
 
 
 def widened(seen: PlaneWindow) -> PlaneWindow:
