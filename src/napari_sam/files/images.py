@@ -96,15 +96,8 @@ def images_beside(path: Path, *, in_set: bool = False) -> str:
     -------
     str
     """
-    held = Contents()
     try:
-        if path.suffix.lower() in TIFF:
-            held = contents_of(path, in_set=in_set)
-        elif path.is_dir():
-            held = Contents(count_images(path))
-        elif not in_set:
-            with opened_picture(path) as opened:
-                held = Contents(getattr(opened, "n_frames", 1))
+        held = _contents(path, in_set=in_set)
     except Exception:  # noqa: BLE001 (damage is told of where the image is read)
         return ""
     if held.missing:
@@ -118,6 +111,17 @@ def images_beside(path: Path, *, in_set: bool = False) -> str:
     if not held.alone:
         return f"{path.name} is of a set of {of}, of which the first is shown whichever is opened."
     return f"{path.name} has {of}, and only the first is taken; save each to a file of its own."
+
+
+def _contents(path: Path, *, in_set: bool) -> Contents:
+    if path.suffix.lower() in TIFF:
+        return contents_of(path, in_set=in_set)
+    if path.is_dir():
+        return Contents(count_images(path))
+    if in_set:
+        return Contents()
+    with opened_picture(path) as opened:
+        return Contents(getattr(opened, "n_frames", 1))
 
 
 def check_keeps_numbers(path: Path) -> None:

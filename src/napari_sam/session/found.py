@@ -25,8 +25,9 @@ from .channels import Mix
 from .embeddings import EmbeddingStore
 from .known_parts import KnownParts
 from .mosaic import FOUND, Mosaic, described
-from .objects import Edit, Key, Object, Plane
+from .objects import Edit, Object, Plane
 from .opening import WHOLE
+from .store import ObjectStore
 
 ReadPlane = Callable[[Plane, PlaneWindow], ArrayLike]
 MARGIN = 128
@@ -129,25 +130,19 @@ class Search:
             If `cancelled` said so, or the device has too little memory; what was yielded stays true.
         """
         unread: list[ImageError] = []
-        found: dict[Key, Object] = {}
+        found = ObjectStore()
         for number, plane in enumerate(planes):
             report = _share(progress, number, len(planes))
             find = self.window if max(self.shape) > WHOLE else self._whole
             try:
                 for edit in find(plane, whole_plane(self.shape), first, report, cancelled):
                     first = max([first, *(each.id + 1 for each in edit.after)])
-                    for each in edit.before:
-                        del found[each.key]
-                    found |= {each.key: each for each in edit.after}
+                    found.apply(edit)
                     yield edit
             except ImageError as error:
                 unread.append(error)
-        if len(planes) > 1 and found:
-            least = self.settings.least([_worth(each) for each in found.values()])
-            unsure = [each for each in found.values() if _worth(each) < least]
-            yield from (
-                Edit(FOUND, tuple(group), ()) for _, group in groupby(unsure, lambda each: each.plane)
-            )
+        if len(planes) > 1 and len(found):
+            yield from self._unsure(list(found))
         if unread:
             raise _left_out(unread, len(planes))
 
@@ -161,6 +156,13 @@ class Search:
         records = part.records(self.settings, progress=progress, cancelled=cancelled)
         progress(1, 1)
         yield Edit(FOUND, (), described(records, embedding, plane, first))
+
+    def _unsure(self, found: Sequence[Object]) -> Iterator[Edit]:
+        """Take back, plane by plane, what promises too little beside all that was found."""
+        least = self.settings.least([each.score or 0.0 for each in found])
+        unsure = (each for each in found if (each.score or 0.0) < least)
+        for _, of_plane in groupby(sorted(unsure, key=_plane), _plane):
+            yield Edit(FOUND, tuple(of_plane), ())
 
     def window(
         self,
@@ -200,8 +202,8 @@ class Search:
         return PartSearch(self.predictor, embedding, self.method)
 
 
-def _worth(each: Object) -> float:
-    return each.score or 0.0
+def _plane(each: Object) -> Plane:
+    return each.plane
 
 
 def widened(seen: PlaneWindow) -> PlaneWindow:
