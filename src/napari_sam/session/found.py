@@ -130,19 +130,19 @@ class Search:
             If `cancelled` said so, or the device has too little memory; what was yielded stays true.
         """
         unread: list[ImageError] = []
-        found = ObjectStore()
+        edits: list[Edit] = []
         for number, plane in enumerate(planes):
             report = _share(progress, number, len(planes))
             find = self.window if max(self.shape) > WHOLE else self._whole
             try:
                 for edit in find(plane, whole_plane(self.shape), first, report, cancelled):
                     first = max([first, *(each.id + 1 for each in edit.after)])
-                    found.apply(edit)
+                    edits.append(edit)
                     yield edit
             except ImageError as error:
                 unread.append(error)
-        if len(planes) > 1 and len(found):
-            yield from self._unsure(list(found))
+        if len(planes) > 1:
+            yield from self._unsure(edits)
         if unread:
             raise _left_out(unread, len(planes))
 
@@ -157,8 +157,13 @@ class Search:
         progress(1, 1)
         yield Edit(FOUND, (), described(records, embedding, plane, first))
 
-    def _unsure(self, found: Sequence[Object]) -> Iterator[Edit]:
+    def _unsure(self, edits: Sequence[Edit]) -> Iterator[Edit]:
         """Take back, plane by plane, what promises too little beside all that was found."""
+        found = ObjectStore()
+        for edit in edits:
+            found.apply(edit)
+        if not len(found):
+            return
         least = self.settings.least([each.score or 0.0 for each in found])
         unsure = (each for each in found if (each.score or 0.0) < least)
         for _, of_plane in groupby(sorted(unsure, key=_plane), _plane):
