@@ -59,7 +59,7 @@ FLOORS = {
     },
     "session": {
         *("session", "automatic", "predict", "weights", "model", "files", "masks"),
-        *("settings", "errors", "progress"),
+        *("settings", "wording", "errors", "progress"),
     },
 }
 

@@ -110,12 +110,15 @@ def test_convert_when_there_are_no_objects_then_the_image_gives_the_size(
     assert "back.tif: 0 objects" in capsys.readouterr().out
 
 
-def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(tmp_path: Path) -> None:
+def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
     movie, geojson, rois = (tmp_path / name for name in ("movie.tif", "a.geojson", "a.zip"))
     labels = np.zeros((3, 20, 30), np.uint16)
     labels[:, 2:6, 3:9], labels[1:, 9:14, 20:25] = 1, 2
     tifffile.imwrite(movie, labels, photometric="minisblack", metadata={"axes": "TYX"})
     assert main(["convert", str(movie), "-o", str(geojson)]) == 0
+    assert capsys.readouterr().out == f"{geojson}: 2 objects (5 masks)\n"
     planes = [each["geometry"]["plane"] for each in json.loads(geojson.read_text())["features"]]
     assert planes == [{"c": -1, "z": 0, "t": time} for time in (0, 1, 1, 2, 2)]
     plain, other, one = (tmp_path / name for name in ("plain.tif", "b.geojson", "one.ome.zarr"))

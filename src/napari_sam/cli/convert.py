@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..wording import amount
+from ..wording import counted
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ def run(arguments: argparse.Namespace) -> None:
     if arguments.pieces:
         regions = pieces_of(regions)
     write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)
-    print(f"{arguments.output}: {amount(len(regions), 'object')}")
+    print(f"{arguments.output}: {counted([each.id for each in regions])}")
 
 
 def _laid_in(

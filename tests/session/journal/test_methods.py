@@ -36,12 +36,17 @@ def record() -> Record:
     three = prompted(3, Prompts(box=(0.0, 0.0, 2.0, 2.0)), 1, 0)
     four = prompted(4, Prompts([(1.0, 1.0)], [1], mask=np.ones((4, 4))), 0, 0)
     painted = Object(5, (0,), (9, 9), np.ones((2, 2), bool))
-    found = Object(6, (1,), (20, 9), np.ones((2, 2), bool), model="cell-tiny", weights_hash="f00dcafe")
+    found = replace(prompted(6, Prompts(box=(20.0, 9.0, 21.0, 10.0)), 0, 0), made="", author="")
+    many = [
+        replace(prompted(number, Prompts(box=(7.0, 7.0, 9.0, 9.0)), 0, 0), made="", author="")
+        for number in (7, 8)
+    ]
     edits = [
         *(Edit("commit", (), (each,)) for each in (one, two, three, four)),
         Edit("paint", (), (painted,)),
         Edit("smooth", (two,), (replace(two, mask=np.ones((2, 2), bool)),)),
         Edit("accept", (), (found,)),
+        Edit("commit", (), tuple(many)),
         Edit("delete", (four,), ()),
     ]
     there = Object(9, (0,), (30, 9), np.ones((2, 2), bool))
@@ -54,10 +59,10 @@ def test_the_paragraph_when_written_then_tells_what_stands_and_how_it_was_made(r
         " Anything (Kirillov et al., 2023) for napari (napari contributors, 2019), with the model"
         " cell-tiny (SHA-256 of its weights f00dcafe; Caicedo et al., 2019; Tsai et al., 2019; Zaimi et"
         " al., 2018; Janelia FlyEM; WSU_PlantBio_ML contributors; Wolny et al., 2020; van Vliet et al.,"
-        " 2018). The image of 2 x 40 x 50 pixels has 6 objects in 2 planes: 3 segmented from prompts, 1"
+        " 2018). The image of 2 x 40 x 50 pixels has 8 objects in 2 planes: 5 segmented from prompts, 1"
         " proposed by the model and accepted, 1 painted by hand and 1 taken over from existing labels, by"
         " 2 people between 2026-11-21 and 2026-11-23. The prompts were 2 points inside, 1 point outside"
-        " and 1 box. Of 2 objects with a choice among candidate masks, the suggested one was taken for 1"
+        " and 3 boxes. Of 2 objects with a choice among candidate masks, the suggested one was taken for 1"
         " (50 %). Edits by hand: 1 brush stroke, 1 smoothing and 1 deletion. Intensities between the 0.1"
         " and 99.9 percentiles of each plane became 0 to 255."
     )
@@ -68,7 +73,10 @@ def test_the_paragraph_when_nothing_is_known_then_says_no_more(an_object: Callab
     told = paragraph(Record({"shape": [40, 50]}, (plain,), (), ()))
     assert told.endswith("has 1 object: 1 taken over from existing labels. No mask was edited by hand.")
     several = replace(an_object(5), normalization={**SEEN, "low": [1, 2], "window": [0, 0, 9, 9]})
-    told = paragraph(Record({"shape": [3, 40, 50]}, (), (Edit("accept", (), (several,)),), ()))
+    of_planes = [replace(several, plane=(plane,)) for plane in range(3)]
+    edits = (Edit("accept", (), tuple(of_planes[:1])), Edit("follow", (), tuple(of_planes[1:])))
+    told = paragraph(Record({"shape": [3, 40, 50]}, (), edits, ()))
+    assert "1 object (3 masks) in 3 planes: 1 proposed by the model and accepted and 2 followed" in told
     assert "of each plane or of the part of it that was seen became 0 to 255 (2 channels)." in told
 
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from napari_sam.predict import Prompts
 from napari_sam.predict.image import PERCENTILES
+from napari_sam.wording import counted
 
-from ..objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Object
+from ..objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Key, Object
 from .citations import Citation, citations
 from .record import Record, steps_of
 
@@ -33,13 +34,15 @@ def paragraph(record: Record) -> str:
     record : Record
         Only what stands in the end counts, and what was undone does not.
     """
-    objects = record.objects
-    prompted = [each for each in objects if each.prompts is not None]
+    objects, steps = record.objects, steps_of(record)
+    # what was found without a person's prompts is asked for by boxes or points of the program's
+    prompted = [each for each in objects if each.prompts is not None and steps[each.key][0] == COMMIT]
+    alone = {each.key for each in _committed_alone(record)}
     sentences = [
         _tool(objects),
-        _counted(record, objects),
+        _counted(record, objects, steps),
         _prompts([each.prompts for each in prompted if each.prompts is not None]),
-        _suggestions(prompted),
+        _suggestions([each for each in prompted if each.key in alone]),
         _by_hand(record.done),
         _normalization(objects),
     ]
@@ -73,9 +76,15 @@ def _cited(data: Sequence[Citation]) -> str:
     return f"; {'; '.join(each.short for each in data)}" if data else ""
 
 
-def _counted(record: Record, objects: Sequence[Object]) -> str:
+def _committed_alone(record: Record) -> Iterator[Object]:
+    """Yield the objects whose candidates were shown, as those of many boxes are not."""
+    for edit in record.line:
+        if edit.what == COMMIT and len(edit.after) == 1:
+            yield from edit.after
+
+
+def _counted(record: Record, objects: Sequence[Object], steps: Mapping[Key, tuple[str, ...]]) -> str:
     """Tell how many objects there are, and how they began."""
-    steps = steps_of(record)
     began = Counter(steps[each.key][0] for each in objects)
     planes = {each.plane for each in objects}
     size = " x ".join(map(str, record.shape))
@@ -92,7 +101,7 @@ def _counted(record: Record, objects: Sequence[Object]) -> str:
     where = f" in {_number(len(planes), 'plane')}" if planes and () not in planes else ""
     who = f", by {_number(people, 'person', 'people')}" if people else ""
     when = f" between {days[0]} and {days[-1]}" if len(days) > 1 else f" on {days[0]}" if days else ""
-    count = _number(len(objects), "object")
+    count = counted([each.id for each in objects])
     return f"The image of {size} pixels has {count}{where}: {_listed(told)}{who}{when}."
 
 
