@@ -74,7 +74,7 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     from ..weights import load_model
     from .files import write_labels
     from .picture import draw
-    from .segment import segment
+    from .segment import painted
 
     model = load_model(arguments.model, arguments.device)
     prompts = [Prompts([point], [1]) for point in sample.points] + [Prompts(box=box) for box in sample.boxes]
@@ -82,15 +82,16 @@ def segment_without_window(sample: Sample, arguments: Any) -> None:
     began = time.perf_counter()
     predictor = Predictor(model)
     embedding = predictor.embed(sample.image)
-    labels, scores = segment(predictor, embedding, prompts)
+    cells = [each.items[each.best] for each in predictor.predict_many(embedding, prompts)]
+    labels = painted(cells, embedding.shape)
     candidates = predictor.predict(embedding, awaiting)
     seconds = time.perf_counter() - began
     held, picture = _free(LABELS), arguments.screenshot or _free(PICTURE)
     write_labels(held, labels)
     write_picture(picture, draw(sample.image, labels, [*prompts, awaiting], candidates))
     print(
-        f"Segmented {len(scores)} cells of '{sample.title}' with {model.name} in {seconds:.1f} s; "
-        f"{held} holds them as labels 1 to {len(scores)}."
+        f"Segmented {len(cells)} cells of '{sample.title}' with {model.name} in {seconds:.1f} s; "
+        f"{held} holds them as labels 1 to {len(cells)}."
     )
     print(
         f"There is no screen: {picture} shows them and the {len(candidates)} candidates of one more click. "

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any
 
 from ..wording import amount
 from . import arguments as arg
@@ -14,8 +16,9 @@ from . import arguments as arg
 if TYPE_CHECKING:
     import numpy as np
     from numpy.typing import NDArray
+    from PIL import Image
 
-    from ..predict import Candidates, Embedding, Predictor, Prompts
+    from ..predict import Candidate, Candidates, Embedding, Predictor, Prompts
 
 EXAMPLE = """\
 examples:
@@ -66,11 +69,10 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     _check(arguments)
-    import numpy as np
-
     from ..files.pixel_size import pixel_size_of
     from ..files.writing import write_picture
     from ..predict import Predictor
+    from ..session.by_window import answers_on
     from ..weights import load_model
     from .files import tell_of_images_beside, write_labels
     from .outputs import LABELS, PICTURE, check_outputs
@@ -78,29 +80,25 @@ def run(arguments: argparse.Namespace) -> None:
 
     written = (arguments.output, LABELS), (arguments.picture, PICTURE)
     check_outputs(arguments.image, *written, overwrite=arguments.overwrite)
-    image = read_plane(arguments.image, arguments.channel_axis, arguments.channels)
-    tell_of_images_beside(arguments.image)
-    with progress_bar("loading the model", "B") as progress:
-        predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
-    with progress_bar("embedding") as progress:
-        embedding = predictor.embed(image, channel_axis=arguments.channel_axis, progress=progress)
-    prompts = _prompts(arguments)
-    labels, scores = segment(predictor, embedding, prompts, arguments.choice, arguments.multimask)
-    write_labels(arguments.output, labels, size=pixel_size_of(arguments.image))
-    if arguments.picture:
-        from .picture import draw
-
-        drawn = draw(image, labels, prompts, channel_axis=arguments.channel_axis)
-        write_picture(arguments.picture, drawn)
-    told = ", ".join(f"{score:.2f}" for score in scores)
-    if hidden := sorted(set(range(1, len(scores) + 1)).difference(np.unique(labels).tolist())):
-        left = f"no pixel is left of label {', '.join(map(str, hidden))}"
-        print(f"{left}: where masks overlap, the better one has them", file=sys.stderr)
-    print(f"{arguments.output}: {amount(len(scores), 'label')}, predicted IoU {told}")
+    axis, prompts = arguments.channel_axis, _prompts(arguments)
+    with opened_image(arguments.image, axis, arguments.channels) as image:
+        tell_of_images_beside(arguments.image)
+        with progress_bar("loading the model", "B") as progress:
+            predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
+        ask = partial(_answers, predictor, multimask=arguments.multimask)
+        with progress_bar("embedding") as progress:
+            answers = answers_on(predictor, image, prompts, ask, channel_axis=axis, progress=progress)
+        chosen = [answer.items[_index(answer, arguments.choice)] for answer in answers]
+        labels = painted(chosen, answers[0].shape)
+        write_labels(arguments.output, labels, size=pixel_size_of(arguments.image))
+        if arguments.picture:
+            write_picture(arguments.picture, _picture(image, axis, labels, chosen, prompts))
+    _tell(arguments.output, chosen, labels)
 
 
-def read_plane(path: Path, channel_axis: int | None = None, channels: Sequence[int] = ()) -> NDArray[Any]:
-    """Read one plane, with channels last where the file names their axis.
+@contextmanager
+def opened_image(path: Path, channel_axis: int | None = None, channels: Sequence[int] = ()) -> Iterator[Any]:
+    """Open one plane, with channels last where the file names their axis; large ones are read in parts.
 
     Parameters
     ----------
@@ -110,74 +108,80 @@ def read_plane(path: Path, channel_axis: int | None = None, channels: Sequence[i
     channels : sequence of int
         Which of them to see; by default all.
 
-    Returns
-    -------
+    Yields
+    ------
     (Y, X) or (Y, X, C), or as the file has it with `channel_axis`
 
     Raises
     ------
     DataError
         If it cannot be read as an image, or is a stack by its axes or by its shape.
-    ImageError
-        If a part of it cannot be read.
     """
     from ..automatic.batch.axes import opened_plane
-    from ..automatic.batch.files import read_whole
     from ..errors import DataError
     from ..predict.plane_shape import looks_stacked
 
-    with opened_plane(path, channel_axis, channels) as opened:
-        image = read_whole(opened, path)
-    if channel_axis is None and looks_stacked(image.shape):
-        raise DataError(
-            f"{path} has the shape {image.shape}; use `napari-sam stack` if it is a stack, or say by"
-            " --channel-axis which axis its channels are on."
-        )
-    return image
+    with opened_plane(path, channel_axis, channels) as image:
+        if channel_axis is None and looks_stacked(image.shape):
+            raise DataError(
+                f"{path} has the shape {image.shape}; use `napari-sam stack` if it is a stack, or say by"
+                " --channel-axis which axis its channels are on."
+            )
+        yield image
 
 
-def segment(
-    predictor: Predictor,
-    embedding: Embedding,
-    prompts: Sequence[Prompts],
-    choice: Literal["best", "1", "2", "3"] = "best",
-    multimask: bool | None = None,
-) -> tuple[NDArray[np.uint16], list[float]]:
-    """Turn each prompt into a label.
-
-    Where two masks overlap, the one of the higher predicted IoU keeps the pixels.
-
-    Parameters
-    ----------
-    predictor, embedding
-        The model and the image.
-    prompts : sequence of Prompts
-        The first becomes label 1.
-    choice : {"best", "1", "2", "3"}
-        Which candidate to take.
-    multimask : bool, optional
-        Three masks or one from all prompts at once; by default they are applied one after another, and
-        `Predictor.predict_sequence` decides.
-
-    Returns
-    -------
-    labels : (Y, X) uint16
-    scores : list of float
-        The predicted IoU of each label.
-    """
+def painted(chosen: Sequence[Candidate], shape: tuple[int, int]) -> NDArray[np.uint16]:
+    """Return (Y, X) labels, 1 for the first mask; where two overlap, the better one has the pixels."""
     import numpy as np
 
-    if multimask is not None:
-        answers = predictor.predict_many(embedding, prompts, multimask=multimask)
-    elif len(prompts) == 1:
-        answers = [predictor.predict_sequence(embedding, prompts[0])]
-    else:
-        answers = predictor.predict_many(embedding, prompts)
-    chosen = [answer.items[_index(answer, choice)] for answer in answers]
-    labels = np.zeros(embedding.shape, np.uint16)
+    labels = np.zeros(shape, np.uint16)
     for label, item in sorted(enumerate(chosen, 1), key=lambda pair: pair[1].iou_prediction):
-        labels[item.full_mask(embedding.shape)] = label
-    return labels, [float(item.iou_prediction) for item in chosen]
+        top, left, bottom, right = item.bbox
+        labels[top : bottom + 1, left : right + 1][item.mask] = label
+    return labels
+
+
+def _answers(
+    predictor: Predictor, embedding: Embedding, prompts: Sequence[Prompts], multimask: bool | None
+) -> Sequence[Candidates]:
+    """Ask for three masks or one from all prompts at once, or as in the window if nobody says which."""
+    from ..session.answering import answers_to
+
+    if multimask is None:
+        return answers_to(predictor, embedding, prompts)
+    return predictor.predict_many(embedding, prompts, multimask=multimask)
+
+
+def _picture(
+    image: Any,
+    channel_axis: int | None,
+    labels: NDArray[np.uint16],
+    chosen: Sequence[Candidate],
+    prompts: Sequence[Prompts],
+) -> Image.Image:
+    """Draw the labels; of a large image the part with them, if they are not too far from each other."""
+    import numpy as np
+
+    from ..predict.window import read_part
+    from ..session.by_window import window_for
+    from .picture import draw
+
+    boxes = [np.reshape(item.bbox, (2, 2)) for item in chosen if item.mask.size]
+    part = window_for(labels.shape, np.concatenate([*(each.inside for each in prompts), *boxes]))
+    pixels = np.asarray(read_part(image, part, channel_axis))
+    shown = [part.entering(each) for each in prompts]
+    return draw(pixels, labels[part.index], shown, channel_axis=channel_axis)
+
+
+def _tell(path: Path, chosen: Sequence[Candidate], labels: NDArray[np.uint16]) -> None:
+    """Say what was written, and which masks others hide."""
+    import numpy as np
+
+    if hidden := sorted(set(range(1, len(chosen) + 1)).difference(np.unique(labels).tolist())):
+        left = f"no pixel is left of label {', '.join(map(str, hidden))}"
+        print(f"{left}: where masks overlap, the better one has them", file=sys.stderr)
+    told = ", ".join(f"{item.iou_prediction:.2f}" for item in chosen)
+    print(f"{path}: {amount(len(chosen), 'label')}, predicted IoU {told}")
 
 
 def _index(candidates: Candidates, choice: str) -> int:
