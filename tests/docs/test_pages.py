@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import ast
 import re
 import shlex
 import subprocess
@@ -10,10 +11,14 @@ from pathlib import Path
 import pytest
 from npe2 import PluginManifest
 
+import napari_sam
 from napari_sam.cli.main import build_parser, helps
 
 ROOT = Path(__file__).parents[2]
+SOURCE = ROOT / "src" / "napari_sam"
+CARD = SOURCE / "assets" / "cell-tiny.md"
 PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
+OTHERS = [ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md", *sorted((SOURCE / "assets").rglob("*.md"))]
 
 
 def commands() -> Iterator[str]:
@@ -32,6 +37,68 @@ def test_a_command_in_the_pages_when_typed_then_is_understood(line: str) -> None
 
 def test_every_command_when_there_are_pages_then_is_shown_in_one() -> None:
     assert {shlex.split(line, comments=True)[1] for line in commands()} == set(helps())
+
+
+def test_an_example_in_the_help_of_a_command_when_typed_then_is_understood() -> None:
+    for name, text in helps().items():
+        examples = re.findall(r"^  (?:torchrun .*--no-python )?napari-sam (.*)", text, re.MULTILINE)
+        assert examples, name
+        for line in examples:
+            build_parser().parse_args(shlex.split(line.split(" > ")[0], comments=True))
+
+
+def test_an_option_in_the_pages_when_looked_for_then_a_command_has_it() -> None:
+    options = {"--check", *re.findall(r"--[a-z][a-z-]+", "".join(helps().values()))}  # and one of ruff's
+    for page in (*PAGES, *OTHERS):
+        text = re.sub(r"```.*?```", "", page.read_text(encoding="utf-8"), flags=re.DOTALL)
+        named = re.findall(r"(?<![\w-])--[a-z][a-z-]+", text)
+        assert [each for each in named if each not in options] == [], page.name
+
+
+def test_a_variable_in_the_pages_when_looked_for_then_is_read_and_every_one_is_told() -> None:
+    code = "".join(each.read_text(encoding="utf-8") for each in SOURCE.rglob("*.py"))
+    read = set(re.findall(r'environ\.get\("(NAPARI_SAM_\w+)', code))
+    told = "".join(page.read_text(encoding="utf-8") for page in PAGES)
+    assert len(read) == 3
+    assert read == set(re.findall(r"NAPARI_SAM_[A-Z]+", told))
+
+
+def test_a_python_block_in_the_pages_when_parsed_then_its_names_of_the_package_are_there() -> None:
+    found = 0
+    for page in PAGES:
+        for block in re.findall(r"```python\n(.*?)```", page.read_text(encoding="utf-8"), re.DOTALL):
+            for node in ast.walk(ast.parse(block)):
+                if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("napari_sam"):
+                    exec(ast.unparse(node), {})  # noqa: S102 (one import)
+                    found += 1
+                elif isinstance(node, ast.Attribute) and ast.unparse(node.value) == "ns":
+                    assert node.attr in napari_sam.__all__, f"ns.{node.attr} in {page.name}"
+                    found += 1
+    assert found > 8
+
+
+def test_a_file_of_the_project_in_the_pages_when_looked_for_then_is_there() -> None:
+    for page in (*PAGES, *OTHERS, ROOT / "benchmarks" / "README.md"):
+        text = page.read_text(encoding="utf-8")
+        links = re.findall(r"\]\((?!https?:)([^)#\s]+)", text)
+        assert [each for each in links if not (page.parent / each).exists()] == [], page.name
+        named = re.findall(r"`((?:docs|src|tests|configs|benchmarks|predict|training)/[\w./-]+)`", text)
+        roots = (ROOT, SOURCE)
+        assert [each for each in named if not any((root / each).exists() for root in roots)] == [], page.name
+
+
+def test_the_figures_of_the_model_when_told_in_the_readme_then_are_those_of_its_card() -> None:
+    number = r"(\d\.\d\d)"
+    readme = re.findall(
+        rf"(\d+) objects \| {number} \| {number} \| {number} \| {number} \|",
+        PAGES[0].read_text(encoding="utf-8"),
+    )
+    rows = re.findall(
+        rf"\*\*all\*\* \| (\d+) \| {number} \| {number} \| {number} \| {number} \| {number} \|",
+        CARD.read_text(encoding="utf-8"),
+    )
+    assert len(readme) == 3
+    assert readme == [(*row[:4], row[5]) for row in rows[:3]]  # the card has one correction, too
 
 
 def test_a_menu_in_the_pages_when_looked_for_then_the_plugin_has_it() -> None:

@@ -1,9 +1,9 @@
-"""What the pages call buttons, fields, menus and keys is what they are called."""
+"""What the pages call buttons, fields, menus and keys is what they are called, and the reference has all."""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -13,23 +13,28 @@ from superqt import QCollapsible
 from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.batch.batch import BatchWidget
+from napari_sam.widgets.keys.keymap import DEFAULTS
 
 from .conftest import settle
 
 Make = Callable[..., AnnotatorWidget]
 
 DOCS = Path(__file__).parents[2] / "docs"
-PAGES = [DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md")), DOCS / "reference" / "dock.md"]
+REFERENCE = DOCS / "reference" / "dock.md"
+PAGES = [DOCS.parent / "README.md", DOCS / "tutorial.md", *sorted((DOCS / "how-to").glob("*.md")), REFERENCE]
 HELD = {"Ctrl", "Alt", "Shift"}
 """Keys that are held while one clicks or turns the wheel."""
 IN_TABLE = {"Ctrl+A", "Del"}
 """Keys that are only for the table of objects."""
 
 
-def named(pattern: str) -> dict[str, str]:
+BOLD, KEY = r"\*\*([^*]+)\*\*", r"<kbd>([^<]+)</kbd>"
+
+
+def named(pattern: str, pages: Sequence[Path] = PAGES) -> dict[str, str]:
     """Return what the pages name in a way, and the page of each name."""
     found = {
-        name: page.name for page in PAGES for name in re.findall(pattern, page.read_text(encoding="utf-8"))
+        name: page.name for page in pages for name in re.findall(pattern, page.read_text(encoding="utf-8"))
     }
     assert len(found) > 25
     return found
@@ -57,12 +62,11 @@ def test_a_button_in_the_pages_then_is_there_and_a_key_does_something(
     for offered in THRESHOLDS.values():
         panel.segment_all.set_thresholds(offered, {each.name: each.least for each in offered})
         found |= set(texts(widget))
-    missing = {
-        name: page
-        for name, page in named(r"\*\*([^*]+)\*\*").items()
-        if re.sub(r" ?\d+", "", name) not in found
-    }
+    missing = {name: page for name, page in named(BOLD).items() if re.sub(r" ?\d+", "", name) not in found}
     assert missing == {}
+    told = {re.sub(r" ?\d+", "", name) for name in named(BOLD, [REFERENCE])}
+    buttons = {part.text() for dock in (widget, batch) for part in dock.findChildren(QAbstractButton)}
+    assert {text for each in buttons if (text := re.sub(r" ?\d+| \(.\)$", "", each))} <= told
     batch.jobs.close()
     batch.opening.close()
 
@@ -75,4 +79,5 @@ def test_a_button_in_the_pages_then_is_there_and_a_key_does_something(
         for key in widget.annotation.prompts.points.keymap
     }
     known = bound | HELD | IN_TABLE
-    assert {key: page for key, page in named(r"<kbd>([^<]+)</kbd>").items() if key not in known} == {}
+    assert {key.replace("Escape", "Esc") for key in DEFAULTS.values()} <= named(KEY, [REFERENCE]).keys()
+    assert {key: page for key, page in named(KEY).items() if key not in known} == {}

@@ -61,9 +61,9 @@ def load_model(
     model : str or path
         A name that `list_models` gives, or a .pth or .safetensors file.
     device : str
-        ``"auto"`` takes CUDA, then MPS, then the CPU.
+        ``"auto"`` takes what ``NAPARI_SAM_DEVICE`` names, or CUDA, then MPS, then the CPU.
     precision : "auto", "float32" or "bfloat16"
-        ``"auto"`` takes bfloat16 where the hardware multiplies matrices in it.
+        ``"auto"`` takes bfloat16 where the hardware is quicker in it.
     progress : callable, optional
         Called with the bytes downloaded and their number; may raise `Cancelled`.
 
