@@ -61,3 +61,6 @@ def test_opened_plane_when_axes_have_no_names_then_they_stay_as_they_are(tmp_pat
     for name in ("a.tif", "b.zarr", "c.npy"):
         with opened_plane(tmp_path / name) as array:
             assert array.shape == CHANNELS.shape
+        told = r"has the shape \(2, 40, 50\) and does not say on which axis its channels are"
+        with pytest.raises(DataError, match=told), opened_plane(tmp_path / name, channels=(0,)):
+            pass  # of the last axis, they would be two columns

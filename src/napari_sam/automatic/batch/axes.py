@@ -12,6 +12,7 @@ import numpy as np
 from napari_sam.channel_choice import chosen_channels
 from napari_sam.errors import DataError
 from napari_sam.files.axes import named_axes, without_single
+from napari_sam.predict.plane_shape import looks_stacked
 
 from .files import opened
 
@@ -40,10 +41,16 @@ def opened_plane(path: Path, channel_axis: int | None = None, channels: Sequence
     Raises
     ------
     DataError
-        If it cannot be read as an image, is a stack by the names of its axes, or has no such channel.
+        If it cannot be read as an image, is a stack by the names of its axes, or has no such channel, or
+        channels are chosen and it is not plain which axis is theirs.
     """
     with opened(path, channel_axis) as array:
         image = array if channel_axis is not None else _channels_last(array, path)
+        if channels and channel_axis is None and looks_stacked(image.shape):
+            raise DataError(
+                f"{path.name} has the shape {tuple(image.shape)} and does not say on which axis its"
+                " channels are; name that axis, or save the image as OME-TIFF."
+            )
         yield chosen_channels(image, channels, channel_axis, path.name)
 
 
