@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from ..export.space import Space
 
 EXAMPLE = """\
-example:
+examples:
   napari-sam convert labels.tif -o cells.geojson      # QuPath
   napari-sam convert labels.tif -o cells.zip          # ImageJ
   napari-sam convert cells.json -o cells.csv          # a spreadsheet

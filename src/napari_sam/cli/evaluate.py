@@ -10,7 +10,7 @@ from napari_sam.errors import DataError
 from . import arguments as arg
 
 EXAMPLE = """\
-example:
+examples:
   napari-sam evaluate --images val/images --labels val/labels --model cell-tiny --json scores.json
   napari-sam evaluate --images val/images --labels val/axons val/fibres --failures failures.png
   napari-sam evaluate --images val/images --labels val/labels --automatic --limit-images 20
