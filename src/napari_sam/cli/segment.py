@@ -118,6 +118,7 @@ def opened_image(path: Path, channel_axis: int | None = None, channels: Sequence
         If it cannot be read as an image, or is a stack by its axes or by its shape.
     """
     from ..automatic.batch.axes import opened_plane
+    from ..automatic.batch.files import is_large, read_whole
     from ..errors import DataError
     from ..predict.plane_shape import looks_stacked
 
@@ -127,7 +128,7 @@ def opened_image(path: Path, channel_axis: int | None = None, channels: Sequence
                 f"{path} has the shape {image.shape}; use `napari-sam stack` if it is a stack, or say by"
                 " --channel-axis which axis its channels are on."
             )
-        yield image
+        yield image if is_large(image, channel_axis) else read_whole(image, path)
 
 
 def painted(chosen: Sequence[Candidate], shape: tuple[int, int]) -> NDArray[np.uint16]:
