@@ -12,7 +12,12 @@ import pytest
 from npe2 import PluginManifest
 
 import napari_sam
+from napari_sam.automatic import AutomaticSettings
+from napari_sam.automatic.batch.files import LARGE
 from napari_sam.cli.main import build_parser, helps
+from napari_sam.predict.window import MOST, SIDE
+from napari_sam.session.embeddings import DISK, MEMORY
+from napari_sam.session.opening import LEAST, WHOLE
 
 ROOT = Path(__file__).parents[2]
 SOURCE = ROOT / "src" / "napari_sam"
@@ -99,6 +104,27 @@ def test_the_figures_of_the_model_when_told_in_the_readme_then_are_those_of_its_
     )
     assert len(readme) == 3
     assert readme == [(*row[:4], row[5]) for row in rows[:3]]  # the card has one correction, too
+
+
+def test_a_limit_in_the_pages_when_it_is_a_default_then_is_that_of_the_program() -> None:
+    settings = AutomaticSettings()
+    sizes = (settings.dense.smallest_diameter, settings.dense.largest_diameter)
+    cache = (f"{DISK >> 30} GB", f"{MEMORY >> 30} GB")
+    told = {
+        "explanation/large-images.md": (*(f"{each:,}" for each in (WHOLE, SIDE, MOST, LEAST)), *cache),
+        "explanation/automatic.md": (
+            *(f"({side} {each:.0f}" for side, each in zip(("under", "over"), sizes, strict=True)),
+            f"times stability of {settings.second_look}, and",
+            f"less than {settings.promise} of what",
+            f"{settings.dense.prominence:.2f}, the default",
+        ),
+        "how-to/large-images.md": (f"{WHOLE:,} pixels",),
+        "how-to/memory.md": cache,
+        "reference/files.md": (f"over {LARGE:,} pixels",),
+    }
+    for page, words in told.items():
+        text = " ".join((ROOT / "docs" / page).read_text(encoding="utf-8").split())
+        assert [each for each in words if each not in text] == [], page
 
 
 def test_a_menu_in_the_pages_when_looked_for_then_the_plugin_has_it() -> None:
