@@ -227,3 +227,21 @@ def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_tak
         while len(session.history.done) > 1:
             session.undo()
         assert np.array_equal(labels.data, drawn)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_a_stack_that_is_sheared_out_of_its_planes_says_that_clicks_lie_beside_the_pointer(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    affine = np.eye(4)
+    affine[1, 0] = 2
+    widget = make_annotator(np.zeros((3, 60, 80), np.uint8), affine=affine)
+    told = widget.panel.status
+    assert told.text().startswith("Clicks will lie beside the pointer")
+    widget._viewer.add_image(np.zeros((9, 60, 80), np.uint8))
+    widget._viewer.dims.set_current_step(0, 8)
+    settle(qtbot, widget)
+    widget.panel.segment_all.search_asked.emit("plane")
+    assert told.text() == "This image has no plane where the sliders are; move them back to it."
+    widget._viewer.dims.set_current_step(0, 0)
+    assert told.text() == ""

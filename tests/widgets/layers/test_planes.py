@@ -10,7 +10,14 @@ from napari.layers import Image
 
 from napari_sam.errors import ImageError
 from napari_sam.predict.window import PlaneWindow, whole_plane
-from napari_sam.widgets.layers.planes import alignment, image_shape, plane_under_sliders, read_window, seen
+from napari_sam.widgets.layers.planes import (
+    alignment,
+    askew,
+    image_shape,
+    plane_under_sliders,
+    read_window,
+    seen,
+)
 
 STACK = np.arange(2 * 5 * 6 * 7).reshape(2, 5, 6, 7).astype(np.uint16)
 WHOLE = whole_plane((6, 7))
@@ -38,12 +45,33 @@ def test_the_plane_of_a_2d_image_over_a_stack_then_is_the_image() -> None:
     assert plane_under_sliders(layer, viewer.dims) == ()
 
 
-def test_the_plane_of_a_short_stack_beside_a_long_one_then_stays_inside_it() -> None:
+def test_the_plane_of_a_short_stack_beside_a_long_one_then_is_none_where_only_the_long_one_is_seen() -> None:
     viewer = ViewerModel()
     viewer.add_image(np.zeros((20, 6, 7)))
-    layer = viewer.add_image(STACK[0])
-    viewer.dims.set_current_step(0, 19)
-    assert plane_under_sliders(layer, viewer.dims) == (4,)
+    layer = viewer.add_image(STACK[0], translate=(0.5, 0, 0))  # as far between two planes as can be
+    for step in (0, 4):
+        viewer.dims.set_current_step(0, step)
+        assert plane_under_sliders(layer, viewer.dims) == (step,)
+    viewer.dims.set_current_step(0, 6)
+    with pytest.raises(ImageError, match="no plane where the sliders are; move them back"):
+        plane_under_sliders(layer, viewer.dims)
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+@pytest.mark.parametrize(
+    ("options", "beside"),
+    [
+        ({"rotate": (0, 0, 30), "scale": (3, 1, 1)}, False),
+        ({"shear": (0, 0, 0.4)}, False),
+        ({"affine": [(1, 0, 0, 0), (0.2, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]}, False),
+        ({"affine": [(1, 0, 0, 0), (0.4, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]}, True),
+        ({"affine": [(1, 0.5, 0, 0), (0, 1, 0, 0), (0, 0, 1, 0), (0, 0, 0, 1)]}, True),
+    ],
+)
+def test_clicks_when_a_stack_is_sheared_out_of_its_planes_then_lie_beside_the_pointer(
+    options: dict[str, Any], beside: bool
+) -> None:
+    assert askew(Image(STACK[0], **options), STACK[0].shape) == beside
 
 
 @units_are_the_viewers

@@ -11,7 +11,7 @@ from ..background.jobs import Jobs
 from ..keys.keyboard import Keyboard
 from ..keys.keymap import CHOICES, Keymap
 from ..layers.label_writer import LabelWriter
-from ..layers.planes import image_shape, lay_over, layers_of
+from ..layers.planes import askew, image_shape, lay_over, layers_of
 from ..layers.spared import spare
 from ..layers.strokes import Strokes
 from ..opening.adopting import Adopting
@@ -43,6 +43,10 @@ if TYPE_CHECKING:
     from ..layers.mixed import Mixed
     from .earlier import Earlier
 
+ASKEW = (
+    "Clicks will lie beside the pointer, since napari shows the planes of this image without the rotation or"
+    " shear between them; take that out of the layer's affine."
+)
 ELSEWHERE = "Go to another plane to go on there, or click here to try again."
 
 
@@ -104,7 +108,8 @@ class Annotation:
         laid = LAID if lay_over(labels, image, viewer.dims) else ""
         self.writer = LabelWriter(self.session, labels, strokes or Strokes(labels))
         self.keeping = Keeping(earlier, jobs)
-        self._greeting = " ".join(filter(None, (self.keeping.greeting, earlier.beside, laid)))
+        beside = ASKEW if askew(labels, image_shape(image)) else ""
+        self._greeting = " ".join(filter(None, (self.keeping.greeting, earlier.beside, laid, beside)))
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
         self._adopting = Adopting(self.writer, jobs, earlier.merged)

@@ -21,6 +21,8 @@ if TYPE_CHECKING:
 
 TRANSFORMS = ("scale", "translate", "rotate", "shear", "affine")
 ALIGNED = (*TRANSFORMS, "units", "axis_labels")
+EDGE = 0.5 + 1e-6
+"""From a plane to where it ends, and what rounding adds to that."""
 PLACES = {"t": "frames", "z": "planes", "c": "channels"}
 """What the places on an axis are, by the letter that the file has for it."""
 
@@ -31,7 +33,7 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     Raises
     ------
     ImageError
-        If the layer is not seen in 2-D along its last two axes.
+        If the layer is not seen in 2-D along its last two axes, or not at all where the sliders are.
     """
     if image.ndim < 2:
         raise ImageError("This image has one axis only; choose one with rows and columns.")
@@ -43,8 +45,10 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     if image.ndim == 2:
         return ()
     world = np.asarray(dims.point, float)[-image.ndim :] * _world_units(image, dims)
-    index = np.rint(np.asarray(image.world_to_data(world))[:-2]).astype(int)
-    return tuple(int(i) for i in np.clip(index, 0, np.array(image_shape(image)[:-2]) - 1))
+    index, last = np.asarray(image.world_to_data(world))[:-2], np.array(image_shape(image)[:-2]) - 1
+    if (np.clip(index, -EDGE, last + EDGE) != index).any():
+        raise ImageError("This image has no plane where the sliders are; move them back to it.")
+    return tuple(int(i) for i in np.clip(np.rint(index), 0, last))
 
 
 def on_plane(positions: NDArray[np.float64], plane: Plane) -> NDArray[np.bool_]:
@@ -101,6 +105,18 @@ def on_screen(layer: Layer, camera: Camera) -> NDArray[np.float64]:
     steps = np.array([np.array(layer.data_to_world(each)) - zero for each in np.eye(layer.ndim)[-2:]])
     scaled: NDArray[np.float64] = steps[:, -2:].T * max(float(camera.zoom), 1e-6)
     return scaled
+
+
+def askew(layer: Layer, shape: tuple[int, ...]) -> bool:
+    """Say whether clicks lie beside the pointer, by more than a pixel or plane at the end of the layer.
+
+    napari shows a plane without what rotates or shears a stack out of its planes, but places clicks with it.
+    """
+    zero = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    matrix = np.transpose([np.array(layer.data_to_world(each)) - zero for each in np.eye(layer.ndim)])
+    shown, end = matrix.copy(), np.array(shape) - 1
+    shown[:-2, -2:] = shown[-2:, :-2] = 0
+    return bool((np.abs(np.linalg.solve(matrix, shown @ end) - end) > 1).any())
 
 
 def screen_pixel(layer: Layer, camera: Camera) -> float:
