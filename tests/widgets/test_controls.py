@@ -94,11 +94,17 @@ def cut(root: QWidget) -> list[str]:
     return found
 
 
-def narrowed(widget: QWidget, viewer: Any) -> None:
-    """Make the dock as narrow as it may be."""
+def dock_of(widget: QWidget) -> QDockWidget:
+    """Return what napari puts a widget into."""
     dock = widget.parent()
     while not isinstance(dock, QDockWidget):
         dock = dock.parent()
+    return dock
+
+
+def narrowed(widget: QWidget, viewer: Any) -> None:
+    """Make the dock as narrow as it may be."""
+    dock = dock_of(widget)
     viewer.window._qt_window.resizeDocks([dock], [NARROW], Qt.Orientation.Horizontal)
     QApplication.processEvents()
     assert dock.width() == NARROW
@@ -147,6 +153,48 @@ def cuts_no_text(full: AnnotatorWidget) -> None:
     columns = [full.object_panel.table.columnWidth(index) for index in range(len(HEADERS))]
     assert columns[HEADERS.index("plane")] > 0
     assert columns[CLASS] >= columns[HEADERS.index("area")]
+
+
+def seen_whole(part: QWidget) -> bool:
+    """Say whether no scrolling hides a part."""
+    return part.isVisible() and part.visibleRegion().boundingRect() == part.rect()
+
+
+def shows_what_is_next(full: AnnotatorWidget, qtbot: Any) -> None:
+    """Assert that a low dock scrolls to what is possible now, and fits a laptop's screen below napari's."""
+    window, dock = full._viewer.window._qt_window, dock_of(full)
+    area, review = full.pages.widget(0), full.panel.segment_all._review
+    window.resize(window.width(), 700)
+    full.panel.segment_all.set_counts(0, 0, 0)
+    area.verticalScrollBar().setValue(0)
+    QApplication.processEvents()
+    assert not seen_whole(full.panel.commit)
+    full.pages.set_running(True)
+    qtbot.waitUntil(lambda: seen_whole(full.panel.commit))
+    full.panel.segment_all.set_counts(5, 5, 0)
+    qtbot.waitUntil(lambda: seen_whole(review))
+    window.addDockWidget(Qt.DockWidgetArea.LeftDockWidgetArea, dock)
+    QApplication.processEvents()
+    assert window.minimumSizeHint().height() <= LAPTOP
+    window.addDockWidget(Qt.DockWidgetArea.RightDockWidgetArea, dock)
+
+
+def leaves_the_keys_alone(full: AnnotatorWidget, qtbot: Any) -> None:
+    """Assert that Enter in a field commits nothing, and that no button takes over from another one."""
+    assert full.annotation is not None
+    assert len(full.annotation.session.proposals) == 1
+    for field in full.panel.segment_all.score.findChildren(QLineEdit):
+        field.setFocus()
+        qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert len(full.annotation.session.objects) == 2
+    commit = full.panel.commit
+    commit.setEnabled(True)
+    commit.setFocus()
+    assert full.window().focusWidget() is commit
+    qtbot.keyClick(commit, Qt.Key.Key_Tab)
+    assert full.window().focusWidget() is full.panel.clear
+    full.panel.clear.setEnabled(False)
+    assert full.window().focusWidget() is None
 
 
 def named_and_explained(full: AnnotatorWidget) -> None:
@@ -204,13 +252,19 @@ def tabs_as_seen(full: AnnotatorWidget) -> None:
     assert [name for name in started if name in names] == names
 
 
-def test_a_narrow_dock_then_cuts_no_text_and_every_control_has_a_name_and_a_tooltip(
-    full: AnnotatorWidget,
+def test_a_narrow_dock_then_cuts_no_text_names_every_control_shows_what_is_next_and_ends_where_start_is(
+    full: AnnotatorWidget, qtbot: Any
 ) -> None:
     cuts_no_text(full)
     full.pages.setCurrentIndex(0)
     tabs_as_seen(full)
+    leaves_the_keys_alone(full, qtbot)
+    shows_what_is_next(full, qtbot)
     named_and_explained(full)
+    full.pages.setCurrentIndex(OBJECTS)
+    full._viewer.layers.remove("cells")
+    assert "was removed" in full.panel.status.text()
+    assert full.panel.start.isVisible()
 
 
 def test_a_plane_shows_no_stack_pictures_use_all_pixels_and_a_layers_long_name_is_in_the_tooltip(

@@ -13,6 +13,17 @@ NARROWEST = 80
 """Pixels of a list, at the least."""
 
 
+class Button(QPushButton):
+    """A push button that leaves the keys to the window once it cannot be pressed any more.
+
+    Qt would give them to the next control that can be: Space, by which napari pans, would press that one.
+    """
+
+    def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002, N802 (Qt's names)
+        """Go to another control, by the Tab key alone."""
+        return self.isEnabled() and bool(super().focusNextPrevChild(next))
+
+
 def button(
     parent: QWidget, title: str, tip: str, pressed: Callable[[], object], action: str = ""
 ) -> QPushButton:
@@ -29,7 +40,7 @@ def button(
     action : str, optional
         What a key does as well; the tooltip names that key.
     """
-    made = QPushButton(title, parent)
+    made = Button(title, parent)
     explain(made, tip, action)
     made.setAccessibleName(title)
     made.setAccessibleDescription(tip)

@@ -17,7 +17,8 @@ class Dock(QWidget):
 
     def keyPressEvent(self, event: QKeyEvent | None) -> None:  # noqa: N802 (Qt's name)
         """Keep what a field leaves over from napari's window, which passes what it hears on to the canvas."""
-        if event is not None and isinstance(self.focusWidget(), FIELDS):
+        field = self.focusWidget()  # none, after Enter in the number of a slider: it gives the focus away
+        if event is not None and (field is None or isinstance(field, FIELDS)):
             event.accept()
         else:
             super().keyPressEvent(event)

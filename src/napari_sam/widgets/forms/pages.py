@@ -16,10 +16,10 @@ if TYPE_CHECKING:
 
     from ..keys.keymap import Keymap
 
-OBJECTS = 1
-"""Place of the page of objects, which is for an annotation that goes on."""
-HEIGHT = 220
-"""Pixels at the least, so that two docks fit the screen of a laptop."""
+ANNOTATE, OBJECTS = 0, 1
+"""Places of the first page, and of that of objects, which is for an annotation that goes on."""
+HEIGHT = 70
+"""Pixels at the least, so that the dock fits the screen of a laptop, even below those of napari."""
 
 
 class Pages(QTabWidget):
@@ -59,6 +59,8 @@ class Pages(QTabWidget):
 
     def set_running(self, running: bool) -> None:
         """Enable what can be done before Start, or after it."""
+        if not running and self.currentIndex() == OBJECTS:
+            self.setCurrentIndex(ANNOTATE)  # where Start is; Qt would take the next one
         self.setTabEnabled(OBJECTS, running)
         self.panel.set_running(running)
         self.panel.set_pending(0)

@@ -22,6 +22,7 @@ from napari_sam.wording import amount
 from ..controls.buttons import button, narrow
 from ..controls.name_box import NameBox
 from ..controls.progress_row import ProgressRow
+from ..controls.scrolling import Revealing
 from ..controls.tab_order import tab_as_seen
 from ..controls.telling import tell
 from ..controls.tips import explain, name_keys
@@ -90,6 +91,7 @@ class Panel(QWidget):
         self.job.cancel_asked.connect(self.cancel_asked)
         self.segment_all = SegmentAll(self)
         self._build()
+        self._reveal = Revealing(self._actions)
         tab_as_seen(self)
         self.set_keymap(Keymap())
         self.set_running(False)
@@ -231,7 +233,9 @@ class Panel(QWidget):
         self.start.setToolTip(STOP if running else START)
         for row in (self._tools, self._actions):
             row.setEnabled(running)
-        if not running:
+        if running:
+            self._reveal.start()  # where a laptop's screen has no room for all
+        else:
             self.thumbnails.clear()
 
     def name_labels(self, name: str) -> None:

@@ -13,6 +13,7 @@ from napari_sam.wording import amount
 
 from ..controls.buttons import button, explain_folding
 from ..controls.progress_row import ProgressRow
+from ..controls.scrolling import Revealing
 
 if TYPE_CHECKING:
     from napari_sam.automatic.thresholds import Threshold
@@ -71,6 +72,7 @@ class SegmentAll(QWidget):
         for part in (self._build_scopes(), self.progress, self._build_thresholds(), self._build_review()):
             self.section.addWidget(part)
         self.section.expand(animate=False)
+        self._reveal = Revealing(self._review)
         layout = QVBoxLayout(self)
         layout.setContentsMargins(0, 0, 0, 0)
         layout.addWidget(self.section)
@@ -211,7 +213,10 @@ class SegmentAll(QWidget):
 
     def set_counts(self, proposals: int, sure: int, rejected: int) -> None:
         """Say how many proposals there are, how many have the score, and how many were rejected."""
-        self._review.setVisible(proposals + rejected > 0)
+        there = proposals + rejected > 0
+        if there and self._review.isHidden():
+            self._reveal.start()
+        self._review.setVisible(there)
         self.count.setText(f"{amount(proposals, 'proposal')}, the least sure first")
         self.accept_above.setText(f"Accept {sure}")
         self.accept_above.setEnabled(sure > 0)
