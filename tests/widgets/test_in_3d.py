@@ -77,6 +77,9 @@ def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotat
         assert not annotation.session.proposals
         annotation.clear()
         assert told(widget) == ""
+        annotation.editing.reopen()
+        assert annotation.session.reopened is None
+        assert "roll the axes back" in told(widget)
         widget._viewer.layers.selection.active = widget._viewer.layers["cells"]
         qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)  # which Points would not make a prompt, either
         assert "roll the axes back" in told(widget)

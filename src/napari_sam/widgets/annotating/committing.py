@@ -130,8 +130,10 @@ class Committing:
     def reopen(self, each: Object) -> None:
         """Offer the choice of an object again; points refine it.
 
-        It stays until another commit takes its place.
+        It stays until another commit takes its place. Where none can be seen, nothing is done but say why.
         """
+        if not self._seeing.possible():
+            return
         self.clear(self._seeing.plane)
         self._session.reopen(each.key)
         self._put(each.prompts or Prompts(box=each.box), each.choice)
