@@ -91,6 +91,9 @@ def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tm
     tifffile.imwrite(tmp_path / "zero.tif", PLANE, resolution=(0, 0), resolutionunit="CENTIMETER")
     tifffile.imwrite(tmp_path / "a.ome.tif", PLANE, metadata={**OME, "PhysicalSizeYUnit": "pixel"})
     tifffile.imwrite(tmp_path / "one.tif", PLANE, resolution=(1, 1), resolutionunit="INCH")
+    tifffile.imwrite(tmp_path / "screen.tif", PLANE, resolution=(72, 72), resolutionunit="INCH")
+    screen = {"resolution": (37.795, 37.795), "resolutionunit": "CENTIMETER"}
+    tifffile.imwrite(tmp_path / "screen2.tif", PLANE, **screen)
     Image.fromarray(PLANE).save(tmp_path / "pillow.tif")  # without any tag of a resolution
     zarr.create_array(tmp_path / "bare.zarr", data=PLANE)
     for path in (*tmp_path.iterdir(), Path("cells.png")):

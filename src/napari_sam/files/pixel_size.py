@@ -23,6 +23,8 @@ MICROMETERS = {
 """How long units are, by the names that TIFF, OME and ImageJ files give them."""
 MPP = re.compile(r"MPP *= *([0-9.]+)")
 """In the description of Aperio's slides: micrometers per pixel."""
+SCREENS = 72.0, 96.0
+"""Dots an inch that programs for pictures write where nothing is known."""
 Sizes = tuple[float, float, float]
 """Rows, columns and planes; 0 where the last is not known."""
 ATTRIBUTE = "pixel_size_micrometer"
@@ -98,7 +100,10 @@ def _of_tiff(path: Path) -> Sizes:
         else:
             unit, apart = MICROMETERS[tifffile.RESUNIT(page.resolutionunit).name.lower()], 1.0
             said = (file.shaped_metadata or ({},))[0]
-        return unit / down, unit / across, apart * _number(said.get(SPACING))
+        down, across = unit / down, unit / across
+        if round(MICROMETERS["inch"] / across, 1) in SCREENS:
+            return 0.0, 0.0, 0.0
+        return down, across, apart * _number(said.get(SPACING))
 
 
 def told_by_ome(text: str) -> dict[str, Any]:
