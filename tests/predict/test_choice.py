@@ -86,3 +86,20 @@ def test_choose_when_masks_lie_between_two_that_are_shown_then_each_is_drawn_by_
     pool = disc(30), disc(31), disc(38), disc(39)
     found = radii(*pool, promises=(0.9, 0.5, 0.8, 0.8), count=2)
     assert found[1] == pytest.approx(38.5, abs=1)
+
+
+def test_choose_when_a_click_means_what_is_told_to_be_wrong_then_what_is_told_to_be_right_is_suggested() -> (
+    None
+):
+    pool = disc(30), disc(4), disc(60)
+
+    def suggested(told: float, *, ambiguous: bool = True, missed: bool = False) -> float:
+        ratings = np.array(
+            [[0.8, 0.1, 0.9], [0.5, 0.5, told], [0.7 - missed, 0.05 - missed, 0.95]], np.float32
+        )
+        return choose(pool, ratings, compared(*pool), 1, ambiguous=ambiguous)[0].iou
+
+    assert suggested(0.3) == pytest.approx(0.95)
+    assert suggested(0.3, missed=True) == pytest.approx(0.9)
+    assert suggested(0.6) == pytest.approx(0.6)
+    assert suggested(0.3, ambiguous=False) == pytest.approx(0.3)

@@ -17,6 +17,9 @@ ALIKE = 0.5
 """How much of a rating a mask loses that is the same as a chosen one."""
 ASTRIDE = 0.4
 """How much it loses that lies half inside and half outside a chosen one: objects are parts and wholes."""
+FAR_WORSE = 0.4
+"""How much less of IoU the suggestion may promise than another mask: a speck of noise on a disc may be taken
+for the finest object at a click, and is told to be no good one."""
 TOGETHER = 0.05
 """How much it gains that the network drew beside the one that is meant, as one of its three answers."""
 
@@ -58,6 +61,9 @@ def choose(
     """
     among = ratings[:own]
     meant = int(np.argmax(among[:, 1]))
+    told = np.where(among[:, 0] < 0, 0, among[:, 2])  # without the click in it, a mask is not what is meant
+    if ambiguous and told.max() - told[meant] > FAR_WORSE:
+        meant = int(np.argmax(told))
     agreeing = SAME_LEVEL if ambiguous else AGREEING
     suggested = consensus(pool, ratings[:, 1], meant, alike.overlaps[meant] >= agreeing)
     if count == 1:
