@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from PIL import Image, UnidentifiedImageError
+from PIL import Image, ImageFile, UnidentifiedImageError
 
 from napari_sam.errors import DataError
 
@@ -48,13 +48,23 @@ def read_pixels(path: Path, modes: Sequence[str]) -> NDArray[Any]:
             with opened_tiff(path) as (file, index):
                 return np.asarray(file.asarray(series=index))
         with opened_picture(path) as opened:
+            if opened.mode not in GREY_MODES and opened.tile and str(opened.tile[0][3]).endswith(";16B"):
+                return _colours_of_16_bits(path)
             return np.asarray(opened if opened.mode in modes else opened.convert("RGB"))
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         raise unreadable(path, error) from error
 
 
+def _colours_of_16_bits(path: Path) -> NDArray[np.uint16]:
+    """Read a PNG of which Pillow would leave 8 bits, as (Y, X, 3), or (Y, X) of grey beside its alpha."""
+    import imagecodecs
+
+    pixels: NDArray[np.uint16] = imagecodecs.png_decode(path.read_bytes())
+    return pixels[..., :3] if pixels.shape[-1] > 2 else pixels[..., 0]
+
+
 @contextmanager
-def opened_picture(path: Path) -> Iterator[Image.Image]:
+def opened_picture(path: Path) -> Iterator[ImageFile.ImageFile]:
     """Open a file by Pillow, however large: it takes images of slides for an attack on memory."""
     with _LIMIT:  # which is all Pillow's: of two threads, one would keep the other's for good
         limit, Image.MAX_IMAGE_PIXELS = Image.MAX_IMAGE_PIXELS, None
