@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
@@ -44,15 +44,23 @@ def meets(origin: Origin, shape: tuple[int, ...], window: Window) -> bool:
     )
 
 
+def counted(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
+    """Return the numbers of labels without negative ones, and the labels as their places among these.
+
+    Small numbers stay as they are, each its own place; 0 is always the first. What is made of labels
+    by the largest number, such as a table, has room then.
+    """
+    if (most := int(labels.max(initial=0))) <= DENSE:
+        return np.arange(most + 1), labels
+    values, places = np.unique(np.append(labels, labels.dtype.type(0)), return_inverse=True)
+    return values, places[:-1].reshape(labels.shape)
+
+
 def labelled(pixels: NDArray[Any]) -> Iterator[tuple[int, Region]]:
     """Yield every label above 0 of a plane, (Y, X) whole numbers, with its region; in order of the labels."""
     if not pixels.size:
         return
-    most, dense = int(np.max(pixels, initial=0)), pixels
-    names: Sequence[int] = range(1, most + 1)
-    if most > DENSE:
-        found, dense = np.unique(np.maximum(pixels, 0), return_inverse=True)
-        names, dense = found[found > 0].tolist(), dense.reshape(pixels.shape) + int(found[0] > 0)
-    for name, box in zip(names, ndimage.find_objects(dense.astype(np.int32)), strict=True):
+    values, places = counted(np.maximum(pixels, 0))
+    for name, box in zip(values[1:].tolist(), ndimage.find_objects(places.astype(np.int32)), strict=True):
         if box is not None:  # labels that are not there
             yield name, ((box[0].start, box[1].start), pixels[box] == name)

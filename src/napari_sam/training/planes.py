@@ -20,6 +20,7 @@ from napari_sam.files.images import (
     whole_numbers,
     without_single_sides,
 )
+from napari_sam.masks import counted
 from napari_sam.predict.plane_shape import MAX_CHANNELS
 
 Place = tuple[int, ...]
@@ -157,8 +158,6 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     DataError
         If the file cannot be read as an image, holds no whole numbers, or does not keep them.
     """
-    from napari_sam.automatic.stack.link import counted  # takes torch with it
-
     values = without_single_sides(read_pixels(path, (*GREY_MODES, "P", "1")))
     if values.ndim == 3 and values.shape[-1] in (3, 4):
         raise DataError(

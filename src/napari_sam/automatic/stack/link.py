@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import ndimage
 
 from napari_sam.errors import Cancelled, ImageError
-from napari_sam.masks import DENSE, Region
+from napari_sam.masks import Region, counted, labelled
 from napari_sam.predict import Normalization, Predictor
 from napari_sam.predict.image import SAMPLES, to_rgb, to_rgb_as
 from napari_sam.predict.reading import reading
@@ -200,7 +199,7 @@ def link_planes(planes: Planes, settings: LinkSettings | None = None) -> Labels:
     settings = settings or LinkSettings()
     stack = _checked(planes)
     regions = {
-        (index, label): region for index, plane in enumerate(stack) for label, region in _regions(plane)
+        (index, label): region for index, plane in enumerate(stack) for label, region in labelled(plane)
     }
     kept = []
     for chain in _chains(stack, regions, settings):
@@ -236,26 +235,6 @@ def _checked(planes: Planes) -> NDArray[np.integer]:
     if stack.dtype.kind not in "iu":
         raise ImageError(f"Labels of dtype {stack.dtype} cannot be linked; give integers.")
     return counted(np.maximum(stack, 0))[1].astype(np.int64)
-
-
-def counted(labels: NDArray[np.integer]) -> tuple[NDArray[np.integer], NDArray[np.integer]]:
-    """Return the numbers of labels without negative ones, and the labels as their places among these.
-
-    Small numbers stay as they are, each its own place; 0 is always the first. What is made of labels
-    by the largest number, such as a table, has room then.
-    """
-    if (most := int(labels.max(initial=0))) <= DENSE:
-        return np.arange(most + 1), labels
-    values, places = np.unique(np.append(labels, labels.dtype.type(0)), return_inverse=True)
-    return values, places[:-1].reshape(labels.shape)
-
-
-def _regions(plane: NDArray[np.integer]) -> Iterator[tuple[int, Region]]:
-    """Yield every label of a plane with its region."""
-    for label, found in enumerate(ndimage.find_objects(plane), 1):
-        if found is not None:
-            rows, cols = found
-            yield label, ((rows.start, cols.start), plane[rows, cols] == label)
 
 
 def _chains(

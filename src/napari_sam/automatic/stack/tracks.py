@@ -16,9 +16,9 @@ from skimage.measure import regionprops
 
 from napari_sam.errors import ImageError, NapariSamError
 from napari_sam.files.writing import at_once
+from napari_sam.masks import counted
 
 from ..cutting import Labels
-from .link import counted
 
 if TYPE_CHECKING:
     from networkx import DiGraph
