@@ -8,7 +8,7 @@ import numpy as np
 
 from ..layers.active import active_stays
 from ..layers.line_layer import draw_lines, line_layer
-from ..layers.outlines import dashes, outlines
+from ..layers.outlines import dashes, in_plane, outlines
 from ..layers.planes import TRANSFORMS, camera_of, last_axes, lie_over, screen_pixel
 from ..layers.spared import spare
 
@@ -65,12 +65,7 @@ class Highlight:
         around = _outlined if len(objects) <= OUTLINED else _boxed
         parts = [np.zeros((0, 2, layer.ndim))]
         for each in objects[:BOXED]:
-            for lines in around(each):
-                vectors = np.zeros((len(lines), 2, layer.ndim))
-                vectors[:, 0, :-2] = each.plane
-                vectors[:, 0, -2:] = lines[:, 0]
-                vectors[:, 1, -2:] = lines[:, 1] - lines[:, 0]
-                parts.append(vectors)
+            parts += [in_plane(lines, each.plane, layer.ndim) for lines in around(each)]
         draw_lines(layer, np.concatenate(parts))
 
     def _made(self) -> Vectors:
