@@ -66,9 +66,7 @@ def repainted(
         old = Object(label, plane, (int(corner[0]), int(corner[1])), np.zeros(come.shape, bool))
     low = np.minimum(old.origin, corner)
     high = np.maximum(np.add(old.origin, old.mask.shape), corner + come.shape)
-    mask = np.zeros(high - low, bool)
-    row, col = np.subtract(old.origin, low)
-    mask[row : row + old.mask.shape[0], col : col + old.mask.shape[1]] = old.mask
+    mask = _within(low, high, old)
     row, col = corner - low
     part = mask[row : row + come.shape[0], col : col + come.shape[1]]
     part[gone] = False

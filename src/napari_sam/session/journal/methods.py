@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from napari_sam.predict import Prompts
@@ -37,7 +37,8 @@ def paragraph(record: Record) -> str:
     objects, steps = record.objects, steps_of(record)
     # what was found without a person's prompts is asked for by boxes or points of the program's
     prompted = [each for each in objects if each.prompts is not None and steps[each.key][0] == COMMIT]
-    alone = {each.key for each in _committed_alone(record)}
+    # candidates were shown of a single object, and not of those of many boxes
+    alone = {edit.after[0].key for edit in record.line if edit.what == COMMIT and len(edit.after) == 1}
     sentences = [
         _tool(objects),
         _counted(record, objects, steps),
@@ -74,13 +75,6 @@ def _tool(objects: Sequence[Object]) -> str:
 
 def _cited(data: Sequence[Citation]) -> str:
     return f"; {'; '.join(each.short for each in data)}" if data else ""
-
-
-def _committed_alone(record: Record) -> Iterator[Object]:
-    """Yield the objects whose candidates were shown, as those of many boxes are not."""
-    for edit in record.line:
-        if edit.what == COMMIT and len(edit.after) == 1:
-            yield from edit.after
 
 
 def _counted(record: Record, objects: Sequence[Object], steps: Mapping[Key, tuple[str, ...]]) -> str:
