@@ -11,6 +11,10 @@ from .features import Features
 from .layers import LayerNorm2d
 from .relative_attention import attend
 
+STRIP = 14
+"""Rows of tokens that a CPU takes through a perceptron at once, in memory that it has just used: fresh memory
+costs nearly as much as the arithmetic."""
+
 
 class PatchEmbed(nn.Module):
     """Cut the image into patches and project each to a token."""
@@ -90,12 +94,17 @@ class Block(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Update (B, h, w, width) tokens."""
-        normed = self.norm1(x)
+        if not self.window:
+            x = x + self.attn(self.norm1(x))
+        if x.device.type != "cpu":
+            return self._apart(x)
+        return torch.cat([self._apart(strip) for strip in x.split(self.window or STRIP, dim=1)], dim=1)
+
+    def _apart(self, x: Tensor) -> Tensor:
+        """Do to (B, h, w, width) tokens what one strip of windows does not need another for."""
         if self.window:
-            windows = partition(normed, self.window)
+            windows = partition(self.norm1(x), self.window)
             x = x + unpartition(self.attn(windows), x.shape[1], x.shape[2])
-        else:
-            x = x + self.attn(normed)
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
