@@ -9,7 +9,7 @@ import pytest
 
 from napari_sam.export import labels_from_regions, read_regions
 from napari_sam.export.annotated import annotated_regions
-from napari_sam.export.layers import OBJECTS, write_labels_layer
+from napari_sam.export.layers import OBJECTS, TOLD, read_labels_layer, write_labels_layer
 from napari_sam.session import Edit, Object, ObjectStore
 
 FIRST = Object(
@@ -98,3 +98,35 @@ def test_a_layer_with_a_session_when_saved_then_the_table_has_class_note_iou_and
         write_labels_layer(str(tmp_path / f"a.{ending}"), drawn(), {"metadata": {OBJECTS: store()}})
         regions = {each.id: each for each in read_regions(tmp_path / f"a.{ending}")[0]}
         assert (regions[1].note, regions[1].category, regions[1].area) == ("odd", "nucleus", 64)
+
+
+@pytest.mark.parametrize("newest", [False, True])
+def test_a_file_when_opened_and_saved_again_then_classes_notes_and_what_is_hidden_are_there(
+    tmp_path: Path, newest: bool
+) -> None:
+    first, again = tmp_path / "a.json", tmp_path / "b.json"
+    objects = store()
+    objects.newest_on_top = newest
+    objects.apply(Edit("commit", (), (Object(3, (), (7, 7), np.ones((2, 2), bool), note="hidden"),)))
+    labels = objects.render((), (slice(0, 20), slice(0, 20)))
+    write_labels_layer(str(first), labels, {"metadata": {OBJECTS: objects}})
+    ((pixels, options, _),) = read_labels_layer(str(first))
+    assert np.array_equal(pixels, labels)
+    write_labels_layer(str(again), pixels, options)
+    assert again.read_bytes().replace(b'"b"', b'"a"') == first.read_bytes()
+
+    pixels[2:4], pixels[15:18, 2:5] = 0, 7  # painted since
+    pixels[pixels == 2] = 0
+    write_labels_layer(str(again), pixels, options)
+    regions = {each.id: each for each in read_regions(again)[0]}
+    assert {each.id: each.category + each.note for each in regions.values()} == {
+        1: "nucleusodd", 3: "hidden", 7: "",
+    }  # fmt: skip
+    assert np.array_equal(labels_from_regions(list(regions.values()), (20, 20)), pixels)
+
+
+def test_a_file_that_tells_no_more_than_its_labels_when_opened_then_nothing_is_kept_of_it(
+    tmp_path: Path,
+) -> None:
+    write_labels_layer(str(tmp_path / "a.json"), drawn(), {})
+    assert TOLD not in read_labels_layer(str(tmp_path / "a.json"))[0][1]["metadata"]

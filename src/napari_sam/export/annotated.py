@@ -1,7 +1,8 @@
-"""Labels as they are seen, with what a session knows of its objects."""
+"""Labels as they are seen, with what a session, or the file that they are of, knows of their objects."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING
 
@@ -26,7 +27,7 @@ def annotated_regions(labels: NDArray[np.integer], store: ObjectStore | None) ->
     ----------
     labels : (..., Y, X) int
     store : ObjectStore, optional
-        What a session has drawn into the labels.
+        What a session has drawn into the labels, or their file told of them.
 
     Raises
     ------
@@ -46,6 +47,61 @@ def annotated_regions(labels: NDArray[np.integer], store: ObjectStore | None) ->
     return [*whole.values(), *(region for key, region in found.items() if key not in whole)]
 
 
+def tell_more(regions: Sequence[Region], labels: NDArray[np.integer]) -> bool:
+    """Say whether something is known of the objects of a file that labels of them do not show."""
+    said = (each.category or each.note or each.model or each.iou_prediction is not None for each in regions)
+    return any(said) or sum(each.area for each in regions) > int(np.count_nonzero(labels))
+
+
+def objects_told(regions: Sequence[Region], labels: NDArray[np.integer]) -> ObjectStore:
+    """Return the objects of a file as far as labels still show them.
+
+    They are whole where the labels show of them what the file did, and else as they are seen. What was erased
+    is left out.
+
+    Parameters
+    ----------
+    regions : sequence of Region
+        As they were read.
+    labels : (..., Y, X) int
+        Which were drawn of these, whoever has painted since.
+    """
+    from napari_sam.session import Edit, ObjectStore
+    from napari_sam.session.store import fits
+
+    inside = [each for each in map(_object, regions) if fits(each, labels.shape)]
+    store = ObjectStore.after([Edit("read", (), tuple(inside))])
+    store.overlap_as(labels)
+    kept = tuple(filter(None, (_as_seen(each, labels, store) for each in store)))
+    told = ObjectStore.after([Edit("read", (), kept)])
+    told.newest_on_top = store.newest_on_top
+    return told
+
+
+def _object(region: Region) -> Object:
+    from napari_sam.session import Object
+
+    return Object(
+        region.id,
+        region.plane,
+        region.origin,
+        region.mask,
+        category=region.category,
+        note=region.note,
+        iou_prediction=region.iou_prediction,
+        model=region.model,
+    )
+
+
+def _as_seen(each: Object, labels: NDArray[np.integer], store: ObjectStore) -> Object | None:
+    """Return an object as labels show it, whole where they can; None where they do not."""
+    origin, mask = cropped(each.origin, labels[each.window] == each.id)
+    seen = Region(each.id, each.plane, origin, mask) if mask.size else None
+    if _is_drawn(each, seen, labels, store):
+        return each
+    return None if seen is None else replace(each, origin=origin, mask=mask)
+
+
 def _whole(each: Object) -> Region:
     return regions_from_objects([each])[0]
 
@@ -56,17 +112,14 @@ def _is_drawn(each: Object, seen: Region | None, labels: NDArray[np.integer], st
     They have to show of it what the session says, and nothing more; and where others hid it, still
     others: some may have been painted since, or erased.
     """
-    planes = labels.shape[:-2]
-    if len(each.plane) != len(planes) or (np.array(each.plane) >= planes).any():
+    from napari_sam.session.store import fits, window_of
+
+    if not fits(each, labels.shape):
         return False
-    rows, cols = each.window[-2:]
-    assert isinstance(rows, slice)  # noqa: S101 (the last two are)
-    assert isinstance(cols, slice)  # noqa: S101
-    wanted = cropped(each.origin, store.render(each.plane, (rows, cols)) == each.id)
+    wanted = cropped(each.origin, store.render(each.plane, window_of(each)) == each.id)
     if not (_covers(seen, *wanted) if wanted[1].size else seen is None):
         return False
-    there = labels[each.window]
-    return there.shape == each.mask.shape and bool(there[each.mask].all())
+    return bool(labels[each.window][each.mask].all())
 
 
 def _covers(seen: Region | None, origin: Origin, mask: Mask) -> bool:

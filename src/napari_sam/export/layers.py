@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import DataError, NapariSamError
 from napari_sam.files.writing import check_folder_of
 
-from .annotated import annotated_regions
+from .annotated import annotated_regions, objects_told, tell_more
 from .formats import TIGHT, is_known, left_out, read_regions, space_in, write_regions
 from .ome_zarr import holds_labels, name_of
 from .regions import labels_from_regions
@@ -26,6 +26,8 @@ MAY_GROW = "napari-sam may grow"
 """Marks a layer that ends where its last object does, because its file did not tell the image's size."""
 OBJECTS = "napari-sam objects"
 """Where a layer's metadata hold the `ObjectStore` of the session that draws into it."""
+TOLD = "napari-sam told"
+"""Where they hold the regions of the file that it was opened from, until a session takes them over."""
 
 
 def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list[str]:
@@ -50,7 +52,9 @@ def write_labels_layer(path: str, data: Any, attributes: dict[str, Any]) -> list
         If the data are no labels, or the file cannot be written.
     """
     labels = np.asarray(data)
-    regions = annotated_regions(labels, attributes.get("metadata", {}).get(OBJECTS))
+    known = attributes.get("metadata", {})
+    told = objects_told(known[TOLD], labels) if TOLD in known else None
+    regions = annotated_regions(labels, known.get(OBJECTS, told))
     space = space_of_layer(attributes, labels.ndim) if labels.ndim in USUAL else None
     write_regions(Path(path), regions, labels.shape, overwrite=True, space=space)
     return [path]
@@ -170,7 +174,10 @@ def read_labels_layer(path: str) -> list[Layer]:
     if told := left_out(file):
         warnings.warn(told, stacklevel=2)  # which napari shows
     space = space_in(file)
-    options = {"name": name_of(file.with_suffix("")), **({} if space is None else space.to_layer())}
-    if file.suffix.lower() in TIGHT:
-        options["metadata"] = {MAY_GROW: True}
-    return [(labels_from_regions(regions, shape), options, "labels")]
+    labels = labels_from_regions(regions, shape)
+    metadata = {
+        **({MAY_GROW: True} if file.suffix.lower() in TIGHT else {}),
+        **({TOLD: regions} if tell_more(regions, labels) else {}),
+    }
+    place = {} if space is None else space.to_layer()
+    return [(labels, {"name": name_of(file.with_suffix("")), "metadata": metadata, **place}, "labels")]

@@ -113,6 +113,17 @@ class ObjectStore:
             met.update(key for key, count in zip(cell, meeting, strict=True) if count > 1)
         return [each for each in self if each.key in met]
 
+    def overlap_as(self, labels: NDArray[np.integer]) -> None:
+        """Draw on top what labels, (..., Y, X), show where objects overlap; the older ones if in doubt."""
+        near = self.together()
+
+        def differing(newest: bool) -> int:
+            self.newest_on_top = newest
+            drawn = ((self.render(each.plane, window_of(each)), labels[each.window]) for each in near)
+            return sum(int(np.count_nonzero(wanted != shown)) for wanted, shown in drawn)
+
+        self.newest_on_top = differing(newest=True) < differing(newest=False)
+
     def drawn(self) -> list[Object]:
         """Return all objects in the order in which they are drawn, the one on top last."""
         return self._in_order(self)
@@ -184,6 +195,12 @@ def window_of_all(objects: Sequence[Object]) -> Window:
         for side in zip(*map(window_of, objects), strict=True)
     )
     return rows, cols
+
+
+def fits(each: Object, shape: Sequence[int]) -> bool:
+    """Say whether an object lies in labels of a shape."""
+    ends = (*(index + 1 for index in each.plane), *np.add(each.origin, each.mask.shape).tolist())
+    return len(ends) == len(shape) and all(end <= side for end, side in zip(ends, shape, strict=True))
 
 
 def place_in(each: Object, window: Window) -> Window:

@@ -51,11 +51,15 @@ def store_of(*objects: Object) -> ObjectStore:
 
 
 def taken_over(
-    session: AnnotationSession, labels: np.ndarray, store: ObjectStore | None, record: Record | None
+    session: AnnotationSession,
+    labels: np.ndarray,
+    store: ObjectStore | None,
+    record: Record | None,
+    told: ObjectStore | None = None,
 ) -> Merged:
     """Merge as Start does, and let the labels show what they should."""
     session.reserve(int(labels.max()))
-    merged = merge(session, labels, (0,), store, record)
+    merged = merge(session, labels, (0,), store, record, told)
     for each in merged.redrawn:
         part = labels[(*each.plane, *each.window)]
         part[:] = np.where(part == each.before, each.after, part)
@@ -389,3 +393,51 @@ def test_labels_of_another_run_when_they_have_the_numbers_of_the_old_ones_then_a
     after = drawn(session.store)
     assert np.array_equal(np.where(corrected > 0, after, 0), corrected)
     assert len(np.unique(after)) - 1 == len(np.unique(corrected)) - 1 + 4
+
+
+FILE = (
+    square(1, 5, 5, category="file", note="file"),
+    square(2, 5, 30, category="file", note="file"),
+    square(4, 30, 5, category="file"),  # the journal has another object by this number
+    square(6, 40, 40),
+    square(7, 43, 43, category="under", note="the last one"),
+    Object(8, (0,), (42, 42), np.ones((3, 3), bool), note="hidden"),
+    Object(9, (0,), (7, 7), np.ones((3, 3), bool), note="hidden, and deleted since"),
+    square(10, 5, 5, plane=2, category="far"),
+)
+
+
+def said(store: ObjectStore) -> dict[tuple[int, int], tuple[str, str, int]]:
+    return {(each.id, each.plane[0]): (each.category, each.note, each.area) for each in store}
+
+
+@pytest.mark.parametrize("large", [False, True])
+def test_what_a_file_tells_of_its_labels_then_holds_where_the_journal_says_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, large: bool
+) -> None:
+    if large:
+        monkeypatch.setattr(regions_module, "LARGEST", 10)
+    hidden = Object(9, (0,), (7, 7), np.ones((3, 3), bool))
+    mine = [square(1, 5, 5, category="journal"), square(2, 5, 30), square(4, 30, 60), hidden]
+    session, record = session_of(mine, tmp_path / "journal")
+    if not large:
+        session.edit("delete", [hidden.key])
+        record = read_record(tmp_path / "journal")
+    told = store_of(*FILE)
+    labels = drawn(told)
+    merged = taken_over(session, labels, None, record, told)
+    assert merged.names == {4: 11}
+    wanted = {
+        (1, 0): ("journal", "file", 100),
+        (2, 0): ("file", "file", 100),
+        (4, 0): ("", "", 100),
+        (11, 0): ("file", "", 100),
+        (6, 0): ("", "", 100),
+        (7, 0): ("under", "the last one", 100),
+        (8, 0): ("", "hidden", 9),
+        (10, 2): ("far", "", 100),
+    }
+    assert said(session.store) == wanted | ({(9, 0): ("", "hidden, and deleted since", 9)} if large else {})
+    assert np.array_equal(labels, drawn(session.store))
+    again = read_record(tmp_path / "journal")
+    assert said(ObjectStore.after(again.line)) == said(session.store)

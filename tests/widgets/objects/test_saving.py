@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from napari.layers import Layer
 from qtpy.QtCore import Qt
 from qtpy.QtWidgets import QFileDialog
 
 from napari_sam.export import read_regions
+from napari_sam.export.layers import read_labels_layer
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.forms.pages import OBJECTS
 from napari_sam.widgets.objects import saving
@@ -100,6 +102,38 @@ def test_objects_when_changed_while_they_are_written_then_the_file_has_those_of_
     assert left.category == "later"
     regions, _ = read_regions(tmp_path / "cells.json")
     assert [region.category for region in regions] == ["", ""]
+
+
+def test_a_saved_file_when_opened_and_started_on_then_its_objects_are_whole_with_classes_and_notes(
+    widget: AnnotatorWidget, qtbot: Any, tmp_path: Path
+) -> None:
+    assert widget.annotation is not None
+    assert widget.saving is not None
+    one, other = (each.key for each in widget.annotation.session.objects)
+    widget.annotation.session.edit("describe", [one], category="nucleus", note="odd")
+    widget.annotation.session.edit("describe", [other], category="debris")
+    widget.object_panel.colours.setChecked(True)
+    wanted = said(widget)
+    colours = dict(widget.annotation.writer.labels.colormap.color_dict)
+    widget.saving.save(tmp_path / "mine.geojson")
+    wait(qtbot, widget)
+    widget.stop()
+    settle(qtbot, widget)
+    ((pixels, options, _),) = read_labels_layer(str(tmp_path / "mine.geojson"))
+    widget._viewer.add_layer(Layer.create(pixels, options, "labels"))
+    widget.panel.labels.setCurrentText("mine")
+    widget.start()
+    settle(qtbot, widget)
+    assert widget.annotation.writer.labels.name == "mine"
+    assert said(widget) == wanted
+    shown = widget.annotation.writer.labels.colormap.color_dict
+    assert all((shown[label] == colours[label]).all() for label in (1, 2))
+
+
+def said(widget: AnnotatorWidget) -> set[tuple[Any, ...]]:
+    assert widget.annotation is not None
+    objects = widget.annotation.session.objects
+    return {(each.key, each.area, each.category, each.note, each.iou_prediction) for each in objects}
 
 
 def test_a_name_without_an_ending_then_gets_that_of_the_format() -> None:

@@ -24,6 +24,7 @@ from ..session import AnnotationSession
 from ..store import Labels, ObjectStore, whole_of, window_of
 from .as_saved import Pairs, deleted, held, paired
 from .record import Record
+from .told import Told
 from .unwritten import Names, bring, fitting, renamed
 
 
@@ -70,6 +71,7 @@ def merge(
     plane: Plane,
     drawn: ObjectStore | None = None,
     record: Record | None = None,
+    told: ObjectStore | None = None,
 ) -> Merged:
     """Let a session, fresh from its journal, go on with labels that are there.
 
@@ -85,20 +87,29 @@ def merge(
         was painted.
     record : Record, optional
         What the journal held when it was opened, and what it had held before.
+    told : ObjectStore, optional
+        What the file of the labels says of their objects, as far as they are shown, which holds where the
+        journal says nothing.
     """
     names, drawn = {}, fitting(drawn, labels.shape)
+    told = ObjectStore() if told is None or drawn is not None else told
     if drawn is not None:
         session.store.newest_on_top = drawn.newest_on_top
         names = bring(session, drawn, record)
+    elif len(told):
+        session.store.newest_on_top = told.newest_on_top
+        session.reserve(max(each.id for each in told))
     steps = record.happened if drawn is None and record is not None else ()
-    merging = _Merging(session, labels, None if drawn is None else renamed(drawn, names), names, steps)
-    planes = {plane, *(each.plane for store in (session.store, drawn or ()) for each in store)}
+    drawn = None if drawn is None else renamed(drawn, names)
+    merging = _Merging(session, labels, drawn, Told(told, steps), names, steps)
+    planes = {plane, *(each.plane for store in (session.store, drawn or (), told) for each in store)}
     planes |= {each.plane for step in steps for each in (*step.before, *step.after)}
     merging.delete(sorted(planes))
     for step in (merging.find_names, merging.add):
         for each in sorted(planes):
             step(each)
     merging.paint()
+    merging.told.describe(session, merging.pairs)
     if names:
         merging.rename({*np.ndindex(labels.shape[:-2])} - planes)
     return Merged(merging.redrawn, names, planes if few_pixels(labels) else set())
@@ -112,11 +123,14 @@ class _Merging:
         session: AnnotationSession,
         labels: Any,
         drawn: ObjectStore | None,
+        told: Told,
         names: Names,
         steps: Sequence[Edit],
     ) -> None:
         self._session, self._labels = session, labels
         self._drawn, self._names, self._steps = drawn, names, steps
+        self.told = told
+        self.pairs: Pairs = []
         known = {each.id for each in drawn or ()}
         self._others = {each.id for each in session.store} - known if drawn is not None else set()
         self._saved: dict[Plane, Pairs] = {}
@@ -137,10 +151,8 @@ class _Merging:
 
     def find_names(self, plane: Plane) -> None:
         """Give new numbers to labels of a plane whose numbers are those of other objects."""
-        if not few_pixels(self._labels):
-            return
         session = self._session
-        for each in self._strange(np.asarray(self._labels[plane]), plane)[1]:
+        for each in self._strange(plane)[1]:
             if each.key in session.store or each.id in self._others:
                 self._names[each.id] = session.next_id
                 session.reserve(session.next_id)
@@ -150,6 +162,9 @@ class _Merging:
         if few_pixels(self._labels):
             self._whole(plane)
             return
+        pairs, strange = self._strange(plane)
+        self.pairs += pairs
+        self._session.adopt(strange)
         store, drawn = self._session.store, self._drawn
         for each in (*store, *(drawn or ())):
             if each.plane == plane:
@@ -165,7 +180,8 @@ class _Merging:
         store, pixels = self._session.store, np.asarray(self._labels[plane])
         window = whole_of(pixels)
         shown = _shown(pixels, self._names)
-        pairs, strange = self._strange(pixels, plane)
+        pairs, strange = self._strange(plane)
+        self.pairs += pairs
         drawn = self._drawn if self._drawn is not None else _store_of(self._saved[plane])
         now, was = store.render(plane, window), drawn.render(plane, window)
         for each, other in pairs:
@@ -179,12 +195,18 @@ class _Merging:
         else:
             self._painted.append((plane, window, wanted))
 
-    def _strange(self, pixels: NDArray[Any], plane: Plane) -> tuple[Pairs, list[Object]]:
+    def _strange(self, plane: Plane) -> tuple[Pairs, list[Object]]:
         """Return the labels of a plane that were not drawn: with the objects that they show, and without.
 
-        Where it is not known what was drawn, those that the journal has held are among the first.
+        Where it is not known what was drawn, those that the journal has held are among the first. The others
+        are as the file of the labels tells, which is all that is known of large planes.
         """
-        shown = _shown(pixels, {})
+        told = self.told.on(plane, self._names)
+        if not few_pixels(self._labels):
+            pairs = paired(list(told.values()), self._session.store)
+            known = {each.id for each, _ in pairs}
+            return pairs, [each for each in told.values() if each.id not in known]
+        shown = _shown(self._labels[plane], {})
         if self._drawn is not None and np.array_equal(
             _numbered(shown, self._names), self._drawn.render(plane, whole_of(shown))
         ):
@@ -197,7 +219,9 @@ class _Merging:
         if self._drawn is not None:  # one that was painted over as a whole has another number now
             pairs = [pair for pair in pairs if pair[1].key not in self._drawn]
         known |= {each.id for each, _ in pairs}
-        return [*saved, *pairs], [each for each in strange if each.id not in known]
+        left = [told.get(each.id, each) for each in strange if each.id not in known]
+        hidden = self.told.hidden(plane, {each.id for each in found}, self._session.store)
+        return [*saved, *pairs], [*left, *(told[self._names.get(label, label)] for label in hidden)]
 
     def _as_saved(self, shown: Labels, plane: Plane) -> Pairs:
         """Return the labels of a plane as a file has them that the journal held when it was saved."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from ..objects import PAINT, Edit, Key, Object, object_iou
 from ..session import AnnotationSession
-from ..store import ObjectStore
+from ..store import ObjectStore, fits
 from .record import Record
 
 SAME = 0.5
@@ -20,12 +20,7 @@ Names = dict[int, int]
 
 def fitting(drawn: ObjectStore | None, shape: Sequence[int]) -> ObjectStore | None:
     """Return what was drawn, unless it was drawn into labels of another shape."""
-
-    def fits(each: Object) -> bool:
-        ends = (*(index + 1 for index in each.plane), *np.add(each.origin, each.mask.shape).tolist())
-        return len(ends) == len(shape) and all(end <= side for end, side in zip(ends, shape, strict=True))
-
-    return drawn if drawn is not None and all(map(fits, drawn)) else None
+    return drawn if drawn is not None and all(fits(each, shape) for each in drawn) else None
 
 
 def bring(session: AnnotationSession, drawn: ObjectStore, record: Record | None) -> Names:

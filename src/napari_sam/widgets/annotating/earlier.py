@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from napari_sam.errors import ImageError, JournalError
+from napari_sam.export.annotated import objects_told
 from napari_sam.export.file_space import FileSpace
-from napari_sam.export.layers import OBJECTS
+from napari_sam.export.layers import OBJECTS, TOLD
 from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal.journal import Journal
@@ -158,7 +159,8 @@ def _taken_over(
         )
     session.reserve(highest)
     record = None if journal is None else journal.record
-    return merge(session, shown, plane, labels.metadata.get(OBJECTS), record)
+    told = objects_told(labels.metadata[TOLD], shown) if TOLD in labels.metadata else None
+    return merge(session, shown, plane, labels.metadata.get(OBJECTS), record, told)
 
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:

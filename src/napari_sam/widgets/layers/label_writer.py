@@ -10,7 +10,7 @@ import numpy as np
 from psygnal import Signal
 
 from napari_sam.errors import ImageError
-from napari_sam.export.layers import OBJECTS
+from napari_sam.export.layers import OBJECTS, TOLD
 from napari_sam.session import Edit, Object
 from napari_sam.session.objects import PAINT
 from napari_sam.session.regions import few_pixels, objects_in
@@ -82,6 +82,7 @@ class LabelWriter:
         self._missed: tuple[Object, ...] = ()
         self._below: WeakKeyDictionary[Edit, tuple[LabelPart, LabelPart]] = WeakKeyDictionary()
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
+        labels.metadata.pop(TOLD, None)  # which the session has taken over
         self._drawing = False
         self._shape = tuple(labels.data.shape)
         self._editable = labels.editable
