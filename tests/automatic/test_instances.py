@@ -94,6 +94,27 @@ def test_two_looks_when_an_image_is_seen_then_the_first_is_that_of_dense_instanc
     assert not (found.astype(bool) & faint.astype(bool)).any()
 
 
+def test_two_looks_when_foreground_is_raised_then_objects_are_fewer_and_tighter_and_none_in_pieces(
+    predictor: Predictor,
+) -> None:
+    rows, cols = np.mgrid[:120, :160]
+    faint = np.hypot(rows - 30, cols - 125) / 20
+    radius = np.minimum(np.hypot(rows - 70, cols - 50) / 24, 1)
+    likely = np.where(radius < 1, 1 - 0.4 * radius, np.where(faint < 1, 0.3 - 0.1 * faint, 0))
+    likely[:, 48:53] = np.minimum(likely[:, 48:53], 0.75)  # a seam, by which a high threshold would part it
+    deep = np.where(radius < 1, 1 - radius, np.where(faint < 1, 0.28 * (1 - faint), 0))
+    view = Drawn(predictor, (120, 160), {1.0: np.stack([likely, deep, 0 * deep]).astype(np.float32)})
+    before = None
+    for foreground, counts in ((0.5, (1, 1)), (0.55, (1, 1)), (0.7, (1, 0)), (0.9, (1, 0)), (1.0, (0, 0))):
+        settings = DenseSettings(foreground=foreground)
+        *looks, _ = two_looks(view, settings)
+        assert (looks[0].max(), looks[1].max()) == counts
+        np.testing.assert_array_equal(looks[0], dense_instances(view, settings))
+        now = np.stack(looks) > 0
+        assert before is None or (now.sum() < before.sum() and (now <= before).all())
+        before = now
+
+
 def test_maps_when_asked_at_a_scale_then_they_cover_the_image_there(predictor: Predictor) -> None:
     view = DenseView(predictor, predictor.embed(np.zeros((150, 201), np.uint8)))
     assert view.maps().shape == (3, 150, 201)

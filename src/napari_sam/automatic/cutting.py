@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 from numpy.typing import NDArray
 from scipy import ndimage
+from skimage.measure import label
 from skimage.morphology import local_maxima, reconstruction
 from skimage.segmentation import watershed
 
@@ -20,6 +21,8 @@ LEAST = 4.0
 """Diameter in input pixels below which nothing is an object, at whatever scale it is seen."""
 LEAST_SMOOTHING = 1.5
 """Input pixels by which the distance is smoothed however small the objects are."""
+CUT = 0.5
+"""Threshold of the foreground at which objects are cut, at the most; a higher one narrows them."""
 FAINT = 0.3
 """Share of the foreground's threshold from which a second look takes what the first left."""
 SLIGHT = 0.5
@@ -35,7 +38,8 @@ class DenseSettings:
     Attributes
     ----------
     foreground : float
-        Probability above which a pixel belongs to an object.
+        Probability above which a pixel belongs to an object. Above `CUT` it takes pixels from the objects
+        that are cut there, and parts none: the higher, the fewer and tighter they are.
     seed : float
         Smoothed distance, as a share of an object's largest, above which an object's middle may lie.
     prominence : float
@@ -76,6 +80,18 @@ class DenseSettings:
             raise ImageError(
                 f"No object is from {self.smallest:g} to {high:g} pixels across; give other sizes."
             )
+
+    @property
+    def cutting(self) -> DenseSettings:
+        """The settings that objects are cut with, before a high `foreground` narrows them."""
+        return replace(self, foreground=min(self.foreground, CUT))
+
+    @property
+    def faint(self) -> float:
+        """Probability above which a pixel belongs to what a second look finds: 1 where `foreground` is."""
+        if self.foreground <= CUT:
+            return FAINT * self.foreground
+        return 1 - (1 - FAINT * CUT) * (1 - self.foreground) / (1 - CUT)
 
     @property
     def areas(self) -> tuple[float, float]:
@@ -136,7 +152,7 @@ def faint_instances(
     settings = settings or DenseSettings()
     lower = replace(
         settings,
-        foreground=FAINT * settings.foreground,
+        foreground=settings.faint,
         seed=SLIGHT * settings.seed,
         prominence=SLIGHT * settings.prominence,
     )
@@ -159,6 +175,35 @@ def cut(maps: Maps, settings: DenseSettings, smoothing: float, scale: float, lea
     keep[0] = False
     numbers = np.cumsum(keep) * keep
     return np.asarray(numbers[labels], np.int32)
+
+
+def narrowed(labels: Labels, foreground: NDArray[np.float32], least: float) -> Labels:
+    """Take pixels from objects whose foreground is no higher; the largest piece of each stays.
+
+    Parameters
+    ----------
+    labels : (h, w) int32
+        0 background, 1 to N.
+    foreground : (h, w) float32
+    least : float
+
+    Returns
+    -------
+    (h, w) int32
+        0 background, 1 to at most N.
+    """
+    inside = np.where(foreground > least, labels, 0)
+    pieces = label(inside, connectivity=1)
+    areas = np.bincount(pieces.ravel())
+    areas[0] = 0
+    whose = np.zeros(len(areas), np.int32)
+    whose[pieces] = inside
+    kept = np.zeros(len(areas), np.int32)
+    ordered = np.lexsort((-areas, whose))  # of each object, the largest piece first
+    ordered = ordered[areas[ordered] >= disc(LEAST)]
+    first = ordered[np.unique(whose[ordered], return_index=True)[1]]
+    kept[first] = np.arange(1, len(first) + 1)
+    return np.asarray(kept[pieces])
 
 
 def _seeds(height: Maps, inside: NDArray[np.bool_], settings: DenseSettings) -> Labels:

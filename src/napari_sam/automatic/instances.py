@@ -9,12 +9,14 @@ from torch.nn import functional as F
 from napari_sam.progress import Cancel
 
 from .cutting import (
+    CUT,
     LEAST,
     LEAST_SMOOTHING,
     DenseSettings,
     Labels,
     cut,
     faint_instances,
+    narrowed,
     sizes,
     watershed_instances,
 )
@@ -39,8 +41,11 @@ def dense_instances(view: DenseView, settings: DenseSettings | None = None) -> L
         0 background, 1 to N.
     """
     settings = settings or DenseSettings()
-    maps, scale, diameter = _looked(view, settings)
-    return to_image(watershed_instances(maps, settings, diameter, scale), view.embedding.shape, scale)
+    maps, scale, diameter = _looked(view, settings.cutting)
+    found = watershed_instances(maps, settings.cutting, diameter, scale)
+    if settings.foreground > CUT:
+        found = narrowed(found, maps[0], settings.foreground)
+    return to_image(found, view.embedding.shape, scale)
 
 
 def two_looks(
@@ -68,9 +73,11 @@ def two_looks(
         If `cancelled` said so.
     """
     settings = settings or DenseSettings()
-    maps, scale, diameter = _looked(view, settings, cancelled)
-    found = watershed_instances(maps, settings, diameter, scale)
-    faint = faint_instances(maps, found, settings, diameter, scale)
+    maps, scale, diameter = _looked(view, settings.cutting, cancelled)
+    found = watershed_instances(maps, settings.cutting, diameter, scale)
+    faint = faint_instances(maps, found, settings.cutting, diameter, scale)
+    if settings.foreground > CUT:
+        found, faint = narrowed(found, maps[0], settings.foreground), narrowed(faint, maps[0], settings.faint)
     shape = view.embedding.shape
     return to_image(found, shape, scale), to_image(faint, shape, scale), scale
 

@@ -42,7 +42,7 @@ SIZES = (
 )
 THRESHOLDS: dict[Way, tuple[Threshold, ...]] = {
     "instances": (
-        Threshold("foreground", "Foreground", "Lower finds fainter objects", 0.05, 0.95),
+        Threshold("foreground", "Foreground", "Lower finds fainter objects, higher fewer ones", 0.05, 0.95),
         Threshold("prominence", "Separation", "Lower parts what touches, higher joins it", 0.02, 0.6),
         *SIZES,
     ),

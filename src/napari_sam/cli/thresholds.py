@@ -9,7 +9,7 @@ if TYPE_CHECKING:
     from ..automatic import AutomaticSettings
 
 OPTIONS = {
-    "foreground": ("--foreground", "P", "how likely a pixel is an object's; lower finds fainter ones (0.5)"),
+    "foreground": ("--foreground", "P", "how likely an object's pixels are; higher finds fewer (0.5)"),
     "prominence": ("--separation", "P", "lower parts what touches, higher joins it (0.1)"),
     "smallest": ("--smallest", "PX", "leave out objects of a smaller diameter"),
     "largest": ("--largest", "PX", "leave out objects of a larger diameter"),
