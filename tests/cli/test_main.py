@@ -3,6 +3,7 @@ from __future__ import annotations
 import io
 import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -275,3 +276,18 @@ def test_the_installed_command_when_started_then_runs_main() -> None:
     done = subprocess.run([command, "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "segment one image at points or boxes" in done.stdout
+
+
+STOPPING = """\
+import signal, sys
+from napari_sam.cli import main, models
+models.run = lambda arguments: signal.raise_signal(signal.SIGINT)
+sys.exit(main())
+"""
+
+
+def test_the_command_when_stopped_by_ctrl_c_then_says_so_and_ends_as_a_shells_loop_needs_it() -> None:
+    typed = [sys.executable, "-c", STOPPING, "models", "list"]
+    done = subprocess.run(typed, capture_output=True, text=True, check=False)
+    assert done.stderr == "napari-sam: stopped.\n"
+    assert done.returncode == (-signal.SIGINT if os.name == "posix" else 130)

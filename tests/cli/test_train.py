@@ -92,10 +92,10 @@ def test_train_when_stopped_then_says_how_to_go_on_if_there_is_something_to_go_o
         raise KeyboardInterrupt
 
     monkeypatch.setattr("napari_sam.training.finetune.FineTuning.learn", stop)
-    assert main(fine_tuning(data_folder, tmp_path, "--steps", "1")) == 1
+    assert main(fine_tuning(data_folder, tmp_path, "--steps", "1")) == 130
     assert capsys.readouterr().err.endswith("stopped.\n")
     (tmp_path / "state.pt").touch()
-    assert main(fine_tuning(data_folder, tmp_path, "--steps", "1", "--resume")) == 1
+    assert main(fine_tuning(data_folder, tmp_path, "--steps", "1", "--resume")) == 130
     assert "--resume goes on from the last checkpoint" in capsys.readouterr().err
 
 

@@ -5,6 +5,8 @@ from __future__ import annotations
 import argparse
 import errno
 import logging
+import os
+import signal
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -15,6 +17,8 @@ from . import auto, convert, demo, evaluate, methods, models, replay, segment, s
 from .arguments import UsageError, tied
 from .streams import UNREAD, drop_unwritten, prepare_streams
 
+STOPPED = 128 + signal.SIGINT
+"""Exit status after Ctrl+C, as a shell tells it."""
 COMMANDS = (demo, segment, auto, stack, convert, replay, methods, evaluate, train, models)
 
 
@@ -40,16 +44,26 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns
     -------
     int
-        0 when it worked, 1 when it failed, and `UNREAD` when nobody reads on what is printed. Wrong arguments
-        leave through `SystemExit` with 2.
+        0 when it worked, 1 when it failed, `STOPPED` after Ctrl+C, and `UNREAD` when nobody reads on what is
+        printed. Wrong arguments leave through `SystemExit` with 2.
     """
     prepare_streams()
     try:
-        return _run(argv)
+        status = _run(argv)
     except BrokenPipeError:
-        return UNREAD
+        status = UNREAD
     finally:
         drop_unwritten()
+    if status == STOPPED and argv is None:
+        _end_by_signal()
+    return status
+
+
+def _end_by_signal() -> None:
+    """End the process as Ctrl+C does: after any status, a shell goes on with the next image of its loop."""
+    if os.name == "posix":  # which it cannot be told elsewhere
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        os.kill(os.getpid(), signal.SIGINT)
 
 
 def _run(argv: Sequence[str] | None) -> int:
@@ -62,8 +76,8 @@ def _run(argv: Sequence[str] | None) -> int:
         sys.stdout.flush()
     except UsageError as error:
         arguments.command.error(str(error))
-    except KeyboardInterrupt:
-        return _fail("stopped.")
+    except KeyboardInterrupt as stop:
+        return _fail(str(stop) or "stopped.", STOPPED)
     except BrokenPipeError:
         raise
     except (NapariSamError, OSError) as error:
@@ -116,6 +130,6 @@ def helps() -> dict[str, str]:
     return {name: command.format_help() for name, command in commands.choices.items()}
 
 
-def _fail(message: str) -> int:
+def _fail(message: str, status: int = 1) -> int:
     print("napari-sam:", " ".join(message.split()), file=sys.stderr)
-    return 1
+    return status

@@ -6,7 +6,7 @@ import argparse
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..errors import Cancelled, DataError, WorseModelError
+from ..errors import DataError, WorseModelError
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -105,7 +105,8 @@ def run(arguments: argparse.Namespace) -> None:
     except KeyboardInterrupt:
         if not (arguments.out / STATE).exists():
             raise
-        raise Cancelled("stopped; the same command with --resume goes on from the last checkpoint.") from None
+        told = "stopped; the same command with --resume goes on from the last checkpoint."
+        raise KeyboardInterrupt(told) from None
 
 
 def _run(arguments: argparse.Namespace) -> None:
