@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -104,10 +105,21 @@ def test_to_rgb_of_8_bit_rgb_keeps_colours_and_other_channels_are_stretched_apar
     assert [plane.max() for plane in apart] == pytest.approx([255, 255, 255])
 
 
-def test_to_rgb_when_an_alpha_channel_is_opaque_drops_it() -> None:
-    image = np.random.default_rng(0).integers(0, 255, (9, 9, 4), np.uint8)
-    image[..., 3] = 255
+@pytest.mark.parametrize(("dtype", "opaque"), [(np.uint8, 255), (np.uint16, 65535), (np.float32, 1)])
+@pytest.mark.parametrize("rows", [0, 7], ids=["opaque", "mostly transparent"])
+def test_to_rgb_when_the_fourth_channel_is_alpha_drops_it(dtype: type, opaque: float, rows: int) -> None:
+    image = (np.random.default_rng(0).random((9, 9, 4)) * opaque).astype(dtype)
+    image[..., 3] = opaque
+    image[:rows, :, 3] = 0
+    image[rows, 0, 3] = opaque / 2  # a smooth edge
     np.testing.assert_array_equal(to_rgb(image)[0], to_rgb(image[..., :3])[0])
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16, np.float32])
+def test_to_rgb_when_the_fourth_channel_is_of_light_sees_it(dtype: type) -> None:
+    image = np.zeros((9, 9, 4), dtype)
+    image[:3, :, 3] = np.linspace(0, 1 if dtype is np.float32 else 255, 9).astype(dtype)
+    assert to_rgb(image)[0].any()
 
 
 @pytest.mark.parametrize(("count", "on"), [(1, [1, 1, 1]), (2, [0, 1, 0]), (3, [1, 0, 0]), (5, [1, 0, 0])])
@@ -117,6 +129,12 @@ def test_to_rgb_shows_the_first_channel_in_its_colour(count: int, on: list[int])
     pixels, _ = to_rgb(image)
     np.testing.assert_array_equal(pixels[:, 0, 0], np.array(on) * 255)
     assert not pixels[:, 3].any()
+
+
+@pytest.mark.parametrize("wrong", ["cells.tif", None, Path("cells.tif")])
+def test_to_rgb_when_given_something_else_than_pixels_says_what_it_wants(wrong: Any) -> None:
+    with pytest.raises(ImageError, match=r"An image is wanted and not .*; give its pixels"):
+        to_rgb(wrong)
 
 
 def test_to_rgb_with_a_channel_axis_equals_the_axis_moved_last() -> None:

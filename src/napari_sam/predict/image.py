@@ -89,7 +89,8 @@ def to_rgb(
 
     Percentiles are taken over all channels together for 8-bit RGB, so that colours survive, and
     channel by channel otherwise. Pixels that are not finite take no part in them and become the
-    nearest end of the range (NaN: 0). An opaque 8-bit alpha channel is dropped.
+    nearest end of the range (NaN: 0). The last of four channels is dropped if it is alpha: what is not 0
+    in it is mostly the highest value of its dtype (1 of floats).
 
     Parameters
     ----------
@@ -198,16 +199,27 @@ def _checked_colours(colours: Sequence[Colour]) -> tuple[Colour, ...]:
 
 
 def _channels_first(image: ArrayLike, channel_axis: int | None) -> NDArray[Any]:
-    """Return (C, Y, X) of a real dtype without an opaque alpha channel, as a view."""
+    """Return (C, Y, X) of a real dtype without an alpha channel, as a view."""
     channels = _all_channels(image, channel_axis)
-    opaque = len(channels) == 4 and channels.dtype == np.uint8 and bool((channels[3] == 255).all())
-    return channels[:3] if opaque else channels
+    return channels[:3] if len(channels) == 4 and _is_alpha(channels[3]) else channels
+
+
+def _is_alpha(channel: NDArray[Any]) -> bool:
+    """Say whether what is not transparent in a fourth channel is mostly opaque; no light fills one so."""
+    if channel.dtype.kind == "b":
+        return False
+    opaque = np.count_nonzero(channel == (1 if channel.dtype.kind == "f" else np.iinfo(channel.dtype).max))
+    return bool(opaque > 0 and 2 * opaque >= np.count_nonzero(channel))
 
 
 def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX_CHANNELS) -> NDArray[Any]:
     """Return (C, Y, X) of a real dtype, as a view."""
     with reading("The image"):
         array = np.asarray(image)
+    if array.ndim == 0:
+        raise ImageError(
+            f"An image is wanted and not {image!r:.80}; give its pixels, as tifffile.imread does."
+        )
     if array.dtype.kind not in "biuf":
         raise ImageError(
             f"An image of dtype {array.dtype} cannot be used; give booleans, integers or floats."
