@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 from torch import Tensor
 
-from napari_sam.errors import Cancelled, ImageError, OutOfMemoryError, PromptError
+from napari_sam.errors import Cancelled, ImageError, OutOfMemoryError, PromptError, WeightsError
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, embedding
 from napari_sam.predict.decoding import queries_for
 from napari_sam.predict.pools import pools
@@ -305,6 +305,17 @@ def test_predict_on_the_embedding_of_other_weights_says_so(small: LoadedModel, d
     embedded = Predictor(discs).embed(np.zeros((20, 20)))
     with pytest.raises(ImageError, match="made by discs and not by these weights of small"):
         Predictor(small).predict(embedded, click(5, 5))
+
+
+def test_a_predictor_when_given_a_models_name_then_says_what_it_wants() -> None:
+    with pytest.raises(WeightsError, match=r"not str; give what napari_sam\.load_model returns"):
+        Predictor("cell-tiny")  # type: ignore[arg-type]
+
+
+def test_model_embedding_and_answer_when_shown_in_a_notebook_then_are_short(small: LoadedModel) -> None:
+    embedded = Predictor(small).embed(np.zeros((40, 50), np.uint8))
+    answer = Predictor(small).predict(embedded, click(20, 20))
+    assert all(len(repr(shown)) < 600 for shown in (small, embedded, answer, answer.mask_prompt(0)))
 
 
 def test_predict_outside_the_image_says_so(small: LoadedModel) -> None:

@@ -22,6 +22,8 @@ FRAME = Frame(0.0, 0.0, 1.0, 128)
         ({"points": [(1, 1)], "point_labels": [2]}, "label is 1"),
         ({"points": [(1, 1)], "point_labels": ["in"]}, "label is 1"),
         ({"points": [(1, 1), (2, 2)], "point_labels": [[1], [1, 0]]}, "no list of numbers"),
+        ({"points": [(1, 1)], "point_labels": None}, "no list of numbers"),
+        ({"points": [(1, 1)], "point_labels": [[1]]}, "no list of numbers"),
         ({"points": [1, 1], "point_labels": [1, 1]}, "pairs"),
         ({"points": [(1, 1, 1)], "point_labels": [1]}, "pairs"),
         ({"points": [("a", "b")], "point_labels": [1]}, "not numbers"),
@@ -36,7 +38,7 @@ FRAME = Frame(0.0, 0.0, 1.0, 128)
         ({"mask": np.zeros((1, 4, 4))}, "one plane of logits"),
         ({"mask": "mask"}, "one plane of logits"),
         ({"mask": np.full((4, 4), np.inf)}, "not finite"),
-        ({"mask": np.eye(4, dtype=bool)}, "below 0 outside"),
+        *(({"mask": np.eye(4, dtype=dtype)}, "below 0 outside") for dtype in (bool, "u1", "i4", "f8")),
     ],
 )
 def test_prompts_that_make_no_sense_say_why_in_one_sentence(arguments: dict[str, Any], message: str) -> None:

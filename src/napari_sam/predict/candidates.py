@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 
 import numpy as np
@@ -72,10 +72,10 @@ class Candidate:
     """
 
     origin: tuple[int, int]
-    mask: Mask
+    mask: Mask = field(repr=False)
     iou_prediction: float
-    logits: Logits
-    frame: Frame
+    logits: Logits = field(repr=False)
+    frame: Frame = field(repr=False)
 
     @property
     def area(self) -> int:
@@ -133,7 +133,7 @@ class Candidates:
 
     @property
     def low_res_logits(self) -> Logits:
-        """The decoder's own logits, (M, size, size) float32."""
+        """The decoder's own logits, (M, size, size) float32; to refine one, `mask_prompt` tells its place."""
         return np.stack([item.logits for item in self.items])
 
     def mask_prompt(self, index: int) -> MaskPrompt:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from itertools import count
 
 import numpy as np
@@ -76,10 +76,10 @@ class Embedding:
 
     shape: tuple[int, int]
     normalization: Normalization
-    levels: tuple[Level, ...]
+    levels: tuple[Level, ...] = field(repr=False)
     model: str
     weights_hash: str
-    fine: tuple[FineLevel, ...] = ()
+    fine: tuple[FineLevel, ...] = field(default=(), repr=False)
     part: PlaneWindow | None = None
 
     @property

@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_sam.errors import ImageError
+from napari_sam.errors import ImageError, WeightsError
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel, memory_errors
 
@@ -39,9 +39,18 @@ class Predictor:
     ----------
     model : LoadedModel
         As `load_model` returns it.
+
+    Raises
+    ------
+    WeightsError
+        If it is something else, such as a model's name.
     """
 
     def __init__(self, model: LoadedModel) -> None:
+        if not isinstance(model, LoadedModel):
+            raise WeightsError(
+                f"A model is wanted and not {type(model).__name__}; give what napari_sam.load_model returns."
+            )
         self.model = model
 
     def embed(

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
@@ -28,7 +29,7 @@ class MaskPrompt:
         The part of the image that the logits cover.
     """
 
-    logits: NDArray[np.float32]
+    logits: NDArray[np.float32] = field(repr=False)
     frame: Frame
 
     def __post_init__(self) -> None:
@@ -146,7 +147,7 @@ def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
         logits = np.array(given, np.float32)  # a copy, as of the points
     except (TypeError, ValueError) as error:
         raise PromptError("A mask prompt is one plane of logits; something else was given.") from error
-    if given.dtype.kind == "b":  # whose 0, outside, would mean "unsure"
+    if _is_mask(given):  # whose 0, outside, would mean "unsure"
         raise PromptError(
             "A mask prompt is logits, below 0 outside the object; of a mask, give np.where(mask, 8.0, -8.0)."
         )
@@ -157,9 +158,16 @@ def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
     return logits
 
 
+def _is_mask(values: NDArray[Any]) -> bool:
+    """Say whether values are of a mask or labels, of any dtype: 0 outside, and whole numbers inside."""
+    if values.dtype.kind in "bu":
+        return True
+    return bool((values == 0).any() and (values > 0).any() and ((values >= 0) & (values % 1 == 0)).all())
+
+
 def _checked_points(values: ArrayLike) -> NDArray[np.float64]:
     try:
-        points = np.array(values, np.float64)  # a copy: a layer's own points are moved in place
+        points = np.array(np.asarray(values), np.float64)  # a copy: a layer's own points are moved in place
     except (TypeError, ValueError) as error:
         raise PromptError("The points are not numbers; give (row, col) pairs.") from error
     if points.size == 0:
@@ -176,7 +184,9 @@ def _checked_labels(values: ArrayLike, count: int) -> NDArray[np.int64]:
         labels = np.asarray(values)
     except ValueError as error:  # lists of several lengths
         raise PromptError("The point labels are no list of numbers; give 1 or 0 for each point.") from error
-    if labels.shape != (count,) and not (count == 0 and labels.size == 0):
+    if labels.ndim != 1:
+        raise PromptError("The point labels are no list of numbers; give 1 or 0 for each point.")
+    if labels.shape != (count,):
         raise PromptError(f"There are {count} points and {labels.size} point labels; give one label a point.")
     if not np.isin(labels, (0, 1)).all():
         raise PromptError("A point's label is 1 (inside the object) or 0 (outside); another value was given.")

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
 import pooch
@@ -41,7 +41,7 @@ class LoadedModel:
     """
 
     name: str
-    sam: Sam
+    sam: Sam = field(repr=False)
     device: torch.device
     dtype: torch.dtype
     weights_hash: str
