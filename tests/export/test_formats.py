@@ -55,6 +55,17 @@ def annotated() -> list[Region]:
     return [named, Region(second.id, (), second.origin, second.mask, "nucleus"), *others]
 
 
+def test_a_region_when_made_of_numbers_of_numpys_then_is_drawn_and_written_as_any_other(
+    tmp_path: Path,
+) -> None:
+    drawn = np.eye(3, dtype=np.uint8)
+    region = Region(np.int64(4), (), (np.int64(2), 3), drawn, iou_prediction=np.float32(0.5))  # type: ignore[arg-type]
+    np.testing.assert_array_equal(labels_from_regions([region], (8, 9))[2:5, 3:6], 4 * drawn)
+    for ending in (".json", ".geojson"):
+        write_regions(tmp_path / f"one{ending}", [region], (8, 9))
+        assert read_regions(tmp_path / f"one{ending}")[0][0].iou_prediction == 0.5
+
+
 def test_coco_when_its_objects_are_polygons_then_covers_the_pixels_that_pycocotools_says(
     tmp_path: Path,
 ) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -48,7 +48,7 @@ class Region:
     id: int
     plane: tuple[int, ...]
     origin: tuple[int, int]
-    mask: Mask
+    mask: Mask = field(repr=False)
     category: str = ""
     iou_prediction: float | None = None
     model: str = ""
@@ -59,6 +59,9 @@ class Region:
         object.__setattr__(self, "id", int(self.id))
         object.__setattr__(self, "plane", tuple(map(int, self.plane)))
         object.__setattr__(self, "origin", (int(row), int(col)))
+        object.__setattr__(self, "mask", np.asarray(self.mask, bool))  # numbers would be taken for an index
+        if self.iou_prediction is not None:
+            object.__setattr__(self, "iou_prediction", float(self.iou_prediction))
 
     @property
     def area(self) -> int:
