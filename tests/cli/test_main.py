@@ -87,6 +87,8 @@ def test_wrong_arguments_when_given_then_exit_status_is_2_and_nothing_is_written
         (["stack", "none.tif", "--axis", "z", "-o", "words.npy"], "no image none.tif; check the name"),
         (["convert", "labels.png", "-o", "there.csv"], "choose another name, or overwrite it (--overwrite "),
         (["evaluate", "--images", "none", "--labels", "none"], "none does not exist"),
+        (["evaluate", "--images", "words.png", "--labels", "none"], "words.png is no folder; give one that"),
+        (["stack", "folder.tif", "--axis", "z", "-o", "b.tif"], "folder.tif is a folder and no zarr image"),
         (["train", "--config", "none.toml", "--out", "run"], "none.toml cannot be read"),
         (["models", "download", "no-such-model"], "no-such-model"),
         (["segment", "broken.zarr", "--point", "1,2", "-o", "b.tif"], "broken.zarr cannot be read ("),

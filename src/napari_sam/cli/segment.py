@@ -53,7 +53,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
     parser.add_argument("--picture", type=Path, metavar="PNG", help="also draw the labels on the image")
     parser.add_argument(
         "--choice", choices=("best", "1", "2", "3"), default="best",
-        help="which of the three masks to take (default: the one of the highest predicted IoU)",
+        help="which of the three masks to take (default: the suggested one)",
     )  # fmt: skip
     parser.add_argument(
         "--multimask", action=argparse.BooleanOptionalAction, default=None,

@@ -70,7 +70,8 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
     """
     for folder in (images, labels):
         if not folder.is_dir():
-            raise DataError(f"The folder {folder} does not exist; give one that holds the files.")
+            what = f"{folder} is no folder" if folder.exists() else f"The folder {folder} does not exist"
+            raise DataError(f"{what}; give one that holds the files.")
         if not images_in(folder):
             endings = ", ".join(IMAGE_SUFFIXES)
             raise DataError(f"{folder} holds no image ({endings}); give the folder that holds the files.")

@@ -200,6 +200,10 @@ def _zarr_array(path: Path) -> Any:
     except PermissionError as error:
         raise unreadable(path, error) from error
     except Exception as error:  # a damaged file raises whatever its damage makes of it
+        if not is_image(path):
+            raise DataError(
+                f"{path} is a folder and no zarr image; give one of its files, or save planes as one TIFF."
+            ) from error
         raise DataError(
             f"{path} holds no image that zarr can open; give an array or an OME-Zarr image."
         ) from error
