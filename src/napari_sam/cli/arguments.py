@@ -13,6 +13,8 @@ from ..channel_choice import channel_numbers
 from ..errors import DataError
 
 if TYPE_CHECKING:
+    from ..weights import LoadedModel
+
     Commands: TypeAlias = argparse._SubParsersAction[argparse.ArgumentParser]
 
 BUNDLED_MODEL = "cell-tiny"
@@ -109,6 +111,15 @@ def add_model_options(parser: argparse.ArgumentParser) -> None:
     parser.add_argument(
         "--device", default="auto", metavar="D", help="auto, cpu, cuda, cuda:1 or mps (default: %(default)s)"
     )
+
+
+def loaded(name: str, device: str) -> LoadedModel:
+    """Load a model by its name or file, with a bar where a person watches."""
+    from ..weights import load_model
+    from .progress import progress_bar
+
+    with progress_bar("loading the model", "B") as progress:
+        return load_model(name, device, progress=progress)
 
 
 def add_channels_option(parser: argparse.ArgumentParser | argparse._ArgumentGroup) -> None:

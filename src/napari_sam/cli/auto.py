@@ -135,13 +135,11 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
 def _large(path: Path, image: object, arguments: argparse.Namespace) -> None:
     """Segment an image window by window."""
     from ..automatic import segment_windows
-    from ..weights import load_model
     from .progress import progress_bar
 
     if arguments.masks or arguments.picture:
         raise arg.UsageError("--masks and --picture are for an image that is segmented as a whole")
-    with progress_bar("loading the model", "B") as progress:
-        model = load_model(arguments.model, arguments.device, progress=progress)
+    model = arg.loaded(arguments.model, arguments.device)
     with progress_bar("segmenting", "window") as progress:
         found = segment_windows(
             image,  # type: ignore[arg-type]  # zarr and dask arrays, which numpy's types do not know
@@ -164,7 +162,6 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     from ..files.pixel_size import pixel_size_of
     from ..files.writing import write_picture, write_text
     from ..predict import Predictor
-    from ..weights import load_model
     from .files import write_labels
     from .outputs import LABELS, PICTURE, TEXT, check_outputs
     from .progress import progress_bar
@@ -172,8 +169,7 @@ def _one(path: Path, image: NDArray[Any], arguments: argparse.Namespace) -> None
     settings = chosen_settings(arguments)
     written = (arguments.output, LABELS), (arguments.masks, TEXT), (arguments.picture, PICTURE)
     check_outputs(path, *written, overwrite=arguments.overwrite)
-    with progress_bar("loading the model", "B") as progress:
-        predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
+    predictor = Predictor(arg.loaded(arguments.model, arguments.device))
     with progress_bar("segmenting") as progress:
         records, shape = propose(
             predictor,

@@ -93,7 +93,6 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.measuring.automatic_scores import METHODS
     from ..training.measuring.evaluate import evaluate
     from ..training.measuring.sets import Folder, Scenes
-    from ..weights import load_model
     from .files import tell_of_labels
     from .outputs import PICTURE, TEXT, check_output
     from .progress import progress_bar
@@ -109,8 +108,7 @@ def run(arguments: argparse.Namespace) -> None:
     )
     if arguments.images:
         tell_of_labels(arguments.images, arguments.labels)
-    with progress_bar("loading the model", "B") as progress:
-        model = load_model(arguments.model, arguments.device, progress=progress)
+    model = arg.loaded(arguments.model, arguments.device)
     with progress_bar("evaluating", "image") as progress:
         report = evaluate(
             model,

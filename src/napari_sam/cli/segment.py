@@ -73,7 +73,6 @@ def run(arguments: argparse.Namespace) -> None:
     from ..files.writing import write_picture
     from ..predict import Predictor
     from ..session.by_window import answers_on
-    from ..weights import load_model
     from .files import tell_of_images_beside, write_labels
     from .outputs import LABELS, PICTURE, check_outputs
     from .progress import progress_bar
@@ -83,8 +82,7 @@ def run(arguments: argparse.Namespace) -> None:
     axis, prompts = arguments.channel_axis, _prompts(arguments)
     with opened_image(arguments.image, axis, arguments.channels) as image:
         tell_of_images_beside(arguments.image)
-        with progress_bar("loading the model", "B") as progress:
-            predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
+        predictor = Predictor(arg.loaded(arguments.model, arguments.device))
         ask = partial(_answers, predictor, multimask=arguments.multimask)
         with progress_bar("embedding") as progress:
             answers = answers_on(predictor, image, prompts, ask, channel_axis=axis, progress=progress)

@@ -100,10 +100,8 @@ def run(arguments: argparse.Namespace) -> None:
     from ..channel_choice import chosen_channels
     from ..files.pixel_size import pixel_size_of
     from ..predict import Predictor
-    from ..weights import load_model
     from .files import read_stack, tell_of_images_beside, write_labels
     from .outputs import PLANES, TEXT, check_outputs
-    from .progress import progress_bar
 
     settings = chosen_settings(arguments)
     in_time, prompted = arguments.axis == "t", bool(arguments.prompt)
@@ -118,8 +116,7 @@ def run(arguments: argparse.Namespace) -> None:
     if volumes and prompted:
         raise DataError(f"{arguments.image} holds {_held(frames)}{ONE_AXIS}")
     tell_of_images_beside(arguments.image)
-    with progress_bar("loading the model", "B") as progress:
-        predictor = Predictor(load_model(arguments.model, arguments.device, progress=progress))
+    predictor = Predictor(arg.loaded(arguments.model, arguments.device))
     if prompted:
         labels = _followed(predictor, frames.reshape(-1, *frames.shape[2:]), in_time, arguments.prompt)
     else:

@@ -182,14 +182,13 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     """
     from ..training.finetune import finish
     from ..training.planes import is_named
-    from ..weights import choose_device, load_model
+    from ..weights import choose_device
     from .files import tell_of_corrections, tell_of_labels
     from .progress import progress_bar
 
     device = str(choose_device(arguments.device))
     check_start(arguments)
-    with progress_bar("loading the model", "B") as progress:
-        start = load_model(arguments.init, device, progress=progress)
+    start = arg.loaded(arguments.init, device)
     task = planned(arguments, start)
     tell_of_labels(arguments.images, arguments.labels)
     tell_of_corrections(arguments.images, arguments.labels)
