@@ -141,14 +141,13 @@ class Layout:
             How many of the levels points are asked at; the fine ones, which are last, wait until it
             is known that the object is small.
         """
-        low, high = inside.min(axis=0), inside.max(axis=0)
-        side = float((high - low).max())
+        side, middle = span(inside)
         if box:
             own = self.box_level(side)
             levels = [own, *self.beside(own, side, count)]
         else:
             levels = [level for level in self.roomy_levels(side) if level < count]
-        return [self.window(level, (low + high) / 2) for level in levels]
+        return [self.window(level, middle) for level in levels]
 
     def beside(self, own: int, side: float, count: int) -> list[int]:
         """Return the others of the first `count` levels, an octave away at most, at which a side fits."""
@@ -167,9 +166,8 @@ class Layout:
             The least and largest data positions that the mask covers.
         count : int
         """
-        held = np.concatenate([inside, extent])
-        side = float((held.max(axis=0) - held.min(axis=0)).max())
-        centre = (inside.min(axis=0) + inside.max(axis=0)) / 2
+        side, _ = span(np.concatenate([inside, extent]))
+        _, centre = span(inside)
         fine = range(count, len(self.scales))
         return [self.window(level, centre) for level in fine if side * self.scales[level] <= self.size / 2]
 
@@ -190,9 +188,8 @@ class Layout:
         held = np.concatenate([inside, extent])
         if not len(held):
             return [own]
-        low, high = held.min(axis=0), held.max(axis=0)
-        beside = self.beside(own.level, float((high - low).max()), count)
-        return [own, *[self.window(level, (low + high) / 2) for level in beside]]
+        side, middle = span(held)
+        return [own, *[self.window(level, middle) for level in self.beside(own.level, side, count)]]
 
     def mask_window(self, frame: Frame, inside: Positions, extent: Positions) -> Window:
         """Choose the window to refine an earlier mask in: its own, unless prompts fell outside it.
@@ -212,9 +209,14 @@ class Layout:
         held = np.concatenate([inside, extent])
         if not len(held):
             held = frame.to_data(np.full((1, 2), (frame.size - 1) / 2))
-        low, high = held.min(axis=0), held.max(axis=0)
-        levels = self.roomy_levels(float((high - low).max()))
-        return self.window(max(levels, key=lambda level: self.scales[level]), (low + high) / 2)
+        side, middle = span(held)
+        return self.window(max(self.roomy_levels(side), key=lambda level: self.scales[level]), middle)
+
+
+def span(positions: Positions) -> tuple[float, Positions]:
+    """Return the longest side of the box around (K, 2) positions, at least one, and the box's middle."""
+    low, high = positions.min(axis=0), positions.max(axis=0)
+    return float((high - low).max()), (low + high) / 2
 
 
 def useful_scales(scales: tuple[float, ...], size: int, shape: tuple[int, int]) -> tuple[float, ...]:

@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 from napari_sam.errors import ImageError, PromptError
 
 from .candidates import Candidate, Candidates
-from .frames import Frame, Positions
+from .frames import Frame, Positions, span
 from .prompts import MaskPrompt, Prompts, Shape
 from .reading import reading
 
@@ -142,9 +142,7 @@ def window_around(plane: Shape, held: ArrayLike, side: int = SIDE) -> PlaneWindo
     PromptError
         If the positions are too far from each other.
     """
-    positions = np.asarray(held, np.float64)
-    low, high = positions.min(axis=0), positions.max(axis=0)
-    reach = float((high - low).max())
+    reach, centre = span(np.asarray(held, np.float64))
     while reach > side / 2:
         side *= 2
     if side > MOST:
@@ -153,7 +151,7 @@ def window_around(plane: Shape, held: ArrayLike, side: int = SIDE) -> PlaneWindo
             " mark a smaller object, or fewer objects at a time."
         )
     origin, shape = [], []
-    for middle, length in zip((low + high) / 2, plane, strict=True):
+    for middle, length in zip(centre, plane, strict=True):
         step = side // 4
         start = round((middle - side / 2) / step) * step
         shape.append(min(side, length))
