@@ -12,7 +12,7 @@ from torch import Tensor
 
 from .augment import Crop, crop, generated
 from .config import TrainConfig
-from .samples import Sample, kind_weights
+from .samples import Sample, drawn_from
 from .simulate import InitialPrompts, initial_prompts
 from .targets import dense_targets
 
@@ -60,9 +60,7 @@ class Batches(torch.utils.data.Dataset[Batch]):
 
     def __init__(self, sets: Sequence[tuple[list[Sample], float]], config: TrainConfig) -> None:
         self.config = config
-        self.samples = [sample for samples, _ in sets for sample in samples]
-        self.weights = np.concatenate([kind_weights(samples) * weight for samples, weight in sets])
-        self.weights /= self.weights.sum()
+        self.samples, self.weights = drawn_from(sets)
 
     def __len__(self) -> int:
         return self.config.steps

@@ -10,9 +10,11 @@ from torch.nn import functional as F
 
 IOU_WEIGHT = 3.0
 """More than the paper's 1: candidates of several scales are told apart by predicted IoU alone."""
+AREA_OFFSET = 30.0
+"""Pixels added to an object's area, so that tiny objects do not dominate."""
 
 
-def mask_losses(logits: Tensor, targets: Tensor, area_offset: float = 30.0) -> Tensor:
+def mask_losses(logits: Tensor, targets: Tensor) -> Tensor:
     """Return cross-entropy over the object's area, plus dice loss, of every mask against every target.
 
     Dividing by the object's area (and not the window's) lets small objects count as much
@@ -22,8 +24,6 @@ def mask_losses(logits: Tensor, targets: Tensor, area_offset: float = 30.0) -> T
     ----------
     logits : (B, M, h, w)
     targets : (B, K, h, w) of 0 to 1
-    area_offset : float
-        Added to the area, so that tiny objects do not dominate.
 
     Returns
     -------
@@ -35,7 +35,7 @@ def mask_losses(logits: Tensor, targets: Tensor, area_offset: float = 30.0) -> T
     probability = x.sigmoid()
     size = probability.sum(dim=2, keepdim=True)
     dice = 1 - (2 * (probability @ truth) + 1) / (size + area + 1)
-    return entropy / (area + area_offset) + dice
+    return entropy / (area + AREA_OFFSET) + dice
 
 
 @torch.no_grad()

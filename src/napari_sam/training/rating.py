@@ -23,7 +23,7 @@ from napari_sam.weights import LoadedModel
 
 from .appearance import augment
 from .measuring.evaluate import candidate_ious, correction, deepest_point, jittered_box
-from .samples import Sample, kind_weights, median_diameter, zoomed
+from .samples import Sample, drawn_from, median_diameter, zoomed
 from .simulate import point_inside
 from .synthetic import scene
 from .synthetic.layouts import log_uniform
@@ -129,14 +129,13 @@ def _asked(
 
 def _drawn(sets: Sequence[tuple[list[Sample], float]], synthetic: float, rng: Rng) -> Iterator[Sample]:
     """Draw images and generated scenes without end."""
-    samples = [sample for each, _ in sets for sample in each]
-    weights = np.concatenate([kind_weights(each) * weight for each, weight in sets])
+    samples, weights = drawn_from(sets)
     while True:
         if rng.random() < synthetic:
             made = scene(rng, 320)
             yield Sample("scene", made.image, made.levels, median_diameter(made.levels[0]))
         else:
-            yield varied(samples[rng.choice(len(samples), p=weights / weights.sum())], rng)
+            yield varied(samples[rng.choice(len(samples), p=weights)], rng)
 
 
 def varied(sample: Sample, rng: Rng) -> Sample:

@@ -210,6 +210,12 @@ def read_folder(config: DataConfig) -> list[Sample]:
     return list(chain.from_iterable(read))
 
 
+def drawn_from(sets: Sequence[tuple[list[Sample], float]]) -> tuple[list[Sample], NDArray[np.float64]]:
+    """Return the images of sets that are drawn from by weight, and how often each is; 1 in all."""
+    weights = np.concatenate([kind_weights(samples) * weight for samples, weight in sets])
+    return [sample for samples, _ in sets for sample in samples], weights / weights.sum()
+
+
 def kind_weights(samples: Sequence[Sample]) -> NDArray[np.float64]:
     """Weigh images so that rare kinds are drawn more often: one over the root of the kind's count."""
     kinds = [sample.kind for sample in samples]

@@ -18,7 +18,7 @@ from napari_sam.predict.image import resize
 from .appearance import augment
 from .config import TrainConfig
 from .data import Batch
-from .samples import Sample, kind_weights
+from .samples import Sample, drawn_from
 from .simulate import initial_prompts
 from .synthetic.shapes import Rng
 
@@ -48,9 +48,7 @@ class WholeImages(torch.utils.data.Dataset[Batch]):
         varied: bool,
     ) -> None:
         self.config, self.model, self.varied = config, model, varied
-        self.samples = [sample for samples, _ in sets for sample in samples]
-        weights = np.concatenate([kind_weights(samples) * weight for samples, weight in sets])
-        self.weights = weights / weights.sum()
+        self.samples, self.weights = drawn_from(sets)
 
     def __len__(self) -> int:
         return self.config.steps
