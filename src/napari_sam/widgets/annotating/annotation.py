@@ -165,25 +165,19 @@ class Annotation:
     def _connect(self) -> None:
         self.session.proposed.connect(self.chooser.show)
         self.chooser.taken.connect(self.committing.take)
-        self.committing.said.connect(self.said.emit)
-        self.committing.failed.connect(self.failed.emit)
-        self.editing.said.connect(self.said.emit)
-        self.editing.failed.connect(self.failed.emit)
         self.editing.reopen_asked.connect(self.committing.reopen)
         self.editing.prompts_used.connect(self.clear)
         self.prompts.changed.connect(self._prompted)
-        self._asking.failed.connect(self.failed.emit)
         self._opening.opened.connect(self._opened)
-        self._parts.failed.connect(self.failed.emit)
         self.seeing.moved.connect(self._moved)
         self.seeing.regained.connect(self._regained)
         self.seeing.replaced.connect(self._replaced)
-        self.seeing.failed.connect(self.failed.emit)
-        self.keeping.said.connect(self.said.emit)
-        self.keeping.failed.connect(self.failed.emit)
-        self._guard.said.connect(self.said.emit)
         self._guard.lost.connect(self._lost)
         self._jobs.failed.connect(self._job_failed)
+        for speaker in (self.committing, self.editing, self.keeping, self._guard):
+            speaker.said.connect(self.said.emit)
+        for worker in (self.committing, self.editing, self.keeping, self.seeing, self._asking, self._parts):
+            worker.failed.connect(self.failed.emit)
 
     def _shown(self, merged: Merged) -> Iterator[Layer | None]:
         """Bring the layers into the viewer one by one: with each, the window stands still for a moment."""
