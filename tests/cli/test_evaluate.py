@@ -118,6 +118,34 @@ def test_evaluate_when_channels_are_chosen_then_these_alone_are_measured_and_lea
         main(["evaluate", "--scenes", "1", "--channels", "1"])
 
 
+def test_evaluate_when_files_are_damaged_or_do_not_fit_then_says_which_and_measures_the_others(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+        (whole,) = (data_folder / "dsb2018" / kind).glob("29dd28df98ee.*")
+        with Image.open(whole) as opened:
+            for name in ("broken image", "broken labels", "good"):
+                opened.crop((0, 0, 96, 96)).save(tmp_path / kind / f"{name}.png")
+            side = 60 if kind == "labels" else 96
+            opened.crop((0, 0, side, side)).save(tmp_path / kind / "other size.png")
+    for kind in ("image", "labels"):
+        file = tmp_path / f"{kind.removesuffix('s')}s" / f"broken {kind}.png"
+        file.write_bytes(file.read_bytes()[:200])
+    typed, out = measuring(tmp_path, 1), tmp_path / "scores.json"
+    assert main([*typed, "--json", str(out), "--failures", str(tmp_path / "worst.png")]) == 1
+    told, report = capsys.readouterr(), json.loads(out.read_text())
+    names = ["broken image", "broken labels", "other size"]
+    assert list(report["failed"]) == names
+    assert report["objects"] == 1
+    *lines, last = told.err.splitlines()[-4:]
+    assert [line.partition(":")[0] for line in lines] == names
+    assert "give labels of the image's size" in lines[2]
+    assert "3 images could not be measured" in last
+    assert told.out.splitlines()[-1].split() == ["failed", "3"]
+    assert (tmp_path / "worst.png").exists()
+
+
 def twice(labels: Path, folder: Path) -> Path:
     """Return labels of two planes that are the same."""
     tifffile.imwrite(folder / "twice.tif", np.stack([tifffile.imread(labels)] * 2))

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from pathlib import Path
 
 from napari_sam.errors import DataError
+from napari_sam.wording import amount
 
 from . import arguments as arg
 
@@ -117,6 +119,7 @@ def run(arguments: argparse.Namespace) -> None:
             seed=arguments.seed,
             automatic=arguments.methods or (METHODS if arguments.automatic else ()),
             limit_images=arguments.limit_images,
+            go_on=True,
             progress=progress,
         )
     if arguments.json:
@@ -125,7 +128,14 @@ def run(arguments: argparse.Namespace) -> None:
         from ..training.measuring.sheet import failure_sheet
 
         write_picture(arguments.failures, failure_sheet(model, annotated, report))
+    for name, why in report.failed.items():
+        print(f"{name}: {why}", file=sys.stderr)
     print(report.to_table())
+    if report.failed:
+        raise DataError(
+            f"{amount(len(report.failed), 'image')} could not be measured, and the figures are of the others;"
+            " replace or remove what is damaged."
+        )
 
 
 def _check(arguments: argparse.Namespace) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from glob import escape
 from pathlib import Path
 from typing import Any
@@ -49,7 +50,9 @@ def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
 
     if left := unlabelled(images, labels):
         print(f"left out, without labels of the same name: {_some(left)} in {images}", file=sys.stderr)
-    if looks_unnumbered([files[0] for _, files in paired_levels(images, labels)[:LOOKED_AT]]):
+    with suppress(DataError):  # what cannot be read is told where it is used
+        if not looks_unnumbered([files[0] for _, files in paired_levels(images, labels)[:LOOKED_AT]]):
+            return
         told = (
             "one number for all that is labelled in an image counts as one object; if these are masks of many"
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Hashable, Sequence
+from collections.abc import Hashable, Iterator, Sequence
 from itertools import permutations
 from typing import TYPE_CHECKING
 
@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.automatic import DenseView, dense_instances
+from napari_sam.errors import DataError, ImageError
 from napari_sam.masks import filled
 from napari_sam.predict import Candidates, Embedding, Predictor, Prompts, drawn
 from napari_sam.progress import Progress
@@ -39,6 +40,7 @@ def evaluate(
     seed: int = 0,
     automatic: Sequence[str] = (),
     limit_images: int | None = None,
+    go_on: bool = False,
     progress: Progress | None = None,
 ) -> Report:
     """Measure a model on every object of some images, or on at most `limit` of each.
@@ -55,6 +57,8 @@ def evaluate(
         Also measure what these of `automatic_scores.METHODS` find without prompts.
     limit_images : int, optional
         Most images, spread evenly over all.
+    go_on : bool
+        Go on with the others where an image and its labels cannot be read, or do not fit; the report says it.
     progress : callable, optional
         Called with the images done and their number.
 
@@ -67,11 +71,17 @@ def evaluate(
     scores: list[ObjectScore] = []
     images: list[ImageScore] = []
     unprompted: list[AutomaticScore] = []
-    chosen = spread(len(annotated), limit_images)
-    for done, number in enumerate(chosen, 1):
+    failed: dict[str, str] = {}
+    for number in _counted(spread(len(annotated), limit_images), progress):
         rng = np.random.default_rng([seed, number])
-        image, sample = annotated[number]
-        embedding = predictor.embed(image)
+        try:
+            image, sample = annotated[number]
+            embedding = predictor.embed(image)
+        except (DataError, ImageError) as error:
+            if not go_on:
+                raise
+            failed[annotated.names[number]] = str(error)
+            continue
         view = None if model.sam.dense_head is None else DenseView(predictor, embedding)
         if view is not None:
             images.append(score_image(view, sample))
@@ -81,9 +91,15 @@ def evaluate(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
         )
+    return Report(model.name, model.weights_hash, tuple(scores), tuple(images), tuple(unprompted), failed)
+
+
+def _counted(numbers: Sequence[int], progress: Progress | None) -> Iterator[int]:
+    """Yield numbers, and tell of each when the next one is asked for."""
+    for done, number in enumerate(numbers, 1):
+        yield number
         if progress is not None:
-            progress(done, len(chosen))
-    return Report(model.name, model.weights_hash, tuple(scores), tuple(images), tuple(unprompted))
+            progress(done, len(numbers))
 
 
 def spread(count: int, limit: int | None) -> list[int]:

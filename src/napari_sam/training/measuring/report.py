@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -108,6 +108,8 @@ class Report:
         None for a model without a dense head.
     automatic : tuple of AutomaticScore
         None unless asked for.
+    failed : dict
+        Why images could not be measured, by their names.
     """
 
     model: str
@@ -115,6 +117,7 @@ class Report:
     objects: tuple[ObjectScore, ...]
     images: tuple[ImageScore, ...] = ()
     automatic: tuple[AutomaticScore, ...] = ()
+    failed: Mapping[str, str] = field(default_factory=dict)
 
     def means(self, objects: Iterable[ObjectScore] | None = None) -> dict[str, float]:
         """Average every measure over some objects, or all; those of levels where there are several."""
@@ -163,6 +166,7 @@ class Report:
         values: dict[str, Any] = {
             "model": self.model,
             "weights_hash": self.weights_hash,
+            "failed": dict(self.failed),
             "objects": len(self.objects),
             "mean": self.means(),
             "groups": groups,
@@ -189,7 +193,8 @@ class Report:
         for kind, mean in self.dense_means().items():
             count = sum(kind in ("all", image.kind) for image in self.images)
             lines.append(f"{kind:24}{count:8d}{mean:15.3f}")
-        return "\n".join([*lines, *self._automatic_lines()])
+        failed = ["", f"{'failed':24}{len(self.failed):8d}"] if self.failed else []
+        return "\n".join([*lines, *self._automatic_lines(), *failed])
 
     def _automatic_lines(self) -> list[str]:
         means = self.automatic_means()

@@ -9,6 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from napari_sam.errors import DataError
+
 from ..config import DataConfig
 from ..planes import AnnotatedPlane, Place, name_of, places_in, read_planes
 from ..samples import Sample, median_diameter, paired_levels, sample_of, zoomed
@@ -56,9 +58,17 @@ class Folder:
 
     @cached_property
     def planes(self) -> list[tuple[int, Place]]:
-        """Of every plane, which pair of files holds it, and where; of stacks, those with labels alone."""
-        found = (places_in(image, labels, self.stems) for image, labels in self.pairs)
-        return [(file, place) for file, places in enumerate(found) for place in places]
+        """Of every plane, which pair of files holds it, and where; of stacks, those with labels alone.
+
+        A pair whose labels cannot be read counts as one, which raises the error when it is asked for.
+        """
+        return [(file, place) for file in range(len(self.pairs)) for place in self._places_of(file)]
+
+    def _places_of(self, file: int) -> list[Place]:
+        try:
+            return places_in(*self.pairs[file], self.stems)
+        except DataError:
+            return [()]
 
     @property
     def names(self) -> list[str]:
