@@ -59,11 +59,15 @@ def test_a_region_when_made_of_numbers_of_numpys_then_is_drawn_and_written_as_an
     tmp_path: Path,
 ) -> None:
     drawn = np.eye(3, dtype=np.uint8)
-    region = Region(np.int64(4), (), (np.int64(2), 3), drawn, iou_prediction=np.float32(0.5))  # type: ignore[arg-type]
+    whole = np.pad(drawn, 1)  # a mask of the whole image, say
+    region = Region(np.int64(4), (), (np.int64(1), 2), whole, iou_prediction=np.float32(0.5))  # type: ignore[arg-type]
+    assert (region.origin, region.mask.shape) == ((2, 3), (3, 3))
     np.testing.assert_array_equal(labels_from_regions([region], (8, 9))[2:5, 3:6], 4 * drawn)
     for ending in (".json", ".geojson"):
-        write_regions(tmp_path / f"one{ending}", [region], (8, 9))
+        write_regions(tmp_path / f"one{ending}", [region], np.array([8, 9]))  # type: ignore[arg-type]
         assert read_regions(tmp_path / f"one{ending}")[0][0].iou_prediction == 0.5
+    with pytest.raises(DataError, match="Object 2 has no pixels; leave it out"):
+        Region(2, (), (0, 0), np.zeros((8, 9), bool))
 
 
 def test_coco_when_its_objects_are_polygons_then_covers_the_pixels_that_pycocotools_says(

@@ -82,7 +82,7 @@ def write_regions(
         If the ending is unknown, the file is there already, or it cannot be written, or objects or space
         have other axes than the image; a file that was there stays as it was.
     """
-    path, regions = Path(path), list(regions)
+    path, regions, shape = Path(path), list(regions), tuple(map(int, shape))
     _check_axes(regions, shape, space)
     write = WRITERS.get(_ending(path))
     if write is None:

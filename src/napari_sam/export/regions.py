@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from scipy import ndimage
 
 from napari_sam.errors import DataError
-from napari_sam.masks import Mask, Window, labelled
+from napari_sam.masks import Mask, Window, cropped, labelled
 
 if TYPE_CHECKING:
     from napari_sam.session import Object
@@ -34,7 +34,7 @@ class Region:
     origin : (int, int)
         Row and column of the mask's first pixel in the plane.
     mask : (h, w) bool
-        Not empty; without empty rows or columns at its border.
+        Not empty; empty rows or columns at its border are cut off.
     category : str
         What kind of object it is; empty if nobody said.
     iou_prediction : float, optional
@@ -43,6 +43,11 @@ class Region:
         What drew it; empty if unknown.
     note : str
         What the person wrote about it.
+
+    Raises
+    ------
+    DataError
+        If it has no pixels.
     """
 
     id: int
@@ -55,11 +60,15 @@ class Region:
     note: str = ""
 
     def __post_init__(self) -> None:
-        row, col = self.origin  # a script's numbers may be numpy's, which JSON does not take
+        # a script's masks may be of numbers, which would be taken for an index
+        (row, col), mask = cropped(self.origin, np.asarray(self.mask, bool))
+        if not mask.size:
+            raise DataError(f"Object {self.id} has no pixels; leave it out.")
+        object.__setattr__(self, "mask", mask)
+        # and its numbers numpy's, which JSON does not take
         object.__setattr__(self, "id", int(self.id))
         object.__setattr__(self, "plane", tuple(map(int, self.plane)))
         object.__setattr__(self, "origin", (int(row), int(col)))
-        object.__setattr__(self, "mask", np.asarray(self.mask, bool))  # numbers would be taken for an index
         if self.iou_prediction is not None:
             object.__setattr__(self, "iou_prediction", float(self.iou_prediction))
 
