@@ -4,6 +4,7 @@ from itertools import pairwise
 
 import numpy as np
 import pytest
+import zarr
 from numpy.typing import NDArray
 from scipy import ndimage
 
@@ -186,13 +187,14 @@ def test_planes_when_labelled_and_linked_then_every_ellipsoid_is_one_object(
     tiny: LoadedModel, image: NDArray[np.uint16]
 ) -> None:
     calls: list[tuple[int, int]] = []
+    lazy = zarr.array(image)
     planes = label_planes(
         Predictor(tiny),
-        image,
-        normalization=stack_normalization(image),
+        lazy,
+        normalization=stack_normalization(lazy),
         progress=lambda done, total: calls.append((done, total)),
     )
-    linked = link_planes(planes)
+    linked = link_planes(zarr.array(planes))
     assert calls == [(index, SHAPE[0]) for index in range(1, SHAPE[0] + 1)]
     assert linked.max() == len(ELLIPSOIDS)
     assert min(best_ious(ellipsoids(), linked)) > 0.8

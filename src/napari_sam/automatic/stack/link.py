@@ -77,9 +77,9 @@ def stack_normalization(planes: Planes) -> Normalization:
     ImageError
         If there are no planes, or their values cannot be used.
     """
-    if not len(planes):
+    if not _count(planes):
         raise ImageError("There are no planes; give one at least.")
-    step = max(1, round((len(planes) * np.prod(np.shape(planes[0])[:2]) / SAMPLES) ** 0.5))
+    step = max(1, round((_count(planes) * np.prod(np.shape(planes[0])[:2]) / SAMPLES) ** 0.5))
     samples = []
     for index, plane in enumerate(planes):
         with reading(f"Plane {index}"):
@@ -137,7 +137,8 @@ def label_planes(
     OutOfMemoryError
         If the device has too little memory.
     """
-    if not len(planes):
+    count = _count(planes)
+    if not count:
         raise ImageError("There are no planes to label; give one at least.")
     settings = settings or AutomaticSettings()
     labels: list[Labels] = []
@@ -161,7 +162,7 @@ def label_planes(
         labels.append(found)
         worths.append([each.worth for each in kept])
         if progress is not None:
-            progress(index + 1, len(planes))
+            progress(index + 1, count)
     return _sure(np.stack(labels), worths, settings)
 
 
@@ -223,8 +224,14 @@ def _paint(plane: Labels, region: Region, number: int) -> None:
     place[mask & (place == 0)] = number
 
 
+def _count(planes: Planes) -> int:
+    """Return how many planes there are; arrays of zarr have a shape and no length."""
+    shape: tuple[int, ...] | None = getattr(planes, "shape", None)
+    return len(planes) if shape is None else shape[0]
+
+
 def _checked(planes: Planes) -> NDArray[np.integer]:
-    if not len(planes):
+    if not _count(planes):
         raise ImageError("There are no planes to link; give one at least.")
     shapes = {np.shape(plane) for plane in planes}
     if len(shapes) > 1 or len(next(iter(shapes))) != 2:

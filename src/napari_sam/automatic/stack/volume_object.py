@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 import numpy as np
@@ -35,7 +35,7 @@ class PlaneMask:
     """
 
     origin: tuple[int, int]
-    mask: Mask
+    mask: Mask = field(repr=False)
     iou_prediction: float
     overlap: float
     source: Source
