@@ -18,6 +18,7 @@ from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal.journal import Journal
 from napari_sam.session.journal.lines import entry_of, line_of, whole_entries
 from napari_sam.session.mosaic import described
+from napari_sam.session.store import window_of
 from napari_sam.weights import load_model
 from napari_sam.weights.registry import find_model
 
@@ -143,7 +144,8 @@ def test_proposals_that_were_accepted_when_replayed_then_are_taken_as_found_and_
     assert f"{len(made) - 1} hold pixels that no prompt makes, taken as they are: {len(made) - 1} " in told
     labels = np.load(out)
     for each in session.objects:
-        assert (labels[each.window] == each.id).sum() == session.store.area_shown(each)
+        drawn = session.store.render(each.plane, window_of(each))
+        assert (labels[each.window] == each.id).sum() == (drawn == each.id).sum()
 
 
 def test_what_was_followed_when_replayed_then_is_taken_as_it_is_and_said(

@@ -14,6 +14,8 @@ from napari.layers._source import layer_source
 from qtpy.compat import isalive
 
 from napari_sam import weights
+from napari_sam.session import AnnotationSession, Key
+from napari_sam.session.store import window_of
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotating.earlier import Earlier
@@ -104,6 +106,12 @@ def begin(qtbot: Any, widget: AnnotatorWidget) -> Annotation:
 def settle(qtbot: Any, widget: AnnotatorWidget) -> None:
     """Wait until the widget's jobs are done, and layers that go are gone."""
     qtbot.waitUntil(lambda: not (widget.jobs.busy or widget.leaving.busy), timeout=20_000)
+
+
+def areas_shown(session: AnnotationSession) -> dict[Key, int]:
+    """Return of how many pixels each object is that no others hide."""
+    store = session.store
+    return {each.key: int((store.render(each.plane, window_of(each)) == each.id).sum()) for each in store}
 
 
 def prompt(widget: AnnotatorWidget, qtbot: Any, *place: float) -> None:

@@ -177,10 +177,6 @@ class ObjectStore:
                 found[each.id][here] = part
         return found
 
-    def area_shown(self, each: Object) -> int:
-        """Return how many pixels of an object are not hidden by others."""
-        return int(np.count_nonzero(self.render(each.plane, window_of(each)) == each.id))
-
 
 def window_of(each: Object) -> Window:
     """Return the bounding box of an object in its plane."""

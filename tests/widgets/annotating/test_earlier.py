@@ -24,7 +24,7 @@ from napari_sam.widgets.layers.label_stack import LabelStack
 from napari_sam.widgets.layers.label_writer import LabelWriter, draw_all
 from napari_sam.widgets.layers.pyramid import LabelPyramid
 
-from ..conftest import IMAGE, settle
+from ..conftest import IMAGE, areas_shown, settle
 
 Make = Callable[..., AnnotatorWidget]
 
@@ -172,7 +172,7 @@ def test_labels_when_painted_after_stop_then_the_next_start_knows_it_and_it_can_
     qtbot.waitUntil(lambda: widget.annotation.session.ready, timeout=20_000)
     session = widget.annotation.session
     assert np.array_equal(layer.data, painted)
-    shown = {each.key: session.store.area_shown(each) for each in session.objects}
+    shown = areas_shown(session)
     wanted = [(1, 1), (2, 1), (3, 2), (7, 2)]
     assert shown == {(label, (plane,)): (painted[plane] == label).sum() for label, plane in wanted}
     session.undo()

@@ -14,7 +14,7 @@ from qtpy.QtCore import QTimer
 from napari_sam.widgets.annotating import annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 
-from ..conftest import IMAGE, begin, settle
+from ..conftest import IMAGE, areas_shown, begin, settle
 
 Make = Callable[..., AnnotatorWidget]
 NAMES = ["cells", "cells cells", "Candidate filling", "Candidates", "Candidate names", "Boxes", "Points"]
@@ -221,9 +221,8 @@ def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_tak
         settle(qtbot, widget)
         session = widget.annotation.session  # type: ignore[union-attr]
         assert np.array_equal(labels.data, painted)
-        shown = {each.id: session.store.area_shown(each) for each in session.objects}
         there = np.unique(painted[painted > 0]).tolist()
-        assert shown == {label: (painted == label).sum() for label in there}
+        assert areas_shown(session) == {(label, ()): (painted == label).sum() for label in there}
         while len(session.history.done) > 1:
             session.undo()
         assert np.array_equal(labels.data, drawn)
