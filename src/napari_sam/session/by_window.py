@@ -10,12 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import PromptError
-from napari_sam.predict import Candidates, Embedding, PlaneWindow, Predictor, Prompts, window_around
+from napari_sam.predict import Candidates, Embedding, PlaneWindow, Predictor, Prompts
 from napari_sam.predict.plane_shape import plane_of
 from napari_sam.predict.window import whole_plane
 from napari_sam.progress import Progress
 
-from .opening import WHOLE
+from .opening import part_for
 
 Ask = Callable[[Embedding, Sequence[Prompts]], Sequence[Candidates]]
 """Answers the prompts for each of some objects."""
@@ -34,7 +34,7 @@ def answers_on(
     """Answer the prompts for each of some objects, whose windows alone are read and embedded.
 
     Where the window's border cuts a suggested mask off, it is asked for once more in one that holds it all.
-    Planes up to `WHOLE` are one window, and so are larger ones for prompts too far from each other.
+    Planes up to `opening.WHOLE` are one window, and so are larger ones for prompts too far from each other.
 
     Parameters
     ----------
@@ -91,11 +91,11 @@ def _by_window(plane: tuple[int, int], held: Mapping[int, Positions]) -> dict[Pl
 
 
 def window_for(plane: tuple[int, int], held: Positions) -> PlaneWindow:
-    """Return the part of a plane to embed, or to show, for (K, 2) positions in it."""
-    if max(plane) <= WHOLE or not len(held):
+    """Return the part of a plane to embed, or to show, for (K, 2) positions; all where they are far apart."""
+    if not len(held):
         return whole_plane(plane)
     try:
-        return window_around(plane, np.clip(held, 0, np.array(plane) - 1))
+        return part_for(plane, np.clip(held, 0, np.array(plane) - 1))
     except PromptError:  # too large an object for a window
         return whole_plane(plane)
 

@@ -88,9 +88,7 @@ class Opener:
         PromptError
             If the positions are too far from each other for one window.
         """
-        if self._side:
-            return window_around(plane, held, self._side)
-        return whole_plane(plane) if max(plane) <= WHOLE else window_around(plane, held)
+        return window_around(plane, held, self._side) if self._side else part_for(plane, held)
 
     def open(
         self,
@@ -186,6 +184,11 @@ class Opener:
         seen = to_rgb(pixels, colours=None if mix is None else mix.colours)[0]
         picture = np.ascontiguousarray(seen.transpose(1, 2, 0)).astype(np.uint8)
         return Opened(predictor, embedding.placed(window), picture)
+
+
+def part_for(plane: tuple[int, int], held: NDArray[np.float64]) -> PlaneWindow:
+    """Return the part of a plane to open for some positions where memory is not short, as `Opener.wanted`."""
+    return whole_plane(plane) if max(plane) <= WHOLE else window_around(plane, held)
 
 
 def _smaller(first: PlaneWindow, held: NDArray[np.float64], predictor: Predictor) -> Iterator[PlaneWindow]:
