@@ -230,6 +230,13 @@ def test_labels_that_take_no_pixels_then_steps_are_kept_and_shown_once_they_do(
     assert widget.object_panel.model.rowCount() == 2
     assert annotation.keeping.journal is not None
     assert len(read_record(annotation.keeping.journal.path).objects) == 2
+    widget.stop()
+    restart(widget, qtbot)  # nobody has erased what the layer never showed
+    annotation = widget.annotation
+    assert annotation is not None
+    assert told(widget).startswith("Your last session's 2 labels are back.")
+    assert "No space left on device" in told(widget)
+    assert [each.id for each in annotation.session.objects] == [2, 3]
     pixels.full = False
     commit(widget, qtbot, 100, 20)
     assert told(widget) == "Committed label 4. 3 so far."

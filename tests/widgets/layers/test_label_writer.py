@@ -143,6 +143,65 @@ def test_a_closed_writer_when_objects_are_committed_then_writes_nothing(session:
     assert not labels.data.any()
 
 
+class Full(np.ndarray):
+    """Pixels that take no others, until they have room."""
+
+    full = True
+
+    def __setitem__(self, place: object, value: object) -> None:
+        if self.full:
+            raise OSError("No space left on device")
+        super().__setitem__(place, value)
+
+
+def test_a_commit_that_the_layer_did_not_take_when_painted_around_or_moved_elsewhere_then_stays_whole(
+    session: AnnotationSession,
+) -> None:
+    labels = Labels(np.zeros(SHAPE, np.int32).view(Full))
+    writer = LabelWriter(session, labels)
+    commit(session, (30, 30), (10, 60))
+    one, _ = session.objects
+    assert "No space left" in writer.trouble
+    assert not labels.data.any()
+    labels.data.full = False
+    labels.brush_size = 1
+    with labels.block_history():
+        for corner in ((20, 20), (40, 30), (40, 40)):
+            labels.paint(corner, 9)
+    kept = session.store[one.key]
+    assert kept.area == one.area > 50
+    assert session.store[9, ()].area == 3
+
+    assert (labels.data == one.id).sum() == one.area  # it was tried again
+
+    labels.data.full = True
+    commit(session, (45, 60))
+    last = session.objects[-1]
+    labels.data = np.array(labels.data).view(Full)
+    assert session.store[last.key].area == last.area
+    assert "No space left" in writer.trouble
+    labels.data = np.array(labels.data)
+    assert writer.trouble == ""
+    assert session.store[last.key].area == (labels.data == last.id).sum() == last.area
+
+
+@pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
+def test_a_stack_rotated_out_of_its_planes_when_committed_to_then_it_is_not_said_to_be_unwritable(
+    session: AnnotationSession, discs: LoadedModel
+) -> None:
+    angle = np.radians(-20)
+    affine = np.eye(4)
+    affine[:2, :2] = [[np.cos(angle), -np.sin(angle)], [np.sin(angle), np.cos(angle)]]
+    viewer, predictor = ViewerModel(), Predictor(discs)
+    labels = viewer.add_labels(np.zeros((12, *SHAPE), np.int32), affine=affine)
+    writer = LabelWriter(session, labels)
+    viewer.dims.set_point(0, 12)
+    session.open(predictor, predictor.embed(np.zeros(SHAPE, np.uint8)), (0,))
+    commit(session, (30, 30))
+    assert writer.trouble == ""
+    assert (labels.data[0] > 0).sum() == session.objects[0].area
+
+
 def test_a_stroke_by_hand_then_is_part_of_the_object_and_the_layers_own_undo_takes_back_both(
     session: AnnotationSession,
 ) -> None:

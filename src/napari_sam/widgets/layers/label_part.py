@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
+from .planes import out_of_planes
+
 if TYPE_CHECKING:
     from collections.abc import Sequence
 
@@ -65,7 +67,8 @@ def write(layer: Labels, parts: Sequence[LabelPart]) -> bool:
     count = sum(int(np.count_nonzero(part.chosen)) for part in parts)
     if not count:
         return False
-    if layer.visible and count <= SHARE * math.prod(layer.data.shape[-2:]):
+    few = count <= SHARE * math.prod(layer.data.shape[-2:])
+    if layer.visible and few and not out_of_planes(layer):  # where napari would look for another plane
         labels = np.concatenate([part.drawn[part.chosen] for part in parts])
         layer.data_setitem(tuple(np.concatenate([part.indices for part in parts], axis=1)), labels)
         return True

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from functools import partial
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
@@ -11,12 +12,12 @@ from psygnal import Signal
 
 from napari_sam.errors import ImageError
 from napari_sam.export.layers import OBJECTS, TOLD
-from napari_sam.session import Edit, Object
-from napari_sam.session.objects import PAINT
-from napari_sam.session.regions import few_pixels, objects_in
+from napari_sam.session.objects import PAINT, Edit, Object
+from napari_sam.session.regions import few_pixels, objects_in, regions
 from napari_sam.session.store import place_in, whole_of, window_of_all
 
 from .label_part import LabelPart, write
+from .refused import Refused
 from .strokes import Strokes
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ class LabelWriter:
         self._session, self.store = session, session.store
         self.labels = labels
         self.changes, self.trouble = 0, ""
-        self._missed: tuple[Object, ...] = ()
+        self._refused = Refused()
         self._below: WeakKeyDictionary[Edit, tuple[LabelPart, LabelPart]] = WeakKeyDictionary()
         labels.metadata[OBJECTS] = session.store  # for whoever saves the layer
         labels.metadata.pop(TOLD, None)  # which the session has taken over
@@ -100,8 +101,10 @@ class LabelWriter:
 
     def close(self) -> None:
         """Stop listening, and let the layer have its own undo and redo again."""
-        if self._missed:
-            self._attempt(self._given_up, ())
+        if self._refused:
+            self._attempt(lambda: ())
+        if self._refused:  # what the layer lacks would be taken for erased
+            self.labels.metadata[OBJECTS] = self._refused.taken(self.store)
         for name in self._steps:
             delattr(self.labels, name)
         self.labels.editable = self._editable
@@ -133,7 +136,15 @@ class LabelWriter:
         """Let pixels show what they should, but for those that have changed meanwhile."""
         here = np.asarray(self.labels.data[(*redrawn.plane, *redrawn.window)])
         wrong = (redrawn.after != redrawn.before) & (here == redrawn.before)
-        self._write([LabelPart((*redrawn.plane, *redrawn.window), wrong, redrawn.after)])
+        part = LabelPart((*redrawn.plane, *redrawn.window), wrong, redrawn.after)
+        if not self._attempt(lambda: [part]):
+            rows, cols = redrawn.window
+            before = (
+                replace(each, origin=(each.origin[0] + rows.start, each.origin[1] + cols.start))
+                for each in regions(np.where(wrong, redrawn.before, 0), redrawn.plane)
+            )
+            after = self.store.within(redrawn.plane, redrawn.window)
+            self._refused.add(Edit("show", tuple(before), tuple(after)))
 
     def adopt(self, found: Sequence[Object]) -> None:
         """Let the session know what a plane shows and it has not made, so that it can be edited."""
@@ -153,9 +164,15 @@ class LabelWriter:
 
     def _take_over(self) -> None:
         """Make what the layer's new data shows part of the objects, in the planes that have some."""
+        if self._refused:
+            self._attempt(lambda: ())  # the new data may take what the others did not
         labels, store = self.labels.data, self.store
         planes = sorted({each.plane for each in store}) if few_pixels(labels) else []
         shown = [np.maximum(np.asarray(labels[plane]).astype(np.int64), 0) for plane in planes]
+        shown = [
+            self._refused.filled(self.store, plane, whole_of(pixels), pixels, pixels == 0)
+            for plane, pixels in zip(planes, shown, strict=True)
+        ]
         for plane, pixels in zip(planes, shown, strict=True):
             self.adopt(objects_in(pixels, plane, store))
         self._session.paint_planes(
@@ -164,30 +181,34 @@ class LabelWriter:
 
     def redraw(self) -> None:
         """Show the objects that are on top now, where some overlap; no other pixel changes."""
-        self._attempt(self._given_up, self.store.together())
+        near = tuple(self.store.together())
+        if not self._attempt(lambda: map(self._given_up, _neighbours(near, NEAR))):
+            self._refused.add(Edit("redraw", near, near))
 
     def _draw(self, edit: Edit) -> None:
         """Give every pixel of what changed the label that the objects say, in one step."""
         if not self._drawing:
-            self._attempt(partial(self._wanted, gone={each.id for each in edit.before}), edit.moved)
+            part = partial(self._wanted, gone={each.id for each in edit.before})
+            if not self._attempt(lambda: map(part, _neighbours(edit.moved, NEAR))):
+                self._refused.add(edit)
 
-    def _attempt(self, part: Callable[[Sequence[Object]], LabelPart], objects: Sequence[Object]) -> None:
-        """Write what some objects have to show, and those that the layer did not take the last time."""
-        again = partial(self._wanted, gone={each.id for each in self._missed})
+    def _attempt(self, parts: Callable[[], Iterable[LabelPart]]) -> bool:
+        """Write some parts, and what the layer did not take the last time; say whether it did."""
+        missed = self._refused.objects
+        again = partial(self._wanted, gone={each.id for each in missed})
         try:
-            self._write(
-                [*map(part, _neighbours(objects, NEAR)), *map(again, _neighbours(self._missed, NEAR))]
-            )
+            self._write([*parts(), *map(again, _neighbours(missed, NEAR))])
         except Exception as error:  # noqa: BLE001 (whatever the layer's array raises, the objects are kept)
-            self._missed = (*self._missed, *objects)
             self.trouble = (
                 f"The layer {self.labels.name!r} cannot be written to ({error}), so it does not show all"
                 " objects; that is tried again with the next step."
             )
-            return
-        if self._missed:
+            return False
+        if missed:
             self.labels.refresh()  # of an attempt that failed, a part may be there
-        self._missed, self.trouble = (), ""
+        self._refused.clear()
+        self.trouble = ""
+        return True
 
     def _write(self, parts: Sequence[LabelPart]) -> None:
         """Write pixels and what they show, in one step."""
@@ -236,7 +257,13 @@ class LabelWriter:
         self.touched.emit(stroke.planes(before))
         self._drawing = not np.array_equal(there, painted)  # then napari does so by itself
         try:
-            edit = self._session.paint_planes(stroke.planes(painted))
+            pairs = zip(stroke.planes(painted), stroke.planes(before), strict=True)
+            edit = self._session.paint_planes(
+                [
+                    (plane, window, self._refused.filled(self.store, plane, window, now, now == was))
+                    for (plane, window, now), (_, _, was) in pairs
+                ]
+            )
         finally:
             self._drawing = False
         below = (np.minimum(before, painted) < 0) & (before != painted)

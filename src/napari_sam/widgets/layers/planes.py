@@ -112,11 +112,22 @@ def askew(layer: Layer, shape: tuple[int, ...]) -> bool:
 
     napari shows a plane without what rotates or shears a stack out of its planes, but places clicks with it.
     """
-    zero = np.array(layer.data_to_world(np.zeros(layer.ndim)))
-    matrix = np.transpose([np.array(layer.data_to_world(each)) - zero for each in np.eye(layer.ndim)])
+    matrix = _matrix(layer)
     shown, end = matrix.copy(), np.array(shape) - 1
     shown[:-2, -2:] = shown[-2:, :-2] = 0
     return bool((np.abs(np.linalg.solve(matrix, shown @ end) - end) > 1).any())
+
+
+def out_of_planes(layer: Layer) -> bool:
+    """Say whether a stack is rotated or sheared out of its planes, by however little."""
+    matrix = _matrix(layer)
+    return bool(matrix[:-2, -2:].any() or matrix[-2:, :-2].any())
+
+
+def _matrix(layer: Layer) -> NDArray[np.float64]:
+    """Return where one step along each axis of a layer leads to, a column each."""
+    zero = np.array(layer.data_to_world(np.zeros(layer.ndim)))
+    return np.transpose([np.array(layer.data_to_world(each)) - zero for each in np.eye(layer.ndim)])
 
 
 def screen_pixel(layer: Layer, camera: Camera) -> float:
