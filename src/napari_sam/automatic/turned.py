@@ -8,7 +8,7 @@ import numpy as np
 
 from napari_sam.predict import Frame, Prompts
 from napari_sam.predict.candidates import Decoded
-from napari_sam.predict.frames import resample
+from napari_sam.predict.resampling import resample
 
 Shape = tuple[int, int]
 

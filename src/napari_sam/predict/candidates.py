@@ -9,8 +9,9 @@ from functools import cached_property
 import numpy as np
 from numpy.typing import NDArray
 
-from .frames import Frame, covered_extent
+from .frames import Frame
 from .prompts import MaskPrompt, Shape
+from .resampling import covered_extent
 
 SAME = 0.85
 """Masks whose IoU is higher count as one."""

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .candidates import Decoded
-from .frames import resample
+from .resampling import resample
 
 AGREEING = 0.4
 """IoU from which a mask has a say in another's outline."""

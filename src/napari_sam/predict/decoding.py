@@ -17,8 +17,9 @@ from napari_sam.weights import LoadedModel
 
 from .candidates import Decoded
 from .embedding import Embedding
-from .frames import Frame, Layout, Positions, Window, covered_extent, resample, whole_frame
+from .frames import Frame, Layout, Positions, Window, whole_frame
 from .prompts import MaskPrompt, Prompts
+from .resampling import covered_extent, resample
 from .running import running
 
 CPU_TOKENS = 1 << 12

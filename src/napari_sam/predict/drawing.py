@@ -14,8 +14,9 @@ from scipy import ndimage
 from napari_sam.masks import cropped
 
 from .candidates import Candidate, Decoded, Logits, Mask
-from .frames import Frame, Positions, linear_weights, logit_weights
+from .frames import Frame, Positions
 from .prompts import Shape
+from .resampling import linear_weights, logit_weights
 
 
 def window_weights(frame: Frame, shape: Shape, size: int) -> tuple[tuple[int, int], tuple[Logits, Logits]]:

@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 
 from .candidates import Decoded
 from .decoding import framed_mask
-from .frames import Positions, covered_extent, whole_frame
+from .frames import Positions, whole_frame
 from .prompts import MaskPrompt, Prompts, Shape
+from .resampling import covered_extent
 
 Comparison = tuple[NDArray[np.float64], NDArray[np.float64]]
 """About the IoU of masks, and how much of the smaller lies in the larger."""
