@@ -119,7 +119,9 @@ class ObjectStore:
 
         def differing(newest: bool) -> int:
             self.newest_on_top = newest
-            drawn = ((self.render(each.plane, window_of(each)), labels[each.window]) for each in near)
+            drawn = (
+                (self.render(each.plane, window_of(each)), np.asarray(labels[each.window])) for each in near
+            )
             return sum(int(np.count_nonzero(wanted != shown)) for wanted, shown in drawn)
 
         self.newest_on_top = differing(newest=True) < differing(newest=False)

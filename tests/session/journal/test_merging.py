@@ -241,6 +241,18 @@ def test_labels_that_show_what_the_journal_holds_then_nothing_is_drawn_or_writte
     assert (tmp_path / "journal").read_bytes() == before
 
 
+def test_a_label_file_that_shows_the_newest_on_top_then_no_object_loses_what_is_hidden(
+    tmp_path: Path,
+) -> None:
+    session, record = session_of([square(1, 5, 5), square(2, 8, 8), square(3, 11, 11)], tmp_path / "journal")
+    session.store.newest_on_top = True
+    labels = drawn(session.store)
+    session.store.newest_on_top = False  # as it is at Start, until the person's choice is known
+    assert merge(session, labels, (0,), None, record).redrawn == []
+    assert [each.area for each in session.store] == [100, 100, 100]
+    assert session.store.newest_on_top
+
+
 def adopted_and_corrected(path: Path) -> tuple[np.ndarray, np.ndarray]:
     """Correct four labels of a file in a session; return what the file shows, and what the session drew."""
     file = drawn(store_of(*(square(n, 5, 15 * n - 10) for n in range(1, 6)), square(6, 5, 5, plane=2)))

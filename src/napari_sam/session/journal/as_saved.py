@@ -17,10 +17,10 @@ Pairs = list[tuple[Object, Object]]
 """Labels of a plane, and the objects that they show."""
 
 
-def held(steps: Sequence[Edit], shown: Labels, plane: Plane) -> Pairs:
+def held(steps: Sequence[Edit], shown: Labels, plane: Plane, *, newest_on_top: bool) -> Pairs:
     """Return the labels of a plane that show what a journal held at one moment: when they differ least."""
     there = _on_plane(steps, plane)
-    moment, _ = _moment(there, shown, plane)
+    moment, _ = _moment(there, shown, plane, newest_on_top=newest_on_top)
     store = ObjectStore.after(there[:moment])
     return paired(regions(shown, plane), store) if len(store) else []
 
@@ -47,7 +47,7 @@ def deleted(steps: Sequence[Edit], store: ObjectStore, shown: Labels, plane: Pla
     gone = np.unique(now[differing])
     if not gone.size or shown[differing].any() or np.isin(gone, shown).any():
         return []
-    if _moment(there, shown, plane)[1] == 0:
+    if _moment(there, shown, plane, newest_on_top=store.newest_on_top)[1] == 0:
         return []
     came: dict[Key, int] = {}
     for place, step in enumerate(there):
@@ -74,12 +74,13 @@ def paired(strange: Sequence[Object], store: ObjectStore) -> Pairs:
     return pairs
 
 
-def _moment(steps: Sequence[Edit], shown: Labels, plane: Plane) -> tuple[int, int]:
+def _moment(steps: Sequence[Edit], shown: Labels, plane: Plane, *, newest_on_top: bool) -> tuple[int, int]:
     """Return after how many steps a plane is the most like what labels show, of several the last.
 
     And how many pixels differ then.
     """
     store = ObjectStore()
+    store.newest_on_top = newest_on_top
     begun = bool(steps) and steps[0].what == ADOPT  # it was never seen empty
     differing = int(np.count_nonzero(shown))
     fewest, best = shown.size + 1 if begun else differing, 0

@@ -96,9 +96,10 @@ def merge(
     if drawn is not None:
         session.store.newest_on_top = drawn.newest_on_top
         names = bring(session, drawn, record)
-    elif len(told):
-        session.store.newest_on_top = told.newest_on_top
-        session.reserve(max(each.id for each in told))
+    else:
+        session.store.overlap_as(labels)
+        session.store.newest_on_top |= told.newest_on_top
+        session.reserve(max((each.id for each in told), default=0))
     steps = record.happened if drawn is None and record is not None else ()
     drawn = None if drawn is None else renamed(drawn, names)
     merging = _Merging(session, labels, drawn, Told(told, steps), names, steps)
@@ -183,6 +184,7 @@ class _Merging:
         pairs, strange = self._strange(plane)
         self.pairs += pairs
         drawn = self._drawn if self._drawn is not None else _store_of(self._saved[plane])
+        drawn.newest_on_top = store.newest_on_top
         now, was = store.render(plane, window), drawn.render(plane, window)
         for each, other in pairs:
             _of(shown, each)[each.mask] = other.id
@@ -226,7 +228,8 @@ class _Merging:
     def _as_saved(self, shown: Labels, plane: Plane) -> Pairs:
         """Return the labels of a plane as a file has them that the journal held when it was saved."""
         if plane not in self._saved:
-            self._saved[plane] = held(self._steps, shown, plane)
+            newest = self._session.store.newest_on_top
+            self._saved[plane] = held(self._steps, shown, plane, newest_on_top=newest)
         return self._saved[plane]
 
     def rename(self, planes: Iterable[Plane]) -> None:
