@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 
@@ -82,6 +83,17 @@ def test_evaluate_when_a_method_is_named_then_it_alone_is_measured_and_nothing_i
         assert wrong[0].replace("failures", "limit") in capsys.readouterr().err
     assert main(["evaluate", "--scenes", "1", "--json", str(tmp_path / "none" / "a.json")]) == 1
     assert "a.json does not exist; make it first" in capsys.readouterr().err
+
+
+def test_evaluate_when_what_it_writes_would_replace_what_it_reads_then_says_so_and_leaves_it(
+    data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = shutil.copytree(data_folder / "dsb2018", tmp_path / "own")
+    truth, image = (min((folder / each).iterdir()) for each in ("labels", "images"))
+    for written in (["--json", str(truth)], ["--failures", str(image)]):
+        assert main([*measuring(folder, 1), "--limit-images", "1", *written]) == 1
+        assert f"{written[1]} is of the images and labels that are read" in capsys.readouterr().err
+    assert truth.read_bytes() == (data_folder / "dsb2018" / "labels" / truth.name).read_bytes()
 
 
 def test_evaluate_when_channels_are_chosen_then_these_alone_are_measured_and_learnt_from(

@@ -91,6 +91,7 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
+    from ..files.overwriting import check_not_among
     from ..files.writing import write_picture, write_text
     from ..training.measuring.automatic_scores import METHODS
     from ..training.measuring.evaluate import evaluate
@@ -103,6 +104,8 @@ def run(arguments: argparse.Namespace) -> None:
         if path:
             check_output(path, kind, overwrite=True)
     _check(arguments)
+    if arguments.images:
+        check_not_among([arguments.images, *arguments.labels], arguments.json, arguments.failures)
     annotated = (
         Folder(arguments.images, tuple(arguments.labels), zoom=arguments.zoom, channels=arguments.channels)
         if arguments.images
