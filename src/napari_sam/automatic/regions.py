@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+from numpy.typing import NDArray
 
 from napari_sam.masks import Region, cropped
 from napari_sam.predict.drawn import signed_distance
@@ -55,3 +56,10 @@ def within(region: Region, shape: tuple[int, int]) -> Region:
     (row, col), mask = region
     kept = mask[max(-row, 0) : max(shape[0] - row, 0), max(-col, 0) : max(shape[1] - col, 0)]
     return cropped((max(row, 0), max(col, 0)), kept)
+
+
+def write_free(plane: NDArray[np.integer], region: Region, number: int) -> None:
+    """Write a number into the pixels of a region that are 0 in a plane."""
+    (row, col), mask = region
+    place = plane[row : row + mask.shape[0], col : col + mask.shape[1]]
+    place[mask & (place == 0)] = number

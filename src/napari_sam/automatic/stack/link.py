@@ -19,7 +19,7 @@ from napari_sam.progress import Cancel, Progress
 
 from ..cutting import Labels
 from ..painting import painted
-from ..regions import blend, within
+from ..regions import blend, within, write_free
 from ..segment import Method, propose
 from ..settings import AutomaticSettings
 from .matching import matches
@@ -210,18 +210,11 @@ def link_planes(planes: Planes, settings: LinkSettings | None = None) -> Labels:
     linked = np.zeros(stack.shape, np.int32)
     for number, chain in enumerate(kept, 1):
         for index, label in chain:
-            _paint(linked[index], regions[index, label], number)
+            write_free(linked[index], regions[index, label], number)
     for number, chain in enumerate(kept, 1):  # what is interpolated takes nothing from what was seen
         for index, region in _missing(chain, regions):
-            _paint(linked[index], within(region, linked[index].shape), number)
+            write_free(linked[index], within(region, linked[index].shape), number)
     return linked
-
-
-def _paint(plane: Labels, region: Region, number: int) -> None:
-    """Write a number where a plane is free."""
-    (row, col), mask = region
-    place = plane[row : row + mask.shape[0], col : col + mask.shape[1]]
-    place[mask & (place == 0)] = number
 
 
 def _count(planes: Planes) -> int:

@@ -12,6 +12,8 @@ from numpy.typing import NDArray
 from napari_sam.masks import Mask, Region
 from napari_sam.predict import Prompts
 
+from ..regions import write_free
+
 Source = Literal["prompted", "propagated", "interpolated"]
 
 
@@ -72,9 +74,7 @@ class VolumeObject:
     def paint(self, labels: NDArray[np.integer], label: int) -> None:
         """Write the object into a (Z, Y, X) volume where that is 0."""
         for index, each in self.planes.items():
-            (row, col), (height, width) = each.origin, each.mask.shape
-            place = labels[index, row : row + height, col : col + width]
-            place[each.mask & (place == 0)] = label
+            write_free(labels[index], each.region, label)
 
     def full_mask(self) -> NDArray[np.bool_]:
         """Return the object in its whole stack, (Z, Y, X) bool."""
