@@ -8,7 +8,7 @@ from typing import Any, get_args
 
 from napari_sam.automatic.stack.volume import correct, propagate
 from napari_sam.automatic.stack.volume_object import PlaneMask, Source, VolumeObject
-from napari_sam.automatic.stack.walk import EmbeddingOf, PropagateSettings, Unread, expecting
+from napari_sam.automatic.stack.walk import EmbeddingOf, Unread, expecting
 from napari_sam.errors import PromptError
 from napari_sam.predict import Embedding, Predictor
 from napari_sam.progress import Cancel, Progress
@@ -83,7 +83,6 @@ class Following:
         predictor: Predictor,
         embedding_of: EmbeddingOf,
         *,
-        settings: PropagateSettings | None = None,
         progress: Progress | None = None,
         cancelled: Cancel | None = None,
         unread: Unread | None = None,
@@ -95,7 +94,7 @@ class Following:
 
         Parameters
         ----------
-        predictor, embedding_of, settings, progress, cancelled, unread
+        predictor, embedding_of, progress, cancelled, unread
             As `propagate` takes them.
 
         Returns
@@ -118,13 +117,7 @@ class Following:
             return embedding
 
         here = self.key[1][self.axis]
-        options = {
-            "given": given,
-            "settings": settings,
-            "progress": progress,
-            "cancelled": cancelled,
-            "unread": unread,
-        }
+        options = {"given": given, "progress": progress, "cancelled": cancelled, "unread": unread}
         if here in prompts and len(prompts) > 1 and self.followed:
             asked = prompts.pop(here)
             volume = VolumeObject(self._planes(), prompts, (self.depth, 0, 0))
