@@ -253,6 +253,26 @@ def test_stack_when_a_file_names_its_channels_then_nobody_has_to(
     np.testing.assert_array_equal(found if found.ndim == 5 else found[..., None], channels)
 
 
+@pytest.mark.parametrize("axes", ["XYZ", "CXYZ", "ZXY", "XYZC"])
+def test_stack_when_a_file_names_x_before_y_then_its_planes_are_upright(axes: str, tmp_path: Path) -> None:
+    from napari_sam.cli.files import read_stack
+    from napari_sam.files.pixel_size import PixelSize, pixel_size_of
+
+    image = np.random.default_rng(0).integers(0, 255, (5, 30, 40, 2), np.uint8)
+    image = image if "C" in axes else image[..., 0]
+    stored = image.transpose(["ZYXC".index(name) for name in axes])
+    sizes = {"C": 1.0, "Z": 2.0, "Y": 0.7, "X": 0.5}
+    steps = [{"type": "scale", "scale": [sizes[name] for name in axes]}]
+    about = {
+        "axes": [{"name": name.lower(), **({} if name == "C" else {"unit": "micrometer"})} for name in axes],
+        "datasets": [{"path": "0", "coordinateTransformations": steps}],
+    }
+    group = zarr.create_group(tmp_path / "a.zarr", attributes={"ome": {"multiscales": [about]}})
+    group.create_array("0", data=stored)
+    np.testing.assert_array_equal(read_stack(tmp_path / "a.zarr")[0], image)
+    assert pixel_size_of(tmp_path / "a.zarr", upright=True) == PixelSize(0.7, 0.5, 2.0)
+
+
 def test_stack_when_a_file_has_frames_of_planes_then_volumes_are_linked_and_tracked(
     movie: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

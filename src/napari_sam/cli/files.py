@@ -144,8 +144,18 @@ def read_stack(path: Path, channel_axis: int | None = None, *, in_time: bool = F
         names = ""  # a person knows it better
     if {"T", "Z"} <= set(names) and len(names) <= 4 + ("C" in names):
         return array.transpose([names.index(name) for name in "TZYX" + "C" * ("C" in names)])
+    if channel_axis is None:
+        array, names = _upright(array, names)
     planes = _planes(path, array, names, channel_axis)
     return planes[:, None] if in_time else planes[None]
+
+
+def _upright(array: NDArray[Any], names: str) -> tuple[NDArray[Any], str]:
+    """Turn an image whose file names x before y, or planes after them, to (..., Y, X)."""
+    if not {"Y", "X"} <= set(names) or "YX" in names:
+        return array, names
+    order = sorted(range(len(names)), key=lambda axis: "YX".find(names[axis]))  # others first, as they are
+    return array.transpose(order), "".join(names[axis] for axis in order)
 
 
 def _planes(path: Path, array: NDArray[Any], names: str, channel_axis: int | None) -> NDArray[Any]:

@@ -121,7 +121,10 @@ def run(arguments: argparse.Namespace) -> None:
         labels = _followed(predictor, frames.reshape(-1, *frames.shape[2:]), in_time, arguments.prompt)
     else:
         labels = _found(predictor, frames, settings, linked=volumes or not in_time)
-    size, axes = pixel_size_of(arguments.image), "TZYX" if volumes else "TYX" if in_time else "ZYX"
+    size, axes = (
+        pixel_size_of(arguments.image, upright=True),
+        "TZYX" if volumes else "TYX" if in_time else "ZYX",
+    )
     if table is None:
         write_labels(arguments.output, labels, axes, size)
         print(f"{arguments.output}: {amount(int(labels.max()), 'object')} in {_held(frames)}")

@@ -65,14 +65,17 @@ class PixelSize:
         zarr.open_array(path, mode="r+").attrs[ATTRIBUTE] = [self.rows, self.cols]
 
 
-def pixel_size_of(path: str | os.PathLike[str]) -> PixelSize | None:
-    """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one that can be understood."""
+def pixel_size_of(path: str | os.PathLike[str], *, upright: bool = False) -> PixelSize | None:
+    """Return the size of a pixel of a TIFF or OME-Zarr image, if the file says one that can be understood.
+
+    Rows and columns are the last two axes as stored or, `upright`, those that the file names y and x.
+    """
     path = Path(path)
     try:
         if path.suffix.lower() in TIFF:
             sizes = _of_tiff(path)
         elif path.is_dir():
-            sizes = _of_zarr(path)
+            sizes = _of_zarr(path, upright=upright)
         else:
             return None
     except (ArithmeticError, AttributeError, LookupError, SyntaxError, TypeError, ValueError):
@@ -131,15 +134,17 @@ def _of_ome(text: str) -> Sizes:
     return down, across, apart
 
 
-def _of_zarr(path: Path) -> Sizes:
+def _of_zarr(path: Path, *, upright: bool) -> Sizes:
     array, image = image_in(path)
     if not image:
         noted: Any = array.attrs[ATTRIBUTE]
         return float(noted[0]), float(noted[1]), 0.0
     steps = (*image["datasets"][0]["coordinateTransformations"], *image.get("coordinateTransformations", ()))
     axes = image["axes"]
-    depths = [index for index, axis in enumerate(axes[:-2]) if axis["name"] == "z"]
-    kept = [len(axes) - 2, len(axes) - 1, *depths]
+    names = [axis["name"] for axis in axes]
+    plane = [names.index("y"), names.index("x")] if upright else [len(axes) - 2, len(axes) - 1]
+    depths = [index for index, name in enumerate(names) if name == "z" and index not in plane]
+    kept = [*plane, *depths]
     sizes = [MICROMETERS[axes[index]["unit"]] for index in kept[:2]]
     sizes += [MICROMETERS.get(axes[index].get("unit"), 0.0) for index in depths]
     for step in steps:
