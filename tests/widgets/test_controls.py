@@ -180,12 +180,21 @@ def shows_what_is_next(full: AnnotatorWidget, qtbot: Any) -> None:
 
 
 def leaves_the_keys_alone(full: AnnotatorWidget, qtbot: Any) -> None:
-    """Assert that Enter in a field commits nothing, and that no button takes over from another one."""
+    """Assert that Enter in a field commits nothing, on a button presses it, and no button takes over."""
     assert full.annotation is not None
     assert len(full.annotation.session.proposals) == 1
     for field in full.panel.segment_all.score.findChildren(QLineEdit):
         field.setFocus()
         qtbot.keyClick(field, Qt.Key.Key_Return)
+    assert len(full.annotation.session.objects) == 2
+    boxes = next(each for each in full.panel.findChildren(QAbstractButton) if each.text() == "Boxes")
+    for button in (boxes, full.panel.outside):
+        pressed: list[bool] = []
+        button.clicked.connect(pressed.append)
+        button.setFocus()
+        for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
+            qtbot.keyClick(button, key)
+        assert len(pressed) == 3
     assert len(full.annotation.session.objects) == 2
     commit = full.panel.commit
     commit.setEnabled(True)

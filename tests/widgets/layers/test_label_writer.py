@@ -195,11 +195,11 @@ def test_a_stack_rotated_out_of_its_planes_when_committed_to_then_it_is_not_said
     viewer, predictor = ViewerModel(), Predictor(discs)
     labels = viewer.add_labels(np.zeros((12, *SHAPE), np.int32), affine=affine)
     writer = LabelWriter(session, labels)
-    viewer.dims.set_point(0, 12)
-    session.open(predictor, predictor.embed(np.zeros(SHAPE, np.uint8)), (0,))
-    commit(session, (30, 30))
+    viewer.dims.set_point(0, 19)  # where napari shows no plane
+    session.open(predictor, predictor.embed(np.zeros(SHAPE, np.uint8)), (9,))
+    commit(session, (30, 30), choice=0)
     assert writer.trouble == ""
-    assert (labels.data[0] > 0).sum() == session.objects[0].area
+    assert (labels.data[9] > 0).sum() == session.objects[0].area
 
 
 def test_a_stroke_by_hand_then_is_part_of_the_object_and_the_layers_own_undo_takes_back_both(
