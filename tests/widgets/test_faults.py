@@ -57,6 +57,9 @@ def test_layers_when_renamed_reordered_rescaled_and_moved_then_commits_go_on(
     image, labels, points = annotation._image, annotation.writer.labels, annotation.prompts.points
     for number, layer in enumerate(widget._viewer.layers):
         layer.name = f"renamed {number}"
+    if hasattr(widget._viewer.layers.events, "renamed"):  # younger than napari 0.6
+        assert widget.panel.image.currentText() == image.name
+        assert widget.panel.labels.currentText() == labels.name
     widget._viewer.layers.reverse()
     commit(widget, qtbot, 80, 100)
     assert told(widget) == "Committed label 2. 2 so far."

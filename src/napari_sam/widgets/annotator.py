@@ -162,10 +162,12 @@ class AnnotatorWidget(Dock):
         return bool(super().event(event))
 
     def reset_choices(self, event: Any = None) -> None:  # napari calls it with or without
-        """Offer the layers that there are now."""
+        """Offer the layers that there are now; while one is annotated, only by the names that they have."""
         from napari.layers import Image, Labels, Points, Shapes
 
         if self.annotation is not None:
+            self.panel.rename_choices(self.panel.image, self._choices(Image))
+            self.panel.name_labels(self.annotation.writer.labels.name)
             return
         prompts, images = (*self._choices(Points), *self._choices(Shapes)), self._choices(Image)
         if len(images) > self.panel.image.count() and getattr(event, "type", "") == "inserted":

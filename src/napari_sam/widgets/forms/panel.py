@@ -224,6 +224,14 @@ class Panel(QWidget):
                 combo.setItemData(index, name, Qt.ItemDataRole.ToolTipRole)  # long ones are cut
             combo.setCurrentIndex(max(combo.findData(chosen), 0))
 
+    def rename_choices(self, combo: QComboBox, choices: Sequence[tuple[str, str]]) -> None:
+        """Show what those of a combo box are called now that are there, as `set_choices` takes them."""
+        for name, key in choices:
+            there = combo.findData(key)
+            if there >= 0:
+                combo.setItemText(there, name)
+                combo.setItemData(there, name, Qt.ItemDataRole.ToolTipRole)
+
     def set_running(self, running: bool) -> None:
         """Enable what can be done before Start, or after it."""
         for combo in (self.image, self.labels, self.prompts, self.model, self.device):
