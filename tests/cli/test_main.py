@@ -283,6 +283,7 @@ def test_the_installed_command_when_started_then_runs_main() -> None:
 STOPPING = """\
 import signal, sys
 from napari_sam.cli import main, models
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a job in the background may have none
 models.run = lambda arguments: signal.raise_signal(signal.SIGINT)
 sys.exit(main())
 """
