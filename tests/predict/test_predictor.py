@@ -41,6 +41,7 @@ def test_predict_at_any_point_of_any_image_puts_the_mask_at_the_point(
     embedded = predictor.embed(np.zeros((rows, cols), np.uint8))
     candidates = predictor.predict(embedded, click(row, col))
     assert len(candidates) == 3
+    assert [*candidates] == [candidates[index] for index in range(3)]
     assert candidates.masks.shape == (3, rows, cols)
     assert all(mask[min(round(row), rows - 1), min(round(col), cols - 1)] for mask in candidates.masks)
 
@@ -307,9 +308,11 @@ def test_predict_on_the_embedding_of_other_weights_says_so(small: LoadedModel, d
         Predictor(small).predict(embedded, click(5, 5))
 
 
-def test_a_predictor_when_given_a_models_name_then_says_what_it_wants() -> None:
+def test_a_predictor_when_given_a_name_or_an_image_then_says_what_it_wants(small: LoadedModel) -> None:
     with pytest.raises(WeightsError, match=r"not str; give what napari_sam\.load_model returns"):
         Predictor("cell-tiny")  # type: ignore[arg-type]
+    with pytest.raises(ImageError, match=r"not ndarray; give what Predictor\.embed returns"):
+        Predictor(small).predict(np.zeros((40, 50), np.uint8), click(20, 20))  # type: ignore[arg-type]
 
 
 def test_model_embedding_and_answer_when_shown_in_a_notebook_then_are_short(small: LoadedModel) -> None:

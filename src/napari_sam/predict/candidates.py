@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 
@@ -121,6 +121,12 @@ class Candidates:
 
     def __len__(self) -> int:
         return len(self.items)
+
+    def __iter__(self) -> Iterator[Candidate]:
+        return iter(self.items)
+
+    def __getitem__(self, index: int) -> Candidate:
+        return self.items[index]
 
     @property
     def masks(self) -> Mask:

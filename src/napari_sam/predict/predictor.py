@@ -150,7 +150,7 @@ class Predictor:
         PromptError
             If a prompt lies outside the image, or outside the part of it that is embedded.
         ImageError
-            If another model made the embedding.
+            If another model made the embedding, or it is something else, such as the image.
         OutOfMemoryError
             If the device has too little memory.
         """
@@ -233,6 +233,11 @@ class Predictor:
             yield from zip(pools(self.model, embedding, group, several), several, group, strict=True)
 
     def _check(self, embedding: Embedding) -> None:
+        if not isinstance(embedding, Embedding):
+            raise ImageError(
+                f"An embedding is wanted and not {type(embedding).__name__};"
+                " give what Predictor.embed returns."
+            )
         if embedding.weights_hash != self.model.weights_hash:
             raise ImageError(
                 f"The embedding was made by {embedding.model} and not by these weights of"
