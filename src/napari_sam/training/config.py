@@ -193,19 +193,22 @@ def _wanted(name: str, value: Any, default: Any) -> str:
             return "" if _is_whole(value, least) else f"a whole number, {least} or more"
         case float():
             most = 1 if name in SHARES else sys.float_info.max
-            fits = isinstance(value, int | float) and 0 <= value <= most
+            fits = _is_number(value) and 0 <= value <= most
             return "" if fits else f"a number of 0 {'to 1' if name in SHARES else 'or more'}"
         case (float(), float()):
-            pair = (
-                isinstance(value, tuple)
-                and len(value) == 2
-                and all(isinstance(v, int | float) for v in value)
-            )
-            return "" if pair and 0 < value[0] <= value[1] else "two numbers above 0, the smaller one first"
+            pair = isinstance(value, tuple) and len(value) == 2 and all(map(_is_number, value))
+            ranged = pair and 0 < value[0] <= value[1] < math.inf
+            return "" if ranged else "two numbers above 0, the smaller one first"
+        case str():
+            return "" if isinstance(value, str) else "a name in quotes"
         case (int(), *_):
             whole = isinstance(value, tuple) and value and all(_is_whole(v, 0) for v in value)
             return "" if whole else "whole numbers, 0 or more"
     return ""
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
 
 
 def _is_whole(value: Any, least: int) -> bool:
@@ -219,12 +222,38 @@ def _data_config(entry: Any, root: Path, path: Path) -> DataConfig:
             f"A set in {path.name} needs images and labels, and may have weight, partial, stems and channels;"
             " write it below a line of its own, [[data]] or [[validation]]."
         )
-    try:
-        named, stems = entry["labels"], entry.get("stems", ())
-        labels = tuple(root / name for name in ([named] if isinstance(named, str) else named))
-        weight, partial = float(entry.get("weight", 1)), bool(entry.get("partial", False))
-        stems = (stems,) if isinstance(stems, str) else tuple(stems)
-        channels = tuple(map(int, entry.get("channels", ())))
-        return DataConfig(root / entry["images"], labels, weight, partial, stems, channels)
-    except (TypeError, ValueError) as error:
-        raise DataError(f"A set in {path.name} cannot be read ({error}); correct it.") from error
+    said: dict[str, Any] = {
+        name: [value] if name in ("labels", "stems") and isinstance(value, str) else value
+        for name, value in entry.items()
+    }
+    for name, value in said.items():
+        if what := _wanted_of_set(name, value):
+            raise DataError(f"The setting {name} of a set in {path.name} is {entry[name]!r}; give {what}.")
+    return DataConfig(
+        root / said["images"],
+        tuple(root / name for name in said["labels"]),
+        said.get("weight", 1.0),
+        said.get("partial", False),
+        tuple(said.get("stems", ())),
+        tuple(said.get("channels", ())),
+    )
+
+
+def _wanted_of_set(name: str, value: Any) -> str:
+    """Return what a setting of a set should be; nothing if it is."""
+    every = value if isinstance(value, list) else []
+    match name:
+        case "images":
+            return "" if isinstance(value, str) else "the folder of the images"
+        case "labels":
+            folders = every and all(isinstance(v, str) for v in every)
+            return "" if folders else "the folder of the labels, or several in brackets"
+        case "weight":
+            return "" if _is_number(value) else "a number"
+        case "partial":
+            return "" if isinstance(value, bool) else "true or false"
+        case "stems":
+            named = value == [] or (every and all(isinstance(v, str) for v in every))
+            return "" if named else "names of images, in brackets"
+    whole = value == [] or (every and all(_is_whole(v, 0) for v in every))
+    return "" if whole else "whole numbers in brackets, of which the first channel is 0"

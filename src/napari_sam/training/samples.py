@@ -182,13 +182,13 @@ def paired_levels(
     levels = [dict(image_label_pairs(images, folder)) for folder in labels]
     wanted = [image for image in levels[0] if is_named(image, stems)]
     complete = [image for image in wanted if all(image in level for level in levels)]
-    if not complete:
-        raise DataError(f"No image in {images} has labels at every level; give matching folders.")
     if missing := sorted(name for name in stems if not any(is_named(each, (name,)) for each in complete)):
         raise DataError(
             f"{', '.join(missing[:3])} in {images}: no such image, or none with labels at every level; give"
             " other stems."
         )
+    if not complete:
+        raise DataError(f"No image in {images} has labels at every level; give matching folders.")
     return [(image, tuple(level[image] for level in levels)) for image in complete]
 
 
