@@ -99,3 +99,6 @@ def test_check_folder_when_it_holds_a_run_then_only_resuming_is_allowed(tmp_path
     check_folder(tmp_path, resume=True)
     with pytest.raises(DataError, match="holds an earlier run"):
         check_folder(tmp_path, resume=False)
+    path.rename(tmp_path / "model.safetensors")  # of a run whose checkpoint was removed
+    with pytest.raises(DataError, match=r"model\.safetensors is there already; give another --out"):
+        check_folder(tmp_path, resume=False)

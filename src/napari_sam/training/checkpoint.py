@@ -19,6 +19,8 @@ from .config import TrainConfig
 
 STATE = "state.pt"
 """Name of the checkpoint in a run's folder."""
+MODEL = "model.safetensors"
+"""Name of the trained model there."""
 DAMAGED = (
     OSError, RuntimeError, EOFError, ValueError, LookupError, TypeError, AttributeError, UnpicklingError,
 )  # fmt: skip
@@ -39,7 +41,7 @@ def check_folder(out: Path, *, resume: bool) -> None:
     Raises
     ------
     DataError
-        If the folder holds a checkpoint and the run does not go on from it, or holds none and it does;
+        If the folder holds a checkpoint or model and the run does not go on from it, or neither and it does;
         or if it is no folder, may not be written to, or is a link to nothing.
     WeightsError
         If its name is not UTF-8, so that the weights could not be read again.
@@ -51,6 +53,8 @@ def check_folder(out: Path, *, resume: bool) -> None:
         _check_there(state)
     elif state.exists():
         raise DataError(f"{out} holds an earlier run; give another --out, or go on with --resume.")
+    elif (out / MODEL).exists():
+        raise DataError(f"{out / MODEL} is there already; give another --out, or move it away.")
     there = next(path for path in (out.absolute(), *out.absolute().parents) if path.exists())
     if not (there.is_dir() and os.access(there, os.W_OK)):
         what = "may not be written to" if there.is_dir() else "is no folder"
