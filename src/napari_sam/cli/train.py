@@ -126,6 +126,7 @@ def _is_given(value: object) -> bool:
 
 def train_from_config(arguments: argparse.Namespace) -> None:
     """Train as a TOML file says, and measure the finished model."""
+    from ..training.checkpoint import MODEL
     from ..training.config import TrainConfig
     from ..training.distributed import writes
     from ..training.held_out import digests, learnt_by, told_of
@@ -164,7 +165,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
                 seed=config.seed,
                 progress=progress,
             )
-    path = arguments.out / "model.safetensors"
+    path = arguments.out / MODEL
     save_checkpoint(path, sam.cpu(), told)
     print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
     for entry in config.validation:

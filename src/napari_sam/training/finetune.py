@@ -15,6 +15,7 @@ from napari_sam.weights import LoadedModel, load_model, save_checkpoint
 
 from .adapters import Tune
 from .alike import alike
+from .checkpoint import MODEL
 from .config import DataConfig, TrainConfig
 from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
@@ -205,7 +206,7 @@ def finish(
     sheet = contact_sheet(written, [task.held_out], limit=6, seed=task.config.seed)
     write_picture(out / "held-out.png", sheet)
     if not comparison.worse:
-        path = path.replace(out / "model.safetensors")
+        path = path.replace(out / MODEL)
     settings = asdict(task.config) | {"steps": steps, "held_out": task.held_out.stems}
     text = json.dumps(comparison.to_dict() | {"settings": settings}, indent=1, default=str)
     write_text(out / "comparison.json", text + "\n")
