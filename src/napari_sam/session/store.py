@@ -115,14 +115,12 @@ class ObjectStore:
 
     def overlap_as(self, labels: NDArray[np.integer]) -> None:
         """Draw on top what labels, (..., Y, X), show where objects overlap; the older ones if in doubt."""
-        near = self.together()
+        near = [(each.plane, window_of(each), np.asarray(labels[each.window])) for each in self.together()]
 
         def differing(newest: bool) -> int:
             self.newest_on_top = newest
-            drawn = (
-                (self.render(each.plane, window_of(each)), np.asarray(labels[each.window])) for each in near
-            )
-            return sum(int(np.count_nonzero(wanted != shown)) for wanted, shown in drawn)
+            wrong = (self.render(plane, window) != shown for plane, window, shown in near)
+            return sum(int(np.count_nonzero(each)) for each in wrong)
 
         self.newest_on_top = differing(newest=True) < differing(newest=False)
 

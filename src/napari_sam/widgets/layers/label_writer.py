@@ -170,7 +170,7 @@ class LabelWriter:
         planes = sorted({each.plane for each in store}) if few_pixels(labels) else []
         shown = [np.maximum(np.asarray(labels[plane]).astype(np.int64), 0) for plane in planes]
         shown = [
-            self._refused.filled(self.store, plane, whole_of(pixels), pixels, pixels == 0)
+            self._refused.filled(self.store, plane, whole_of(pixels), pixels, 0)
             for plane, pixels in zip(planes, shown, strict=True)
         ]
         for plane, pixels in zip(planes, shown, strict=True):
@@ -254,13 +254,14 @@ class LabelWriter:
             return
         there = np.asarray(self.labels.data[stroke.bounds])
         before, painted = stroke.before(there), stroke.after(there)
-        self.touched.emit(stroke.planes(before))
+        shown = stroke.planes(before)
+        self.touched.emit(shown)
         self._drawing = not np.array_equal(there, painted)  # then napari does so by itself
         try:
-            pairs = zip(stroke.planes(painted), stroke.planes(before), strict=True)
+            pairs = zip(stroke.planes(painted), shown, strict=True)
             edit = self._session.paint_planes(
                 [
-                    (plane, window, self._refused.filled(self.store, plane, window, now, now == was))
+                    (plane, window, self._refused.filled(self.store, plane, window, now, was))
                     for (plane, window, now), (_, _, was) in pairs
                 ]
             )

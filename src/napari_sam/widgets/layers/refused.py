@@ -54,7 +54,7 @@ class Refused:
         plane: Plane,
         window: Window,
         shown: NDArray[Any],
-        untouched: NDArray[np.bool_],
+        before: NDArray[Any] | int,
     ) -> NDArray[Any]:
         """Return what a window would show if the layer had taken all: what it never showed, nobody erased.
 
@@ -64,10 +64,12 @@ class Refused:
         plane : tuple of int
         window : (rows, columns)
         shown : (h, w) int
-        untouched : (h, w) bool
-            Where nobody painted.
+        before : (h, w) int, or 0
+            What it showed earlier: where that is the same, nobody painted.
         """
+        if not self:
+            return shown
         never = np.zeros(shown.shape, bool)
         for each in self.objects:
             never |= ObjectStore.after([Edit("draw", (), (each,))]).render(plane, window) > 0
-        return np.where(never & untouched, store.render(plane, window), shown) if never.any() else shown
+        return np.where(never & (shown == before), store.render(plane, window), shown)
