@@ -71,8 +71,9 @@ def test_relative_positions_when_of_any_size_then_are_the_references(size: int) 
 @pytest.mark.parametrize(("h", "w"), [(7, 7), (8, 13), (3, 14)])
 def test_windows_when_put_back_then_are_the_image(h: int, w: int) -> None:
     x = numbers(2, h, w, 3)
-    windows = partition(x, 7)
+    windows = partition(x, 7, torch.full((3,), 9.0))
     assert windows.shape == (2 * -(-h // 7) * -(-w // 7), 7, 7, 3)
+    assert (windows == 9).sum() == windows.numel() - x.numel()
     torch.testing.assert_close(unpartition(windows, h, w), x)
 
 

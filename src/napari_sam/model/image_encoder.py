@@ -38,11 +38,15 @@ class RelativeAttention(nn.Module):
         Channels of the tokens, number of heads.
     size : int
         Side of the square of tokens that the relative positions describe.
+    windows : bool
+        Whether tokens attend within windows of that size only, those at the right and bottom
+        filled with tokens of zeros.
     """
 
-    def __init__(self, width: int, heads: int, size: int) -> None:
+    def __init__(self, width: int, heads: int, size: int, *, windows: bool = False) -> None:
         super().__init__()
         self.heads = heads
+        self.window = size if windows else 0
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
         self.rel_pos_h = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
@@ -50,11 +54,17 @@ class RelativeAttention(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend among (B, h, w, width) tokens; same shape."""
-        batch, h, w = x.shape[:3]
-        q, k, v = self.qkv(x).view(batch, h * w, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
+        parts: Tensor = self.qkv(x)
+        if self.window:
+            parts = partition(parts, self.window, self.qkv.bias)
+        h, w = parts.shape[1:3]
+        q, k, v = parts.reshape(len(parts), h * w, 3, self.heads, -1).permute(2, 0, 3, 1, 4)
         heads = attend(q, k, v, relative_positions(self.rel_pos_h, h), relative_positions(self.rel_pos_w, w))
-        out: Tensor = self.proj(heads.transpose(1, 2).flatten(2))
-        return out.view(batch, h, w, -1)
+        attended = heads.transpose(1, 2).reshape(len(parts), h, w, -1)
+        if self.window:
+            attended = unpartition(attended, *x.shape[1:3])
+        out: Tensor = self.proj(attended)
+        return out
 
 
 class EncoderMLP(nn.Module):
@@ -88,7 +98,7 @@ class Block(nn.Module):
         super().__init__()
         self.window = window
         self.norm1 = nn.LayerNorm(encoder.width, eps=1e-6)
-        self.attn = RelativeAttention(encoder.width, encoder.heads, window or size)
+        self.attn = RelativeAttention(encoder.width, encoder.heads, window or size, windows=bool(window))
         self.norm2 = nn.LayerNorm(encoder.width, eps=1e-6)
         self.mlp = EncoderMLP(encoder.width, 4 * encoder.width)
 
@@ -103,8 +113,7 @@ class Block(nn.Module):
     def _apart(self, x: Tensor) -> Tensor:
         """Do to (B, h, w, width) tokens what one strip of windows does not need another for."""
         if self.window:
-            windows = partition(self.norm1(x), self.window)
-            x = x + unpartition(self.attn(windows), x.shape[1], x.shape[2])
+            x = x + self.attn(self.norm1(x))
         out: Tensor = x + self.mlp(self.norm2(x))
         return out
 
@@ -172,11 +181,14 @@ def relative_positions(table: Tensor, size: int) -> Tensor:
     return table[index[:, None] - index + size - 1]
 
 
-def partition(x: Tensor, window: int) -> Tensor:
-    """Cut (B, h, w, C) into (B * windows, window, window, C), zero-padded at the right and bottom."""
+def partition(x: Tensor, window: int, filling: Tensor) -> Tensor:
+    """Cut (B, h, w, C) into (B * windows, window, window, C), filled up with a (C,) token."""
     batch, h, w, channels = x.shape
-    padded = F.pad(x, (0, 0, 0, -w % window, 0, -h % window))
-    grid = padded.reshape(batch, -(-h // window), window, -(-w // window), window, channels)
+    rows, cols = -(-h // window), -(-w // window)
+    filled = x.new_empty(batch, rows * window, cols * window, channels)
+    filled[:] = filling
+    filled[:, :h, :w] = x
+    grid = filled.view(batch, rows, window, cols, window, channels)
     return grid.transpose(2, 3).reshape(-1, window, window, channels)
 
 

@@ -14,7 +14,8 @@ from torch.nn import functional as F
 
 MAX_BIAS = 1 << 24  # numbers of bias at once, when the whole of it would not fit a cache anyway
 BLOCK = 1024  # queries of one head, whose bias (16 MB at 64 x 64 tokens) does fit
-SCORES = 1 << 20  # scores at once, 2 MB in bfloat16
+SCORES = 1 << 21  # scores at once, 4 MB in bfloat16
+SHORT = 32  # tokens in a row, below which sums along it are slower than a product
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor, rel_h: Tensor, rel_w: Tensor) -> Tensor:
@@ -77,7 +78,16 @@ def attend_biased(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tenso
 
 def bias_of(by_row: Tensor, by_col: Tensor) -> Tensor:
     """Add (..., h) and (..., w) biases at the keys of each row and each column to (..., h * w)."""
+    if by_col.shape[-1] < SHORT:
+        return torch.cat([by_row, by_col], dim=-1) @ codes_of(by_row, by_col).T
     return (by_row[..., None] + by_col[..., None, :]).flatten(-2)
+
+
+def codes_of(by_row: Tensor, by_col: Tensor) -> Tensor:
+    """Tell the row and the column of each key by ones among zeros: (h * w, h + w)."""
+    h, w = by_row.shape[-1], by_col.shape[-1]
+    eye_h, eye_w = (torch.eye(n, dtype=by_row.dtype, device=by_row.device) for n in (h, w))
+    return torch.cat([eye_h.repeat_interleave(w, 0), eye_w.repeat(h, 1)], dim=1)
 
 
 def attend_folded(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tensor) -> Tensor:
@@ -87,8 +97,7 @@ def attend_folded(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: Tenso
     column, so that the bias is part of the dot product.
     """
     h, w, channels = by_row.shape[-1], by_col.shape[-1], q.shape[-1]
-    eye_h, eye_w = (torch.eye(n, dtype=q.dtype, device=q.device) for n in (h, w))
-    codes = torch.cat([eye_h.repeat_interleave(w, 0), eye_w.repeat(h, 1)], dim=1)
+    codes = codes_of(by_row, by_col)
     pad = -(channels + h + w) % 8
     scale = channels**-0.5
     queries = torch.cat([q, by_row / scale, by_col / scale, q.new_zeros(*q.shape[:3], pad)], dim=-1)
@@ -105,14 +114,17 @@ def attend_by_products(q: Tensor, k: Tensor, v: Tensor, by_row: Tensor, by_col: 
     queries, keys, values, rows, cols = (
         x.flatten(0, 1) for x in (q * q.shape[-1] ** -0.5, k, v, by_row, by_col)
     )
-    out, (heads, tokens) = torch.empty_like(values), values.shape[:2]
+    out, (heads, tokens) = torch.empty(values.shape, dtype=v.dtype), values.shape[:2]
     group, count = max(SCORES // tokens**2, 1), max(SCORES // tokens, 1)
     for first in range(0, heads, group):
         some = slice(first, first + group)
-        turned = keys[some].transpose(1, 2).contiguous()  # once, else every product copies it
+        turned, valued = (
+            keys[some].transpose(1, 2).contiguous(),
+            values[some].contiguous(),
+        )  # else each product copies
         for start in range(0, tokens, count):
             block = slice(start, start + count)
             scores = bias_of(rows[some, block], cols[some, block])
             torch.baddbmm(scores, queries[some, block], turned, out=scores)
-            out[some, block] = scores.softmax(-1) @ values[some]
+            torch.bmm(scores.softmax(-1), valued, out=out[some, block])
     return out.view_as(v)

@@ -35,6 +35,11 @@ class LowRankLinear(nn.Module):
         self.up = nn.Parameter(torch.zeros(base.out_features, rank, device=base.weight.device))
         nn.init.normal_(self.down, std=base.in_features**-0.5)
 
+    @property
+    def bias(self) -> Tensor:
+        """What zeros are mapped to: (out,)."""
+        return self.base.bias
+
     def forward(self, x: Tensor) -> Tensor:
         """Map (..., in) to (..., out)."""
         out: Tensor = self.base(x)
