@@ -47,7 +47,7 @@ def test_convert_when_an_ome_zarr_image_has_no_labels_then_gets_some(labels: Pat
 
 
 def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_were_there_and_what_is_known(
-    tmp_path: Path,
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     image = tmp_path / "cells.tif"
     size = PixelSize(0.5, 0.25).to_tiff()
@@ -76,6 +76,13 @@ def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_
     assert main(["convert", str(tmp_path / "a.json"), "-o", str(tmp_path / "b.json"), "--pieces"]) == 0
     regions, _ = read_regions(tmp_path / "b.json")
     assert [(each.id, each.area, each.category) for each in regions] == [(1, 81, "nucleus"), (2, 81, "")]
+    damaged = journal.path.read_bytes().replace(b'"do":"commit"', b'"do":"commot"')
+    journal.path.write_bytes(damaged)
+    capsys.readouterr()
+    for command in (["convert", "-o", str(tmp_path / "c.json")], ["methods"], ["replay"]):
+        main([command[0], str(journal.path), *command[1:]])
+        assert "is damaged: 2 lines at its end could not be read" in capsys.readouterr().err
+    assert journal.path.read_bytes() == damaged
 
 
 def test_convert_when_pieces_are_asked_for_then_three_objects(

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from glob import escape
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +18,9 @@ from ..files.label_tiff import narrowed, write_label_tiff
 from ..files.pixel_size import PixelSize
 from ..files.writing import at_once, disk_errors
 from ..wording import amount
+
+if TYPE_CHECKING:
+    from ..session.journal.record import Record
 
 LOOKED_AT = 5
 """Label files that are looked into for what they are."""
@@ -42,6 +45,12 @@ def tell_of_images_beside(path: Path) -> None:
     """Say it if a file has several images, of which the first is taken."""
     if told := images_beside(path):
         print(told, file=sys.stderr)
+
+
+def tell_of_damage(record: Record) -> None:
+    """Say it if the end of a journal could not be read."""
+    if record.damage:
+        print(record.damage, file=sys.stderr)
 
 
 def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:

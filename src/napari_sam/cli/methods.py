@@ -34,8 +34,10 @@ def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
     from ..session.journal.methods import paragraph, references
     from ..session.journal.record import read_record
+    from .files import tell_of_damage
 
     record = read_record(arguments.journal)
+    tell_of_damage(record)
     cited = references(record)
     if arguments.bibtex:
         print("\n\n".join(each.bibtex for each in cited))

@@ -78,11 +78,12 @@ def run(arguments: argparse.Namespace) -> None:
     from ..session.journal.record import read_record
     from ..session.journal.replay import replay
     from .annotated import Planes
-    from .files import write_labels
+    from .files import tell_of_damage, write_labels
     from .outputs import PLANES, check_outputs
     from .progress import progress_bar
 
     record, out = read_record(arguments.journal), arguments.output
+    tell_of_damage(record)
     images = _images(arguments, record)
     for each in (arguments.journal, *images):
         check_outputs(each, (out, PLANES), overwrite=arguments.overwrite)

@@ -14,7 +14,7 @@ from napari_sam.files.writing import at_once, check_folder_of
 from .coco import read_coco, without_masks, write_coco
 from .geojson import read_geojson, write_geojson
 from .imagej import read_rois, write_rois
-from .journal import read_journal, space_of_journal
+from .journal import journal_damage, read_journal, space_of_journal
 from .labels import read_labels, space_of_tiff, write_tiff
 from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
@@ -162,8 +162,10 @@ def read_regions(path: str | os.PathLike[str], axes: int = 0) -> tuple[list[Regi
 
 
 def left_out(path: str | os.PathLike[str]) -> str:
-    """Return what to tell of a file that was read and has more than objects; empty for others."""
+    """Return what to tell of a file that was read and has more than objects, or lost some; mostly empty."""
     path = Path(path)
+    if _ending(path) == ".journal":
+        return journal_damage(path)
     return without_masks(path) if READERS[_ending(path)] is read_coco else ""
 
 

@@ -27,6 +27,19 @@ def read_journal(path: Path) -> tuple[list[Region], Shape]:
     return regions_from_objects(store.drawn()), record.shape
 
 
+def journal_damage(path: Path) -> str:
+    """Return what to tell of a journal whose end cannot be read; mostly empty.
+
+    Raises
+    ------
+    JournalError
+        If the file is no journal.
+    """
+    from napari_sam.session.journal.record import read_record
+
+    return read_record(path).damage
+
+
 def space_of_journal(path: Path) -> Space | None:
     """Return the space of the image that a journal is of, as far as the image's file is there and says it.
 

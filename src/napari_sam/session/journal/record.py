@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import groupby
 from pathlib import Path
 from typing import Any
 
 from napari_sam.errors import JournalError
+from napari_sam.wording import amount
 
 from ..objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Key, Object
 from ..operations import operate
@@ -42,6 +43,8 @@ class Record:
     happened : tuple of Edit
         All that was ever done to the objects, one after another: what was taken back with its opposite, also
         where it cannot be brought back any more.
+    unread : int
+        How many lines at its end are torn, or come from a damaged one on.
     """
 
     begins: Mapping[str, Any]
@@ -51,6 +54,17 @@ class Record:
     last_id: int = 0
     adopted_after: tuple[int, ...] = ()
     happened: tuple[Edit, ...] = ()
+    unread: int = 0
+
+    @property
+    def damage(self) -> str:
+        """What to tell of lines that could not be read; mostly empty."""
+        if not self.unread:
+            return ""
+        return (
+            f"The journal is damaged: {amount(self.unread, 'line')} at its end could not be read, so what was"
+            " done last is missing; give an older copy, if you have one."
+        )
 
     @property
     def line(self) -> tuple[Edit, ...]:
@@ -103,12 +117,17 @@ def image_of(record: Record, path: Path) -> Path | None:
 
 def image_at(path: Path) -> Path | None:
     """Return the image's file, as `image_of` does; only the journal's first line is read."""
+    return _image_named(first_line(path), path)
+
+
+def first_line(path: Path) -> Mapping[str, Any]:
+    """Return what a journal begins with; nothing if it cannot be read."""
     try:
         with path.open("rb") as file:
             entries, _ = whole_entries(file.readline())
     except OSError:
-        return None
-    return _image_named(entries[0], path) if entries else None
+        return {}
+    return entries[0] if entries else {}
 
 
 def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
@@ -143,7 +162,7 @@ def parse(content: bytes, path: Path) -> tuple[Record, int]:
     record, count = _done_again(begins, entries)
     if count < len(entries):
         end = sum(map(len, content.splitlines(keepends=True)[:count]))
-    return record, end
+    return replace(record, unread=len(content[end:].splitlines())), end
 
 
 def read_record(path: str | os.PathLike[str]) -> Record:
