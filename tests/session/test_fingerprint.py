@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import zarr
 
-from napari_sam.session.fingerprint import fingerprint
+from napari_sam.session.fingerprint import fingerprint, same_pixels
 
 IMAGE = np.random.default_rng(0).integers(0, 60_000, (300, 400), np.uint16)
 
@@ -31,7 +31,14 @@ def test_a_fingerprint_when_a_few_columns_of_a_large_image_differ_then_differs(
 
 def test_a_memory_mapped_image_then_is_read_as_a_lazy_one(tmp_path: Path) -> None:
     np.save(tmp_path / "a.npy", IMAGE)
-    assert fingerprint(np.load(tmp_path / "a.npy", mmap_mode="r")) == fingerprint(da.from_array(IMAGE))
+    mapped = np.load(tmp_path / "a.npy", mmap_mode="r")
+    assert fingerprint(mapped) == fingerprint(da.from_array(IMAGE))
+    other = IMAGE.copy()
+    other[0, 0] += 1  # where a lazy one is not looked at
+    assert same_pixels(fingerprint(IMAGE), fingerprint(mapped))
+    assert same_pixels(fingerprint(mapped), fingerprint(other))
+    for each in (other, IMAGE.astype(np.int32), IMAGE[None]):
+        assert not same_pixels(fingerprint(IMAGE), fingerprint(each))
 
 
 @pytest.mark.parametrize("shape", [(300, 400), (300, 400, 3), (2, 50, 300, 400), (7, 9), (1, 1), (0, 5)])

@@ -109,9 +109,13 @@ def test_a_journal_when_removed_under_a_session_then_says_so_and_makes_no_headle
     journal = Journal(path)
     journal.write("do", added(1))
     path.unlink()
-    with pytest.raises(JournalError, match="not kept on disk"):
+    advice = "not kept on disk; press Stop there, if it is open, then Stop and Start here"
+    with pytest.raises(JournalError, match=advice):
         journal.write("do", added(2))
     assert not path.exists()
+    path.write_bytes(b"")  # as an older one that another computer had
+    with pytest.raises(JournalError, match=advice):
+        journal.write("do", added(2))
 
 
 def test_a_journal_when_its_lock_is_lost_and_another_window_goes_on_then_no_line_of_that_is_cut_off(
@@ -182,6 +186,7 @@ def test_a_read_only_folder_when_opened_then_its_commits_can_be_looked_at_and_it
             session._do(added(2))
             for each in (read_only, elsewhere):
                 assert "could not be written" in each.trouble
+                assert "copy the image and its folder to where you may write" in each.trouble
                 each.close()
         assert [each.id for each in session.objects] == [1, 2]
         assert [each.id for each in read_record(path).objects] == [1]

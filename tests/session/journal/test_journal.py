@@ -121,13 +121,34 @@ def test_damage_before_whole_lines_when_read_then_all_is_set_aside_and_said(
     for number in (1, 2, 3):
         journal.write("do", added(number))
     journal.close()
-    damaged = path.read_bytes().replace(b'"id":2', b'"id":5')
+    whole = path.read_bytes()
+    damaged = whole.replace(b'"id":2', b'"id":5')
     path.write_bytes(damaged)
     reopened = Journal(path)
     assert [each.id for each in reopened.record.objects] == [1]
     (aside,) = tmp_path.glob("*.damaged-*")
     assert aside.read_bytes() == damaged
     assert str(aside) in reopened.notice
+    assert "2 lines at its end could not be read" in reopened.record.damage
+    reopened.close()
+    path.write_bytes(whole[:-40] + bytes(40))  # as a power cut leaves it, of however many lines
+    Journal(path).close()
+    assert read_record(path).damage == ""
+    assert len(list(tmp_path.glob("*.damaged-*"))) == 2
+
+
+def test_a_journal_when_its_ends_of_lines_became_those_of_windows_then_is_read_and_goes_on(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path = tmp_path / "journal.jsonl"
+    journal = Journal(path)
+    journal.write("do", added(1))
+    journal.close()
+    path.write_bytes(path.read_bytes().replace(b"\n", b"\r\n"))
+    journal = Journal(path)
+    journal.write("do", added(2))
+    journal.close()
+    assert [each.id for each in read_record(path).objects] == [1, 2]
 
 
 def test_a_journal_when_cut_at_any_byte_then_is_as_after_its_last_whole_line(

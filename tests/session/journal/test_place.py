@@ -11,7 +11,8 @@ from hypothesis import strategies as st
 
 from napari_sam.session.journal.journal import Journal
 from napari_sam.session.journal.lines import line_of
-from napari_sam.session.journal.place import DEVICES, journal_path, safe_name
+from napari_sam.session.journal.place import DEVICES, bring_along, copies_told, journal_path, safe_name
+from napari_sam.session.journal.record import image_at
 
 
 def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:
@@ -141,3 +142,96 @@ def test_a_journal_that_does_not_say_whose_it_is_then_is_found_by_the_images_nam
     path = journal_path(image, "", "cells", tmp_path / "user")
     path.write_bytes(line_of({"version": 2, "shape": [2, 3]}))
     assert journal_path(image, "", "cells", tmp_path / "user") == path
+
+
+PIXELS = "(2, 3) uint8 1"
+
+
+def begun(image: Path, labels: str = "cells", pixels: str = PIXELS) -> tuple[Path, str]:
+    """Begin on an image as the dock does; return where its journal lies, and what is told of it."""
+    user = image.parent / "user"
+    path = journal_path(image, str(image), labels, user, pixels)
+    told = bring_along(path, image, labels, user, pixels)
+    Journal(path, (2, 3), image, pixels).close()
+    return path, told
+
+
+@pytest.mark.parametrize("with_folder", [False, True])
+def test_an_image_of_another_name_then_its_journal_comes_along_and_stays_its_own(
+    tmp_path: Path, with_folder: bool
+) -> None:
+    one, other = tmp_path / "a.tif", tmp_path / "b.ome.tif"
+    one.touch()
+    old, told = begun(one, "a cells")
+    assert told == ""
+    one.rename(other)
+    if with_folder:
+        old.parent.rename(tmp_path / "b.ome.napari-sam")
+    assert begun(other, "b.ome cells", "(2, 3) uint8 2")[1] == ""  # another image
+    other.with_name("b.ome.napari-sam").joinpath("b.ome cells.journal").unlink()
+    path, told = begun(other, "b.ome cells")
+    assert path == tmp_path / "b.ome.napari-sam" / "b.ome cells.journal"
+    assert told.startswith(f"The work on {one}, which is gone")
+    assert [each.name for each in tmp_path.rglob("*.journal")] == [path.name]
+    assert image_at(path) == other
+    one.touch()  # the next one of that name
+    assert begun(one, "a cells") == (old, "")
+    assert begun(other, "b.ome cells") == (path, "")
+
+
+def test_a_journal_of_an_image_that_is_there_then_stays_where_it_is(tmp_path: Path) -> None:
+    one, copy = tmp_path / "a.tif", tmp_path / "b.tif"
+    one.touch()
+    copy.touch()
+    old, _ = begun(one)
+    assert begun(copy) == (tmp_path / "b.napari-sam" / "cells.journal", "")
+    assert image_at(old) == one
+
+
+def test_a_journal_of_the_users_when_its_image_is_elsewhere_by_now_then_comes_along(tmp_path: Path) -> None:
+    user, stick = tmp_path / "user", tmp_path / "stick"
+    old, new = (journal_path(None, key, "cells", user) for key in ("old", "new"))
+    Journal(old, (2, 3), stick / "a.tif", PIXELS).close()
+    stick.mkdir()
+    (stick / "a.tif").touch()
+    assert bring_along(new, stick / "a.tif", "cells", user, PIXELS) == ""  # which is there
+    (stick / "a.tif").rename(tmp_path / "a.tif")
+    open_elsewhere = Journal(old, (2, 3))
+    assert "could not be moved" in bring_along(new, tmp_path / "a.tif", "cells", user, PIXELS)
+    open_elsewhere.close()
+    assert "goes on here" in bring_along(new, tmp_path / "a.tif", "cells", user, PIXELS)
+    assert (new.exists(), old.exists()) == (True, False)
+
+
+def test_a_folder_that_was_renamed_with_its_image_then_is_not_the_next_ones_of_the_old_name(
+    tmp_path: Path,
+) -> None:
+    old, new = tmp_path / "a.tif", tmp_path / "b.tif"
+    old.touch()
+    path, _ = begun(old)
+    old.rename(new)
+    moved = path.parent.rename(tmp_path / "b.napari-sam") / path.name
+    old.touch()  # before anybody has looked at the renamed one
+    assert journal_path(new, "", "cells", tmp_path / "user", PIXELS) == moved
+    beside, told = begun(new, pixels="(2, 3) uint8 2")  # over whose folder that of another one was copied
+    assert beside.parent != moved.parent
+    assert (
+        told == f"{moved} is of a.tif, whose folder was copied here, so commits are kept in {beside} instead."
+    )
+
+
+def test_copies_that_synchronising_leaves_then_are_told_where_they_have_edits_of_their_own(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "cells.journal"
+    lines = [line_of({"do": "commit", "made": number}) for number in range(3)]
+    path.write_bytes(b"".join(lines[:2]))
+    assert copies_told(path) == ""
+    for name, content in (("cells (1)", lines[:1]), ("cells 2", lines[1:]), ("other", lines)):
+        (tmp_path / f"{name}.journal").write_bytes(b"".join(content))
+    assert copies_told(path) == ""
+    for name, content in (("cells-LAPTOP", [lines[0], lines[2]]), ("cells.sync-conflict-1", lines[2:])):
+        copy = tmp_path / f"{name}.journal"
+        copy.write_bytes(b"".join(content))
+        assert copies_told(path).startswith(f"{copy} is a copy of the journal with edits")
+        copy.unlink()

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -15,9 +17,10 @@ from napari.layers._source import layer_source
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotating.annotation import Annotation
+from napari_sam.widgets.annotating.earlier import Earlier
 from napari_sam.widgets.background.jobs import Jobs
 
-from ..conftest import earlier
+from ..conftest import earlier, opened_by_napari
 
 Start = Callable[..., Annotation]
 
@@ -114,7 +117,25 @@ def test_an_image_with_a_file_when_annotated_then_the_journal_lies_beside_it(
     annotation = start(viewer_image, path=path, said=said.append)
     assert [text[:46] for text in said] == ["plate 1.tif has 2 images, and only the first i"]
     commit(annotation, qtbot, 20, 20)
-    assert (tmp_path / "plate 1.napari-sam" / "cells cells.journal").stat().st_size > 100
+    kept = tmp_path / "plate 1.napari-sam" / "cells cells.journal"
+    assert kept.stat().st_size > 100
+    end(annotation)
+    path.rename(tmp_path / "well 7.tif")
+    again = start(viewer_image, path=tmp_path / "well 7.tif")
+    assert len(again.session.objects) == 1
+    moved = tmp_path / "well 7.napari-sam" / kept.name
+    told = f"The work on {path}, which is gone and had the same pixels, goes on here, in {moved}."
+    assert again.keeping.greeting == f"{told} Your last session's 1 label is back."
+    end(again)
+    copy = moved.with_name("cells cells (conflicted copy 2026-11-29).journal")
+    copy.write_bytes(moved.read_bytes() + b"more")
+    again = start(viewer_image, path=tmp_path / "well 7.tif")
+    assert again.keeping.greeting.startswith(f"{copy} is a copy of the journal with edits that are not here")
+    end(again)
+    moved.write_bytes(bytes(50))  # as a power cut leaves it
+    again = start(viewer_image, path=tmp_path / "well 7.tif")
+    assert again.keeping.greeting.endswith("move it away. Until then, commits are not kept on disk.")
+    assert moved.read_bytes() == bytes(50)
 
 
 def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
@@ -128,6 +149,27 @@ def test_a_journal_that_cannot_be_used_then_one_sentence_and_annotation_goes_on(
     assert annotation.keeping.journal is not None
     assert "could not be written" in annotation.keeping.journal.trouble
     assert annotation.writer.labels.data[20, 20] == 1
+
+
+@pytest.mark.skipif(not hasattr(os, "geteuid"), reason="there are no modes of folders")
+def test_a_folder_of_journals_that_may_not_be_looked_into_then_one_sentence() -> None:
+    with TemporaryDirectory(dir="/tmp") as name:
+        image, folder = Path(name) / "a.tif", Path(name) / "a.napari-sam"
+        tifffile.imwrite(image, np.zeros((60, 80), np.uint8))
+        layer = opened_by_napari(image)
+        folder.mkdir(mode=0)
+        Path(name).chmod(0o755)
+        root = not os.geteuid()
+        if root:
+            os.seteuid(65534)
+        try:
+            found = Earlier.of(layer, None, "cells", ())
+        finally:
+            if root:
+                os.seteuid(0)
+        assert found.journal is None
+        assert "could not be looked into" in found.trouble
+        assert "commits are not kept on disk" in found.trouble
 
 
 def test_a_second_window_on_the_same_image_then_only_looks_until_the_first_is_closed(

@@ -18,19 +18,20 @@ from filelock import FileLock, Timeout
 from psygnal import Signal
 
 from napari_sam.errors import JournalError
-from napari_sam.files.writing import let_go
+from napari_sam.files.writing import REFUSED, at_once, let_go
 
+from ..fingerprint import same_pixels
 from ..objects import ADOPT, Edit
 from ..session import AnnotationSession
-from .lines import entry_of, first_entry, line_of
+from .lines import entry_of, first_entry, line_of, named_anew
 from .record import parse
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
 """What a file system answers that knows no locks, as some shared ones do."""
 
 
-class _WrittenElsewhere(OSError):
-    """Somebody else has written into the file, whose lock was lost or removed."""
+class _ChangedElsewhere(OSError):
+    """Somebody else has written into the file, whose lock was lost or removed, or has put another there."""
 
 
 class Journal:
@@ -92,6 +93,7 @@ class Journal:
             self._check_shape(shape)
             if not self._looking:
                 self._tidy(content)
+                self._name_image(content[: self._end], image)
             self._compare(pixels)
         except BaseException:
             self.close()
@@ -130,14 +132,14 @@ class Journal:
     def _check_shape(self, shape: Sequence[int]) -> None:
         if self.record.begins and self.record.shape != tuple(shape):
             raise JournalError(
-                f"{self.path} belongs to an image of another shape, {self.record.shape}, so commits are not"
-                " kept on disk; move it away to begin a new one."
+                f"{self.path} belongs to an image of another shape, {self.record.shape}; move it away to"
+                " begin a new one."
             )
 
     def _compare(self, pixels: str) -> None:
         """Note that the image is not the one of before; a journal of another version may not know."""
         known = self.record.begins.get("pixels")
-        if known and pixels and known != pixels:
+        if known and pixels and not same_pixels(known, pixels):
             other = (
                 "The image's pixels are not those of the last session; check that its labels fit, or stop"
                 " and start with a new Labels layer."
@@ -150,7 +152,7 @@ class Journal:
         if not torn:
             return
         try:
-            if b"\n" in torn:
+            if b"\n" in torn or b"\0" in torn:  # which a power cut makes of any number of lines
                 aside = self.path.with_name(f"{self.path.name}.damaged-{zlib.crc32(content):08x}")
                 aside.write_bytes(content)
                 self.notice = f"The journal is damaged; what could not be read of it is kept in {aside}."
@@ -159,6 +161,14 @@ class Journal:
             os.truncate(self.path, self._end)
         except OSError as error:
             self.trouble, self._looking = _unwritable(self.path, error), True
+
+    def _name_image(self, content: bytes, image: Path | None) -> None:
+        """Have the first line name the image as it is called now, if that can be written."""
+        anew = named_anew(content, self.path, image)
+        if anew != content and not self._looking:
+            with suppress(OSError), at_once(self.path) as part:
+                part.write_bytes(anew)
+            self._end = self.path.stat().st_size
 
     @property
     def waiting(self) -> bool:
@@ -270,10 +280,10 @@ class Journal:
         """
         size = self.path.stat().st_size
         if size < self._end:
-            raise OSError("another program has changed or removed it")
+            raise _ChangedElsewhere("another program has changed or removed it")
         if size > self._end:
             if not self._cut_short:
-                raise _WrittenElsewhere("another window has written into it")
+                raise _ChangedElsewhere("another window has written into it")
             os.truncate(self.path, self._end)
         self._cut_short = False
 
@@ -282,8 +292,10 @@ def _unwritable(path: Path, error: Exception) -> str:
     advice = "free space or choose another folder"
     if isinstance(error, NotImplementedError) or getattr(error, "errno", None) in NO_LOCKS:
         advice = "its disk cannot lock files, so put the image on another one"
-    elif isinstance(error, _WrittenElsewhere):
-        advice = "press Stop there, then Stop and Start here, which brings both together"
+    elif isinstance(error, (_ChangedElsewhere, FileNotFoundError)):
+        advice = "press Stop there, if it is open, then Stop and Start here, which brings both together"
+    elif getattr(error, "errno", None) in REFUSED:
+        advice = "copy the image and its folder to where you may write"
     return (
         f"{path} could not be written ({error}), so commits are not kept on disk; {advice}, and save the"
         " labels."

@@ -16,7 +16,7 @@ from napari_sam.session import AnnotationSession
 from napari_sam.session.fingerprint import fingerprint
 from napari_sam.session.journal.journal import Journal
 from napari_sam.session.journal.merging import Merged, merge
-from napari_sam.session.journal.place import journal_path
+from napari_sam.session.journal.place import bring_along, copies_told, journal_path
 from napari_sam.settings import config_folder
 
 from ..layers.image_file import beside, file_of, file_space
@@ -166,12 +166,18 @@ def _taken_over(
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
     """Return the journal of an image and its labels, or why there is none."""
     path, pixels = file_of(image), fingerprint(image.data)
-    key = str(path) if path else f"{image.name} {pixels}"
+    key, users = str(path or f"{image.name} {pixels.split('/')[0]}"), config_folder() / "journals"
     try:
-        where = journal_path(path, key, name, config_folder() / "journals")
-        return Journal(where, image_shape(image), path, pixels), ""
+        where = journal_path(path, key, name, users, pixels)
+        told = bring_along(where, path, name, users, pixels) if path else ""
+        journal = Journal(where, image_shape(image), path, pixels)
     except JournalError as error:
-        return None, str(error)
+        return None, f"{error} Until then, commits are not kept on disk."
+    except OSError as error:
+        why = f"The journal's folder could not be looked into ({error}), so commits are not kept on disk"
+        return None, f"{why}; see who may read and write there, and save the labels."
+    journal.notice = " ".join(filter(None, (told, journal.notice, copies_told(where))))
+    return journal, ""
 
 
 def user_name() -> str:
