@@ -81,7 +81,7 @@ def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_
     capsys.readouterr()
     for command in (["convert", "-o", str(tmp_path / "c.json")], ["methods"], ["replay"]):
         main([command[0], str(journal.path), *command[1:]])
-        assert "is damaged: 2 lines at its end could not be read" in capsys.readouterr().err
+        assert "is damaged: 1 line of it could not be read" in capsys.readouterr().err
     assert journal.path.read_bytes() == damaged
 
 

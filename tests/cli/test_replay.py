@@ -16,7 +16,7 @@ from napari_sam.cli import main
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal.journal import Journal
-from napari_sam.session.journal.lines import entry_of, line_of, whole_entries
+from napari_sam.session.journal.lines import entry_in, entry_of, line_of
 from napari_sam.session.mosaic import described
 from napari_sam.session.store import window_of
 from napari_sam.weights import load_model
@@ -48,7 +48,7 @@ def annotated(data_folder: Path, tmp_path_factory: pytest.TempPathFactory) -> Pa
 
 def changed(annotated: Path, tmp_path: Path, **values: Any) -> Path:
     """Return a copy of the journal whose last commit says something else."""
-    entries, _ = whole_entries(annotated.read_bytes())
+    entries = [entry_in(line) or {} for line in annotated.read_bytes().splitlines(keepends=True)]
     entries[-1]["after"][0].update(values)
     path = tmp_path / "changed.journal"
     path.write_bytes(b"".join(map(line_of, entries)))

@@ -88,11 +88,12 @@ def test_a_line_that_is_missing_when_opened_then_what_does_not_follow_is_set_asi
     damaged = b"".join(line for number, line in enumerate(lines) if number != gone)
     path.write_bytes(damaged)
     again, reopened = begin(path)
-    assert path.read_bytes() == b"".join(lines[:gone])
+    assert path.read_bytes() == b"".join(lines[:gone] + (lines[3:] if gone == 1 else []))
     (aside,) = tmp_path.glob("*.damaged-*")
     assert aside.read_bytes() == damaged
     assert str(aside) in reopened.notice
     assert ids(again) == ([] if gone == 1 else [1])
+    assert read_record(path).damage == ""
     again._do(added(9))
     reopened.close()
     assert 9 in [each.id for each in read_record(path).objects]

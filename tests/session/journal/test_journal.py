@@ -13,7 +13,7 @@ import pytest
 from napari_sam.errors import JournalError, PromptError
 from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal.journal import Journal
-from napari_sam.session.journal.lines import entry_of, line_of, whole_entries
+from napari_sam.session.journal.lines import entry_of, line_of
 from napari_sam.session.journal.object_json import as_json, from_json
 from napari_sam.session.journal.record import image_of, parse, read_record
 
@@ -109,7 +109,7 @@ def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(
         assert ids == ([1, 2] if torn.startswith(content) else [1])
         reopened.write("do", added(9))
         reopened.close()
-        assert whole_entries(path.read_bytes())[1] == path.stat().st_size
+        assert parse(path.read_bytes(), path)[1] == path.read_bytes()
         assert path.read_bytes().startswith(b"".join(lines[:2]))
 
 
@@ -125,12 +125,14 @@ def test_damage_before_whole_lines_when_read_then_all_is_set_aside_and_said(
     damaged = whole.replace(b'"id":2', b'"id":5')
     path.write_bytes(damaged)
     reopened = Journal(path)
-    assert [each.id for each in reopened.record.objects] == [1]
+    assert [each.id for each in reopened.record.objects] == [1, 3]
     (aside,) = tmp_path.glob("*.damaged-*")
     assert aside.read_bytes() == damaged
     assert str(aside) in reopened.notice
-    assert "2 lines at its end could not be read" in reopened.record.damage
+    assert "1 line of it could not be read" in reopened.record.damage
+    reopened.write("do", added(4))
     reopened.close()
+    assert [each.id for each in read_record(path).objects] == [1, 3, 4]
     path.write_bytes(whole[:-40] + bytes(40))  # as a power cut leaves it, of however many lines
     Journal(path).close()
     assert read_record(path).damage == ""

@@ -89,11 +89,12 @@ class Journal:
             self._opened()
             self._looking = bool(self.trouble)
             content = self._content()
-            self.record, self._end = parse(content, path)
+            self.record, kept = parse(content, path)
+            self._end = len(kept)
             self._check_shape(shape)
             if not self._looking:
-                self._tidy(content)
-                self._name_image(content[: self._end], image)
+                self._tidy(content, kept)
+                self._name_image(kept, image)
             self._compare(pixels)
         except BaseException:
             self.close()
@@ -146,17 +147,20 @@ class Journal:
             )
             self.notice = f"{self.notice} {other}".strip()
 
-    def _tidy(self, content: bytes) -> None:
-        """Cut off what is torn; what could be more than one line is set aside in a file of its own."""
-        torn = content[self._end :]
-        if not torn:
+    def _tidy(self, content: bytes, kept: bytes) -> None:
+        """Leave what is whole; where more than the last line is torn, all is kept in a file beside it."""
+        if kept == content:
             return
         try:
+            torn = content.removeprefix(kept)
             if b"\n" in torn or b"\0" in torn:  # which a power cut makes of any number of lines
                 aside = self.path.with_name(f"{self.path.name}.damaged-{zlib.crc32(content):08x}")
                 aside.write_bytes(content)
                 self.notice = f"The journal is damaged; what could not be read of it is kept in {aside}."
-            elif self.record.begins:
+                with at_once(self.path) as part:
+                    part.write_bytes(kept)
+                return
+            if self.record.begins:
                 self.notice = "The last step was being written when napari ended, and is missing."
             os.truncate(self.path, self._end)
         except OSError as error:

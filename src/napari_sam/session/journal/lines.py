@@ -84,14 +84,8 @@ def line_of(entry: Entry) -> bytes:
     return b"%08x %s\n" % (zlib.crc32(text), text)
 
 
-def whole_entries(content: bytes) -> tuple[list[Entry], int]:
-    """Read lines up to the first that is torn or damaged; return the entries and where they end."""
-    entries: list[Entry] = []
-    end = 0
-    for line in content.splitlines(keepends=True):
-        checksum, _, text = line.rstrip(b"\r\n").partition(b" ")  # git or FTP may have made it Windows' text
-        if not line.endswith(b"\n") or checksum != b"%08x" % zlib.crc32(text):
-            break
-        entries.append(json.loads(text))
-        end += len(line)
-    return entries, end
+def entry_in(line: bytes) -> Entry | None:
+    """Return what a line says; None for one that is torn or damaged."""
+    checksum, _, text = line.rstrip(b"\r\n").partition(b" ")  # git or FTP may have made it Windows' text
+    whole = line.endswith(b"\n") and checksum == b"%08x" % zlib.crc32(text)
+    return dict(json.loads(text)) if whole else None

@@ -16,7 +16,7 @@ from napari_sam.wording import amount
 from ..objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Key, Object
 from ..operations import operate
 from ..store import ObjectStore
-from .lines import BEGINNING, READABLE, Entry, whole_entries
+from .lines import BEGINNING, READABLE, Entry, entry_in
 from .object_json import from_json
 
 FRESH = (ADOPT, COMMIT, ACCEPT, FOLLOW)
@@ -44,7 +44,7 @@ class Record:
         All that was ever done to the objects, one after another: what was taken back with its opposite, also
         where it cannot be brought back any more.
     unread : int
-        How many lines at its end are torn, or come from a damaged one on.
+        How many lines are torn or damaged, or do not follow from what was done before them.
     """
 
     begins: Mapping[str, Any]
@@ -62,8 +62,8 @@ class Record:
         if not self.unread:
             return ""
         return (
-            f"The journal is damaged: {amount(self.unread, 'line')} at its end could not be read, so what was"
-            " done last is missing; give an older copy, if you have one."
+            f"The journal is damaged: {amount(self.unread, 'line')} of it could not be read, so what was done"
+            " there is missing; give an older copy, if you have one."
         )
 
     @property
@@ -124,10 +124,9 @@ def first_line(path: Path) -> Mapping[str, Any]:
     """Return what a journal begins with; nothing if it cannot be read."""
     try:
         with path.open("rb") as file:
-            entries, _ = whole_entries(file.readline())
+            return entry_in(file.readline()) or {}
     except OSError:
         return {}
-    return entries[0] if entries else {}
 
 
 def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
@@ -135,8 +134,8 @@ def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
     return path.absolute().parent.parent / name if name else None
 
 
-def parse(content: bytes, path: Path) -> tuple[Record, int]:
-    """Return what a file holds, and where its whole lines end that can be done one after another.
+def parse(content: bytes, path: Path) -> tuple[Record, bytes]:
+    """Return what a file holds, and those of its lines that are whole and can be done one after another.
 
     Parameters
     ----------
@@ -149,24 +148,25 @@ def parse(content: bytes, path: Path) -> tuple[Record, int]:
     JournalError
         If it is no journal, or of a version that cannot be read.
     """
-    entries, end = whole_entries(content)
-    if not entries and not BEGINNING.fullmatch(content):
+    lines = content.splitlines(keepends=True)
+    begins = entry_in(lines[0]) if lines else None
+    if begins is None and not BEGINNING.fullmatch(content):
         raise JournalError(f"{path} is no journal of napari-sam, or its first line is damaged; move it away.")
-    begins: Entry = entries[0] if entries else {}
+    if begins is None:
+        return replace(_Steps().record({}), unread=len(lines)), b""
     version = begins.get("version")
-    if entries and version not in READABLE:
+    if version not in READABLE:
         raise JournalError(
             f"{path} is of another version of journal ({version}; this napari-sam reads"
             f" {' and '.join(map(str, READABLE))}); update napari-sam, or move it away to begin a new one."
         )
-    record, count = _done_again(begins, entries)
-    if count < len(entries):
-        end = sum(map(len, content.splitlines(keepends=True)[:count]))
-    return replace(record, unread=len(content[end:].splitlines())), end
+    steps = _Steps()
+    kept = lines[:1] + [line for line in lines[1:] if steps.follow(entry_in(line))]
+    return replace(steps.record(begins), unread=len(lines) - len(kept)), b"".join(kept)
 
 
 def read_record(path: str | os.PathLike[str]) -> Record:
-    """Read a journal and leave it as it is; a torn line at its end is passed over.
+    """Read a journal and leave it as it is; lines that are torn or damaged are passed over.
 
     Raises
     ------
@@ -183,19 +183,6 @@ def read_record(path: str | os.PathLike[str]) -> Record:
     return record
 
 
-def _done_again(begins: Entry, entries: Sequence[Entry]) -> tuple[Record, int]:
-    """Return what lines say, and how many: one that does not follow from those before is damage as well."""
-    steps = _Steps()
-    kinds = {ADOPT: steps.adopt, "undo": steps.undo, "redo": steps.redo, "do": steps.do}
-    for count, entry in enumerate(entries):
-        try:
-            for kind in kinds.keys() & entry.keys():  # none of the first line
-                kinds[kind](entry)
-        except (LookupError, TypeError, ValueError, zlib.error):
-            return steps.record(begins), count
-    return steps.record(begins), len(entries)
-
-
 class _Steps:
     """What lines say, done one after another to the objects that are there by then."""
 
@@ -206,6 +193,26 @@ class _Steps:
         self._happened: list[Edit] = []
         self._last_id = 0
         self._there: dict[Key, Object] = {}
+        self._sure = (
+            0  # of `done`, how many came before damage: a later line may have taken back what is lost
+        )
+
+    def follow(self, entry: Entry | None) -> bool:
+        """Do what a line says, and say whether it follows from those before it; else it is damage as well."""
+        followed = entry is not None and self._followed(entry)
+        if not followed:
+            self._sure = len(self._done)
+            self._undone.clear()
+        return followed
+
+    def _followed(self, entry: Entry) -> bool:
+        kinds = {ADOPT: self.adopt, "undo": self.undo, "redo": self.redo, "do": self.do}
+        try:
+            for kind in kinds.keys() & entry.keys():
+                kinds[kind](entry)
+        except (LookupError, TypeError, ValueError, zlib.error):
+            return False
+        return True
 
     def record(self, begins: Entry) -> Record:
         """Return what has come of them."""
@@ -226,6 +233,8 @@ class _Steps:
         self._apply(edit)
 
     def undo(self, _: Entry) -> None:
+        if len(self._done) == self._sure:
+            raise LookupError("it may be the damaged line that was taken back")
         self._undone.append(self._done.pop())
         last = len(self._done)
         for number in reversed(range(len(self._adopted))):  # what came later stands on what is left
