@@ -5,7 +5,6 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 from contextlib import suppress
-from glob import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -70,13 +69,14 @@ def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
 
 def tell_of_corrections(images: Path, labels: Sequence[Path]) -> None:
     """Say it if images were annotated in napari after their labels were written, which may lack it then."""
+    from ..session.journal.place import folders_of
     from ..session.journal.record import image_at
     from ..training.samples import paired_levels
 
     later = []
     for image, files in paired_levels(images, labels):
         written = max(file.stat().st_mtime for file in files)
-        journals = image.parent.glob(f"{escape(image.stem)}*.napari-sam/*.journal")
+        journals = [each for folder in folders_of(image) for each in folder.glob("*.journal")]
         if any(image_at(each) == image.absolute() and each.stat().st_mtime > written for each in journals):
             later.append(image.name)
     if later:

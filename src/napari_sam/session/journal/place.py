@@ -55,11 +55,12 @@ def journal_path(image: Path | None, key: str, labels: str, fallback: Path, pixe
 
 def _beside(image: Path, labels: str) -> Iterator[Path]:
     """Yield where a journal beside an image may lie, the best place first."""
-    for folder in _folders(image):
+    for folder in folders_of(image):
         yield folder / _name_in(folder, labels)
 
 
-def _folders(image: Path) -> list[Path]:
+def folders_of(image: Path) -> list[Path]:
+    """Return the folders beside an image that its journals may lie in, the best first."""
     names = (_short(image.stem), _short(image.name), _told_apart(image.name, image.name))
     return [image.parent / f"{name}{FOLDER}" for name in names]
 
@@ -78,7 +79,7 @@ def _strangeness(path: Path, image: Path, pixels: str) -> int:
             return int(named is None)
     except OSError:
         return 1
-    renamed = path.absolute().parent not in _folders(named) and _is_of(path, pixels)
+    renamed = path.absolute().parent not in folders_of(named) and _is_of(path, pixels)
     return 1 if renamed else 3
 
 
@@ -122,7 +123,7 @@ def bring_along(path: Path, image: Path, labels: str, fallback: Path, pixels: st
         return f"The work on {named}, which is gone and had the same pixels, goes on here, in {path}."
     best = next(_beside(image, labels))
     other = image_at(best)
-    if other is None or path == best or best.absolute().parent in _folders(other):
+    if other is None or path == best or best.absolute().parent in folders_of(other):
         return ""
     return f"{best} is of {other.name}, whose folder was copied here, so commits are kept in {path} instead."
 
@@ -146,7 +147,7 @@ def _of_images_gone(image: Path, fallback: Path) -> Iterator[Path]:
     folders = {name.removesuffix(FOLDER) for name in names if name.endswith(FOLDER)}
     files = names - {f"{name}{FOLDER}" for name in folders}
     gone = folders - files - {Path(name).stem for name in files}
-    for folder in (*_folders(image), *(image.parent / f"{name}{FOLDER}" for name in sorted(gone))):
+    for folder in (*folders_of(image), *(image.parent / f"{name}{FOLDER}" for name in sorted(gone))):
         yield from sorted(folder.glob("*.journal"))
     yield from sorted(fallback.glob("*/*.journal"))
 
