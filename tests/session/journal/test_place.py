@@ -160,23 +160,23 @@ def begun(image: Path, labels: str = "cells", pixels: str = PIXELS) -> tuple[Pat
 def test_an_image_of_another_name_then_its_journal_comes_along_and_stays_its_own(
     tmp_path: Path, with_folder: bool
 ) -> None:
-    one, other = tmp_path / "a.tif", tmp_path / "b.ome.tif"
+    one, other = tmp_path / "a.tif", tmp_path / "c.tif"
     one.touch()
     old, told = begun(one, "a cells")
     assert told == ""
     one.rename(other)
     if with_folder:
-        old.parent.rename(tmp_path / "b.ome.napari-sam")
-    assert begun(other, "b.ome cells", "(2, 3) uint8 2")[1] == ""  # another image
-    other.with_name("b.ome.napari-sam").joinpath("b.ome cells.journal").unlink()
-    path, told = begun(other, "b.ome cells")
-    assert path == tmp_path / "b.ome.napari-sam" / "b.ome cells.journal"
+        old.parent.rename(tmp_path / "c.napari-sam")
+    assert begun(other, "c cells", "(2, 3) uint8 2")[1] == ""  # another image
+    other.with_name("c.napari-sam").joinpath("c cells.journal").unlink()
+    path, told = begun(other, "c cells")
+    assert path == tmp_path / "c.napari-sam" / "c cells.journal"
     assert told.startswith(f"The work on {one}, which is gone")
     assert [each.name for each in tmp_path.rglob("*.journal")] == [path.name]
     assert image_at(path) == other
     one.touch()  # the next one of that name
     assert begun(one, "a cells") == (old, "")
-    assert begun(other, "b.ome cells") == (path, "")
+    assert begun(other, "c cells") == (path, "")
 
 
 def test_a_journal_of_an_image_that_is_there_then_stays_where_it_is(tmp_path: Path) -> None:
@@ -223,15 +223,21 @@ def test_a_folder_that_was_renamed_with_its_image_then_is_not_the_next_ones_of_t
 def test_copies_that_synchronising_leaves_then_are_told_where_they_have_edits_of_their_own(
     tmp_path: Path,
 ) -> None:
-    path = tmp_path / "cells.journal"
+    path = tmp_path / "no conflict.napari-sam" / "conflict cells.journal"
+    path.parent.mkdir()
     lines = [line_of({"do": "commit", "made": number}) for number in range(3)]
     path.write_bytes(b"".join(lines[:2]))
     assert copies_told(path) == ""
-    for name, content in (("cells (1)", lines[:1]), ("cells 2", lines[1:]), ("other", lines)):
-        (tmp_path / f"{name}.journal").write_bytes(b"".join(content))
+    for name, content in ((f"{path.stem} (1)", lines[:1]), (f"{path.stem} 2", lines[1:]), ("other", lines)):
+        path.with_name(f"{name}.journal").write_bytes(b"".join(content))
     assert copies_told(path) == ""
-    for name, content in (("cells-LAPTOP", [lines[0], lines[2]]), ("cells.sync-conflict-1", lines[2:])):
-        copy = tmp_path / f"{name}.journal"
+    folder = tmp_path / f"{path.parent.name} (Alice's Conflicted Copy)"
+    folder.mkdir()
+    for copy, content in (
+        (path.with_name(f"{path.stem}-LAPTOP.journal"), [lines[0], lines[2]]),
+        (path.with_name(f"{path.stem}.sync-conflict-1.journal"), lines[2:]),
+        (folder / path.name, lines[2:]),
+    ):
         copy.write_bytes(b"".join(content))
         assert copies_told(path).startswith(f"{copy} is a copy of the journal with edits")
         copy.unlink()

@@ -111,7 +111,7 @@ def bring_along(path: Path, image: Path, labels: str, fallback: Path, pixels: st
         named = image_at(old)
         if named is None or os.path.exists(named) or not _is_of(old, pixels):  # noqa: PTH110
             continue
-        if old.stem != safe_name(labels.replace(image.stem, named.stem)):
+        if old.stem != safe_name(labels.replace(image.stem, named.stem, 1)):
             continue
         try:
             _move(old, path)
@@ -155,12 +155,16 @@ def _of_images_gone(image: Path, fallback: Path) -> Iterator[Path]:
 def copies_told(path: Path) -> str:
     """Return what to tell of copies of a journal with edits of their own, as programs that synchronise leave.
 
-    They have its name, with something added, and say that they are in conflict, or begin with the same edit.
+    They, or their folder, have its name with something added, which says that they are in conflict; or they
+    begin with the same edit.
     """
-    began = _first_edit(path)
-    for each in sorted(path.parent.glob(f"{escape(path.stem)}?*.journal")):
-        alike = "conflict" in each.name.casefold() or (began and _first_edit(each) == began)
-        if alike and not _holds(path, each):
+    began, name, folder = _first_edit(path), escape(path.stem), escape(path.parent.stem)
+    found = [*path.parent.glob(f"{name}?*.journal")]
+    found += path.parent.parent.glob(f"{folder}*[Cc]onflict*/{name}*.journal")
+    for each in sorted(found):
+        added = each.parent.name.removeprefix(path.parent.stem) + each.name.removeprefix(path.stem)
+        alike = "conflict" in added.casefold() or (began and _first_edit(each) == began)
+        if alike and each != path and not _holds(path, each):
             return (
                 f"{each} is a copy of the journal with edits that are not here, as programs that synchronise"
                 " leave; see them by `napari-sam convert`, then remove it, or put it in the journal's place."

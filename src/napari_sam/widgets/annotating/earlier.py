@@ -169,14 +169,14 @@ def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
     key, users = str(path or f"{image.name} {pixels.split('/')[0]}"), config_folder() / "journals"
     try:
         where = journal_path(path, key, name, users, pixels)
-        told = bring_along(where, path, name, users, pixels) if path else ""
+        told = [bring_along(where, path, name, users, pixels) if path else "", copies_told(where)]
         journal = Journal(where, image_shape(image), path, pixels)
     except JournalError as error:
         return None, f"{error} Until then, commits are not kept on disk."
     except OSError as error:
         why = f"The journal's folder could not be looked into ({error}), so commits are not kept on disk"
         return None, f"{why}; see who may read and write there, and save the labels."
-    journal.notice = " ".join(filter(None, (told, journal.notice, copies_told(where))))
+    journal.notice = " ".join(filter(None, (*told, journal.notice)))
     return journal, ""
 
 
