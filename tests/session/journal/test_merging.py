@@ -189,16 +189,18 @@ def test_objects_that_the_disk_refused_when_started_again_then_are_back_and_a_co
 def test_labels_of_a_file_when_the_journal_has_others_by_their_numbers_then_all_are_kept(
     tmp_path: Path,
 ) -> None:
-    session, record = session_of([square(1, 5, 5), square(2, 5, 30), square(5, 30, 5)], tmp_path / "j")
+    objects = [square(1, 5, 5), square(2, 5, 30), square(2, 5, 30, plane=2), square(5, 30, 5)]
+    session, record = session_of(objects, tmp_path / "j")
     labels = np.zeros(SHAPE, np.int32)
     labels[0, 5:15, 5:15] = 7  # object 1, which another tool has numbered anew
     labels[0, 40:50, 60:70] = 2  # another object
     labels[1, 40:50, 60:70] = 2
+    labels[2, 12:15, 37:40] = 2  # what somebody left of object 2
     labels[0, 20:22, 20:22] = -1
     merged = taken_over(session, labels, None, record)
     assert merged.names == {2: 8}
     assert places(session.store) == {
-        (1, 0): (5, 5), (2, 0): (5, 30), (5, 0): (30, 5), (8, 0): (40, 60)
+        (1, 0): (5, 5), (2, 0): (5, 30), (2, 2): (12, 37), (5, 0): (30, 5), (8, 0): (40, 60)
     }  # fmt: skip
     assert (labels[0, 20:22, 20:22] == -1).all()
     assert (labels[1, 40:50, 60:70] == 8).all()

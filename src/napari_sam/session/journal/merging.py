@@ -8,6 +8,7 @@ differs from that was painted since.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
@@ -17,14 +18,15 @@ from numpy.typing import NDArray
 
 from napari_sam.masks import Window
 
-from ..objects import Edit, Key, Object, Plane
+from ..objects import Edit, Object, Plane
 from ..painting import Painted
-from ..regions import few_pixels, regions
+from ..regions import few_pixels
 from ..session import AnnotationSession
 from ..store import Labels, ObjectStore, whole_of, window_of
-from .as_saved import Pairs, deleted, held, paired
+from .as_saved import deleted
 from .record import Record
-from .told import Told
+from .seen import Seen, in_file, in_large_file, in_window
+from .told import describe
 from .unwritten import Names, bring, fitting, renamed
 
 
@@ -91,177 +93,156 @@ def merge(
         What the file of the labels says of their objects, as far as they are shown, which holds where the
         journal says nothing.
     """
-    names, drawn = {}, fitting(drawn, labels.shape)
+    drawn = fitting(drawn, labels.shape)
     told = ObjectStore() if told is None or drawn is not None else told
+    steps = record.happened if record is not None and drawn is None else ()
+    names: Names = {}
     if drawn is not None:
         session.store.newest_on_top = drawn.newest_on_top
         names = bring(session, drawn, record)
+        drawn = renamed(drawn, names)
     else:
         session.store.overlap_as(labels)
         session.store.newest_on_top |= told.newest_on_top
         session.reserve(max((each.id for each in told), default=0))
-    steps = record.happened if drawn is None and record is not None else ()
-    drawn = None if drawn is None else renamed(drawn, names)
-    merging = _Merging(session, labels, drawn, Told(told, steps), names, steps)
-    planes = {plane, *(each.plane for store in (session.store, drawn or (), told) for each in store)}
-    planes |= {each.plane for step in steps for each in (*step.before, *step.after)}
-    merging.delete(sorted(planes))
-    for step in (merging.find_names, merging.add):
-        for each in sorted(planes):
-            step(each)
-    merging.paint()
-    merging.told.describe(session, merging.pairs)
+    objects = [*session.store, *(drawn or ()), *told]
+    objects += [each for step in steps for each in (*step.before, *step.after)]
+    planes = sorted({plane, *(each.plane for each in objects)})
+    _delete(session, labels, planes, steps)
+    seen = _seen(session, labels, planes, names, drawn, steps, told)
+    _rename(session, [each for one in seen.values() for each in one.new], names, drawn)
+    redrawn = _add(session, labels, seen, names)
+    describe(session, told, steps, [pair for one in seen.values() for pair in one.pairs])
     if names:
-        merging.rename({*np.ndindex(labels.shape[:-2])} - planes)
-    return Merged(merging.redrawn, names, planes if few_pixels(labels) else set())
+        for each in sorted({*np.ndindex(labels.shape[:-2])} - {*planes}):
+            pixels = np.asarray(labels[each])
+            redrawn += _differing(each, whole_of(pixels), pixels, _numbered(pixels, names))
+    return Merged(redrawn, names, {*planes} if few_pixels(labels) else set())
 
 
-class _Merging:
-    """Merges one plane after another."""
+def _delete(session: AnnotationSession, labels: Any, planes: Iterable[Plane], steps: Sequence[Edit]) -> None:
+    """Delete the objects of planes that another program has deleted in the labels, in one step."""
+    if session.read_only or not steps or not few_pixels(labels):
+        return
+    gone = [
+        each.key
+        for plane in planes
+        for each in deleted(steps, session.store, _shown(labels[plane], {}), plane)
+    ]
+    if gone:
+        session.edit("delete", gone)
 
-    def __init__(
-        self,
-        session: AnnotationSession,
-        labels: Any,
-        drawn: ObjectStore | None,
-        told: Told,
-        names: Names,
-        steps: Sequence[Edit],
-    ) -> None:
-        self._session, self._labels = session, labels
-        self._drawn, self._names, self._steps = drawn, names, steps
-        self.told = told
-        self.pairs: Pairs = []
-        known = {each.id for each in drawn or ()}
-        self._others = {each.id for each in session.store} - known if drawn is not None else set()
-        self._saved: dict[Plane, Pairs] = {}
-        self._painted: list[Painted] = []
-        self.redrawn: list[Redrawn] = []
 
-    def delete(self, planes: Iterable[Plane]) -> None:
-        """Delete the objects of planes that another program has deleted in the labels, in one step."""
-        session = self._session
-        if session.read_only or not self._steps or not few_pixels(self._labels):
-            return
-        gone: list[Key] = []
-        for plane in planes:
-            shown = _shown(self._labels[plane], {})
-            gone += [each.key for each in deleted(self._steps, session.store, shown, plane)]
-        if gone:
-            session.edit("delete", gone)
+def _seen(
+    session: AnnotationSession,
+    labels: Any,
+    planes: Iterable[Plane],
+    names: Names,
+    drawn: ObjectStore | None,
+    steps: Sequence[Edit],
+    told: ObjectStore,
+) -> dict[Plane, Seen]:
+    """Return what planes show."""
+    store, few = session.store, few_pixels(labels)
+    said: defaultdict[Plane, list[Object]] = defaultdict(list)
+    for each in told:
+        said[each.plane].append(each)
 
-    def find_names(self, plane: Plane) -> None:
-        """Give new numbers to labels of a plane whose numbers are those of other objects."""
-        session = self._session
-        for each in self._strange(plane)[1]:
-            if each.key in session.store or each.id in self._others:
-                self._names[each.id] = session.next_id
-                session.reserve(session.next_id)
+    def look(plane: Plane) -> Seen:
+        if not few:
+            return in_large_file(store, said[plane]) if drawn is None else Seen([], [], drawn)
+        pixels = _shown(labels[plane], names)
+        if drawn is None:
+            return in_file(pixels, plane, store, steps, said[plane])
+        return in_window(pixels, plane, store, drawn)
 
-    def add(self, plane: Plane) -> None:
-        """Merge a plane: its labels become objects, or only what it does not show is drawn."""
-        if few_pixels(self._labels):
-            self._whole(plane)
-            return
-        pairs, strange = self._strange(plane)
-        self.pairs += pairs
-        self._session.adopt(strange)
-        store, drawn = self._session.store, self._drawn
-        for each in (*store, *(drawn or ())):
-            if each.plane == plane:
-                window = window_of(each)
-                before = np.asarray(self._labels[each.window])
-                shown = _numbered(before, self._names)
-                was = np.zeros_like(shown) if drawn is None else drawn.render(plane, window)
-                self._redraw(
-                    plane, window, before, np.where(shown == was, store.render(plane, window), shown)
-                )
+    return {plane: look(plane) for plane in planes}
 
-    def _whole(self, plane: Plane) -> None:
-        store, pixels = self._session.store, np.asarray(self._labels[plane])
-        window = whole_of(pixels)
-        shown = _shown(pixels, self._names)
-        pairs, strange = self._strange(plane)
-        self.pairs += pairs
-        drawn = self._drawn if self._drawn is not None else _store_of(self._saved[plane])
-        drawn.newest_on_top = store.newest_on_top
-        now, was = store.render(plane, window), drawn.render(plane, window)
-        for each, other in pairs:
-            _of(shown, each)[each.mask] = other.id
-        was = np.where(np.isin(now, [other.id for _, other in pairs if other.key not in drawn]), now, was)
-        self._session.adopt(strange)
-        stands = store.render(plane, window)
-        wanted = np.where((shown != was) & (now == was), shown, stands)
+
+def _rename(
+    session: AnnotationSession, new: Iterable[Object], names: Names, drawn: ObjectStore | None
+) -> None:
+    """Give new numbers to labels whose numbers are those of other objects, on all planes."""
+    others = set() if drawn is None else {each.id for each in session.store} - {each.id for each in drawn}
+    for each in new:
+        number = names.get(each.id, each.id)
+        if (number, each.plane) in session.store or number in others:
+            names[each.id] = session.next_id
+            session.reserve(session.next_id)
+
+
+def _add(session: AnnotationSession, labels: Any, seen: dict[Plane, Seen], names: Names) -> list[Redrawn]:
+    """Let new labels become objects, and what was painted edits, in one step; return what is to be drawn."""
+    redrawn: list[Redrawn] = []
+    painted: list[Painted] = []
+    for plane, one in seen.items():
+        new = [replace(each, id=names.get(each.id, each.id)) for each in one.new]
+        if not few_pixels(labels):
+            session.adopt(new)
+            redrawn += _drawn_where_untouched(session.store, labels, plane, one.before, names)
+            continue
+        window = whole_of(labels[plane])
+        before = session.store.render(plane, window)
+        session.adopt(new)
+        stands = session.store.render(plane, window)
+        wanted = _wanted(one, _shown(labels[plane], names), plane, before, stands)
         if np.array_equal(wanted, stands):
-            self._redraw(plane, window, pixels, stands)
+            redrawn += _differing(plane, window, np.asarray(labels[plane]), stands)
         else:
-            self._painted.append((plane, window, wanted))
-
-    def _strange(self, plane: Plane) -> tuple[Pairs, list[Object]]:
-        """Return the labels of a plane that were not drawn: with the objects that they show, and without.
-
-        Where it is not known what was drawn, those that the journal has held are among the first. The others
-        are as the file of the labels tells, which is all that is known of large planes.
-        """
-        told = self.told.on(plane, self._names)
-        if not few_pixels(self._labels):
-            pairs = paired(list(told.values()), self._session.store)
-            known = {each.id for each, _ in pairs}
-            return pairs, [each for each in told.values() if each.id not in known]
-        shown = _shown(self._labels[plane], {})
-        if self._drawn is not None and np.array_equal(
-            _numbered(shown, self._names), self._drawn.render(plane, whole_of(shown))
-        ):
-            return [], []
-        found, saved = regions(shown, plane), self._as_saved(shown, plane)
-        known = {each.id for each, _ in saved}
-        rest = [replace(each, id=self._names.get(each.id, each.id)) for each in found if each.id not in known]
-        strange = [each for each in rest if self._drawn is None or each.key not in self._drawn]
-        pairs = paired(strange, self._session.store)
-        if self._drawn is not None:  # one that was painted over as a whole has another number now
-            pairs = [pair for pair in pairs if pair[1].key not in self._drawn]
-        known |= {each.id for each, _ in pairs}
-        left = [told.get(each.id, each) for each in strange if each.id not in known]
-        hidden = self.told.hidden(plane, {each.id for each in found}, self._session.store)
-        return [*saved, *pairs], [*left, *(told[self._names.get(label, label)] for label in hidden)]
-
-    def _as_saved(self, shown: Labels, plane: Plane) -> Pairs:
-        """Return the labels of a plane as a file has them that the journal held when it was saved."""
-        if plane not in self._saved:
-            newest = self._session.store.newest_on_top
-            self._saved[plane] = held(self._steps, shown, plane, newest_on_top=newest)
-        return self._saved[plane]
-
-    def rename(self, planes: Iterable[Plane]) -> None:
-        """Let planes without objects show the labels that got another number by that."""
-        for plane in sorted(planes):
-            pixels = np.asarray(self._labels[plane])
-            window = whole_of(pixels)
-            self._redraw(plane, window, pixels, _numbered(pixels, self._names))
-
-    def _redraw(self, plane: Plane, window: Window, before: NDArray[Any], wanted: NDArray[Any]) -> None:
-        """Note what a window should show; numbers below zero are nobody's, and stay."""
-        after = np.where(before < 0, before.astype(np.int64), wanted)  # of uint64 it would be floats
-        (rows, cols), (top, left) = np.nonzero(after != before), (window[0].start, window[1].start)
-        if len(rows):
-            low, high = (int(rows.min()), int(cols.min())), (int(rows.max()) + 1, int(cols.max()) + 1)
-            part = (slice(low[0], high[0]), slice(low[1], high[1]))
-            place = (slice(top + low[0], top + high[0]), slice(left + low[1], left + high[1]))
-            self.redrawn.append(Redrawn(plane, place, before[part].copy(), after[part].copy()))
-
-    def paint(self) -> None:
-        """Take what was painted for edits of the objects, in one step, and show what that uncovers."""
-        session = self._session
-        if not session.read_only:
-            session.paint_planes(self._painted)
-        for plane, window, wanted in self._painted:
-            shown = wanted if session.read_only else session.store.render(plane, window)
-            self._redraw(plane, window, np.asarray(self._labels[plane]), shown)
+            painted.append((plane, window, wanted))
+    if not session.read_only:
+        session.paint_planes(painted)
+    for plane, window, pixels in painted:
+        after = pixels if session.read_only else session.store.render(plane, window)
+        redrawn += _differing(plane, window, np.asarray(labels[plane]), after)
+    return redrawn
 
 
-def _store_of(pairs: Pairs) -> ObjectStore:
-    """Return the objects that labels show."""
-    return ObjectStore.after([Edit("shown", (), tuple(other for _, other in pairs))])
+def _wanted(seen: Seen, shown: Labels, plane: Plane, before: Labels, stands: Labels) -> Labels:
+    """Return what a plane should show: what was painted, where the session changed nothing.
+
+    Parameters
+    ----------
+    seen : Seen
+    shown : (h, w) int64
+        What the plane shows, by the numbers of the session.
+    plane : tuple of int
+    before, stands : (h, w) int64
+        What the session had there, and has with the new labels.
+    """
+    for label, each in seen.pairs:
+        shown[window_of(label)][label.mask] = each.id
+    strange = [each.id for _, each in seen.pairs if each.key not in seen.before]
+    was = np.where(np.isin(before, strange), before, seen.before.render(plane, whole_of(shown)))
+    return np.where((shown != was) & (before == was), shown, stands)
+
+
+def _drawn_where_untouched(
+    store: ObjectStore, labels: Any, plane: Plane, before: ObjectStore, names: Names
+) -> list[Redrawn]:
+    """Draw the objects of a large plane, each by itself, where nobody has painted."""
+    redrawn = []
+    for each in (*store, *before):
+        if each.plane == plane:
+            window = window_of(each)
+            pixels = np.asarray(labels[each.window])
+            shown = _numbered(pixels, names)
+            untouched = shown == before.render(plane, window)
+            wanted = np.where(untouched, store.render(plane, window), shown)
+            redrawn += _differing(plane, window, pixels, wanted)
+    return redrawn
+
+
+def _differing(plane: Plane, window: Window, before: NDArray[Any], wanted: NDArray[Any]) -> list[Redrawn]:
+    """Return what of a window should show something else; numbers below zero are nobody's, and stay."""
+    after = np.where(before < 0, before.astype(np.int64), wanted)  # of uint64 it would be floats
+    (rows, cols), (top, left) = np.nonzero(after != before), (window[0].start, window[1].start)
+    if not len(rows):
+        return []
+    low, high = (int(rows.min()), int(cols.min())), (int(rows.max()) + 1, int(cols.max()) + 1)
+    part = (slice(low[0], high[0]), slice(low[1], high[1]))
+    place = (slice(top + low[0], top + high[0]), slice(left + low[1], left + high[1]))
+    return [Redrawn(plane, place, before[part].copy(), after[part].copy())]
 
 
 def _shown(pixels: Any, names: Names) -> Labels:
@@ -275,9 +256,3 @@ def _numbered(pixels: NDArray[Any], names: Names) -> Labels:
     for label, number in names.items():
         numbered[pixels == label] = number
     return numbered
-
-
-def _of(pixels: Labels, each: Object) -> Labels:
-    """Return the bounding box of an object in its plane's pixels."""
-    part: Labels = pixels[window_of(each)]
-    return part
