@@ -192,7 +192,10 @@ def narrowed(labels: Labels, foreground: NDArray[np.float32], least: float) -> L
     (h, w) int32
         0 background, 1 to at most N.
     """
-    inside = np.where(foreground > least, labels, 0)
+    outside = (labels > 0) & (foreground <= least)
+    if not outside.any():  # as after a cut that was no lower
+        return labels
+    inside = np.where(outside, 0, labels)
     pieces = label(inside, connectivity=1)
     areas = np.bincount(pieces.ravel())
     areas[0] = 0

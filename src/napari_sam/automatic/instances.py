@@ -9,7 +9,6 @@ from torch.nn import functional as F
 from napari_sam.progress import Cancel
 
 from .cutting import (
-    CUT,
     LEAST,
     LEAST_SMOOTHING,
     DenseSettings,
@@ -43,9 +42,7 @@ def dense_instances(view: DenseView, settings: DenseSettings | None = None) -> L
     settings = settings or DenseSettings()
     maps, scale, diameter = _looked(view, settings.cutting)
     found = watershed_instances(maps, settings.cutting, diameter, scale)
-    if settings.foreground > CUT:
-        found = narrowed(found, maps[0], settings.foreground)
-    return to_image(found, view.embedding.shape, scale)
+    return to_image(narrowed(found, maps[0], settings.foreground), view.embedding.shape, scale)
 
 
 def two_looks(
@@ -76,10 +73,11 @@ def two_looks(
     maps, scale, diameter = _looked(view, settings.cutting, cancelled)
     found = watershed_instances(maps, settings.cutting, diameter, scale)
     faint = faint_instances(maps, found, settings.cutting, diameter, scale)
-    if settings.foreground > CUT:
-        found, faint = narrowed(found, maps[0], settings.foreground), narrowed(faint, maps[0], settings.faint)
-    shape = view.embedding.shape
-    return to_image(found, shape, scale), to_image(faint, shape, scale), scale
+    found, faint = (
+        to_image(narrowed(labels, maps[0], least), view.embedding.shape, scale)
+        for labels, least in ((found, settings.foreground), (faint, settings.faint))
+    )
+    return found, faint, scale
 
 
 def _looked(
