@@ -2,6 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -48,6 +49,25 @@ def test_segment_automatically_when_there_is_nothing_then_says_what_to_change(ti
     assert not labels.any()
     large = AutomaticSettings(dense=DenseSettings(smallest=20))
     assert "above a foreground of 0.5 and 20 pixels across;" in nothing_found(tiny, "auto", large)
+    every = AutomaticSettings(dense=DenseSettings(foreground=0))
+    assert nothing_found(tiny, "auto", every).endswith("raise the threshold.")
+
+
+def test_settings_when_they_are_of_another_kind_then_one_line_says_what_is_wanted(tiny: LoadedModel) -> None:
+    image: Any = np.zeros((9, 9), np.uint8)
+    wrong: Any
+    for wrong in ({"agreement": 0.4}, DenseSettings()):
+        with pytest.raises(TypeError, match=r"AutomaticSettings are wanted and not .*; give Automatic"):
+            ns.segment_automatically(image, tiny, settings=wrong)
+    for wrong, named, told in (
+        (AutomaticSettings, {"dense": 0.5}, "dense of AutomaticSettings is 0.5; give DenseSettings"),
+        (DenseSettings, {"foreground": "0.5"}, "foreground of DenseSettings is '0.5'; give a number."),
+        (DenseSettings, {"largest": "9"}, "largest of DenseSettings is '9'; give a number or None."),
+        (GridSettings, {"points_per_side": 9.5}, "points_per_side .* is 9.5; give a whole number."),
+    ):
+        with pytest.raises(TypeError, match=told):
+            wrong(**named)
+    assert GridSettings(points_per_side=np.int32(9), stability=np.float32(1)).crop_layers == 0  # type: ignore[arg-type]
 
 
 def test_segment_automatically_when_the_model_has_no_head_then_auto_takes_the_grid(

@@ -313,6 +313,14 @@ def test_a_predictor_when_given_a_name_or_an_image_then_says_what_it_wants(small
         Predictor("cell-tiny")  # type: ignore[arg-type]
     with pytest.raises(ImageError, match=r"not ndarray; give what Predictor\.embed returns"):
         Predictor(small).predict(np.zeros((40, 50), np.uint8), click(20, 20))  # type: ignore[arg-type]
+    predictor: Any = Predictor(small)
+    embedded = predictor.embed(np.zeros((20, 20)))
+    for ask in (predictor.predict, predictor.predict_sequence):
+        with pytest.raises(PromptError, match=r"not tuple; give napari_sam\.Prompts"):
+            ask(embedded, (5, 5))
+    for wrong in (click(5, 5), None):
+        with pytest.raises(PromptError, match=r"give a list of .*, or use Predictor\.predict"):
+            predictor.predict_many(embedded, wrong)
 
 
 def test_model_embedding_and_answer_when_shown_in_a_notebook_then_are_short(small: LoadedModel) -> None:

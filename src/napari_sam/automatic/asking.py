@@ -19,6 +19,7 @@ from .crops import GridSettings
 from .cutting import disc, sizes
 from .dense import AskedOn, DenseView
 from .filter import suppress
+from .given import settings_given
 from .instances import two_looks
 from .records import MaskRecord, run_lengths, within_sizes
 from .regions import region_iou
@@ -71,7 +72,7 @@ def instance_masks(
     Cancelled
         If `cancelled` said so.
     """
-    settings = settings or AutomaticSettings()
+    settings = settings_given(settings, AutomaticSettings)
     view = view or DenseView(predictor, embedding)
     *looks, scale = two_looks(view, settings.dense, cancelled)
     found, faint = ([region for _, region in labelled(look)] for look in looks)
@@ -166,7 +167,7 @@ def agreed(
     list of MaskRecord
         As `instance_masks` does.
     """
-    settings = settings or AutomaticSettings()
+    settings = settings_given(settings, AutomaticSettings)
     records = _alike(regions, answers, settings.agreement)
     debris = disc(DEBRIS * diameter)
     seconds = _alike(faint, answers, settings.agreement)

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from napari_sam.errors import ImageError
 
 from .filter import Corners
+from .given import check_kinds
 
 Positions = NDArray[np.float64]
 
@@ -46,6 +47,8 @@ class GridSettings:
     ------
     ImageError
         If a number makes no sense.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     points_per_side: int = 32
@@ -61,6 +64,7 @@ class GridSettings:
     smallest_region: int = 0
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if min(self.points_per_side, self.points_per_batch, self.crop_points_divisor) < 1:
             raise ImageError("A grid has at least 1 point a side, a batch and a divisor of at least 1.")
         if min(self.crop_layers, self.smallest_region) < 0:

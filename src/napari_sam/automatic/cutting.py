@@ -14,6 +14,7 @@ from skimage.segmentation import watershed
 from napari_sam.errors import ImageError
 
 from .dense import Maps
+from .given import check_kinds, settings_given
 
 Labels = NDArray[np.int32]
 
@@ -60,6 +61,8 @@ class DenseSettings:
     ------
     ImageError
         If a number makes no sense.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     foreground: float = 0.5
@@ -73,6 +76,7 @@ class DenseSettings:
     uneven: float = 0.8
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if not (0 <= self.foreground <= 1 and 0 <= self.prominence <= 1):
             raise ImageError("Foreground and prominence are shares; give numbers of 0 to 1.")
         high = np.inf if self.largest is None else self.largest
@@ -124,7 +128,7 @@ def watershed_instances(
     (h, w) int32
         0 background, 1 to N.
     """
-    settings = settings or DenseSettings()
+    settings = settings_given(settings, DenseSettings)
     return cut(maps, settings, max(LEAST_SMOOTHING, settings.smoothing * diameter), scale)
 
 
@@ -149,7 +153,7 @@ def faint_instances(
     (h, w) int32
         0 background and all that was found before, 1 to N.
     """
-    settings = settings or DenseSettings()
+    settings = settings_given(settings, DenseSettings)
     lower = replace(
         settings,
         foreground=settings.faint,

@@ -18,6 +18,7 @@ from napari_sam.progress import Cancel, Progress
 
 from .crops import Crop, GridSettings, Positions, crops_of
 from .filter import cut_by_crop, suppress, without_small_regions
+from .given import settings_given
 from .records import MaskRecord, run_lengths
 
 
@@ -61,7 +62,7 @@ def grid_masks(
     OutOfMemoryError
         If the device has too little memory.
     """
-    settings = settings or GridSettings()
+    settings = settings_given(settings, GridSettings)
     pixels, record = to_rgb(image, channel_axis, normalization)
     seen = np.moveaxis(pixels, 0, -1)
     seen = seen.astype(np.uint8) if record.eight_bit else seen

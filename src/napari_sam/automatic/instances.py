@@ -20,6 +20,7 @@ from .cutting import (
     watershed_instances,
 )
 from .dense import DenseView, Maps
+from .given import settings_given
 
 OTHER = 2.0
 """Times by which what is seen at a coarser scale is larger, or else it is the same objects."""
@@ -39,7 +40,7 @@ def dense_instances(view: DenseView, settings: DenseSettings | None = None) -> L
     (Y, X) int32
         0 background, 1 to N.
     """
-    settings = settings or DenseSettings()
+    settings = settings_given(settings, DenseSettings)
     maps, scale, diameter = _looked(view, settings.cutting)
     found = watershed_instances(maps, settings.cutting, diameter, scale)
     return to_image(narrowed(found, maps[0], settings.foreground), view.embedding.shape, scale)
@@ -69,7 +70,7 @@ def two_looks(
     Cancelled
         If `cancelled` said so.
     """
-    settings = settings or DenseSettings()
+    settings = settings_given(settings, DenseSettings)
     maps, scale, diameter = _looked(view, settings.cutting, cancelled)
     found = watershed_instances(maps, settings.cutting, diameter, scale)
     faint = faint_instances(maps, found, settings.cutting, diameter, scale)

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 import numpy as np
 
 from .cutting import Labels
+from .given import settings_given
 from .records import MaskRecord
 from .settings import AutomaticSettings
 
@@ -42,7 +43,7 @@ def painted(
     kept : list of MaskRecord
         Of label 1, 2, and so on.
     """
-    settings = settings or AutomaticSettings()
+    settings = settings_given(settings, AutomaticSettings)
     labels = np.zeros(shape, np.int32)
     areas, kept = [0], []
     for record in sorted(records, key=lambda record: record.worth, reverse=True):

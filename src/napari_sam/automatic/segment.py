@@ -16,6 +16,7 @@ from napari_sam.weights import LoadedModel
 
 from .asking import instance_masks
 from .cutting import Labels
+from .given import settings_given
 from .grid import grid_masks
 from .painting import paint
 from .records import MaskRecord, within_sizes
@@ -69,7 +70,7 @@ def segment_automatically(
     OutOfMemoryError
         If the device has too little memory.
     """
-    settings = settings or AutomaticSettings()
+    settings = settings_given(settings, AutomaticSettings)
     records, shape = propose(
         Predictor(sam),
         image,
@@ -105,7 +106,7 @@ def propose(
     shape : (Y, X)
         Of the image.
     """
-    settings = settings or AutomaticSettings()
+    settings = settings_given(settings, AutomaticSettings)
     if method_for(predictor.model, method) == "grid":
         grid = settings.grid_for(predictor.model)
         records = grid_masks(
@@ -149,6 +150,8 @@ def nothing_found(model: LoadedModel, method: Method, settings: AutomaticSetting
     if method_for(model, method) == "grid":
         grid = settings.grid_for(model)
         level = f"a predicted IoU of {grid.predicted_iou:g} and a stability of {grid.stability:g}"
+    elif not settings.dense.foreground:
+        return "Above a foreground of 0 lies the whole image, as one object; raise the threshold."
     else:
         level = f"a foreground of {settings.dense.foreground:g}"
     if high is not None:

@@ -12,6 +12,7 @@ from napari_sam.weights import LoadedModel
 
 from .crops import GridSettings
 from .cutting import DenseSettings
+from .given import check_kinds
 
 SUREST = 0.9
 """Quantile of what an image's masks promise that the others are held against."""
@@ -49,6 +50,8 @@ class AutomaticSettings:
     ------
     ImageError
         If a share is not within 0 to 1.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     dense: DenseSettings = field(default_factory=DenseSettings)
@@ -63,6 +66,7 @@ class AutomaticSettings:
     largest: float = 0.95
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         shares = (self.agreement, self.second_look, self.promise, self.overlap, self.shared, self.largest)
         promised = (each for each in (self.predicted_iou, self.stability) if each is not None)
         if not all(0 <= share <= 1 for share in (*shares, *promised)):

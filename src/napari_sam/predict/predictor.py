@@ -20,7 +20,7 @@ from .fine import FineLevel
 from .image import Colour, Method, Normalization, to_rgb
 from .likeness import likeness
 from .pools import Pool, pools
-from .prompts import Prompts
+from .prompts import Prompts, checked
 from .rating import FEATURES, describe, rate
 from .sequence import key_of, steps, subset
 from .window import PlaneWindow, read_part
@@ -148,7 +148,7 @@ class Predictor:
         Raises
         ------
         PromptError
-            If a prompt lies outside the image, or outside the part of it that is embedded.
+            If a prompt lies outside the image, or outside the part of it that is embedded, or is none.
         ImageError
             If another model made the embedding, or it is something else, such as the image.
         OutOfMemoryError
@@ -208,6 +208,7 @@ class Predictor:
         """
         known = {} if memo is None else dict(memo)
         taken: dict[Hashable, Candidates] = {}
+        (prompts,) = checked([prompts])
         mask = prompts.mask
         for chosen in steps(prompts):
             key = key_of(prompts, chosen)
@@ -225,7 +226,7 @@ class Predictor:
     ) -> Iterator[tuple[Pool, bool, Prompts]]:
         """Yield what the decoder draws for each object, whether that may be several, and its prompts."""
         self._check(embedding)
-        prompts = list(prompts)
+        prompts = checked(prompts)
         placed = [embedding.window.entering(each) for each in prompts]
         many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
         for start in range(0, len(placed), TOGETHER):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
@@ -134,6 +134,28 @@ class Prompts:
         if not (corners[1] > corners[0]).all():
             raise PromptError(f"The box lies outside the image of {size}; draw it on the image.")
         return replace(self, box=corners.ravel().tolist())
+
+
+def checked(prompts: Iterable[Prompts]) -> list[Prompts]:
+    """Return the prompts of several objects.
+
+    Raises
+    ------
+    PromptError
+        If they are something else, such as those of one object.
+    """
+    if isinstance(prompts, Prompts) or not isinstance(prompts, Iterable):
+        raise PromptError(
+            "The prompts of several objects are wanted; give a list of napari_sam.Prompts, or use"
+            " Predictor.predict for one object."
+        )
+    several: list[Any] = list(prompts)
+    for each in several:
+        if not isinstance(each, Prompts):
+            raise PromptError(
+                f"Prompts are wanted and not {type(each).__name__}; give napari_sam.Prompts(...)."
+            )
+    return several
 
 
 def _short(position: float) -> str:

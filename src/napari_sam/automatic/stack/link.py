@@ -18,6 +18,7 @@ from napari_sam.predict.reading import reading
 from napari_sam.progress import Cancel, Progress
 
 from ..cutting import Labels
+from ..given import check_kinds, settings_given
 from ..painting import painted
 from ..regions import blend, within, write_free
 from ..segment import Method, propose
@@ -48,6 +49,8 @@ class LinkSettings:
     ------
     ImageError
         If a number is out of its range.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     overlap: float = 0.25
@@ -56,6 +59,7 @@ class LinkSettings:
     voxels: int = 0
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if not 0 < self.overlap <= 1:
             raise ImageError("Overlap is the least IoU of linked masks; give a number above 0, to 1.")
         if min(self.gap, self.planes, self.voxels) < 0:
@@ -140,7 +144,7 @@ def label_planes(
     count = _count(planes)
     if not count:
         raise ImageError("There are no planes to label; give one at least.")
-    settings = settings or AutomaticSettings()
+    settings = settings_given(settings, AutomaticSettings)
     labels: list[Labels] = []
     worths: list[list[float]] = []
     for index, plane in enumerate(planes):
@@ -197,7 +201,7 @@ def link_planes(planes: Planes, settings: LinkSettings | None = None) -> Labels:
     ImageError
         If there are no planes, or not of one shape and integers.
     """
-    settings = settings or LinkSettings()
+    settings = settings_given(settings, LinkSettings)
     stack = _checked(planes)
     regions = {
         (index, label): region for index, plane in enumerate(stack) for label, region in labelled(plane)

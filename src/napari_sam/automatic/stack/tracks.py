@@ -19,6 +19,7 @@ from napari_sam.files.writing import at_once
 from napari_sam.masks import counted
 
 from ..cutting import Labels
+from ..given import check_kinds, settings_given
 
 if TYPE_CHECKING:
     from networkx import DiGraph
@@ -47,6 +48,8 @@ class TrackSettings:
     ------
     ImageError
         If a number is out of its range.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     distance: float | None = None
@@ -55,6 +58,7 @@ class TrackSettings:
     daughter: float = 0.85
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if self.distance is not None and not self.distance > 0:
             raise ImageError("Distance is how far an object may move, in pixels; give a positive number.")
         if self.gap < 0 or self.daughter <= 0:
@@ -141,7 +145,7 @@ def track_objects(labels: ArrayLike, settings: TrackSettings | None = None) -> T
         If laptrack is not installed.
     """
     _, movie = counted(_checked(np.asarray(labels)))
-    settings = settings or TrackSettings()
+    settings = settings_given(settings, TrackSettings)
     names, spots = _spots(movie)
     return _numbered(movie, names, spots, _linked(spots, settings))
 

@@ -10,6 +10,7 @@ from napari_sam.masks import Region
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.progress import Cancel, Progress
 
+from ..given import settings_given
 from .volume_object import VolumeObject
 from .walk import EmbeddingOf, PropagateSettings, Unread, Walk, plane_mask
 
@@ -70,7 +71,7 @@ def propagate(
         raise PromptError("There are no prompts; point at the object in one plane at least.")
     for index in prompts:
         _check_plane(index, depth)
-    settings = settings or PropagateSettings()
+    settings = settings_given(settings, PropagateSettings)
     walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {}, unread)
     return _walked(walk, dict(sorted(prompts.items())), depth)
 
@@ -113,7 +114,7 @@ def correct(
     """
     depth = volume.shape[0]
     _check_plane(plane, depth)
-    settings = settings or PropagateSettings()
+    settings = settings_given(settings, PropagateSettings)
     walk = Walk(predictor, embedding_of, depth, settings, progress, cancelled, given or {}, unread)
     asked = walk.prompted(plane, prompts)
     here = plane_mask(asked, 1.0, "prompted")

@@ -13,6 +13,7 @@ from napari_sam.predict import Candidate, Embedding, MaskPrompt, Predictor, Prom
 from napari_sam.predict.drawn import box_around, deepest_point, drawn_prompt
 from napari_sam.progress import Cancel, Progress
 
+from ..given import check_kinds
 from ..regions import blend, region_iou, within
 from .volume_object import PlaneMask, Source, VolumeObject
 
@@ -45,6 +46,8 @@ class PropagateSettings:
     ------
     ImageError
         If a number is out of its range.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     overlap: float = 0.4
@@ -53,6 +56,7 @@ class PropagateSettings:
     box: bool = False
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if not (0 <= self.overlap <= 1 and 0 <= self.confidence <= 1):
             raise ImageError("Overlap and confidence are shares; give numbers of 0 to 1.")
         if self.growth < 1:

@@ -18,6 +18,7 @@ from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel
 
 from ..cutting import Labels
+from ..given import settings_given
 from ..painting import painted
 from ..segment import Method, method_for, propose
 from ..settings import AutomaticSettings
@@ -98,7 +99,7 @@ def segment_windows(
     Cancelled, OutOfMemoryError
         If `cancelled` said so, or the device has too little memory; finished windows stay.
     """
-    settings, windows = settings or AutomaticSettings(), windows or WindowSettings()
+    settings, windows = settings_given(settings, AutomaticSettings), settings_given(windows, WindowSettings)
     output, file = Path(output), None if file is None else Path(file)
     source = LargeImage(image, channel_axis)
     chosen = method_for(sam, method)

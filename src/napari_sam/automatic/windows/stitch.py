@@ -14,6 +14,7 @@ from napari_sam.errors import ImageError
 from napari_sam.predict import PlaneWindow
 
 from ..cutting import Labels
+from ..given import check_kinds
 
 Box = tuple[slice, slice]
 
@@ -40,12 +41,15 @@ class WindowSettings:
     ------
     ImageError
         If no such windows can be laid.
+    TypeError
+        If a value is of another kind, such as text.
     """
 
     side: int = 1024
     overlap: int = 128
 
     def __post_init__(self) -> None:
+        check_kinds(self)
         if not 4 * TOUCH <= self.overlap <= self.side // 2:
             raise ImageError(
                 f"An overlap of {self.overlap} does not suit windows of {self.side}; give from {4 * TOUCH} to"
