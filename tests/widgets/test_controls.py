@@ -189,8 +189,8 @@ def leaves_the_keys_alone(full: AnnotatorWidget, qtbot: Any) -> None:
     assert len(full.annotation.session.objects) == 2
     boxes = next(each for each in full.panel.findChildren(QAbstractButton) if each.text() == "Boxes")
     for button in (boxes, full.panel.outside):
-        pressed: list[bool] = []
-        button.clicked.connect(pressed.append)
+        pressed: list[object] = []
+        button.clicked.connect(lambda *_, pressed=pressed: pressed.append(None))  # PySide6 gives no argument
         button.setFocus()
         for key in (Qt.Key.Key_Return, Qt.Key.Key_Enter, Qt.Key.Key_Space):
             qtbot.keyClick(button, key)
