@@ -11,11 +11,13 @@ import zarr
 from PIL import Image
 from pycocotools import mask as rle
 
+from napari_sam.automatic.batch.files import images_of
 from napari_sam.automatic.thresholds import THRESHOLDS
 from napari_sam.cli import main
 from napari_sam.cli.thresholds import OPTIONS
 from napari_sam.export import read_regions
 from napari_sam.files.images import read_image
+from napari_sam.training.samples import image_label_pairs
 
 STEM = "4327d2759187"
 
@@ -188,7 +190,13 @@ def test_auto_when_a_folder_has_a_bad_file_then_the_others_are_written_and_it_fa
     assert said.out.strip() == f"{out}: 1 image, {count} labels"
     assert (out / "sheet.png").is_file()
     (images / "b.tif").unlink()
+    shutil.copy(image, images / "sheet.png")
     assert main(["auto", str(images / "*.png"), "-o", str(out)]) == 0
+    assert [path.name for path, _ in image_label_pairs(images, out)] == ["a.png", "sheet.png"]
+    found = images_of([str(tmp_path / "**" / "*.*g"), str(out / "sheet.png")])  # not by the pattern
+    assert found == [images / "a.png", images / "sheet.png", out / "sheet.png"]
+    assert main(["auto", str(out), "-o", str(tmp_path / "again")]) == 1
+    assert f"{out} holds labels of a batch, and no image; give the folder" in capsys.readouterr().err
     assert main(["auto", str(images), "-o", str(out), "--method", "grid"]) == 1
     assert "made with another method" in capsys.readouterr().err
 

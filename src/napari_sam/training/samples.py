@@ -60,7 +60,7 @@ class Sample:
 
 
 def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
-    """Match the images and labels of two folders by stem, sorted.
+    """Match the images and labels of two folders by stem, or by the image's whole name, sorted.
 
     Raises
     ------
@@ -72,7 +72,7 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
         if not folder.is_dir():
             what = f"{folder} is no folder" if folder.exists() else f"The folder {folder} does not exist"
             raise DataError(f"{what}; give one that holds the files.")
-        if not images_in(folder):
+        if not labels_in(folder):
             endings = ", ".join(IMAGE_SUFFIXES)
             raise DataError(f"{folder} holds no image ({endings}); give the folder that holds the files.")
     if images.samefile(labels):
@@ -80,11 +80,13 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
             f"{images} cannot be images and labels at once; give the labels a folder of their own."
         )
     by_stem: dict[str, list[Path]] = {}
-    for path in images_in(labels):
+    for path in labels_in(labels):
         by_stem.setdefault(path.stem, []).append(path)
-    pairs = [(path, by_stem[path.stem]) for path in images_in(images) if path.stem in by_stem]
+    # what `napari-sam auto` made of a.png and a.tif are a.png.tif and a.tif.tif
+    found = ((path, by_stem.get(path.name) or by_stem.get(path.stem)) for path in images_in(images))
+    pairs = [(path, files) for path, files in found if files]
     if not pairs:
-        first, other = images_in(images)[0], images_in(labels)[0]
+        first, other = images_in(images)[0], labels_in(labels)[0]
         raise DataError(
             f"No image in {images} has a label file of the same name in {labels}: there is {first.name} here,"
             f" and {other.name} there; rename them, as {first.stem}{other.suffix}."
@@ -106,6 +108,14 @@ def looks_unnumbered(labels: Sequence[Path]) -> bool:
 def images_in(folder: Path) -> list[Path]:
     """Return a folder's images by their endings, sorted, without hidden files such as macOS writes."""
     return sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES and p.name[0] != ".")
+
+
+def labels_in(folder: Path) -> list[Path]:
+    """Return a folder's label images, as `images_in` does, without the sheet of a batch that wrote them."""
+    from napari_sam.automatic.batch.summary import SHEET, is_of_batch  # takes torch with it
+
+    sheets = {SHEET} if is_of_batch(folder) else set()
+    return [path for path in images_in(folder) if path.name not in sheets]
 
 
 def unlabelled(images: Path, labels: Sequence[Path]) -> list[str]:

@@ -30,6 +30,7 @@ from napari_sam.automatic.batch.run import run_batch
 from napari_sam.automatic.batch.summary import Row
 from napari_sam.errors import Cancelled, DataError, DiskFullError
 from napari_sam.files.images import read_image
+from napari_sam.training.samples import image_label_pairs
 from napari_sam.weights import load_model, save_checkpoint
 
 STEM = "4327d2759187"
@@ -206,9 +207,18 @@ def test_opened_when_the_array_is_in_memory_then_the_file_is_let_go(tmp_path: Pa
     assert array.all()
 
 
-def test_label_names_when_two_images_share_a_stem_then_they_are_told_apart() -> None:
+def test_label_names_when_two_images_share_a_stem_then_they_are_told_apart(tmp_path: Path) -> None:
     same = [Path("in/x/a.tif"), Path("in/y/a.tif"), Path("in/y/a.png")]
     assert list(label_names(same).values()) == ["x_a.tif", "y_a.tif", "y_a.png"]
+    for folder in ("images", "labels"):
+        (tmp_path / folder).mkdir()
+    images = [tmp_path / "images" / name for name in ("a.png", "a.tif", "b.tif")]
+    labels = [tmp_path / "labels" / f"{name}.tif" for name in label_names(images).values()]
+    for file in (*images, *labels):
+        file.touch()
+    assert image_label_pairs(tmp_path / "images", tmp_path / "labels") == list(
+        zip(images, labels, strict=True)
+    )
     assert list(label_names([Path("x/a.tif"), Path("y/b.tif")]).values()) == ["a", "b"]
 
 

@@ -23,6 +23,7 @@ from napari_sam.predict.plane_shape import MAX_CHANNELS
 from napari_sam.predict.reading import reading
 
 from .names import full_path
+from .summary import written_in
 
 if TYPE_CHECKING:
     from tifffile import TiffPageSeries
@@ -35,10 +36,12 @@ SUFFIXES = (*TIFF, ".png", ".jpg", ".jpeg", ".npy", ".zarr")
 def images_of(names: Sequence[str]) -> list[Path]:
     """Return the images that folders, patterns and files name, each once, in their order.
 
+    What a batch wrote into a folder is none of its images, unless it is named itself.
+
     Raises
     ------
     DataError
-        If a file is not there, or a folder or pattern holds no image.
+        If a file is not there, or a folder or pattern holds no image, or what a batch wrote alone.
     """
     found: dict[Path, Path] = {}
     for name in names:
@@ -134,7 +137,11 @@ def _images_in(name: str) -> list[Path]:
         raise DataError(f"There is no image {name}; check the name.")
     if not found:
         raise DataError(f"{name} holds no image; give a folder or pattern of {', '.join(SUFFIXES)}.")
-    return found
+    written = {folder: written_in(folder) for folder in {each.parent for each in found}}
+    images = [each for each in found if each.name not in written[each.parent]]
+    if not images:
+        raise DataError(f"{name} holds labels of a batch, and no image; give the folder of the images.")
+    return images
 
 
 def _matching(pattern: str) -> list[Path]:

@@ -16,9 +16,7 @@ from ..windows.state import differing
 from ..windows.version import glimpse
 from .image import BatchSettings, Job, one_by_one
 from .names import full_path, label_names
-from .summary import SUMMARY, Row, read_summary, write_summary
-
-SETTINGS, SHEET = "settings.json", "sheet.png"
+from .summary import SETTINGS, SHEET, SUMMARY, Row, read_summary, write_summary
 
 Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
 """Segments images in any order."""

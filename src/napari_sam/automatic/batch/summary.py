@@ -16,7 +16,8 @@ from napari_sam.files.writing import disk_errors, write_text
 from .names import full_path
 
 COLUMNS = ("file", "labels", "objects", "seconds", "mean_score", "error", "note", "image")
-SUMMARY = "summary.csv"
+SETTINGS, SUMMARY, SHEET = "settings.json", "summary.csv", "sheet.png"
+"""What a batch writes beside the labels."""
 NOT_UTF8 = re.compile(r"\\udc([89a-f][0-9a-f])")
 """How a byte of a file's name that is not UTF-8 is written, here and on the screen."""
 
@@ -72,6 +73,21 @@ def read_summary(out: Path) -> dict[Path, Row]:
         raise DataError(
             f"{path} is no summary of a batch; remove it, or begin anew by overwriting."
         ) from error
+
+
+def is_of_batch(folder: Path) -> bool:
+    """Say whether a folder is one that a batch writes into."""
+    return (folder / SETTINGS).is_file() and (folder / SUMMARY).is_file()
+
+
+def written_in(folder: Path) -> set[str]:
+    """Return the names of what looks like images in a folder, and was written there by a batch."""
+    if not is_of_batch(folder):
+        return set()
+    try:
+        return {SHEET, *(row.labels for row in read_summary(folder).values())}
+    except DataError:  # which is told where a batch goes on
+        return {SHEET}
 
 
 def _named(text: str) -> Path:
