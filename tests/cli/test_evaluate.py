@@ -152,6 +152,9 @@ def test_evaluate_when_files_are_damaged_or_do_not_fit_then_says_which_and_measu
     assert report["objects"] == 1
     *lines, last = told.err.splitlines()[-4:]
     assert [line.partition(":")[0] for line in lines] == names
+    assert [line.partition(": ")[2].split()[:2] for line in lines] == [
+        ["images/broken", "image.png"], ["labels/broken", "labels.png"], ["labels/other", "size.png"]
+    ]  # fmt: skip
     assert "give labels of the image's size" in lines[2]
     assert "3 images could not be measured" in last
     assert told.out.splitlines()[-1].split() == ["failed", "3"]

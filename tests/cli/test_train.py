@@ -114,15 +114,22 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     more = ["--validation", str(folder / "images"), str(folder / "labels"), "--steps", "3", "--tune", "lora"]
     images = shutil.copytree(folder / "images", tmp_path / "images")
     corrected = next(images.iterdir())
+    labels = shutil.copytree(folder / "labels", tmp_path / "labels")
     shutil.copy(corrected, images / "unlabelled.png")
+    shutil.copy(corrected, images / "empty.png")
+    with Image.open(corrected) as opened:
+        tifffile.imwrite(labels / "empty.tif", np.zeros(opened.size[::-1], np.uint8))
+    tifffile.imwrite(labels / "unused.tif", np.ones((5, 5), np.uint8))
     Journal(images / f"{corrected.stem}.napari-sam" / "a.journal", (9, 9), image=corrected).close()
     typed = fine_tuning(data_folder, out, *more)
-    typed[4] = str(images)
+    typed[4], typed[6] = str(images), str(labels)
     status = main(typed)
     printed = capsys.readouterr()
     assert f"without labels of the same name: 1 image (unlabelled.png) in {images}" in printed.err
+    assert f"without an image of the same name: 1 label image (unused.tif) in {labels}" in printed.err
+    assert f"without an object in their labels: 1 image (empty.png) in {images}" in printed.err
     assert f"after their labels were written: 1 image ({corrected.name}); save the labels" in printed.err
-    assert "learning from 2 images; held out: " in printed.out
+    assert "learning from 3 images; held out: " in printed.out
     assert "nearly the same" not in printed.out
     assert [line.split()[0] for line in printed.out.splitlines()].count("before") == 2
     told = json.loads((out / "comparison.json").read_text())
@@ -134,6 +141,10 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     assert ("not recommended" in printed.err) is worse
     assert main(fine_tuning(data_folder, out)) == 1
     assert "holds an earlier run" in capsys.readouterr().err
+    shutil.copy(labels / "unused.tif", labels / "empty.tif")
+    typed[2], typed[8] = "nowhere.pth", str(tmp_path / "another")  # a model comes after the images
+    assert main(typed) == 1
+    assert "labels/empty.tif is (5, 5), its image (" in capsys.readouterr().err
 
 
 def test_train_when_adapters_or_channels_do_not_fit_model_or_validation_then_one_line_says_so(

@@ -50,7 +50,7 @@ def test_a_tiff_when_its_header_asks_for_more_than_it_holds_then_one_sentence_be
 ) -> None:
     path = damaged(tmp_path / "cells.tif", [tag], value, **options)
     sides = "300 x {}" if tag == "ImageWidth" else "{} x 400"
-    told = rf"^cells\.tif cannot be read as .* said to be of {sides.format(value)} pixels, which the file"
+    told = rf"cells\.tif cannot be read as .* said to be of {sides.format(value)} pixels, which the file"
     for read in (read_image, read_regions, lambda file: opened_plane(file).__enter__()):
         with pytest.raises(DataError, match=told):
             read(path)
@@ -58,7 +58,7 @@ def test_a_tiff_when_its_header_asks_for_more_than_it_holds_then_one_sentence_be
 
 def test_a_tiff_when_it_was_begun_and_holds_nothing_yet_then_says_so(tmp_path: Path) -> None:
     (tmp_path / "cells.tif").write_bytes(struct.pack("<2sHI", b"II", 42, 0))
-    with pytest.raises(DataError, match=r"^cells\.tif cannot be read as an image \(it holds no image\);"):
+    with pytest.raises(DataError, match=r"cells\.tif cannot be read as an image \(it holds no image\);"):
         read_image(tmp_path / "cells.tif")
 
 
@@ -81,7 +81,7 @@ def test_a_tiff_when_memory_is_too_short_for_it_then_is_not_called_damaged(tmp_p
     sides = ["ImageWidth", "ImageLength", "RowsPerStrip"]
     path = damaged(tmp_path / "cells.tif", sides, 2**31 - 1, compression="zstd", rowsperstrip=300)
     for read in (read_image, read_regions):
-        with pytest.raises(DataError, match=r"^cells\.tif needs more memory than there is; close other"):
+        with pytest.raises(DataError, match=r"cells\.tif needs more memory than there is; close other"):
             read(path)
 
 
@@ -105,7 +105,7 @@ def test_a_tiff_when_compressed_as_microscopes_and_scanners_do_then_is_read(
         np.testing.assert_array_equal(np.asarray(plane), labels)
     if options["compression"] == "jpeg":  # whose numbers are rarely as they were
         for read in (read_regions, read_labels):
-            with pytest.raises(DataError, match=r"^cells\.tif is compressed by JPEG, .* as PNG, or as TIFF"):
+            with pytest.raises(DataError, match=r"cells\.tif is compressed by JPEG, .* as PNG, or as TIFF"):
                 read(path)
     else:
         regions, shape = read_regions(path)

@@ -20,6 +20,7 @@ from ..wording import amount
 
 if TYPE_CHECKING:
     from ..session.journal.record import Record
+    from ..training.config import DataConfig
 
 LOOKED_AT = 5
 """Label files that are looked into for what they are."""
@@ -53,11 +54,15 @@ def tell_of_damage(record: Record) -> None:
 
 
 def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
-    """Say it if images have no labels of the same name, and are left out, or labels look like mere masks."""
-    from ..training.samples import looks_unnumbered, paired_levels, unlabelled
+    """Say it if images or labels have none of the same name, and are left out, or labels look like masks."""
+    from ..training.samples import looks_unnumbered, paired_levels, unlabelled, unused
 
     if left := unlabelled(images, labels):
         print(f"left out, without labels of the same name: {_some(left)} in {images}", file=sys.stderr)
+    for folder in labels:
+        if left := unused(images, folder):
+            told = f"left out, without an image of the same name: {_some(left, 'label image')} in {folder}"
+            print(told, file=sys.stderr)
     with suppress(DataError):  # what cannot be read is told where it is used
         if not looks_unnumbered([files[0] for _, files in paired_levels(images, labels)[:LOOKED_AT]]):
             return
@@ -86,9 +91,23 @@ def tell_of_corrections(images: Path, labels: Sequence[Path]) -> None:
         print(told, "them of the journals by `napari-sam convert`, if they lack corrections", file=sys.stderr)
 
 
-def _some(names: Sequence[str]) -> str:
+def tell_of_empty_labels(data: DataConfig) -> None:
+    """Read all that is to be learnt from, and say it if labels show no object.
+
+    Raises
+    ------
+    DataError
+        If a file cannot be used: before a model is loaded, or downloaded.
+    """
+    from ..training.samples import without_objects
+
+    if empty := without_objects(data):
+        print(f"without an object in their labels: {_some(empty)} in {data.images}", file=sys.stderr)
+
+
+def _some(names: Sequence[str], noun: str = "image") -> str:
     few = ", ".join(names[:3]) + (", ..." if len(names) > 3 else "")
-    return f"{amount(len(names), 'image')} ({few})"
+    return f"{amount(len(names), noun)} ({few})"
 
 
 def write_labels(

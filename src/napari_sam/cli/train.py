@@ -10,6 +10,7 @@ from ..errors import DataError, WorseModelError
 from . import arguments as arg
 
 if TYPE_CHECKING:
+    from ..training.config import DataConfig
     from ..training.finetune import FineTuning
     from ..weights import LoadedModel
 
@@ -184,15 +185,17 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     from ..training.finetune import finish
     from ..training.planes import is_named
     from ..weights import choose_device
-    from .files import tell_of_corrections, tell_of_labels
+    from .files import tell_of_corrections, tell_of_empty_labels, tell_of_labels
     from .progress import progress_bar
 
     device = str(choose_device(arguments.device))
     check_start(arguments)
+    data = own_data(arguments)
+    tell_of_labels(data.images, data.labels)
+    tell_of_empty_labels(data)
+    tell_of_corrections(data.images, data.labels)
     start = arg.loaded(arguments.init, device)
-    task = planned(arguments, start)
-    tell_of_labels(arguments.images, arguments.labels)
-    tell_of_corrections(arguments.images, arguments.labels)
+    task = planned(arguments, data, start)
     learnt, held = task.config.data[0].stems, task.held_out.stems
     print(f"learning from {len(learnt)} images; held out: {', '.join(held)}", flush=True)
     if any(is_named(image, learnt) for image, _ in task.held_out.pairs):
@@ -225,21 +228,23 @@ def check_start(arguments: argparse.Namespace) -> None:
     check_folder(arguments.out, resume=arguments.resume)
 
 
-def planned(arguments: argparse.Namespace, start: LoadedModel) -> FineTuning:
-    """Make of the arguments what to learn from and what to measure on."""
+def own_data(arguments: argparse.Namespace) -> DataConfig:
+    """Make of the arguments what to learn from."""
     from ..training.config import DataConfig
+
+    labels, channels = tuple(arguments.labels), arguments.channels
+    return DataConfig(arguments.images, labels, partial=arguments.partial, channels=channels)
+
+
+def planned(arguments: argparse.Namespace, data: DataConfig, start: LoadedModel) -> FineTuning:
+    """Make of the arguments how to learn, and what to measure on."""
     from ..training.finetune import plan
     from ..training.measuring.sets import Folder
 
     return plan(
         start,
         Path(arguments.init),
-        DataConfig(
-            arguments.images,
-            tuple(arguments.labels),
-            partial=arguments.partial,
-            channels=arguments.channels,
-        ),
+        data,
         others=tuple(
             Folder(images, (labels,), channels=arguments.channels) for images, labels in arguments.validation
         ),

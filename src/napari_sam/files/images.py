@@ -81,14 +81,20 @@ def unreadable(
 ) -> DataError:
     """Return what tells why a file cannot be read as something: memory, the system, or what is in it."""
     if isinstance(error, MemoryError):
-        return DataError(f"{path.name} {TOO_LARGE}")
+        return DataError(f"{in_folder(path)} {TOO_LARGE}")
     if isinstance(error, OSError) and error.strerror:
         return DataError(f"{path} cannot be read ({error.strerror}); check that it is there and may be read.")
     if isinstance(error, UnidentifiedImageError):
         return DataError(
-            f"{path.name} is damaged, or of a kind that is not read here; replace it, or save it as TIFF."
+            f"{in_folder(path)} is damaged, or of a kind that is not read here; replace it, or save it as"
+            " TIFF."
         )
-    return DataError(f"{path.name} cannot be read as {kind} ({error}); {advice}.")
+    return DataError(f"{in_folder(path)} cannot be read as {kind} ({error}); {advice}.")
+
+
+def in_folder(path: Path) -> str:
+    """Return a file's name after its folder's, by which an image and its labels of the same name differ."""
+    return Path(path.parent.name, path.name).as_posix()
 
 
 def images_beside(path: Path, *, in_set: bool = False) -> str:
@@ -144,8 +150,8 @@ def check_keeps_numbers(path: Path) -> None:
     """
     if path.suffix.lower() in JPEG or (path.suffix.lower() in TIFF and is_jpeg(path)):
         raise DataError(
-            f"{path.name} is compressed by JPEG, which changes the numbers that tell objects; save the labels"
-            " as PNG, or as TIFF without JPEG."
+            f"{in_folder(path)} is compressed by JPEG, which changes the numbers that tell objects; save the"
+            " labels as PNG, or as TIFF without JPEG."
         )
 
 

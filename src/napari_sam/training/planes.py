@@ -15,6 +15,7 @@ from napari_sam.files.axes import named_axes
 from napari_sam.files.images import (
     GREY_MODES,
     check_keeps_numbers,
+    in_folder,
     read_image,
     read_pixels,
     whole_numbers,
@@ -75,7 +76,7 @@ def read_planes(
     for path, level in zip(labels, levels, strict=True):
         if level.shape != pixels.shape[: len(shape)]:
             shapes = f"{level.shape}, its image {pixels.shape}"
-            raise DataError(f"{path.name} is {shapes}; give labels of the image's size.")
+            raise DataError(f"{in_folder(path)} is {shapes}; give labels of the image's size.")
     return [
         AnnotatedPlane(name_of(image, place), place, pixels[place], tuple(level[place] for level in levels))
         for place in _shown(levels)
@@ -144,7 +145,9 @@ def _read_stack(path: Path, shape: tuple[int, ...], channels: Sequence[int]) -> 
         turned = without_single_sides(np.moveaxis(pixels, axis, -1), 3)
         if turned.shape[:-1] == shape and (channels or turned.shape[-1] <= MAX_CHANNELS):
             return np.asarray(chosen_channels(turned, channels, None, path.name, len(shape)))
-    raise DataError(f"{path.name} is {pixels.shape}, its labels {shape}; give labels of the image's planes.")
+    raise DataError(
+        f"{in_folder(path)} is {pixels.shape}, its labels {shape}; give labels of the image's planes."
+    )
 
 
 def read_labels(path: Path) -> NDArray[np.int32]:
@@ -161,11 +164,11 @@ def read_labels(path: Path) -> NDArray[np.int32]:
     values = without_single_sides(read_pixels(path, (*GREY_MODES, "P", "1")))
     if values.ndim == 3 and values.shape[-1] in (3, 4):
         raise DataError(
-            f"{path.name} is a picture in colour, which does not tell objects by numbers; give labels that"
-            " are one channel of whole numbers."
+            f"{in_folder(path)} is a picture in colour, which does not tell objects by numbers; give labels"
+            " that are one channel of whole numbers."
         )
     check_keeps_numbers(path)
     if values.dtype.kind not in "biuf":
-        raise DataError(f"{path.name} holds {values.dtype}; give labels that are whole numbers.")
-    whole: NDArray[np.integer] = np.maximum(whole_numbers(values, path.name), 0)
+        raise DataError(f"{in_folder(path)} holds {values.dtype}; give labels that are whole numbers.")
+    whole: NDArray[np.integer] = np.maximum(whole_numbers(values, in_folder(path)), 0)
     return counted(whole)[1].astype(np.int32)

@@ -124,6 +124,31 @@ def unlabelled(images: Path, labels: Sequence[Path]) -> list[str]:
     return [image.name for image in images_in(images) if image not in used]
 
 
+def unused(images: Path, labels: Path) -> list[str]:
+    """Return the names of a folder's label images that no image has."""
+    used = {file for _, file in image_label_pairs(images, labels)}
+    return [file.name for file in labels_in(labels) if file not in used]
+
+
+def without_objects(data: DataConfig) -> list[str]:
+    """Read a whole training set, and return the names of the images whose labels show no object.
+
+    Raises
+    ------
+    DataError
+        If a file is unreadable, the shapes differ, or labels are no whole numbers.
+    """
+    return [
+        image.name
+        for image, labels in paired_levels(data.images, data.labels, data.stems)
+        if not any(
+            level.any()
+            for plane in read_planes(image, labels, data.stems, data.channels)
+            for level in plane.levels
+        )
+    ]
+
+
 def read_samples(
     image_path: Path,
     *label_paths: Path,

@@ -236,7 +236,7 @@ def test_opened_when_a_file_is_no_image_then_says_so(tmp_path: Path) -> None:
         with pytest.raises(DataError, match=r"\(No such file or directory\); check"), opened(tmp_path / name):
             pass
     (tmp_path / "text.png").write_text("text")
-    with pytest.raises(DataError, match=r"^text\.png is damaged, or of"), opened(tmp_path / "text.png"):
+    with pytest.raises(DataError, match=r"^[^ ]*text\.png is damaged, or of"), opened(tmp_path / "text.png"):
         pass
 
 
