@@ -3,6 +3,7 @@ from __future__ import annotations
 import csv
 import errno
 import json
+import zipfile
 from dataclasses import replace
 from pathlib import Path
 
@@ -14,7 +15,7 @@ import zarr
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pycocotools.coco import COCO
-from roifile import roiread
+from roifile import ImagejRoi, roiread
 from shapely.geometry import shape as geometry_of
 from skimage.measure import regionprops
 
@@ -30,6 +31,7 @@ from napari_sam.export.rings import filled, outline
 from napari_sam.export.space import measured, plain_space
 from napari_sam.files.pixel_size import PixelSize
 
+NOTE = 'two "halves": C:\\new\nand \N{GREEK SMALL LETTER MU}, \N{MICROSCOPE}'
 BITS = st.lists(st.integers(0, 2**12 - 1), min_size=1, max_size=12)
 
 
@@ -51,8 +53,9 @@ def cells() -> np.ndarray:
 
 def annotated() -> list[Region]:
     first, second, *others = regions_from_labels(cells())
-    named = Region(first.id, (), first.origin, first.mask, "nucleus", 0.87, "cell-tiny")
-    return [named, Region(second.id, (), second.origin, second.mask, "nucleus"), *others]
+    named = Region(first.id, (), first.origin, first.mask, "nucleus", 0.87, "cell-tiny", NOTE)
+    third = replace(others[0], category="object")
+    return [named, Region(second.id, (), second.origin, second.mask, "nucleus"), third, *others[1:]]
 
 
 def test_a_region_when_made_of_numbers_of_numpys_then_is_drawn_and_written_as_any_other(
@@ -146,7 +149,9 @@ def test_stacks_when_written_and_read_then_planes_are_kept(tmp_path: Path, endin
 def test_classes_and_scores_when_written_and_read_then_kept(tmp_path: Path, ending: str) -> None:
     path = tmp_path / f"cells.{ending}"
     write_regions(path, annotated(), (40, 50))
-    first, second, *_ = read_regions(path)[0]
+    first, second, third, last = read_regions(path)[0]
+    assert (third.category, last.category) == ("object", "")
+    assert first.note == NOTE
     assert (first.category, first.iou_prediction, first.model) == ("nucleus", 0.87, "cell-tiny")
     assert (second.category, second.iou_prediction, second.model) == ("nucleus", None, "")
 
@@ -229,6 +234,12 @@ def test_rois_when_opened_by_roifile_then_bounds_are_those_of_the_objects(tmp_pa
         (row, col), (height, width) = region.origin, region.mask.shape
         assert (roi.top, roi.left, roi.bottom, roi.right) == (row, col, row + height, col + width)
     assert [roi.name for roi in roiread(path)][:2] == ["nucleus 1", "nucleus 2"]
+    assert [region.note for region in read_regions(path)[0]] == [NOTE, "", "", ""]
+    with zipfile.ZipFile(path) as file:
+        roi = ImagejRoi.frombytes(file.read("00001-1.roi"))
+    roi.props = 'group: 3\nnote: two "halves"\n'  # as ImageJ writes them
+    roi.tofile(tmp_path / "one.roi")
+    assert [region.note for region in read_regions(tmp_path / "one.roi")[0]] == ['two "halves"']
 
 
 def test_tiff_when_opened_by_tifffile_then_axes_are_named(tmp_path: Path) -> None:

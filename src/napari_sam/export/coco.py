@@ -18,6 +18,9 @@ from .regions import Region, Shape, extent, window_in
 from .runs import MOST, decoded, encoded
 from .space import Space
 
+UNNAMED = "object"
+"""The category of objects without a class, which COCO has no other way to tell."""
+
 
 def write_coco(path: Path, regions: Sequence[Region], shape: Shape, _: Space | None = None) -> None:
     """Write objects as COCO annotations; every plane of a stack is an image of its own."""
@@ -26,7 +29,7 @@ def write_coco(path: Path, regions: Sequence[Region], shape: Shape, _: Space | N
         {"id": index, "file_name": path.stem, "height": shape[-2], "width": shape[-1], "plane": list(plane)}
         for index, plane in enumerate(planes, 1)
     ]
-    names = sorted({region.category or "object" for region in regions})
+    names = sorted({region.category or UNNAMED for region in regions})
     content = {
         "info": {"description": "objects of napari-sam", "shape": list(shape)},
         "images": images,
@@ -45,7 +48,7 @@ def _annotation(index: int, region: Region, image: int, names: list[str], shape:
     return {
         "id": index,
         "image_id": image,
-        "category_id": names.index(region.category or "object") + 1,
+        "category_id": names.index(region.category or UNNAMED) + 1,
         "label": region.id,
         "segmentation": {
             "size": list(shape[-2:]),
@@ -54,6 +57,7 @@ def _annotation(index: int, region: Region, image: int, names: list[str], shape:
         "area": region.area,
         "bbox": [col, row, width, height],
         "iscrowd": 0,
+        **({"class": UNNAMED} if region.category == UNNAMED else {}),
         **({} if region.iou_prediction is None else {"predicted_iou": region.iou_prediction}),
         **({"model": region.model} if region.model else {}),
         **({"note": region.note} if region.note else {}),
@@ -163,7 +167,7 @@ def _region(
         whole_number(each.get("label")),
         planes.get(each.get("image_id", 0), ()),
         *found,
-        category="" if name == "object" else name,
+        category=str(each.get("class", "")) if name == UNNAMED else name,
         iou_prediction=each.get("predicted_iou"),
         model=each.get("model", ""),
         note=each.get("note", ""),

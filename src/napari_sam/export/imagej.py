@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -21,8 +22,11 @@ from .space import Space, stacked_axes
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
 AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 NO_AREAS = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.ARROW, ROI_SUBTYPE.IMAGE)
-SECOND_HEADER, LENGTH_OF_NAME = 60, 20
-"""Where a ROI says where its second header is, and where that says how long the name is, in bytes."""
+SECOND_HEADER, LENGTH_OF_NAME, PROPERTIES = 60, 20, 40
+"""Where a ROI says where its second header is, and where that says how long the name is, and where the
+properties are and how long, in bytes."""
+NOTE = "note"
+"""The property of a ROI that is what a person wrote of the object."""
 
 
 def write_rois(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
@@ -55,6 +59,8 @@ def _roi(region: Region, axes: str) -> ImagejRoi:
     else:
         roi = _composite(region, rings, name)
     place = dict(zip(axes, region.plane, strict=True))
+    if region.note:  # in ASCII, and on one line, with escapes that Java's properties have as well
+        roi.props = f"{NOTE}: {json.dumps(region.note)[1:-1]}\n"
     roi.t_position, roi.z_position = (place.get(axis, -1) + 1 for axis in "tz")
     if len(place) == 1:
         roi.position = region.plane[0] + 1
@@ -70,6 +76,29 @@ def _packed(roi: ImagejRoi) -> bytes:
     (second,) = struct.unpack_from(">i", packed, SECOND_HEADER)
     struct.pack_into(">i", packed, second + LENGTH_OF_NAME, len(roi.name.encode("utf-16-be")) // 2)
     return bytes(packed)
+
+
+def _unpacked(packed: bytes) -> ImagejRoi:
+    """Return a ROI that a file has.
+
+    roifile, before 2026, cuts the properties short by what lies between the name and them.
+    """
+    roi = ImagejRoi.frombytes(packed)
+    (second,) = struct.unpack_from(">i", packed, SECOND_HEADER)
+    if 0 < second <= len(packed) - PROPERTIES - 8:
+        start, length = struct.unpack_from(">ii", packed, second + PROPERTIES)
+        roi.props = packed[start : start + 2 * length].decode("utf-16-be", errors="replace")
+    return roi
+
+
+def _note(roi: ImagejRoi) -> str:
+    """Return what a person wrote of the object, also if ImageJ, which escapes nothing, has saved it anew."""
+    said = dict(line.split(": ", 1) for line in roi.props.splitlines() if ": " in line)
+    written = said.get(NOTE, "")
+    try:
+        return str(json.loads(f'"{written}"'))
+    except ValueError:
+        return written
 
 
 def _composite(region: Region, rings: Sequence[Ring], name: str) -> ImagejRoi:
@@ -122,16 +151,12 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
 def _rois_in(path: Path) -> list[ImagejRoi]:
     """Return all ROIs of a file; folders and what macOS packs beside them are none."""
     if path.suffix.lower() != ".zip":
-        return [ImagejRoi.frombytes(path.read_bytes())]
+        return [_unpacked(path.read_bytes())]
     with zipfile.ZipFile(path) as file:
         names = [name for name in file.namelist() if name.lower().endswith(".roi")]
         if file.namelist() and not names:
             raise ValueError("there is no .roi in it")
-        return [
-            ImagejRoi.frombytes(file.read(name))
-            for name in names
-            if not PurePosixPath(name).name.startswith("._")
-        ]
+        return [_unpacked(file.read(name)) for name in names if not PurePosixPath(name).name.startswith("._")]
 
 
 def _place(roi: ImagejRoi) -> tuple[int, int]:
@@ -146,7 +171,7 @@ def _region(roi: ImagejRoi, plane: tuple[int, ...]) -> Region | None:
     category, _, number = roi.name.rpartition(" ") if roi.name else ("", "", "")
     if not number.isdecimal():  # a name of another kind, such as "T cell"
         category, number = "", "0"
-    return Region(int(number), plane, *found, category=category)
+    return Region(int(number), plane, *found, category=category, note=_note(roi))
 
 
 def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:
