@@ -1,3 +1,4 @@
+import errno
 import json
 import math
 import os
@@ -15,7 +16,7 @@ from safetensors.torch import save_file
 
 from napari_sam.errors import WeightsError
 from napari_sam.model import CELL_TINY, CONFIGS, VIT_B, DecoderConfig, Sam, SamConfig, ViTConfig
-from napari_sam.weights import read_checkpoint, read_metadata, save_checkpoint
+from napari_sam.weights import load_model, read_checkpoint, read_metadata, save_checkpoint
 from napari_sam.weights.building import build
 from napari_sam.weights.checkpoint import recognise
 
@@ -227,6 +228,18 @@ def test_build_when_the_description_is_of_no_network_then_says_so(
     described = SamConfig.from_dict(checkpoint.config.to_dict() | change)
     with pytest.raises(WeightsError, match="description of the architecture in mine"):
         build(replace(checkpoint, config=described), "mine")
+
+
+def test_read_when_the_folder_may_not_be_read_then_says_so(
+    tiny_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path, **_: object) -> None:  # the tests may run as root, who may all
+        raise PermissionError(errno.EACCES, "Permission denied", str(path))
+
+    monkeypatch.setattr(Path, "stat", forbidden)
+    for read in (read_checkpoint, read_metadata, load_model):
+        with pytest.raises(WeightsError, match=r"^You may not read .*, or its folder's, or choose another"):
+            read(tiny_file)
 
 
 def test_read_when_missing_or_no_sam_then_says_so(tmp_path: Path) -> None:

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from stat import S_ISREG
 from typing import Any
 
 import torch
@@ -74,10 +75,17 @@ def read_checkpoint(path: str | os.PathLike[str]) -> Checkpoint:
 
 def _check_file(path: Path) -> None:
     """Raise `WeightsError` if there is no file that may be read."""
-    if not path.is_file():
+    try:
+        regular = S_ISREG(path.stat().st_mode)
+        if regular:
+            path.open("rb").close()
+    except PermissionError as error:  # of the file, or of a folder that it lies in
+        told = f"You may not read {path}; change its permissions, or its folder's, or choose another file."
+        raise WeightsError(told) from error
+    except (OSError, ValueError):
+        regular = False
+    if not regular:
         raise WeightsError(f"There is no file {path}; give the path of a .pth or .safetensors checkpoint.")
-    if not os.access(path, os.R_OK):
-        raise WeightsError(f"You may not read {path}; change its permissions or choose another file.")
 
 
 def _parse_config(text: str, name: str) -> SamConfig:

@@ -113,7 +113,7 @@ def _prepared(sam: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
 def locate(model: str | os.PathLike[str], progress: Progress | None = None) -> tuple[Path, str]:
     """Return a model's file, downloaded if need be, and its name."""
     path = Path(model)
-    if path.suffix or path.is_file():
+    if path.suffix or os.path.isfile(path):  # noqa: PTH113 (Path's raises in a folder that may not be read)
         return path, path.stem
     entry = find_model(os.fspath(model))
     return (entry.path if entry.bundled else download(entry, progress)), entry.name
