@@ -184,7 +184,7 @@ def test_auto_when_a_folder_has_a_bad_file_then_the_others_are_written_and_it_fa
     (images / "b.tif").write_bytes(b"II*")
     assert main(["auto", str(images), "-o", str(out)]) == 1
     said = capsys.readouterr()
-    assert f"{images / 'b.tif'}: b.tif cannot be read" in said.err
+    assert f"{images / 'b.tif'}: images/b.tif cannot be read" in said.err
     assert "1 of 2 images failed" in said.err
     count = tifffile.imread(out / "a.tif").max()
     assert said.out.strip() == f"{out}: 1 image, {count} labels"
