@@ -91,7 +91,7 @@ def test_batch_when_one_file_is_corrupt_then_it_is_reported_and_the_others_are_d
     assert not widget.panel.start.isEnabled()
     settle(qtbot, widget)
     assert states(widget) == ["done", "failed", "done", "done"]
-    assert cell(widget, 1, 1).startswith("failed: b.tif cannot be read")
+    assert cell(widget, 1, 1).startswith("failed: plate/b.tif cannot be read")
     assert cell(widget, 1, 1, Qt.ItemDataRole.ToolTipRole).endswith("replace or remove the file.</p>")
     assert "1 failed" in widget.panel.status.text()
     assert widget.panel.start.isEnabled()
