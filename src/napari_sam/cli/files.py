@@ -48,7 +48,7 @@ def tell_of_images_beside(path: Path) -> None:
 
 
 def tell_of_damage(record: Record) -> None:
-    """Say it if the end of a journal could not be read."""
+    """Say it if lines of a journal could not be read."""
     if record.damage:
         print(record.damage, file=sys.stderr)
 

@@ -28,7 +28,7 @@ def read_journal(path: Path) -> tuple[list[Region], Shape]:
 
 
 def journal_damage(path: Path) -> str:
-    """Return what to tell of a journal whose end cannot be read; mostly empty.
+    """Return what to tell of a journal with lines that cannot be read; mostly empty.
 
     Raises
     ------

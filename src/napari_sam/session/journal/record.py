@@ -193,9 +193,7 @@ class _Steps:
         self._happened: list[Edit] = []
         self._last_id = 0
         self._there: dict[Key, Object] = {}
-        self._sure = (
-            0  # of `done`, how many came before damage: a later line may have taken back what is lost
-        )
+        self._sure = 0  # of `done`, those from before damage: a later undo may be of what is lost
 
     def follow(self, entry: Entry | None) -> bool:
         """Do what a line says, and say whether it follows from those before it; else it is damage as well."""
