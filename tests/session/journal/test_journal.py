@@ -102,6 +102,8 @@ def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(
     journal.close()
     content = path.read_bytes()
     lines = content.splitlines(keepends=True)
+    undone, _ = parse(content + line_of({"undo": "commit"}) + b"12345678 {", path)
+    assert (len(undone.done), len(undone.undone)) == (1, 1)  # which can be done again
     for torn in (content[:-1], content[:-40], content + b"12345678 {", content.replace(b'"id":2', b'"id":3')):
         path.write_bytes(torn)
         reopened = Journal(path)

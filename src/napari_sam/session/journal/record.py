@@ -193,15 +193,16 @@ class _Steps:
         self._happened: list[Edit] = []
         self._last_id = 0
         self._there: dict[Key, Object] = {}
+        self._damaged = False  # in the line before
         self._sure = 0  # of `done`, those from before damage: a later undo may be of what is lost
 
     def follow(self, entry: Entry | None) -> bool:
         """Do what a line says, and say whether it follows from those before it; else it is damage as well."""
-        followed = entry is not None and self._followed(entry)
-        if not followed:
+        if self._damaged:  # and this line comes after; a torn one at the end changes nothing
             self._sure = len(self._done)
             self._undone.clear()
-        return followed
+        self._damaged = entry is None or not self._followed(entry)
+        return not self._damaged
 
     def _followed(self, entry: Entry) -> bool:
         kinds = {ADOPT: self.adopt, "undo": self.undo, "redo": self.redo, "do": self.do}
