@@ -92,7 +92,7 @@ def test_a_journal_when_open_elsewhere_then_can_be_looked_at_until_that_is_close
     assert [each.id for each in third.record.objects] == [1, 3]
 
 
-def test_a_torn_or_damaged_line_when_read_then_it_and_what_follows_are_cut_off(
+def test_a_torn_or_damaged_last_line_when_read_then_is_cut_off_and_nothing_else_is_lost(
     added: MakeEdit, tmp_path: Path
 ) -> None:
     path = tmp_path / "journal.jsonl"
