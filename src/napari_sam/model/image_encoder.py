@@ -36,21 +36,22 @@ class RelativeAttention(nn.Module):
     ----------
     width, heads : int
         Channels of the tokens, number of heads.
+    window : int
+        Side of the windows that tokens attend within, those at the right and bottom filled with
+        tokens of zeros; 0 for global attention.
     size : int
-        Side of the square of tokens that the relative positions describe.
-    windows : bool
-        Whether tokens attend within windows of that size only, those at the right and bottom
-        filled with tokens of zeros.
+        Side of the image in tokens.
     """
 
-    def __init__(self, width: int, heads: int, size: int, *, windows: bool = False) -> None:
+    def __init__(self, width: int, heads: int, window: int, size: int) -> None:
         super().__init__()
         self.heads = heads
-        self.window = size if windows else 0
+        self.window = window
         self.qkv = nn.Linear(width, 3 * width)
         self.proj = nn.Linear(width, width)
-        self.rel_pos_h = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
-        self.rel_pos_w = nn.Parameter(torch.zeros(2 * size - 1, width // heads))
+        differences = 2 * (window or size) - 1
+        self.rel_pos_h = nn.Parameter(torch.zeros(differences, width // heads))
+        self.rel_pos_w = nn.Parameter(torch.zeros(differences, width // heads))
 
     def forward(self, x: Tensor) -> Tensor:
         """Attend among (B, h, w, width) tokens; same shape."""
@@ -98,7 +99,7 @@ class Block(nn.Module):
         super().__init__()
         self.window = window
         self.norm1 = nn.LayerNorm(encoder.width, eps=1e-6)
-        self.attn = RelativeAttention(encoder.width, encoder.heads, window or size, windows=bool(window))
+        self.attn = RelativeAttention(encoder.width, encoder.heads, window, size)
         self.norm2 = nn.LayerNorm(encoder.width, eps=1e-6)
         self.mlp = EncoderMLP(encoder.width, 4 * encoder.width)
 

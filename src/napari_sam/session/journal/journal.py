@@ -169,10 +169,11 @@ class Journal:
     def _name_image(self, content: bytes, image: Path | None) -> None:
         """Have the first line name the image as it is called now, if that can be written."""
         anew = named_anew(content, self.path, image)
-        if anew != content and not self._looking:
-            with suppress(OSError), at_once(self.path) as part:
-                part.write_bytes(anew)
-            self._end = self.path.stat().st_size
+        if anew == content or self._looking:
+            return
+        with suppress(OSError), at_once(self.path) as part:
+            part.write_bytes(anew)
+        self._end = self.path.stat().st_size
 
     @property
     def waiting(self) -> bool:
