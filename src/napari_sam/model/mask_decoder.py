@@ -77,7 +77,8 @@ class MaskDecoder(nn.Module):
         iou_predictions : (B, 4)
         """
         source = tokens_of(image + dense).expand(len(sparse), -1, -1)
-        tokens, source = self.transformer(self._tokens(sparse), source, tokens_of(image_pe))
+        answers = 1 + self.MASK_TOKENS
+        tokens, source = self.transformer(self._tokens(sparse), source, tokens_of(image_pe), answers)
         return self._answer(tokens, source, image.shape[-2:], skips)
 
     def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
@@ -94,7 +95,8 @@ class MaskDecoder(nn.Module):
 
     def decode_prepared(self, prepared: PreparedImage, sparse: Tensor) -> tuple[Tensor, Tensor]:
         """Decode (B, tokens, width) prompts without masks on what `prepare` gave; returns as `forward`."""
-        tokens, source = self.transformer.decode_prepared(self._tokens(sparse), prepared)
+        answers = 1 + self.MASK_TOKENS
+        tokens, source = self.transformer.decode_prepared(self._tokens(sparse), prepared, answers)
         side = math.isqrt(source.shape[1])
         return self._answer(tokens, source, (side, side), ())
 
@@ -108,14 +110,14 @@ class MaskDecoder(nn.Module):
     ) -> tuple[Tensor, Tensor]:
         """Turn what the transformer gave for h x w image tokens into logits and predicted IoUs."""
         batch, (h, w) = len(source), shape
-        weights = side_by_side(self.output_hypernetworks_mlps, tokens[:, 1 : 1 + self.MASK_TOKENS])
+        weights = side_by_side(self.output_hypernetworks_mlps, tokens[:, 1:])
         iou = self.iou_prediction_head(tokens[:, 0])
         if not skips:
             return self._classify(source, weights, h, w), iou
         features = self._upscale(source.transpose(1, 2).reshape(batch, -1, h, w), skips)
         logits = (weights @ features.flatten(2)).view(batch, -1, 4 * h, 4 * w)
         if self.mask_quality is not None:
-            iou = iou + self.mask_quality(logits, features, tokens[:, 1 : 1 + self.MASK_TOKENS])
+            iou = iou + self.mask_quality(logits, features, tokens[:, 1:])
         return logits, iou
 
     def _upscale(self, features: Tensor, skips: Sequence[Tensor]) -> Tensor:

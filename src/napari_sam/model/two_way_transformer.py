@@ -55,7 +55,7 @@ class Attention(nn.Module):
         seen = seen.view(*query.shape[:3], values.shape[-1])
         # weights sum to one: the bias of the values is added once
         values = self.by_head(self.v_proj.weight)
-        return self.merge((values @ seen.transpose(2, 3)).transpose(2, 3), self.v_proj.bias)
+        return self.merge((values @ seen.transpose(2, 3)).transpose(2, 3), self.v_proj.bias.to(seen.dtype))
 
     def read_prepared(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Do as `forward` from (B, N, width) tokens to keys and values projected and split before."""
@@ -89,7 +89,7 @@ class Attention(nn.Module):
         value = self.split(self.v_proj(values))
         out = self.out_proj.weight.view(-1, self.heads, value.shape[-1]).transpose(0, 1)
         wide = (out @ value.transpose(2, 3)).transpose(2, 3)
-        wide = wide + self.out_proj.bias / self.heads  # of each head, weights sum to one
+        wide = wide + self.out_proj.bias.to(wide.dtype) / self.heads  # of each head, weights sum to one
         return torch.baddbmm(image, weights, wide.flatten(1, 2))
 
     def _few(self, tokens: Tensor) -> bool:
@@ -116,7 +116,7 @@ def products(few: Tensor, many: Tensor) -> Tensor:
     In less than float32, a CPU's matrix product first copies a transposed second factor, so there it is the
     small one that is transposed, and then the small result.
     """
-    if many.device.type != "cpu" or many.dtype == torch.float32:
+    if many.device.type != "cpu" or few.dtype == torch.float32:
         return few @ many.transpose(1, 2)
     return (many @ few.transpose(1, 2)).transpose(1, 2).contiguous()
 
@@ -233,7 +233,7 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = Attention(width, width // 2, config.decoder.heads)
         self.norm_final_attn = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor, answers: int) -> tuple[Tensor, Tensor]:
         """Run all layers.
 
         Parameters
@@ -243,31 +243,34 @@ class TwoWayTransformer(nn.Module):
             queries or keys.
         image, image_pe : (B, hw, width)
             Image features and their position encodings.
+        answers : int
+            How many of the first tokens are read afterwards: only they attend to the image a last time.
 
         Returns
         -------
-        tokens : (B, N, width)
+        tokens : (B, answers, width)
         image : (B, hw, width)
         """
         updated, image = self.layers[0](tokens, image, tokens, image_pe)
-        return self._run(updated, image, tokens, image_pe)
+        return self._run(updated, image, tokens, image_pe, answers)
 
     def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
         """Project (B, hw, width) image features for `decode_prepared`."""
         first = cast(TwoWayLayer, self.layers[0])
         return first.prepare(image, image_pe)
 
-    def decode_prepared(self, tokens: Tensor, prepared: PreparedImage) -> tuple[Tensor, Tensor]:
+    def decode_prepared(self, tokens: Tensor, prepared: PreparedImage, answers: int) -> tuple[Tensor, Tensor]:
         """Do as `forward` on what `prepare` gave."""
         first = cast(TwoWayLayer, self.layers[0])
         updated, image = first.forward_prepared(tokens, tokens, prepared)
-        return self._run(updated, image, tokens, prepared.positions)
+        return self._run(updated, image, tokens, prepared.positions, answers)
 
     def _run(
-        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
+        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor, answers: int
     ) -> tuple[Tensor, Tensor]:
         """Run all that follows the first layer."""
         for layer in self.layers[1:]:
             tokens, image = layer(tokens, image, token_pe, image_pe)
-        attended = self.final_attn_token_to_image.read(tokens + token_pe, image + image_pe, image)
+        tokens, queries = tokens[:, :answers], (tokens + token_pe)[:, :answers]
+        attended = self.final_attn_token_to_image.read(queries, image + image_pe, image)
         return self.norm_final_attn(tokens + attended), image
