@@ -94,6 +94,8 @@ def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tm
     tifffile.imwrite(tmp_path / "screen.tif", PLANE, resolution=(72, 72), resolutionunit="INCH")
     screen = {"resolution": (37.795, 37.795), "resolutionunit": "CENTIMETER"}
     tifffile.imwrite(tmp_path / "screen2.tif", PLANE, **screen)
+    tifffile.imwrite(tmp_path / "print.tif", PLANE, resolution=(300, 300), resolutionunit="INCH")
+    tifffile.imwrite(tmp_path / "print2.tif", PLANE, resolution=(118.11, 118.11), resolutionunit="CENTIMETER")
     Image.fromarray(PLANE).save(tmp_path / "pillow.tif")  # without any tag of a resolution
     zarr.create_array(tmp_path / "bare.zarr", data=PLANE)
     for path in (*tmp_path.iterdir(), Path("cells.png")):
