@@ -35,19 +35,21 @@ labels = "dsb2018/labels"
 def test_train_when_interrupted_and_resumed_then_leaves_a_model_that_segments(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    folder = (data_folder / "dsb2018").as_posix()
+    folder = shutil.copytree(data_folder / "dsb2018", tmp_path / "dsb2018")
+    image = folder / "images" / "4327d2759187.png"
+    shutil.copy(image, folder / "images" / "unlabelled.png")
     for steps, more in ((2, []), (4, ["--resume"])):
         config = tmp_path / f"{steps}.toml"
         config.write_text(CONFIG.format(steps=steps, folder="dsb2018") + (VALIDATION if more else ""))
         typed = ["train", "--config", str(config), "--out", str(tmp_path / "run"), "--device", "cpu"]
-        typed += ["--data", str(data_folder)]
+        typed += ["--data", str(tmp_path)]
         assert main([*typed, *more]) == 0
     model, out = tmp_path / "run" / "model.safetensors", tmp_path / "labels.tif"
-    printed = capsys.readouterr().out
-    assert str(model) in printed
-    assert "best_of_three" in printed
-    image = f"{folder}/images/4327d2759187.png"
-    assert main(["segment", image, "--box", "10,10,60,60", "--model", str(model), "-o", str(out)]) == 0
+    printed = capsys.readouterr()
+    assert str(model) in printed.out
+    assert "best_of_three" in printed.out
+    assert "without labels of the same name: 1 image (unlabelled.png)" in printed.err
+    assert main(["segment", str(image), "--box", "10,10,60,60", "--model", str(model), "-o", str(out)]) == 0
     assert tifffile.imread(out).dtype == np.uint16
 
 

@@ -53,6 +53,20 @@ def tell_of_damage(record: Record) -> None:
         print(record.damage, file=sys.stderr)
 
 
+def tell_of_set(data: DataConfig) -> None:
+    """Say what of a training set is left out, empty, or may not be meant, before anything is learnt from it.
+
+    Raises
+    ------
+    DataError
+        If a file of it cannot be used.
+    """
+    if not data.stems:
+        tell_of_labels(data.images, data.labels)
+    tell_of_empty_labels(data)
+    tell_of_corrections(data.images, data.labels)
+
+
 def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
     """Say it if images or labels have none of the same name, and are left out, or labels look like masks."""
     from ..training.samples import looks_unnumbered, paired_levels, unlabelled, unused

@@ -137,9 +137,13 @@ def train_from_config(arguments: argparse.Namespace) -> None:
     from ..training.rating import fit_rating
     from ..training.samples import read_folder
     from ..weights import choose_device, load_model, save_checkpoint
+    from .files import tell_of_set
     from .progress import progress_bar
 
     config = TrainConfig.from_toml(arguments.config, arguments.data)
+    if writes():
+        for entry in config.data:
+            tell_of_set(entry)
     now = [content for entry in config.data for content in digests(entry).values()]
     told = {"name": arguments.out.absolute().name, "steps": str(config.steps)}
     told |= told_of(learnt_by(config.init), now)
@@ -185,15 +189,13 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     from ..training.finetune import finish
     from ..training.planes import is_named
     from ..weights import choose_device
-    from .files import tell_of_corrections, tell_of_empty_labels, tell_of_labels
+    from .files import tell_of_set
     from .progress import progress_bar
 
     device = str(choose_device(arguments.device))
     check_start(arguments)
     data = own_data(arguments)
-    tell_of_labels(data.images, data.labels)
-    tell_of_empty_labels(data)
-    tell_of_corrections(data.images, data.labels)
+    tell_of_set(data)
     start = arg.loaded(arguments.init, device)
     task = planned(arguments, data, start)
     learnt, held = task.config.data[0].stems, task.held_out.stems
