@@ -12,7 +12,7 @@ def append_row(path: Path, row: dict[str, float]) -> None:
     """Append one row of numbers to a CSV file, with a header when it is new."""
     columns = ("step", "dense", "first", "corrected", "seconds")
     new = not path.exists()
-    with path.open("a", newline="") as file:
+    with path.open("a", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns)
         if new:
             writer.writeheader()
