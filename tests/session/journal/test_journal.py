@@ -141,6 +141,33 @@ def test_damage_before_whole_lines_when_read_then_all_is_set_aside_and_said(
     assert len(list(tmp_path.glob("*.damaged-*"))) == 2
 
 
+def test_a_damaged_first_line_when_opened_for_an_image_that_its_objects_fit_then_is_mended(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path, shape = tmp_path / "a.napari-sam" / "journal.jsonl", (3, 40, 40)
+    journal = Journal(path, shape)
+    for number in (1, 2):
+        journal.write("do", added(number))
+    journal.close()
+    content = path.read_bytes()
+    second = content.index(b"\n") + 1
+    for damaged in (b"?" + content[1:], bytes(second + 9) + content[second + 9 :]):
+        path.write_bytes(damaged)
+        with pytest.raises(JournalError, match=r"press Start, which mends it"):
+            read_record(path)
+        with pytest.raises(JournalError, match=r"an image of another shape; move it away"):
+            Journal(path, (3, 2, 2))
+        assert path.read_bytes() == damaged
+        reopened = Journal(path, shape)
+        assert str(next(path.parent.glob("*.damaged-*"))) in reopened.notice
+        reopened.write("do", added(3))
+        reopened.close()
+        assert read_record(path).shape == shape
+        lost = {1} if damaged.startswith(bytes(second)) else set()
+        assert {each.id for each in read_record(path).objects} == {1, 2, 3} - lost
+        next(path.parent.glob("*.damaged-*")).unlink()
+
+
 def test_a_journal_when_its_ends_of_lines_became_those_of_windows_then_is_read_and_goes_on(
     added: MakeEdit, tmp_path: Path
 ) -> None:

@@ -23,6 +23,7 @@ from napari_sam.files.writing import REFUSED, at_once, let_go
 from ..fingerprint import same_pixels
 from ..objects import ADOPT, Edit
 from ..session import AnnotationSession
+from ..store import fits
 from .lines import entry_of, first_entry, line_of, named_anew
 from .record import parse
 
@@ -89,7 +90,7 @@ class Journal:
             self._opened()
             self._looking = bool(self.trouble)
             content = self._content()
-            self.record, kept = parse(content, path)
+            self.record, kept = parse(content, path, first_entry(path, shape, image, pixels))
             self._end = len(kept)
             self._check_shape(shape)
             if not self._looking:
@@ -134,6 +135,11 @@ class Journal:
         if self.record.begins and self.record.shape != tuple(shape):
             raise JournalError(
                 f"{self.path} belongs to an image of another shape, {self.record.shape}; move it away to"
+                " begin a new one."
+            )
+        if shape and self.record.unread and not all(fits(each, shape) for each in self.record.objects):
+            raise JournalError(
+                f"{self.path} is damaged, and holds objects of an image of another shape; move it away to"
                 " begin a new one."
             )
 

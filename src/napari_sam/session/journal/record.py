@@ -16,7 +16,7 @@ from napari_sam.wording import amount
 from ..objects import ACCEPT, ADOPT, COMMIT, FOLLOW, PAINT, Edit, Key, Object
 from ..operations import operate
 from ..store import ObjectStore
-from .lines import BEGINNING, READABLE, Entry, entry_in
+from .lines import BEGINNING, READABLE, Entry, entry_in, line_of
 from .object_json import from_json
 
 FRESH = (ADOPT, COMMIT, ACCEPT, FOLLOW)
@@ -134,7 +134,7 @@ def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
     return path.absolute().parent.parent / name if name else None
 
 
-def parse(content: bytes, path: Path) -> tuple[Record, bytes]:
+def parse(content: bytes, path: Path, begins: Entry | None = None) -> tuple[Record, bytes]:
     """Return what a file holds, and those of its lines that are whole and can be done one after another.
 
     Parameters
@@ -142,6 +142,8 @@ def parse(content: bytes, path: Path) -> tuple[Record, bytes]:
     content : bytes
     path : Path
         For the error.
+    begins : dict, optional
+        What the first line is taken to have said where it is damaged, and others are whole.
 
     Raises
     ------
@@ -149,20 +151,35 @@ def parse(content: bytes, path: Path) -> tuple[Record, bytes]:
         If it is no journal, or of a version that cannot be read.
     """
     lines = content.splitlines(keepends=True)
-    begins = entry_in(lines[0]) if lines else None
-    if begins is None and not BEGINNING.fullmatch(content):
-        raise JournalError(f"{path} is no journal of napari-sam, or its first line is damaged; move it away.")
-    if begins is None:
+    first = entry_in(lines[0]) if lines else None
+    if first is None and BEGINNING.fullmatch(content):
         return replace(_Steps().record({}), unread=len(lines)), b""
-    version = begins.get("version")
+    steps = _Steps()
+    kept = lines[:1]
+    if first is None:
+        first = _instead(lines[1:], path, begins)
+        kept = [line_of(first)]
+        steps.follow(None)  # there may have been more lines than one
+    version = first.get("version")
     if version not in READABLE:
         raise JournalError(
             f"{path} is of another version of journal ({version}; this napari-sam reads"
             f" {' and '.join(map(str, READABLE))}); update napari-sam, or move it away to begin a new one."
         )
-    steps = _Steps()
-    kept = lines[:1] + [line for line in lines[1:] if steps.follow(entry_in(line))]
-    return replace(steps.record(begins), unread=len(lines) - len(kept)), b"".join(kept)
+    kept += [line for line in lines[1:] if steps.follow(entry_in(line))]
+    unread = len(lines) - len(kept) + (kept[0] != lines[0])
+    return replace(steps.record(first), unread=unread), b"".join(kept)
+
+
+def _instead(others: Sequence[bytes], path: Path, begins: Entry | None) -> Entry:
+    """Return what stands for a first line that is damaged."""
+    if not any(map(entry_in, others)):
+        raise JournalError(f"{path} is no journal of napari-sam, or its first line is damaged; move it away.")
+    if begins is None:
+        raise JournalError(
+            f"The first line of {path} is damaged; open its image in napari and press Start, which mends it."
+        )
+    return begins
 
 
 def read_record(path: str | os.PathLike[str]) -> Record:
