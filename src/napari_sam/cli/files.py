@@ -88,8 +88,8 @@ def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
 
 def tell_of_corrections(images: Path, labels: Sequence[Path]) -> None:
     """Say it if images were annotated in napari after their labels were written, which may lack it then."""
+    from ..session.journal.image import image_at
     from ..session.journal.place import folders_of
-    from ..session.journal.record import image_at
     from ..training.samples import paired_levels
 
     later = []

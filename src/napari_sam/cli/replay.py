@@ -103,7 +103,7 @@ def run(arguments: argparse.Namespace) -> None:
 
 
 def _images(arguments: Any, record: Record) -> list[Path]:
-    from ..session.journal.record import image_of
+    from ..session.journal.image import image_of
 
     named = image_of(record, arguments.journal)
     images = arguments.image or ([named] if named else [])

@@ -48,7 +48,8 @@ def space_of_journal(path: Path) -> Space | None:
     JournalError
         If the file is no journal.
     """
-    from napari_sam.session.journal.record import image_of, read_record
+    from napari_sam.session.journal.image import image_of
+    from napari_sam.session.journal.record import read_record
 
     record = read_record(path)
     image, shape = image_of(record, path), record.shape

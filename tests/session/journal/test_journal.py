@@ -12,10 +12,11 @@ import pytest
 
 from napari_sam.errors import JournalError, PromptError
 from napari_sam.session import AnnotationSession, Edit, Object
+from napari_sam.session.journal.image import image_of
 from napari_sam.session.journal.journal import Journal
 from napari_sam.session.journal.lines import entry_of, line_of
 from napari_sam.session.journal.object_json import as_json, from_json
-from napari_sam.session.journal.record import image_of, parse, read_record
+from napari_sam.session.journal.record import parse, read_record
 
 MakeObject = Callable[[int], Object]
 MakeEdit = Callable[..., Edit]
@@ -327,7 +328,29 @@ def test_a_journal_when_the_image_has_another_shape_then_refuses_and_is_kept(tmp
     before = path.read_bytes()
     with pytest.raises(JournalError, match="another shape"):
         Journal(path, (20, 31))
+    with pytest.raises(JournalError, match="another shape"):
+        Journal(path, (21, 30))  # a plane does not grow
     assert path.read_bytes() == before
+
+
+def test_a_journal_when_planes_were_added_after_the_others_then_goes_on_and_says_so(
+    added: MakeEdit, tmp_path: Path
+) -> None:
+    path, image = tmp_path / "a.napari-sam" / "journal.jsonl", tmp_path / "a.tif"
+    journal = Journal(path, (4, 20, 30), image, "(4, 20, 30) uint8 1")
+    journal.write("do", added(1))
+    journal.close()
+    longer = Journal(path, (9, 20, 30), image, "(9, 20, 30) uint8 2")
+    assert longer.notice.startswith(
+        "The image is longer than in the last session, 9 along its first axis, not 4"
+    )
+    longer.write("do", added(2))
+    longer.close()
+    again = Journal(path, (9, 20, 30), image, "(9, 20, 30) uint8 2")
+    again.close()
+    assert (again.notice, again.record.shape, len(again.record.objects)) == ("", (9, 20, 30), 2)
+    with pytest.raises(JournalError, match="another shape"):
+        Journal(path, (4, 20, 30))
 
 
 def test_the_image_of_a_journal_when_moved_with_it_then_is_found(tmp_path: Path) -> None:

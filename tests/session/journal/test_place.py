@@ -9,10 +9,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from napari_sam.session.journal.image import image_at
 from napari_sam.session.journal.journal import Journal
 from napari_sam.session.journal.lines import line_of
 from napari_sam.session.journal.place import DEVICES, bring_along, copies_told, journal_path, safe_name
-from napari_sam.session.journal.record import image_at
 
 
 def test_journal_path_when_the_image_has_a_folder_then_beside_it_else_with_the_user(tmp_path: Path) -> None:

@@ -82,6 +82,28 @@ def test_commits_when_napari_ends_without_notice_then_are_back_next_time(start: 
     assert not second.writer.labels.data.any()
 
 
+def test_commits_when_frames_were_added_to_the_image_then_are_back_and_it_goes_on(
+    start: Start, qtbot: Any, tmp_path: Path
+) -> None:
+    image, path = np.zeros((2, 60, 80), np.uint8), tmp_path / "movie.tif"
+    tifffile.imwrite(path, image, photometric="minisblack")
+    first = start(image, path=path)
+    commit(first, qtbot, 0, 20, 20)
+    before = first.writer.labels.data.copy()
+    end(first)
+    longer = np.concatenate([image, image])
+    tifffile.imwrite(path, longer, photometric="minisblack")
+    again = start(longer, path=path)
+    told = (
+        "The image is longer than in the last session, 4 along its first axis, not 2; check that its labels"
+    )
+    assert again.keeping.greeting.startswith(told)
+    assert np.array_equal(again.writer.labels.data[:2], before)
+    commit(again, qtbot, 0, 40, 60)
+    end(again)
+    assert len(start(longer, path=path).session.objects) == 2
+
+
 def test_another_image_of_the_same_name_when_opened_then_begins_anew(start: Start, qtbot: Any) -> None:
     commit(start(np.zeros((60, 80), np.uint8)), qtbot, 20, 20)
     assert start(np.ones((60, 80), np.uint8)).session.objects == ()

@@ -20,11 +20,10 @@ from psygnal import Signal
 from napari_sam.errors import JournalError
 from napari_sam.files.writing import REFUSED, at_once, let_go
 
-from ..fingerprint import same_pixels
 from ..objects import ADOPT, Edit
 from ..session import AnnotationSession
-from ..store import fits
-from .lines import entry_of, first_entry, line_of, named_anew
+from .image import begun_anew, check_shape, difference
+from .lines import entry_of, first_entry, line_of
 from .record import parse
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -70,8 +69,8 @@ class Journal:
     Raises
     ------
     JournalError
-        If the file is no journal, of another version, or belongs to an image of another shape; it stays
-        as it is.
+        If the file is no journal, of another version, or belongs to an image of another shape, but for
+        planes or frames that came after the others; it stays as it is.
     """
 
     failed = Signal(str)
@@ -92,11 +91,11 @@ class Journal:
             content = self._content()
             self.record, kept = parse(content, path, first_entry(path, shape, image, pixels))
             self._end = len(kept)
-            self._check_shape(shape)
+            check_shape(self.record, path, shape)
             if not self._looking:
                 self._tidy(content, kept)
-                self._name_image(kept, image)
-            self._compare(pixels)
+                self._begin_anew(kept, begun_anew(kept, path, shape, image, pixels))
+            self.notice = f"{self.notice} {difference(self.record, shape, pixels)}".strip()
         except BaseException:
             self.close()
             raise
@@ -131,28 +130,6 @@ class Journal:
             self._looking = True
             return b""
 
-    def _check_shape(self, shape: Sequence[int]) -> None:
-        if self.record.begins and self.record.shape != tuple(shape):
-            raise JournalError(
-                f"{self.path} belongs to an image of another shape, {self.record.shape}; move it away to"
-                " begin a new one."
-            )
-        if shape and self.record.unread and not all(fits(each, shape) for each in self.record.objects):
-            raise JournalError(
-                f"{self.path} is damaged, and holds objects of an image of another shape; move it away to"
-                " begin a new one."
-            )
-
-    def _compare(self, pixels: str) -> None:
-        """Note that the image is not the one of before; a journal of another version may not know."""
-        known = self.record.begins.get("pixels")
-        if known and pixels and not same_pixels(known, pixels):
-            other = (
-                "The image's pixels are not those of the last session; check that its labels fit, or stop"
-                " and start with a new Labels layer."
-            )
-            self.notice = f"{self.notice} {other}".strip()
-
     def _tidy(self, content: bytes, kept: bytes) -> None:
         """Leave what is whole; where more than the last line is torn, all is kept in a file beside it."""
         if kept == content:
@@ -172,9 +149,8 @@ class Journal:
         except OSError as error:
             self.trouble, self._looking = _unwritable(self.path, error), True
 
-    def _name_image(self, content: bytes, image: Path | None) -> None:
-        """Have the first line name the image as it is called now, if that can be written."""
-        anew = named_anew(content, self.path, image)
+    def _begin_anew(self, content: bytes, anew: bytes) -> None:
+        """Have the first line say of the image what holds now, if that can be written."""
         if anew == content or self._looking:
             return
         with suppress(OSError), at_once(self.path) as part:

@@ -42,24 +42,6 @@ def first_entry(path: Path, shape: Sequence[int], image: Path | None, pixels: st
     return {"version": VERSION, "shape": list(shape), "image": name, "pixels": pixels}
 
 
-def named_anew(content: bytes, path: Path, image: Path | None) -> bytes:
-    """Return a journal whose first line names its image as it is called now; the same if it does.
-
-    Parameters
-    ----------
-    content : bytes
-        Whole lines.
-    path : Path
-    image : Path, optional
-    """
-    first, end, rest = content.partition(b"\n")
-    if image is None or not end:
-        return content
-    begins = json.loads(first[9:])
-    name = first_entry(path, (), image)["image"]
-    return content if begins.get("image") == name else line_of({**begins, "image": name}) + rest
-
-
 def entry_of(how: str, edit: Edit) -> Entry:
     """Return an edit as a line holds it; `how` as `AnnotationSession.recorded` has it.
 

@@ -15,7 +15,7 @@ from filelock import FileLock
 from napari_sam.files.writing import let_go
 
 from ..fingerprint import same_pixels
-from .record import first_line, image_at
+from .image import first_line, image_at
 
 FOLDER = ".napari-sam"
 """How the name of a folder of journals ends that lies beside an image."""

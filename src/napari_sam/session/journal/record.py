@@ -110,30 +110,6 @@ def _earlier(edit: Edit, before: Mapping[Key, tuple[str, ...]]) -> Sequence[tupl
     return [joined] * len(edit.after)
 
 
-def image_of(record: Record, path: Path) -> Path | None:
-    """Return the image's file, as the journal at a path names it; None if it had none, or is not known."""
-    return _image_named(record.begins, path)
-
-
-def image_at(path: Path) -> Path | None:
-    """Return the image's file, as `image_of` does; only the journal's first line is read."""
-    return _image_named(first_line(path), path)
-
-
-def first_line(path: Path) -> Mapping[str, Any]:
-    """Return what a journal begins with; nothing if it cannot be read."""
-    try:
-        with path.open("rb") as file:
-            return entry_in(file.readline()) or {}
-    except OSError:
-        return {}
-
-
-def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
-    name = begins.get("image")
-    return path.absolute().parent.parent / name if name else None
-
-
 def parse(content: bytes, path: Path, begins: Entry | None = None) -> tuple[Record, bytes]:
     """Return what a file holds, and those of its lines that are whole and can be done one after another.
 
