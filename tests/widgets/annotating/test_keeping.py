@@ -99,7 +99,7 @@ def test_commits_when_frames_were_added_to_the_image_then_are_back_and_it_goes_o
     )
     assert again.keeping.greeting.startswith(told)
     assert np.array_equal(again.writer.labels.data[:2], before)
-    commit(again, qtbot, 0, 40, 60)
+    commit(again, qtbot, 1, 40, 60)  # where a viewer of four planes opens
     end(again)
     assert len(start(longer, path=path).session.objects) == 2
 
