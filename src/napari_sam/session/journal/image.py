@@ -82,7 +82,7 @@ def check_shape(record: Record, path: Path, shape: Sequence[int]) -> None:
 
 
 def _goes_on(before: Sequence[int], now: Sequence[int]) -> bool:
-    """Say whether an image has the shape of before, or is longer along its first axis, if that is no row."""
+    """Say whether an image has the shape of before, or, of several planes, is longer along the first axis."""
     if len(before) < 3 or len(before) != len(now):
         return tuple(before) == tuple(now)
     return before[0] <= now[0] and tuple(before[1:]) == tuple(now[1:])
