@@ -21,7 +21,7 @@ from napari_sam.export import (
     space_in,
     write_regions,
 )
-from napari_sam.export.space import Space, known_axes, space_of_layer
+from napari_sam.export.space import Space, known_axes, plain_space, space_of_layer
 
 SPACE = Space("zyx", (2.0, 0.5, 0.5), (0.0, 10.0, 20.0), ("micrometer",) * 3)
 
@@ -131,6 +131,15 @@ def test_what_is_no_label_image_when_read_then_one_sentence_says_so(tmp_path: Pa
     six = [Region(1, (0,) * 4, (0, 0), np.ones((2, 2), bool))]
     with pytest.raises(DataError, match="no place"):
         write_regions(tmp_path / "six.zarr", six, (1, 1, 1, 1, 4, 4))
+
+
+def test_labels_of_older_versions_or_with_numbers_as_floats_then_are_read(tmp_path: Path) -> None:
+    labels = stack().reshape(1, 1, 3, 30, 40)
+    about = {"multiscales": [{"version": "0.1", "datasets": [{"path": "0"}]}], "image-label": {}}
+    group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2, attributes=about)
+    group.create_array("0", data=labels.astype(np.float32))
+    assert np.array_equal(labels_from_regions(*read_regions(tmp_path / "a.zarr")), labels)
+    assert space_in(tmp_path / "a.zarr") == plain_space(5)
 
 
 def test_convert_when_sent_through_ome_zarr_then_labels_and_scale_come_back(tmp_path: Path) -> None:

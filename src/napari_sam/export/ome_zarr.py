@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from napari_sam.errors import DataError
+from napari_sam.files.images import whole_numbers
 from napari_sam.files.pixel_size import ATTRIBUTE, PixelSize
 
 from .reading import parsing
@@ -137,7 +138,7 @@ def _properties(regions: Sequence[Region]) -> list[dict[str, Any]]:
 
 
 def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
-    """Read a label image: of OME-Zarr 0.4 or 0.5, the only one of an image, or a bare zarr array.
+    """Read a label image: of OME-Zarr up to 0.5, the only one of an image, or a bare zarr array.
 
     Raises
     ------
@@ -146,7 +147,7 @@ def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
     """
     found = find_labels(path)
     with parsing(f"{path.name} cannot be read as labels", "export them again"):
-        labels = np.asarray(found.array[...]).transpose(found.order)
+        labels = whole_numbers(np.asarray(found.array[...]), path.name).transpose(found.order)
         regions = [
             replace(region, **_details(found.properties.get(region.id, {})))
             for region in regions_from_labels(labels)
@@ -199,7 +200,8 @@ def _found(group: Any, about: Mapping[str, Any]) -> Found:
     scales = about["multiscales"][0]
     first = scales["datasets"][0]
     array = group[first["path"]]
-    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales["axes"]]
+    axes = [axis if isinstance(axis, dict) else {"name": axis} for axis in scales.get("axes", ())]
+    plain = plain_space(array.ndim)  # as all images were before version 0.3, which tells the axes
     scale, translate = np.ones(array.ndim), np.zeros(array.ndim)
     for step in (*first.get("coordinateTransformations", ()), *scales.get("coordinateTransformations", ())):
         if step["type"] == "scale":
@@ -207,10 +209,10 @@ def _found(group: Any, about: Mapping[str, Any]) -> Found:
         elif step["type"] == "translation":
             translate = translate + step["translation"]
     space = Space(
-        known_axes([axis["name"] for axis in axes]) or plain_space(array.ndim).axes,
+        known_axes([axis["name"] for axis in axes]) or plain.axes,
         tuple(scale.tolist()),
         tuple(translate.tolist()),
-        tuple(axis.get("unit", "pixel") for axis in axes),
+        tuple(axis.get("unit", "pixel") for axis in axes) or plain.units,
     )
     order = tuple(range(array.ndim))
     if kept := about["image-label"].get(AXES):
