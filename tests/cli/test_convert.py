@@ -167,6 +167,19 @@ def test_convert_when_another_program_left_an_axis_out_then_the_image_gives_it(
         assert np.array_equal(tifffile.imread(back), labels)
 
 
+@pytest.mark.parametrize("ending", [".geojson", ".zip"])
+def test_convert_when_an_image_has_its_planes_before_its_frames_then_objects_lie_where_they_did(
+    tmp_path: Path, ending: str
+) -> None:
+    image, objects, back = tmp_path / "a.ome.tif", tmp_path / f"a{ending}", tmp_path / "back.tif"
+    labels = np.zeros((2, 2, 20, 30), np.uint8)
+    labels[1, 0, 2:6, 3:9], labels[1, 1, 9:14, 3:9] = 1, 2
+    tifffile.imwrite(image, labels, photometric="minisblack", metadata={"axes": "ZTYX"})
+    assert main(["convert", str(image), "-o", str(objects)]) == 0
+    assert main(["convert", str(objects), "-o", str(back), "--like", str(image)]) == 0
+    assert np.array_equal(tifffile.imread(back), labels)
+
+
 @pytest.mark.parametrize(
     ("shape", "options"),
     [

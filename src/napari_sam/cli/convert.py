@@ -82,12 +82,15 @@ def _laid_in(
     """
     from ..errors import DataError
     from ..export import read_regions
+    from ..export.formats import TIGHT
     from ..export.space import USUAL, space_named
     from ..files.pixel_size import pixel_size_of
 
     axes, sides = _planes(image, len(shape))
     if len(shape) < len(sides):
         regions, shape = read_regions(file, len(sides) - 2)
+    if len(shape) == 4 and axes.startswith("zt") and file.suffix.lower() in TIGHT:  # which have t before z
+        regions = [replace(region, plane=region.plane[::-1]) for region in regions]
     if len(shape) == 2 < len(sides):
         regions = [replace(region, plane=(0,) * (len(sides) - 2)) for region in regions]
     elif len(sides) != len(shape):
