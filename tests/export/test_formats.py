@@ -78,7 +78,7 @@ def test_coco_when_its_objects_are_polygons_then_covers_the_pixels_that_pycocoto
 ) -> None:
     pieces = [
         [[2.0, 1.0, 12.0, 1.0, 12.0, 9.0, 2.0, 9.0]],
-        [[20, 3, 30.5, 8, 22, 17], [33, 1, 39, 1, 36, 20]],
+        [[20, 3, 30.5, 8, 22, 17], [33, 1, 39, 1, 36, 20], [4, 14, 9, 14], [6, 18]],  # a line and a point
     ]
     annotations = [
         {"id": number, "image_id": 5, "category_id": 1, "segmentation": each, "area": 1, "iscrowd": 0}
@@ -96,7 +96,7 @@ def test_coco_when_its_objects_are_polygons_then_covers_the_pixels_that_pycocoto
     assert (shape, regions[0].area) == ((24, 44), 80)
     for region, each in zip(regions, annotations, strict=True):
         assert np.array_equal(labels_from_regions([region], shape) > 0, coco.annToMask(each) > 0)
-    for wrong in ([[1, 1, 5, 5]], [[1, 1, 5, 5, 1e9, 3]], [[1, 1, 5, float("nan"), 3, 3]], [4, 4]):
+    for wrong in ([[1, 1, 5, 5, 3, 3, 2]], [[1, 1, 5, 5, 1e9, 3]], [[1, 1, 5, float("nan"), 3, 3]], [4, 4]):
         annotations[0]["segmentation"] = wrong
         path.write_text(json.dumps(content))
         with pytest.raises(DataError, match="no COCO file with masks"):
@@ -235,8 +235,9 @@ def test_rois_when_opened_by_roifile_then_bounds_are_those_of_the_objects(tmp_pa
         assert (roi.top, roi.left, roi.bottom, roi.right) == (row, col, row + height, col + width)
     assert [roi.name for roi in roiread(path)][:2] == ["nucleus 1", "nucleus 2"]
     assert [region.note for region in read_regions(path)[0]] == [NOTE, "", "", ""]
-    with zipfile.ZipFile(path) as file:
-        roi = ImagejRoi.frombytes(file.read("00001-1.roi"))
+    with zipfile.ZipFile(path) as file:  # by whose names ImageJ lists them
+        assert file.namelist()[:2] == ["00001 nucleus 1.roi", "00002 nucleus 2.roi"]
+        roi = ImagejRoi.frombytes(file.read("00001 nucleus 1.roi"))
     roi.props = 'group: 3\nnote: two "halves"\n'  # as ImageJ writes them
     roi.tofile(tmp_path / "one.roi")
     assert [region.note for region in read_regions(tmp_path / "one.roi")[0]] == ['two "halves"']

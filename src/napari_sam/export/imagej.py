@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import struct
 import zipfile
 from collections.abc import Sequence
@@ -22,9 +23,12 @@ from .space import Space, stacked_axes
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
 AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 NO_AREAS = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.ARROW, ROI_SUBTYPE.IMAGE)
-SECOND_HEADER, LENGTH_OF_NAME, PROPERTIES = 60, 20, 40
-"""Where a ROI says where its second header is, and where that says how long the name is, and where the
-properties are and how long, in bytes."""
+SECOND_HEADER, NAME, LENGTH_OF_NAME, PROPERTIES = 60, 16, 20, 40
+"""Where a ROI says where its second header is, and where that says where the name is, how long it is, and
+where the properties are and how long, in bytes."""
+FORBIDDEN, LONGEST = re.compile(r'[\x00-\x1f"*/:<>?\\|]'), 100
+"""What names in a zip cannot have on some systems, where they become files, and how long they are at most.
+ImageJ's ROI Manager lists these names, and not those in the ROIs."""
 NOTE = "note"
 """The property of a ROI that is what a person wrote of the object."""
 
@@ -46,7 +50,8 @@ def write_rois(path: Path, regions: Sequence[Region], shape: Shape, space: Space
     axes = stacked_axes(space, len(shape))
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for index, region in enumerate(regions, 1):
-            file.writestr(f"{index:05d}-{region.id}.roi", _packed(_roi(region, axes)))
+            roi = _roi(region, axes)
+            file.writestr(f"{index:05d} {FORBIDDEN.sub('_', roi.name)[:LONGEST]}.roi", _packed(roi))
 
 
 def _roi(region: Region, axes: str) -> ImagejRoi:
@@ -70,11 +75,16 @@ def _roi(region: Region, axes: str) -> ImagejRoi:
 def _packed(roi: ImagejRoi) -> bytes:
     """Return a ROI as its file has it.
 
-    roifile counts the letters of the name, and ImageJ those of two bytes: some take two of them.
+    roifile counts the letters of the name, and ImageJ those of two bytes: some take two of them. The
+    properties come after it.
     """
     packed = bytearray(roi.tobytes())
     (second,) = struct.unpack_from(">i", packed, SECOND_HEADER)
-    struct.pack_into(">i", packed, second + LENGTH_OF_NAME, len(roi.name.encode("utf-16-be")) // 2)
+    length = len(roi.name.encode("utf-16-be"))
+    struct.pack_into(">i", packed, second + LENGTH_OF_NAME, length // 2)
+    if roi.props:
+        (start,) = struct.unpack_from(">i", packed, second + NAME)
+        struct.pack_into(">i", packed, second + PROPERTIES, start + length)
     return bytes(packed)
 
 
