@@ -33,6 +33,10 @@ def geojson(path: Path, *geometries: dict[str, Any] | None, **properties: Any) -
 def test_geojson_with_points_and_lines_beside_polygons_then_the_polygons_are_read(tmp_path: Path) -> None:
     ((region,), shape) = read_regions(geojson(tmp_path / "a.geojson", POINTS, POLYGON, None, LINE))
     assert (region.area, shape) == (16, (4, 4))
+    empty = [{"type": "Polygon", "coordinates": each} for each in ([], [[]])]  # as shapely writes them
+    several = {"type": "GeometryCollection", "geometries": [LINE, *empty, POLYGON]}
+    ((region,), shape) = read_regions(geojson(tmp_path / "c.geojson", *empty, several))
+    assert (region.area, shape) == (16, (4, 4))
     with pytest.raises(DataError, match="points or lines alone"):
         read_regions(geojson(tmp_path / "b.geojson", POINTS))
 
@@ -41,7 +45,7 @@ def test_geojson_with_points_and_lines_beside_polygons_then_the_polygons_are_rea
     ("properties", "category"),
     [
         ({"label": "tumour"}, ""),
-        ({"classification": "tumour"}, "tumour"),
+        ({"classification": "tumour", "metadata": {"note": None}}, "tumour"),
         ({"classification": {"name": None}}, ""),
         ({"classification": {"names": ["tumour", "positive"], "color": [200, 0, 0]}}, "tumour: positive"),
     ],
@@ -50,7 +54,7 @@ def test_geojson_in_other_words_then_is_read(
     tmp_path: Path, properties: dict[str, Any], category: str
 ) -> None:
     ((region,), _) = read_regions(geojson(tmp_path / "a.geojson", POLYGON, **properties))
-    assert (region.id, region.category) == (1, category)
+    assert (region.id, region.category, region.note) == (1, category, "")
 
 
 @pytest.mark.parametrize("wrap", [
@@ -107,7 +111,8 @@ def test_rois_without_an_area_beside_others_then_are_no_objects(
     drawn = ImagejRoi.frompoints(SQUARE, name="cell 1")
     other = ImagejRoi.frompoints([(10, 10), (20, 12), (15, 25)], name="2")
     other.roitype, other.subtype, other.version = kind, subtype, 228
-    roiwrite(tmp_path / "a.zip", [drawn, other], mode="w")
+    empty = ImagejRoi(roitype=ROI_TYPE.POLYGON, integer_coordinates=np.zeros((0, 2), np.int32))
+    roiwrite(tmp_path / "a.zip", [drawn, other, empty], mode="w")
     ((region,), shape) = read_regions(tmp_path / "a.zip")
     assert (region.id, region.category, region.area, shape) == (1, "cell", 16, (4, 4))
     roiwrite(tmp_path / "b.zip", [other], mode="w")
@@ -151,23 +156,26 @@ def test_a_roi_with_curves_then_one_sentence_says_so(tmp_path: Path) -> None:
 
 
 def test_rois_when_a_class_has_letters_of_four_bytes_then_names_and_numbers_are_whole(tmp_path: Path) -> None:
-    region = Region(70_000, (), (2, 3), np.ones((4, 5), bool), "🦠🧬 dividing")
+    region = Region(70_000, (), (2, 3), np.ones((4, 5), bool), "🦠/🧬 dividing", note="twice: 🦠")
     write_regions(tmp_path / "a.zip", [region], (20, 20))
     read = roiread(tmp_path / "a.zip")
     (roi,) = read if isinstance(read, list) else [read]
-    assert roi.name == "🦠🧬 dividing 70000"
+    assert roi.name == "🦠/🧬 dividing 70000"
+    assert roi.props == "note: twice: \\ud83e\\udda0\n"
+    assert zipfile.ZipFile(tmp_path / "a.zip").namelist() == ["00001 🦠_🧬 dividing 70000.roi"]
     ((again,), _) = read_regions(tmp_path / "a.zip")
-    assert (again.id, again.category) == (70_000, "🦠🧬 dividing")
+    assert (again.id, again.category, again.note) == (70_000, "🦠/🧬 dividing", "twice: 🦠")
 
 
 def test_coco_with_labels_and_classes_of_other_kinds_then_is_read(tmp_path: Path) -> None:
     path = tmp_path / "a.json"
     write_regions(path, regions_from_labels(np.eye(4, dtype=int)), (4, 4))
     content = json.loads(path.read_text())
-    content["annotations"][0]["label"], content["categories"][0]["name"] = "a cell", 3
+    content["annotations"][0] |= {"label": "a cell", "note": None, "model": None}
+    content["categories"][0]["name"] = 3
     path.write_text(json.dumps(content))
     ((region,), _) = read_regions(path)
-    assert (region.id, region.category, region.area) == (1, "3", 4)
+    assert (region.id, region.category, region.area, region.note, region.model) == (1, "3", 4, "", "")
 
 
 def test_ome_zarr_whose_classes_are_numbers_then_can_be_converted(tmp_path: Path) -> None:

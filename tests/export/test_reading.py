@@ -79,6 +79,8 @@ def test_an_object_when_added_in_qupath_then_gets_a_number_of_its_own(tmp_path: 
     )
     assert numbers(path) == [2, 3, 4]
     assert np.unique(labels_from_regions(*read_regions(path))).tolist() == [0, 2, 3, 4]
+    kept = [feature(10 * at, {"name": name}) for at, name in enumerate(["3", "Cell 5", "2"])]
+    assert numbers(geojson(path, *kept)) == [3, 4, 2]
 
 
 def test_rois_when_their_names_share_a_number_then_each_object_has_its_own(tmp_path: Path) -> None:

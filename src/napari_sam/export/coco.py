@@ -119,7 +119,12 @@ def _content(path: Path) -> dict[str, Any]:
 
 def _has_mask(annotation: dict[str, Any]) -> bool:
     drawn = annotation.get("segmentation")
-    return any(drawn) if isinstance(drawn, list) else bool(drawn)
+    return bool(_polygons(drawn) if isinstance(drawn, list) else drawn)
+
+
+def _polygons(drawn: list[Any]) -> list[Any]:
+    """Return an object's polygons without those of one or two points, which contours of masks may be."""
+    return [each for each in drawn if len(each) > 4]
 
 
 def _shape(content: dict[str, Any], regions: Sequence[Region]) -> Shape:
@@ -143,7 +148,7 @@ def _drawn(polygons: list[Any], height: int, width: int) -> Any:
         raise ValueError("polygons in an image that is too large for them")
     for polygon in polygons:
         places = np.asarray(polygon, float)
-        if len(places) < 6 or len(places) % 2 or not (np.abs(places) < 2 * max(height, width)).all():
+        if len(places) % 2 or not (np.abs(places) < 2 * max(height, width)).all():
             raise ValueError("an annotation with a polygon that is none, or lies outside the image")
     return rle.merge(rle.frPyObjects(polygons, height, width))
 
@@ -158,7 +163,7 @@ def _region(
     kept = each["segmentation"]
     if isinstance(kept, list):
         image = images[each["image_id"]]
-        kept = _drawn(kept, int(image["height"]), int(image["width"]))
+        kept = _drawn(_polygons(kept), int(image["height"]), int(image["width"]))
     found = decoded(kept["counts"], *map(int, kept["size"]))
     if found is None:
         return None
@@ -169,6 +174,6 @@ def _region(
         *found,
         category=str(each.get("class", "")) if name == UNNAMED else name,
         iou_prediction=each.get("predicted_iou"),
-        model=each.get("model", ""),
-        note=each.get("note", ""),
+        model=str(each.get("model") or ""),
+        note=str(each.get("note") or ""),
     )

@@ -13,7 +13,7 @@ from napari_sam.errors import DataError
 
 from .reading import axes_of, numbered, parsing, whole_number
 from .regions import Region, Shape, extent
-from .rings import filled, outline
+from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
 WITHOUT_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
@@ -103,7 +103,7 @@ def _features(content: Any) -> list[dict[str, Any]]:
 
 
 def _has_area(feature: dict[str, Any]) -> bool:
-    geometry = feature["geometry"]
+    geometry = feature.get("geometry")
     return geometry is not None and geometry["type"] not in WITHOUT_AREA
 
 
@@ -130,21 +130,30 @@ def _category(said: dict[str, Any] | str) -> str:
 
 
 def _region(feature: dict[str, Any], plane: tuple[int, ...]) -> Region | None:
-    geometry, properties = feature["geometry"], _properties(feature)
-    polygons = {"Polygon": [geometry["coordinates"]], "MultiPolygon": geometry["coordinates"]}[
-        geometry["type"]
-    ]
-    found = filled([np.asarray(ring, float)[:, :2] for polygon in polygons for ring in polygon])
+    properties = _properties(feature)
+    found = filled(_rings(feature["geometry"]))
     if found is None:
         return None
     measured = properties.get("measurements", {})
     told = {**properties, **(properties.get("metadata") or {})}  # which older files do not have
     return Region(
-        whole_number(properties.get("label")),
+        whole_number(properties.get("label") or properties.get("name")),  # of which QuPath keeps the name
         plane,
         *found,
         category=_category(properties.get("classification") or {}),
         iou_prediction=measured.get("predicted IoU") if isinstance(measured, dict) else None,
-        model=told.get("model", ""),
-        note=told.get("note", ""),
+        model=str(told.get("model") or ""),
+        note=str(told.get("note") or ""),
     )
+
+
+def _rings(geometry: dict[str, Any]) -> list[Ring]:
+    """Return the rings of an object, of which programs leave some empty, or put lines beside its polygons."""
+    kind = geometry["type"]
+    if kind == "GeometryCollection":
+        return [ring for each in geometry["geometries"] for ring in _rings(each)]
+    if kind in WITHOUT_AREA:
+        return []
+    places = geometry["coordinates"]
+    polygons = {"Polygon": [places], "MultiPolygon": places}[kind]
+    return [np.asarray(ring, float)[:, :2] for polygon in polygons for ring in polygon if ring]

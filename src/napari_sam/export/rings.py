@@ -51,7 +51,7 @@ def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
     Parameters
     ----------
     rings : sequence of (N, 2) float
-        (x, y), of all polygons of one object.
+        (x, y), of all polygons of one object; those without points count for nothing.
 
     Returns
     -------
@@ -63,6 +63,9 @@ def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
     ValueError
         If a point is nowhere, or farther away than images reach.
     """
+    rings = [ring for ring in rings if len(ring)]
+    if not rings:
+        return None
     points = np.concatenate(rings)
     if not (np.abs(points) < FARTHEST).all():
         raise ValueError("an outline that lies outside of any image")
