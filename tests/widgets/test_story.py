@@ -293,6 +293,7 @@ def test_prompts_of_another_layer_are_copied_through_the_world(make_annotator: M
     widget.panel.prompts.setCurrentText("detections")
     annotation = begin(qtbot, widget)
     qtbot.waitUntil(lambda: len(annotation.session.proposals) == 2, timeout=20_000)
+    assert set(annotation.layers) <= set(widget._viewer.layers)
     boxes = [proposal.prompts.box for proposal in annotation.session.proposals]
     assert boxes == [(10, 10, 30, 30), (60, 80, 80, 100)]
     widget.stop()

@@ -112,6 +112,8 @@ class Annotation:
         self._greeting = " ".join(filter(None, (self.keeping.greeting, earlier.beside, laid, beside)))
         self.view = CandidateView(viewer, image, self.keyboard)
         self.prompts = PromptLayers(viewer, image)
+        if given is not None:
+            self.prompts.take(given)
         self._adopting = Adopting(self.writer, jobs, earlier.merged)
         self._opening = Opening(self.session, self.seeing, self._parts, self.prompts, self._adopting, jobs)
         self.chooser = Chooser(viewer, self.view)
@@ -138,8 +140,6 @@ class Annotation:
         )
         self._bind_keys()
         self._connect()
-        if given is not None:
-            self.prompts.take(given)
         jobs.run_in_turns("Showing the layers", self._shown(earlier.merged), self._begin)
 
     @property
