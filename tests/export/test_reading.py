@@ -304,6 +304,18 @@ def test_a_file_when_damaged_anywhere_then_one_sentence_says_so(tmp_path: Path) 
             read_regions(tmp_path / name)
 
 
+def test_a_file_when_it_may_not_be_read_then_that_is_told(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def forbidden(path: Path, **_: object) -> None:  # the tests may run as root, who may all
+        raise PermissionError(13, "not yours", str(path))
+
+    monkeypatch.setattr(Path, "read_text", forbidden)
+    for path in (coco(tmp_path / "a.json", [], []), geojson(tmp_path / "a.geojson")):
+        with pytest.raises(DataError, match=rf"^{path} cannot be read \(not yours\); check that it is there"):
+            read_regions(path)
+
+
 @pytest.mark.parametrize("shape", [(-8, 8), (10**12, 10**12)])
 def test_a_shape_when_no_image_can_have_it_then_one_sentence_says_so(shape: tuple[int, int]) -> None:
     with pytest.raises(DataError, match=r"^There can be no image of \("):

@@ -7,9 +7,11 @@ from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
+from pathlib import Path
 from typing import Any
 
 from napari_sam.errors import DataError, NapariSamError
+from napari_sam.files.images import unreadable
 
 from .regions import LARGEST, Region
 
@@ -27,6 +29,8 @@ def parsing(what: str, advice: str) -> Iterator[None]:
         yield
     except NapariSamError:
         raise
+    except PermissionError as error:
+        raise unreadable(Path(error.filename), error) from error
     except Exception as error:
         raise DataError(f"{what} ({error}); {advice}.") from error
 
