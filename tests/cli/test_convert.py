@@ -12,6 +12,7 @@ from roifile import roiread, roiwrite
 
 from napari_sam.cli import main
 from napari_sam.export import labels_from_regions, read_regions, space_in
+from napari_sam.export.layers import read_labels_layer
 from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 from napari_sam.session import Edit, Object
 from napari_sam.session.journal.journal import Journal
@@ -126,8 +127,14 @@ def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(
     tifffile.imwrite(movie, labels, photometric="minisblack", metadata={"axes": "TYX"})
     assert main(["convert", str(movie), "-o", str(geojson)]) == 0
     assert capsys.readouterr().out == f"{geojson}: 2 objects (5 masks)\n"
-    planes = [each["geometry"]["plane"] for each in json.loads(geojson.read_text())["features"]]
-    assert planes == [{"c": -1, "z": 0, "t": time} for time in (0, 1, 1, 2, 2)]
+    planes = [{"c": -1, "z": 0, "t": time} for time in (0, 1, 1, 2, 2)]
+    again, tiff = tmp_path / "again.geojson", tmp_path / "again.tif"
+    for source, target in ((geojson, rois), (rois, again), (rois, tiff)):  # which know their axis themselves
+        assert main(["convert", str(source), "-o", str(target)]) == 0
+    for path in (geojson, again):
+        assert [each["geometry"]["plane"] for each in json.loads(path.read_text())["features"]] == planes
+    assert space_in(tiff) == space_in(rois)
+    assert read_labels_layer(str(rois))[0][1]["axis_labels"] == ("t", "y", "x")
     plain, other, one = (tmp_path / name for name in ("plain.tif", "b.geojson", "one.ome.zarr"))
     tifffile.imwrite(plain, labels, photometric="minisblack")  # as most programs save masks
     assert main(["convert", str(plain), "-o", str(other), "--like", str(movie)]) == 0
@@ -135,7 +142,7 @@ def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(
     tifffile.imwrite(plain, labels[0])
     assert main(["convert", str(plain), "-o", str(one), "--like", str(movie)]) == 0
     assert zarr.open_group(one)["0"].shape == labels.shape
-    assert main(["convert", str(geojson), "-o", str(rois), "--like", str(movie)]) == 0
+    assert main(["convert", str(geojson), "-o", str(rois), "--like", str(movie), "--overwrite"]) == 0
     assert main(["convert", str(rois), "-o", str(tmp_path / "back.tif"), "--like", str(movie)]) == 0
     with tifffile.TiffFile(tmp_path / "back.tif") as back:
         assert np.array_equal(back.asarray(), labels)

@@ -12,13 +12,13 @@ from napari_sam.files.tiff import TIFF
 from napari_sam.files.writing import at_once, check_folder_of
 
 from .coco import read_coco, without_masks, write_coco
-from .geojson import read_geojson, write_geojson
-from .imagej import read_rois, write_rois
+from .geojson import geojson_is_in_time, read_geojson, write_geojson
+from .imagej import read_rois, rois_are_in_time, write_rois
 from .journal import journal_damage, read_journal, space_of_journal
 from .labels import read_labels, space_of_tiff, write_tiff
 from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
 from .regions import Region, Shape
-from .space import Space, completed, known_axes
+from .space import Space, completed, known_axes, space_named
 from .table import write_table
 
 Write = Callable[[Path, Sequence[Region], Shape, Space | None], None]
@@ -52,6 +52,12 @@ TIGHT: dict[str, Callable[[Path, int], tuple[list[Region], Shape]]] = {
     ".roi": read_rois,
 }
 """Formats that do not tell how large the image is, nor all of its axes."""
+IN_TIME: dict[str, Callable[[Path], bool]] = {
+    ".geojson": geojson_is_in_time,
+    ".zip": rois_are_in_time,
+    ".roi": rois_are_in_time,
+}
+"""What says of these whether the one axis before (Y, X) is t, which is z where nobody says so."""
 
 
 def write_regions(
@@ -189,6 +195,8 @@ def space_in(path: str | os.PathLike[str], image: Space | None = None) -> Space 
         return completed(space_of_tiff(path), image, named=bool(known_axes(names)))
     if ending == ".journal":
         return image or space_of_journal(path)
+    if ending in IN_TIME and image is None:
+        return space_named("tyx", 3, None) if IN_TIME[ending](path) else None
     if ending != ".zarr":
         return image
     found = find_labels(path)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -78,17 +79,38 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no polygons.
     """
-    with parsing(f"{path.name} is no GeoJSON with polygons", "export it again"):
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-        everything = _features(content)
-        features = [feature for feature in everything if _has_area(feature)]
-        if everything and not features:
-            raise ValueError("it holds points or lines alone")
+    with _parsing(path):
+        features = _outlined(path)
         places = [_place(feature) for feature in features]
         used = axes_of(places, max([axes, *map(_axes_told, features)]))
         planes = (tuple(place[axis] for axis in used) for place in places)
         regions = numbered(map(_region, features, planes))
     return regions, extent(regions)
+
+
+def geojson_is_in_time(path: Path) -> bool:
+    """Say whether objects lie in frames, and not in z-slices as well.
+
+    Raises
+    ------
+    DataError
+        If the file holds no polygons.
+    """
+    with _parsing(path):
+        return axes_of([_place(feature) for feature in _outlined(path)]) == [0]
+
+
+def _parsing(path: Path) -> AbstractContextManager[None]:
+    return parsing(f"{path.name} is no GeoJSON with polygons", "export it again")
+
+
+def _outlined(path: Path) -> list[dict[str, Any]]:
+    """Return the objects of a file that have an outline."""
+    everything = _features(json.loads(path.read_text(encoding="utf-8-sig")))
+    features = [feature for feature in everything if _has_area(feature)]
+    if everything and not features:
+        raise ValueError("it holds points or lines alone")
+    return features
 
 
 def _features(content: Any) -> list[dict[str, Any]]:

@@ -7,6 +7,7 @@ import re
 import struct
 import zipfile
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -145,17 +146,38 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no ROIs.
     """
-    with parsing(f"{path.name} holds no ImageJ ROIs", "save them again"):
-        everything = _rois_in(path)
-        rois = [roi for roi in everything if roi.roitype in AREAS and roi.subtype not in NO_AREAS]
-        if everything and not rois:
-            raise ValueError("there are points, lines or texts alone")
+    with _parsing(path):
+        rois = _areas_in(path)
         places = [_place(roi) for roi in rois]
         used = axes_of(places, axes)
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
         planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
     return regions, extent(regions)
+
+
+def rois_are_in_time(path: Path) -> bool:
+    """Say whether ROIs lie in frames, and not in slices as well.
+
+    Raises
+    ------
+    DataError
+        If the file holds no ROIs.
+    """
+    with _parsing(path):
+        return axes_of([_place(roi) for roi in _areas_in(path)]) == [0]
+
+
+def _parsing(path: Path) -> AbstractContextManager[None]:
+    return parsing(f"{path.name} holds no ImageJ ROIs", "save them again")
+
+
+def _areas_in(path: Path) -> list[ImagejRoi]:
+    everything = _rois_in(path)
+    rois = [roi for roi in everything if roi.roitype in AREAS and roi.subtype not in NO_AREAS]
+    if everything and not rois:
+        raise ValueError("there are points, lines or texts alone")
+    return rois
 
 
 def _rois_in(path: Path) -> list[ImagejRoi]:
