@@ -155,6 +155,20 @@ def test_a_roi_with_curves_then_one_sentence_says_so(tmp_path: Path) -> None:
         read_regions(tmp_path / "a.roi")
 
 
+def test_a_roi_that_is_an_oval_then_covers_the_pixels_with_their_centres_in_it(tmp_path: Path) -> None:
+    down, across = (
+        (np.arange(50, 250) - 149.5) / 100,
+        (np.arange(296) - 146) / 149.5,
+    )  # cut by the image's border
+    covered = down[:, None] ** 2 + across**2 <= 1
+    roiwrite(tmp_path / "a.roi", ImagejRoi(roitype=ROI_TYPE.OVAL, left=-3, top=50, right=296, bottom=250))
+    ((region,), _) = read_regions(tmp_path / "a.roi")
+    assert region.origin == (50, 0)
+    assert np.array_equal(region.mask, covered)
+    roiwrite(tmp_path / "b.roi", ImagejRoi(roitype=ROI_TYPE.OVAL, left=5, top=50, right=5, bottom=250))
+    assert read_regions(tmp_path / "b.roi")[0] == []
+
+
 def test_rois_when_a_class_has_letters_of_four_bytes_then_names_and_numbers_are_whole(tmp_path: Path) -> None:
     region = Region(70_000, (), (2, 3), np.ones((4, 5), bool), "🦠/🧬 dividing", note="twice: 🦠")
     write_regions(tmp_path / "a.zip", [region], (20, 20))

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 
 from napari_sam.errors import DataError
+from napari_sam.masks import Mask, Origin, cropped
 
 from .reading import axes_of, numbered, parsing
 from .regions import Region, Shape, extent
@@ -197,13 +198,23 @@ def _place(roi: ImagejRoi) -> tuple[int, int]:
 
 
 def _region(roi: ImagejRoi, plane: tuple[int, ...]) -> Region | None:
-    found = filled(_rings(roi))
+    found = _oval(roi) if roi.roitype == ROI_TYPE.OVAL else filled(_rings(roi))
     if found is None:
         return None
     category, _, number = roi.name.rpartition(" ") if roi.name else ("", "", "")
     if not number.isdecimal():  # a name of another kind, such as "T cell"
         category, number = "", "0"
     return Region(int(number), plane, *found, category=category, note=_note(roi))
+
+
+def _oval(roi: ImagejRoi) -> tuple[Origin, Mask] | None:
+    """Return the pixels whose centres lie in an ellipse, as ImageJ does; roifile makes 32 lines of it."""
+    rows = np.arange(max(roi.top, 0), roi.bottom)[:, None]
+    cols = np.arange(max(roi.left, 0), roi.right)
+    down = (2 * rows + 1 - roi.top - roi.bottom) / (roi.bottom - roi.top)
+    across = (2 * cols + 1 - roi.left - roi.right) / (roi.right - roi.left)
+    found = cropped((max(roi.top, 0), max(roi.left, 0)), down**2 + across**2 <= 1)
+    return found if found[1].size else None
 
 
 def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:
