@@ -7,12 +7,14 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.utils.interactions import mouse_press_callbacks
 from qtpy.QtCore import Qt
 
 from napari_sam.widgets.annotator import AnnotatorWidget
 
 from .conftest import IMAGE, commit, prompt
 from .test_faults import STACK, shown, told
+from .test_story import Press, press_key
 
 Make = Callable[..., AnnotatorWidget]
 pytestmark = pytest.mark.shown
@@ -36,6 +38,12 @@ def test_an_image_of_two_axes_when_seen_in_3d_then_is_painted_and_what_is_prompt
     assert not annotation.session.proposals
     viewer.dims.ndisplay = 2
     qtbot.waitUntil(lambda: bool(annotation.session.proposals), timeout=20_000)
+    viewer.dims.ndisplay = 3
+    assert annotation.chooser.under(Press((80, 100))) is None
+    annotation.undo()
+    assert not annotation.session.proposals  # or Enter would commit what has no prompt any more
+    viewer.dims.ndisplay = 2
+    prompt(widget, qtbot, 80, 100)
     assert annotation.view.outlines.visible
     assert not annotation.view.filling.visible
 
@@ -77,6 +85,11 @@ def test_axes_when_rolled_or_in_3d_then_prompts_wait_and_it_is_said(make_annotat
         assert not annotation.session.proposals
         annotation.clear()
         assert told(widget) == ""
+        widget._viewer.cursor.position = (1, 30, 40)
+        press_key(qtbot, widget, Qt.Key.Key_X)
+        mouse_press_callbacks(widget._viewer, Press((1, 30, 40), ("Shift",)))
+        assert len(annotation.session.objects) == 1
+        assert not annotation.editing.selection.keys
         annotation.editing.reopen()
         assert annotation.session.reopened is None
         assert "roll the axes back" in told(widget)

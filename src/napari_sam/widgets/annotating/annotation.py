@@ -272,6 +272,8 @@ class Annotation:
         if self.seeing.possible():
             self._asking.ask(self.seeing.plane, self.part)
             self._opening.try_again()
+        else:
+            self._asking.withdraw()
 
     def _regained(self) -> None:
         """Answer what was drawn where it could not be."""

@@ -93,6 +93,12 @@ class Asking:
         self._session.release()
         self._layers.clear(plane)
 
+    def withdraw(self) -> None:
+        """Let the answer to earlier prompts go, where the new ones cannot be asked yet."""
+        if self._session.ready:
+            self._jobs.cancel()
+            self._session.propose(())
+
     def put(self, prompts: Prompts, plane: Plane, choice: int | None = None) -> None:
         """Show prompts on a plane, to be asked next; of an object, with the choice that it was made by."""
         self._reopened = choice

@@ -15,6 +15,7 @@ from napari_sam.session.operations import DESCRIBE
 from napari_sam.wording import amount
 
 from ..keys.keymap import DEFAULTS, EDITS
+from ..layers.planes import spot_of
 from .selection import Selection
 
 if TYPE_CHECKING:
@@ -132,8 +133,8 @@ class Editing:
 
     def pointed(self) -> Object | None:
         """Return the object that the pointer is over."""
-        position = self._labels.world_to_data(self._viewer.cursor.position)
-        return self._session.store.at(self.plane(), *position[-2:])
+        spot = spot_of(self._labels, self._viewer.dims, self._viewer.cursor.position)
+        return None if spot is None else self._session.store.at(*spot)
 
     def meant(self) -> tuple[Key, ...]:
         """Return the selected objects; or the one that is pointed at, if it is none of them."""

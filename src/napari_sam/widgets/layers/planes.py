@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import singledispatch
 from typing import TYPE_CHECKING, Any
 
@@ -37,8 +37,7 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     """
     if image.ndim < 2:
         raise ImageError("This image has one axis only; choose one with rows and columns.")
-    shown = tuple(dims.displayed[-2:])
-    if dims.ndisplay != 2 or shown != (dims.ndim - 2, dims.ndim - 1):
+    if not flat(dims):
         raise ImageError(
             "Prompts need the 2-D view of the last two axes; switch 3-D off and roll the axes back."
         )
@@ -49,6 +48,11 @@ def plane_under_sliders(image: Image, dims: Dims) -> Plane:
     if (np.clip(index, -EDGE, last + EDGE) != index).any():
         raise ImageError("This image has no plane where the sliders are; move them back to it.")
     return tuple(int(i) for i in np.clip(np.rint(index), 0, last))
+
+
+def flat(dims: Dims) -> bool:
+    """Say whether the last two axes are seen, in 2-D: else the pointer is over no place of a plane."""
+    return dims.ndisplay == 2 and tuple(dims.displayed[-2:]) == (dims.ndim - 2, dims.ndim - 1)
 
 
 def on_plane(positions: NDArray[np.float64], plane: Plane) -> NDArray[np.bool_]:
@@ -64,6 +68,25 @@ def plane_or_told(image: Image, dims: Dims, tell: Callable[[str], object]) -> Pl
     except ImageError as error:
         tell(str(error))
         return None
+
+
+def spot_of(layer: Layer, dims: Dims, world: Sequence[float]) -> tuple[Plane, float, float] | None:
+    """Return the plane that is seen, and the row and column of a place in the world; None if none is seen.
+
+    Parameters
+    ----------
+    layer : napari.layers.Layer
+        Lies over the image, with its shape.
+    dims : napari.components.Dims
+    world : sequence of float
+        As napari tells of the pointer.
+    """
+    try:
+        plane = plane_under_sliders(layer, dims)
+    except ImageError:
+        return None
+    row, col = layer.world_to_data(world)[-2:]
+    return plane, float(row), float(col)
 
 
 def _world_units(image: Layer, dims: Dims) -> NDArray[np.float64]:

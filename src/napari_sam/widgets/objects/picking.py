@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from ..layers.planes import spot_of
 from ..prompts.choosing import held_still, shift_only
 
 if TYPE_CHECKING:
@@ -68,8 +69,8 @@ class Picker:
         more = shift_only(event)
         if layer is None or self._chooser.under(event) is not None or not (more or looking):
             return
-        row, col = self._labels.world_to_data(event.position)[-2:]
-        found = self._store.at(self._plane(), row, col)
+        spot = spot_of(self._labels, self._viewer.dims, event.position)
+        found = None if spot is None else self._store.at(*spot)
         if more and found is not None:
             yield from held_still(layer, event)
             self._selection.toggle(found.key)

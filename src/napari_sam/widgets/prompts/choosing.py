@@ -11,6 +11,8 @@ from psygnal import Signal
 from napari_sam.session.offer import Offer
 from napari_sam.session.preference import Habit, Preference, preference_file
 
+from ..layers.planes import flat
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
@@ -126,7 +128,7 @@ class Chooser:
 
     def under(self, event: Any) -> int | None:
         """Return the index of the candidate under the pointer."""
-        if self.offer is None:
+        if self.offer is None or not flat(self._viewer.dims):
             return None
         row, col = self._view.outlines.world_to_data(event.position)[-2:]
         return self.offer.at(row, col)

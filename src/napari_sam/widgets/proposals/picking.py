@@ -8,6 +8,7 @@ from psygnal import Signal
 
 from napari_sam.session import Object
 
+from ..layers.planes import spot_of
 from ..prompts.choosing import held_still, shift_only
 
 if TYPE_CHECKING:
@@ -58,10 +59,9 @@ class ProposalPicker:
         more, looking = shift_only(event), layer in self._view.layers and not event.modifiers
         if layer is None or not (more or looking) or annotation.chooser.under(event) is not None:
             return
-        plane = annotation.editing.plane()
-        row, col = annotation.writer.labels.world_to_data(event.position)[-2:]
-        found = self._review.at(plane, row, col)
-        if found is None or (more and annotation.session.store.at(plane, row, col) is not None):
+        spot = spot_of(annotation.writer.labels, self._viewer.dims, event.position)
+        found = None if spot is None else self._review.at(*spot)
+        if spot is None or found is None or (more and annotation.session.store.at(*spot) is not None):
             return
         if more:
             yield from held_still(layer, event)
