@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -95,12 +96,20 @@ def test_labels_of_an_image_when_written_into_its_file_then_opened_with_it(tmp_p
         read_regions(image)
     (image / "labels").mkdir(exist_ok=True)
     write_regions(image / "labels" / "cells", regions_from_labels(stack()), (3, 30, 40), space=SPACE)
-    about = dict(zarr.open_group(image / "labels" / "cells").attrs)
-    assert ("version" in about.get("ome", about)["multiscales"][0]) == (form == 2)
+    labels = zarr.open_group(image / "labels" / "cells")
+    about, above = (dict(each.attrs.get("ome", each.attrs)) for each in (labels, group))
+    assert ("version" in about["multiscales"][0]) == (form == 2)
+    assert len(about["multiscales"][0]["datasets"]) == len(above["multiscales"][0]["datasets"]) > 1
     nodes = {Path(node.zarr.basename()).name: node for node in opened(image)}
     assert np.array_equal(nodes["cells"].data[0].compute(), stack())
     for path in (image, image / "labels" / "cells"):
         assert np.array_equal(labels_from_regions(*read_regions(path)), stack())
+    del about["image-label"]  # which the format does not insist on
+    about["multiscales"][0]["axes"][0]["unit"] = None
+    labels.attrs.put({"ome": about} if form == 3 else about)
+    for path in (image, image / "labels" / "cells"):
+        assert np.array_equal(labels_from_regions(*read_regions(path)), stack())
+        assert space_in(path) == replace(SPACE, units=("pixel", *SPACE.units[1:]))
     write_regions(image / "labels" / "nuclei", regions_from_labels(stack()), (3, 30, 40))
     with pytest.raises(DataError, match="cells, nuclei; choose one"):
         read_regions(image)

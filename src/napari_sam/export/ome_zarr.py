@@ -69,7 +69,7 @@ def write_ome_zarr(
     shape : (..., Y, X)
     space : Space, optional
     image : Path, optional
-        The OME-Zarr image that it will lie in, whose version of OME-NGFF it gets.
+        The OME-Zarr image that it will lie in, whose version of OME-NGFF and number of scales it gets.
 
     Raises
     ------
@@ -84,7 +84,7 @@ def write_ome_zarr(
     axes = "".join(sorted(space.axes, key=ORDER.find))
     form = 2 if image is None else format_of(image)
     labels = labels_from_regions(regions, shape).transpose([space.axes.index(axis) for axis in axes])
-    levels = _levels(labels)
+    levels = _levels(labels, 0 if image is None else _count_levels(image))
     about = {
         "version": VERSIONS[form],
         "multiscales": [_multiscales(path, space.in_order(axes), len(levels), form)],
@@ -102,12 +102,20 @@ def write_ome_zarr(
         group.create_array(str(index), data=level, chunks=chunks, chunk_key_encoding=encoding)
 
 
-def _levels(labels: NDArray[np.uint32]) -> list[NDArray[np.uint32]]:
-    """Return labels at ever coarser scales, every other pixel of the last one."""
+def _levels(labels: NDArray[np.uint32], count: int) -> list[NDArray[np.uint32]]:
+    """Return labels at so many scales, 0 for all that are needed, each every other pixel of the last one."""
     levels = [labels]
-    while max(levels[-1].shape[-2:]) > TOP:
+    while len(levels) < count or (not count and max(levels[-1].shape[-2:]) > TOP):
         levels.append(levels[-1][..., ::2, ::2])
     return levels
+
+
+def _count_levels(image: Path) -> int:
+    """Return at how many scales an image is, as which the format wants its labels; 0 if it does not say."""
+    import zarr
+
+    scales = _attributes(zarr.open_group(image, mode="r")).get("multiscales") or [{}]
+    return len(scales[0].get("datasets", ()))
 
 
 def _multiscales(path: Path, space: Space, levels: int, form: int) -> dict[str, Any]:
@@ -185,7 +193,7 @@ def _space_of(array: zarr.Array[Any]) -> Space:
 
 def _of_group(path: Path, group: Any) -> Found:
     about = _attributes(group)
-    if "image-label" in about:
+    if "image-label" in about or ("multiscales" in about and image_of(path)):  # which may lack the former
         return _found(group, about)
     names = [] if "labels" not in group else list(_attributes(group["labels"]).get("labels", ()))
     if not names:
@@ -212,12 +220,13 @@ def _found(group: Any, about: Mapping[str, Any]) -> Found:
         known_axes([axis["name"] for axis in axes]) or plain.axes,
         tuple(scale.tolist()),
         tuple(translate.tolist()),
-        tuple(axis.get("unit", "pixel") for axis in axes) or plain.units,
+        tuple(axis.get("unit") or "pixel" for axis in axes) or plain.units,
     )
     order = tuple(range(array.ndim))
-    if kept := about["image-label"].get(AXES):
+    told = about.get("image-label", {})
+    if kept := told.get(AXES):
         order, space = tuple(space.axes.index(axis) for axis in kept), space.in_order(kept)
-    said = about["image-label"].get("properties") or ()
+    said = told.get("properties") or ()
     return Found(array, space, order, {int(each["label-value"]): each for each in said})
 
 
