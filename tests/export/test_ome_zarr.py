@@ -99,6 +99,9 @@ def test_labels_of_an_image_when_written_into_its_file_then_opened_with_it(tmp_p
     labels = zarr.open_group(image / "labels" / "cells")
     about, above = (dict(each.attrs.get("ome", each.attrs)) for each in (labels, group))
     assert ("version" in about["multiscales"][0]) == (form == 2)
+    finest = labels["0"]
+    assert isinstance(finest, zarr.Array)
+    assert getattr(finest.metadata, "dimension_names", None) == (None if form == 2 else ("z", "y", "x"))
     assert len(about["multiscales"][0]["datasets"]) == len(above["multiscales"][0]["datasets"]) > 1
     nodes = {Path(node.zarr.basename()).name: node for node in opened(image)}
     assert np.array_equal(nodes["cells"].data[0].compute(), stack())

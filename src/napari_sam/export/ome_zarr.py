@@ -99,7 +99,8 @@ def write_ome_zarr(
     for index, level in enumerate(levels):
         chunks = (*(1,) * (level.ndim - 2), *(max(min(side, CHUNK), 1) for side in level.shape[-2:]))
         encoding: Any = {"name": "default" if form == 3 else "v2", "separator": "/"}
-        group.create_array(str(index), data=level, chunks=chunks, chunk_key_encoding=encoding)
+        named: Any = {"dimension_names": axes} if form == 3 else {}
+        group.create_array(str(index), data=level, chunks=chunks, chunk_key_encoding=encoding, **named)
 
 
 def _levels(labels: NDArray[np.uint32], count: int) -> list[NDArray[np.uint32]]:
