@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import warnings
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -92,9 +93,15 @@ def test_labels_of_an_image_when_written_into_its_file_then_opened_with_it(tmp_p
     image = tmp_path / "image.ome.zarr"
     group = zarr.open_group(image, mode="w", zarr_format=form)
     write_image(np.zeros((3, 30, 40), np.uint16), group, axes="zyx")
+    with warnings.catch_warnings(
+        action="ignore"
+    ):  # zarr's, that only older images have such a list of contents
+        zarr.consolidate_metadata(image)
     with pytest.raises(DataError, match="no labels"):
         read_regions(image)
     (image / "labels").mkdir(exist_ok=True)
+    listed = image / (".zmetadata" if form == 2 else "zarr.json")
+    older = listed.read_bytes()
     write_regions(image / "labels" / "cells", regions_from_labels(stack()), (3, 30, 40), space=SPACE)
     labels = zarr.open_group(image / "labels" / "cells")
     about, above = (dict(each.attrs.get("ome", each.attrs)) for each in (labels, group))
@@ -103,6 +110,9 @@ def test_labels_of_an_image_when_written_into_its_file_then_opened_with_it(tmp_p
     assert isinstance(finest, zarr.Array)
     assert getattr(finest.metadata, "dimension_names", None) == (None if form == 2 else ("z", "y", "x"))
     assert len(about["multiscales"][0]["datasets"]) == len(above["multiscales"][0]["datasets"]) > 1
+    known = zarr.open_group(image, mode="r", use_consolidated=True)
+    assert "labels/cells" in known
+    listed.write_bytes(older)  # as other programs leave the list
     nodes = {Path(node.zarr.basename()).name: node for node in opened(image)}
     assert np.array_equal(nodes["cells"].data[0].compute(), stack())
     for path in (image, image / "labels" / "cells"):

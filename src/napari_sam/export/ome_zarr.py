@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -180,7 +181,7 @@ def find_labels(path: Path) -> Found:
     import zarr
 
     with parsing(f"{path.name} holds no OME-Zarr labels", "export them again"):
-        opened = zarr.open(path, mode="r")
+        opened = zarr.open(path, mode="r", use_consolidated=False)  # a list that may be older than the labels
         if isinstance(opened, zarr.Array):
             return Found(opened, _space_of(opened), tuple(range(opened.ndim)), {}, named=False)
         return _of_group(path, opened)
@@ -285,7 +286,7 @@ def name_of(path: Path) -> str:
 
 
 def enlist(path: Path, image: Path) -> None:
-    """Add labels that were written into the file of their image to the list that it keeps of them."""
+    """Add labels that were written into the file of their image to the lists that it keeps of them."""
     import zarr
 
     form = format_of(image)
@@ -294,3 +295,6 @@ def enlist(path: Path, image: Path) -> None:
     if path.name not in about.get("labels", ()):
         about = {"version": VERSIONS[form], **about, "labels": [*about.get("labels", ()), path.name]}
         group.attrs.update({"ome": about} if form == 3 else about)
+    if zarr.open_group(image, mode="r").metadata.consolidated_metadata is not None:
+        with warnings.catch_warnings(action="ignore"):  # zarr's, that its new format has no such list yet
+            zarr.consolidate_metadata(image, zarr_format=form)
