@@ -158,7 +158,8 @@ def nothing_found(model: LoadedModel, method: Method, settings: AutomaticSetting
         level += f" and {f'from {low:g} to' if low else 'up to'} {high:g} pixels across"
     elif low:
         level += f" and {low:g} pixels across"
-    return f"There is no object above {level}; lower the threshold or pick another channel."
+    sizes = "" if high is None and not low else "give other sizes, "
+    return f"There is no object above {level}; {sizes}lower the threshold or pick another channel."
 
 
 def _shape_of(image: ArrayLike, channel_axis: int | None) -> tuple[int, int]:

@@ -43,6 +43,7 @@ def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_tho
         activate(widget, name)
         qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)
         assert widget.panel.status.text() == STRAY
+        widget._viewer.layers["Points"].visible = False  # in which napari lets nothing be drawn
         press(qtbot, widget, Key.Key_P)
         qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)
         settle(qtbot, widget)

@@ -140,6 +140,7 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     assert review.open == (proposals[1], *proposals[3:])
     qtbot.mouseClick(panel.bring_back, Qt.MouseButton.LeftButton)
     assert review.open == (*proposals[:2], *proposals[3:])
+    assert widget.panel.status.text() == "Brought back 1 proposal. Ctrl+Z puts aside again."
     qtbot.mouseClick(panel.accept_all, Qt.MouseButton.LeftButton)
     search(qtbot, widget, "plane")
     assert review.open == ()
@@ -168,6 +169,8 @@ def test_a_proposal_when_clicked_on_then_is_the_current_one_and_once_accepted_is
     layers.selection.active = layers["Proposals"]
     press(qtbot, widget, Qt.Key.Key_Z, modifier=Qt.KeyboardModifier.ControlModifier)
     assert annotation.session.objects == ()
+    press(qtbot, widget, Qt.Key.Key_B)
+    assert layers.selection.active is annotation.prompts.boxes
     review.choose(proposals[1].key)
     press(qtbot, widget, Qt.Key.Key_A)
     click(widget, proposals[1], "Shift")  # which is an object now, and selected
@@ -241,7 +244,10 @@ def test_thresholds_when_moved_then_proposals_in_view_follow_and_the_networks_ar
     for value in (0.94, 0.95):  # the first answer is late, and dropped
         panel.sliders["foreground"].setValue(value)
     assert searched(qtbot, widget) == ()
-    assert "no object above a foreground of 0.95 and 60 pixels across;" in widget.panel.status.text()
+    assert (
+        "no object above a foreground of 0.95 and 60 pixels across; give other sizes, lower"
+        in widget.panel.status.text()
+    )
     assert last_thresholds() == {"foreground": 0.95, "smallest": 60.0}
     panel.sliders["largest"].setValue(50.0)
     assert widget.panel.status.text() == "No object is from 60 to 50 pixels across; give other sizes."

@@ -129,9 +129,7 @@ class PromptLayers:
 
     def use_points(self) -> None:
         """Let the next click be a point."""
-        self.drop_half_drawn()
-        self._viewer.layers.selection.active = self.points
-        self.points.mode = "add"
+        self._take_up(self.points, "add")
 
     def use_boxes(self) -> None:
         """Let the next drag be a box."""
@@ -146,10 +144,14 @@ class PromptLayers:
         self._use_shapes("add_polygon_lasso")
 
     def _use_shapes(self, mode: str) -> None:
-        self.drop_half_drawn()
-        self._viewer.layers.selection.active = self.boxes
-        self.boxes.mode = mode
+        self._take_up(self.boxes, mode)
         self._draw(mode)
+
+    def _take_up(self, layer: Points | Shapes, mode: str) -> None:
+        self.drop_half_drawn()
+        layer.visible = True  # or napari lets nothing be drawn in it
+        self._viewer.layers.selection.active = layer
+        layer.mode = mode
 
     def _draw(self, mode: str) -> None:
         """Let what is drawn next say inside or outside; a box is always around an object."""

@@ -73,8 +73,7 @@ class Reviewing:
         }
         for action, act in acts.items():
             self._keyboard.on(action, act)
-        bind = partial(self._keyboard.listen, actions=(*acts, "undo", "redo"))
-        self.view = ProposalView(viewer, annotation.writer.labels, bind)
+        self.view = ProposalView(viewer, annotation.writer.labels, self._keyboard.listen)
         self.picker = ProposalPicker(viewer, annotation, self.review, self.view)
         self.jobs = Jobs(panel)
         self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)
@@ -100,7 +99,7 @@ class Reviewing:
             (panel.step_asked, self.step),
             (panel.accept_above_asked, self.accept_above),
             (panel.accept_all_asked, self.accept_all),
-            (panel.bring_back_asked, self.review.bring_back),
+            (panel.bring_back_asked, self.bring_back),
             (panel.thresholds_moved, self._again),
             (panel.score_moved, self._changed),
             (jobs.started, panel.progress.begin),
@@ -197,6 +196,12 @@ class Reviewing:
             self.review.reject([current])
             self.said.emit(f"Rejected 1 proposal. {self._keyboard.text('undo')} brings it back.")
             self._look()
+
+    def bring_back(self) -> None:
+        """Propose again what was rejected."""
+        brought = amount(self.review.rejected, "proposal")
+        self.review.bring_back()
+        self.said.emit(f"Brought back {brought}. {self._keyboard.text('undo')} puts aside again.")
 
     def correct(self) -> None:
         """Put the current proposal's prompts on the image; the next commit takes its place."""
