@@ -11,6 +11,7 @@ from zipfile import ZIP_DEFLATED, ZipFile
 import numpy as np
 import pytest
 import tifffile
+import zarr
 from hypothesis import given
 from hypothesis import strategies as st
 from PIL import Image
@@ -144,6 +145,19 @@ def test_a_number_that_is_too_large_when_it_goes_through_planes_then_one_new_num
     found = [dot(2**40, (0,)), dot(3, (0,)), dot(2**40, (1,)), None, dot(2**40, (1,))]
     assert [region.id for region in numbered(found)] == [4, 3, 4, 5]
     assert [region.id for region in numbered([dot(LARGEST), dot(1), dot(0)])] == [LARGEST, 1, 2]
+
+
+def test_labels_of_64_bits_whose_numbers_are_too_large_then_get_others_that_can_be_saved(
+    tmp_path: Path,
+) -> None:
+    labels = np.zeros((2, 8, 8), np.uint64)
+    labels[:, 2:5, 2:5], labels[1, 6, 6], labels[0, 7] = 2**40, 3, 2**63
+    np.save(tmp_path / "a.npy", labels)
+    zarr.create_array(tmp_path / "a.zarr", data=labels)
+    for name in ("a.npy", "a.zarr"):
+        assert main(["convert", str(tmp_path / name), "-o", str(tmp_path / "b.tif"), "--overwrite"]) == 0
+        held = tifffile.imread(tmp_path / "b.tif")
+        assert {*zip(labels.flat, held.flat, strict=True)} == {(0, 0), (2**40, 4), (3, 3), (2**63, 5)}
 
 
 @pytest.mark.parametrize("number", [-1, 0, 2**40, None])

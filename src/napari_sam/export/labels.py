@@ -15,6 +15,7 @@ from napari_sam.files.label_tiff import write_label_tiff
 from napari_sam.files.pixel_size import pixel_size_of
 from napari_sam.files.tiff import opened_tiff
 
+from .reading import numbered
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import Space, plain_space, size_in, space_named
 
@@ -58,7 +59,7 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
             " one channel of whole numbers."
         )
     check_keeps_numbers(path)
-    return regions_from_labels(whole_numbers(labels, path.name)), labels.shape
+    return numbered(regions_from_labels(whole_numbers(labels, path.name))), labels.shape
 
 
 def space_of_tiff(path: Path) -> Space | None:

@@ -15,7 +15,7 @@ from napari_sam.errors import DataError
 from napari_sam.files.images import whole_numbers
 from napari_sam.files.pixel_size import ATTRIBUTE, PixelSize
 
-from .reading import parsing
+from .reading import numbered, parsing
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import ORDER, USUAL, Space, known_axes, measured, plain_space
 
@@ -158,10 +158,10 @@ def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
     found = find_labels(path)
     with parsing(f"{path.name} cannot be read as labels", "export them again"):
         labels = whole_numbers(np.asarray(found.array[...]), path.name).transpose(found.order)
-        regions = [
+        regions = numbered(
             replace(region, **_details(found.properties.get(region.id, {})))
             for region in regions_from_labels(labels)
-        ]
+        )
     return regions, labels.shape
 
 
