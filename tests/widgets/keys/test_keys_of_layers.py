@@ -39,6 +39,11 @@ def test_keys_when_the_image_or_the_candidates_are_the_active_layer_then_are_tho
     widget = make_annotator()
     session = annotation_of(widget).session
     canvas = widget._viewer.window._qt_viewer.canvas.native
+    widget._viewer.add_image(
+        np.zeros((120, 160), np.uint8), name="another"
+    )  # and napari makes it the active one
+    qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)
+    assert widget.panel.status.text() == STRAY
     for name in ("cells", "Candidates", "Candidate names"):
         activate(widget, name)
         qtbot.mouseClick(canvas, Qt.MouseButton.LeftButton)

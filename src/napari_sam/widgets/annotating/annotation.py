@@ -127,8 +127,7 @@ class Annotation:
             Jobs(jobs),
         )
         self._guard = Guard(viewer, image, self.writer.labels, self.layers)
-        here = (*layers_of(image), *self.layers)
-        self._stray = StrayClicks(viewer, here, self.said.emit, self.seeing.possible)
+        self._stray = StrayClicks(viewer, self.layers, self.said.emit, self.seeing.possible)
         self._foreseeing = Foreseeing(
             viewer, self.session, self.prompts, jobs, lambda: (self.seeing.plane, self.part)
         )

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
+from napari.layers import Image
+
 if TYPE_CHECKING:
     from collections.abc import Generator, Sequence
 
@@ -15,13 +17,13 @@ STRAY = "This click meant nothing, since another layer is active: press Points o
 
 
 class StrayClicks:
-    """Hears of clicks, once a person has changed the contrast of the image, say, whose layer is active then.
+    """Hears of clicks, once a person has changed the contrast of an image, say, whose layer is active then.
 
     Parameters
     ----------
     viewer : napari.Viewer
     layers : sequence of napari.layers.Layer
-        In which a click is meant for a cell, but does nothing while they only pan and zoom.
+        In which a click is meant for a cell, but does nothing while they only pan and zoom, as in any image.
     say : callable
         Is called with the sentence.
     possible : callable
@@ -51,4 +53,5 @@ class StrayClicks:
             self._say(STRAY)
 
     def _takes_none(self, layer: Layer | None) -> bool:
-        return layer is None or (layer in self._layers and str(layer.mode) == "pan_zoom")
+        meant = layer in self._layers or isinstance(layer, Image)
+        return layer is None or (meant and str(layer.mode) == "pan_zoom")
