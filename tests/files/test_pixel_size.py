@@ -84,6 +84,11 @@ def test_pixel_size_when_a_slide_or_a_scan_says_it_in_its_own_way_then_it_is_in_
     size = pixel_size_of(tmp_path / "scan.lsm")
     assert size is not None
     assert (size.planes, size.rows, size.cols) == pytest.approx((2.0, 0.25, 0.5))
+    detector = {"imagej": True, "resolution": (1 / 0.127, 1 / 0.127), "metadata": {"unit": "mm"}}
+    tifffile.imwrite(tmp_path / "detector.tif", PLANE, **detector)  # as far apart as dots, 200 an inch
+    size = pixel_size_of(tmp_path / "detector.tif")
+    assert size is not None
+    assert (size.rows, size.cols) == pytest.approx((127.0, 127.0))
 
 
 def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tmp_path: Path) -> None:
@@ -96,6 +101,8 @@ def test_pixel_size_when_the_file_says_nothing_or_nonsense_then_there_is_none(tm
     tifffile.imwrite(tmp_path / "screen2.tif", PLANE, **screen)
     tifffile.imwrite(tmp_path / "print.tif", PLANE, resolution=(300, 300), resolutionunit="INCH")
     tifffile.imwrite(tmp_path / "print2.tif", PLANE, resolution=(118.11, 118.11), resolutionunit="CENTIMETER")
+    scanned = {"imagej": True, "resolution": (300, 300), "metadata": {"unit": "inch"}}
+    tifffile.imwrite(tmp_path / "print3.tif", PLANE, **scanned)
     Image.fromarray(PLANE).save(tmp_path / "pillow.tif")  # without any tag of a resolution
     zarr.create_array(tmp_path / "bare.zarr", data=PLANE)
     for path in (*tmp_path.iterdir(), Path("cells.png")):

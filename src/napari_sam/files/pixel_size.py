@@ -25,6 +25,8 @@ MPP = re.compile(r"MPP *= *([0-9.]+)")
 """In the description of Aperio's slides: micrometers per pixel."""
 PICTURES = 72, 96, 100, 120, 144, 150, 180, 200, 240, 250, 300, 350, 360, 400, 500, 600, 720, 900, 1000, 1200
 """Dots an inch, on screen or paper, that programs for pictures write where nothing is known."""
+PRINTED = MICROMETERS["inch"], MICROMETERS["cm"]
+"""Units that these are told in; whoever says 127 micrometers to ImageJ means them."""
 Sizes = tuple[float, float, float]
 """Rows, columns and planes; 0 where the last is not known."""
 ATTRIBUTE = "pixel_size_micrometer"
@@ -104,7 +106,7 @@ def _of_tiff(path: Path) -> Sizes:
             unit, apart = MICROMETERS[tifffile.RESUNIT(page.resolutionunit).name.lower()], 1.0
             said = (file.shaped_metadata or ({},))[0]
         down, across = unit / down, unit / across
-        if round(MICROMETERS["inch"] / across, 1) in PICTURES:
+        if unit in PRINTED and round(MICROMETERS["inch"] / across, 1) in PICTURES:
             return 0.0, 0.0, 0.0
         return down, across, apart * _number(said.get(SPACING))
 
