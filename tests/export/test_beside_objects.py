@@ -57,6 +57,14 @@ def test_geojson_in_other_words_then_is_read(
     assert (region.id, region.category, region.note) == (1, category, "")
 
 
+def test_geojson_by_the_name_of_coco_then_is_told_so(tmp_path: Path) -> None:
+    feature = {"type": "Feature", "geometry": POLYGON}
+    for content in ([feature], {"type": "FeatureCollection", "features": [feature]}):
+        (tmp_path / "a.json").write_text(json.dumps(content))
+        with pytest.raises(DataError, match=r"^a\.json is GeoJSON; let its name end in \.geojson\.$"):
+            read_regions(tmp_path / "a.json")
+
+
 @pytest.mark.parametrize("wrap", [
     lambda each: {"type": "Feature", "geometry": each, "properties": None},
     lambda each: each,

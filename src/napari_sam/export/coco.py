@@ -106,9 +106,11 @@ def _content(path: Path) -> dict[str, Any]:
     Results, such as those of Meta's script for automatic masks, are a list of run lengths, which tell sizes.
     """
     content = json.loads(path.read_text(encoding="utf-8-sig"))
+    if isinstance(content, list) and not content:
+        raise ValueError("it is an empty list")
+    if (content[0] if isinstance(content, list) else content).get("type") in ("Feature", "FeatureCollection"):
+        raise DataError(f"{path.name} is GeoJSON; let its name end in .geojson.")
     if isinstance(content, list):
-        if not content:
-            raise ValueError("it is an empty list")
         sizes = {each.get("image_id", 0): each["segmentation"]["size"] for each in content}
         images = [{"id": number, "height": size[0], "width": size[1]} for number, size in sizes.items()]
         return {"annotations": content, "images": images}
