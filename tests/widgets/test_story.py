@@ -16,6 +16,7 @@ from napari_sam.errors import OutOfMemoryError
 from napari_sam.predict import Predictor
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.forms.panel import NEW_PROMPTS
 from napari_sam.widgets.layers.planes import camera_of
 
 from .conftest import begin, settle
@@ -297,6 +298,7 @@ def test_prompts_of_another_layer_are_copied_through_the_world(make_annotator: M
     boxes = [proposal.prompts.box for proposal in annotation.session.proposals]
     assert boxes == [(10, 10, 30, 30), (60, 80, 80, 100)]
     widget.stop()
+    assert widget.panel.prompts.currentText() == NEW_PROMPTS
     kinds = {"label": np.array(["inside", "outside"], dtype=object)}
     widget._viewer.add_points([(20, 25), (22, 30)], features=kinds, name="seeds")
     widget.panel.prompts.setCurrentText("seeds")

@@ -247,6 +247,8 @@ class AnnotatorWidget(Dock):
         self.leaving.take(self._sections.close())
         self.stack = self.reviewing = self.objects = self.saving = None
         self.pages.set_running(False)
+        if annotation.part is not None:  # or Start would offer what was committed again
+            self.panel.prompts.setCurrentIndex(0)
         self.reset_choices()
         self._starting.suggest_labels()  # so that starting again goes on with them
         if self._next is not None:
