@@ -216,6 +216,13 @@ def test_convert_when_the_image_has_other_axes_or_is_the_output_then_one_sentenc
     tifffile.imwrite(stack, np.ones((2, 40, 60), np.uint8), photometric="minisblack")
     assert main(["convert", str(stack), "-o", str(tmp_path / "a.json"), "--like", image]) == 1
     assert f"{image} has 2 axes without channels" in capsys.readouterr().err
+    other, out = tmp_path / "other.tif", tmp_path / "b.tif"
+    tifffile.imwrite(other, np.ones((2, 50, 60), np.uint8), photometric="minisblack")
+    for each in (stack, image):  # which is told, as it may be what another program cut to its objects
+        assert main(["convert", str(each), "-o", str(out), "--like", str(other), "--overwrite"]) == 0
+        told = f"{other} is of 50 x 60 pixels, and the objects lie in 40 x 60, laid into its first rows"
+        assert told in capsys.readouterr().err
+        assert tifffile.imread(out).shape == (2, 50, 60)
     assert main(["convert", str(stack), "-o", image, "--like", image, "--overwrite"]) == 1
     assert "is the image itself" in capsys.readouterr().err
 

@@ -94,6 +94,10 @@ def test_evaluate_when_what_it_writes_would_replace_what_it_reads_then_says_so_a
         assert main([*measuring(folder, 1), "--limit-images", "1", *written]) == 1
         assert f"{written[1]} is of the images and labels that are read" in capsys.readouterr().err
     assert truth.read_bytes() == (data_folder / "dsb2018" / "labels" / truth.name).read_bytes()
+    (tmp_path / "link.png").symlink_to(tmp_path / "both.png")
+    both = ["--json", str(tmp_path / "both.png"), "--failures", str(tmp_path / "link.png")]
+    assert main([*measuring(folder, 1), "--limit-images", "1", *both]) == 1
+    assert "link.png is named for two things that are written" in capsys.readouterr().err
 
 
 def test_evaluate_when_channels_are_chosen_then_these_alone_are_measured_and_learnt_from(

@@ -82,6 +82,7 @@ def test_segment_when_the_folder_of_the_picture_is_missing_then_nothing_is_writt
     [
         ("labels.tif", "seen.xyz", "seen.xyz has an ending that cannot hold a picture; use .png, "),
         ("same.png", "same.png", "same.png is named for two things that are written"),
+        ("same.png", "none/../same.png", "same.png is named for two things that are written"),
     ],
 )
 def test_segment_when_a_picture_could_not_be_written_then_fails_before_any_work(

@@ -320,7 +320,11 @@ def test_stack_when_arguments_make_no_sense_then_fails_before_any_work(
     for typed in (["--axis", "z", "--tracks", "a.csv"], ["--axis", "z", "--prompt", "a,3,4"], []):
         with pytest.raises(SystemExit, match="2"):
             main(["stack", image, "-o", out, *typed])
-    capsys.readouterr()
+    for wrong in ("²,3,4", "1,25"):  # one without a row
+        capsys.readouterr()
+        with pytest.raises(SystemExit, match="2"):
+            main(["stack", image, "-o", out, "--axis", "z", "--prompt", wrong])
+        assert f"{wrong!r} is not a prompt; write PLANE,ROW,COL" in capsys.readouterr().err
     monkeypatch.setitem(sys.modules, "laptrack", None)
     assert main(["stack", image, "-o", out, "--axis", "t"]) == 1
     assert "[tracking]" in capsys.readouterr().err

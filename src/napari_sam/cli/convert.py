@@ -86,10 +86,11 @@ def _laid_in(
     from ..export.space import USUAL, space_named
     from ..files.pixel_size import pixel_size_of
 
+    tight = file.suffix.lower() in TIGHT
     axes, sides = _planes(image, len(shape))
     if len(shape) < len(sides):
         regions, shape = read_regions(file, len(sides) - 2)
-    if len(shape) == 4 and axes.startswith("zt") and file.suffix.lower() in TIGHT:  # which have t before z
+    if len(shape) == 4 and axes.startswith("zt") and tight:  # which have t before z
         regions = [replace(region, plane=region.plane[::-1]) for region in regions]
     if len(shape) == 2 < len(sides):
         regions = [replace(region, plane=(0,) * (len(sides) - 2)) for region in regions]
@@ -98,6 +99,10 @@ def _laid_in(
             f"{image} has {len(sides)} axes without channels, and the objects lie in {len(shape)}; give the"
             " image that they were drawn on."
         )
+    if not tight and axes[-2:] in ("", "yx") and shape[-2:] != sides[-2:]:
+        of, lie_in = (" x ".join(map(str, each[-2:])) for each in (sides, shape))
+        told = f"{image} is of {of} pixels, and the objects lie in {lie_in}, laid into its first rows"
+        print(f"{told} and columns", file=sys.stderr)
     if len(sides) not in USUAL:
         return regions, sides, None
     return regions, sides, space_named(axes, len(sides), pixel_size_of(image))

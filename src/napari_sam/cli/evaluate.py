@@ -97,12 +97,13 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.measuring.evaluate import evaluate
     from ..training.measuring.sets import Folder, Scenes
     from .files import tell_of_labels
-    from .outputs import PICTURE, TEXT, check_output
+    from .outputs import PICTURE, TEXT, check_apart, check_output
     from .progress import progress_bar
 
     for path, kind in ((arguments.json, TEXT), (arguments.failures, PICTURE)):
         if path:
             check_output(path, kind, overwrite=True)
+    check_apart(arguments.json, arguments.failures)
     _check(arguments)
     if arguments.images:
         check_not_among([arguments.images, *arguments.labels], arguments.json, arguments.failures)

@@ -38,12 +38,22 @@ def check_outputs(source: Path, *outputs: tuple[Path | None, Kind], overwrite: b
     """
     if not source.exists():
         raise DataError(f"There is no image {source}; check the name.")
-    written = [(path, kind) for path, kind in outputs if path is not None]
-    check_not_the_image(source, *(path for path, _ in written))
-    for path, kind in written:
-        check_output(path, kind, overwrite=overwrite)
-        if sum(path == other for other, _ in written) > 1:
+    check_not_the_image(source, *(path for path, _ in outputs))
+    check_apart(*(path for path, _ in outputs))
+    for path, kind in outputs:
+        if path is not None:
+            check_output(path, kind, overwrite=overwrite)
+
+
+def check_apart(*paths: Path | None) -> None:
+    """Raise `DataError` if two things, None where one is not asked for, would go into one file."""
+    real: set[str] = set()
+    for path in paths:
+        if path is None:
+            continue
+        if (place := os.path.realpath(path)) in real:  # which has one name, however it is written
             raise DataError(f"{path} is named for two things that are written; choose another for one.")
+        real.add(place)
 
 
 def check_output(path: Path, kind: Kind, *, overwrite: bool) -> None:

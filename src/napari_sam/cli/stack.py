@@ -84,7 +84,7 @@ def object_points(text: str) -> Points:
     planes: dict[int, list[arg.PointArgument]] = {}
     for part in text.split("/"):
         plane, _, place = part.partition(",")
-        if not plane.strip().lstrip("-").isdigit():
+        if not plane.strip().removeprefix("-").isdecimal() or "," not in place:
             raise argparse.ArgumentTypeError(f"{part!r} is not a prompt; write PLANE,ROW,COL")
         planes.setdefault(int(plane), []).append(arg.point(place))
     return planes
