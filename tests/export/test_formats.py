@@ -327,6 +327,8 @@ def test_a_file_that_is_there_when_written_then_kept_unless_told(tmp_path: Path)
     assert len(read_regions(path)[0]) == 4
     with pytest.raises(DataError, match="ending"):
         write_regions(tmp_path / "cells.xyz", annotated(), (40, 50))
+    with pytest.raises(DataError, match="not ndarray; give what regions_from_labels makes of labels"):
+        write_regions(tmp_path / "cells.tif", np.ones((2, 2), int), (2, 2))  # type: ignore[arg-type]
 
 
 def test_a_tiff_when_the_disk_is_full_then_the_file_that_was_asked_for_is_named_and_the_old_one_stays(

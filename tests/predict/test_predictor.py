@@ -103,6 +103,9 @@ def test_predict_gives_three_masks_when_the_choice_is_the_users_and_one_otherwis
     assert len(predictor.predict(embedded, prompts)) == count
     assert len(predictor.predict(embedded, prompts, multimask=True)) == 3
     assert len(predictor.predict(embedded, prompts, multimask=False)) == 1
+    for wrong in (None, "best"):
+        with pytest.raises(PromptError, match=f"multimask is {wrong!r}; give True, False or 'auto'"):
+            predictor.predict(embedded, prompts, multimask=wrong)  # type: ignore[arg-type]
 
 
 def test_predict_leaves_out_negative_points_that_a_window_cannot_reach(discs: LoadedModel) -> None:

@@ -170,6 +170,14 @@ def test_prompts_too_far_apart_then_one_sentence_says_so() -> None:
         window_around((50_000, 50_000), np.array([[0, 0], [3000, 10.0]]))
 
 
+def test_a_window_around_no_positions_or_in_no_plane_then_one_sentence_says_so() -> None:
+    for held in ([31_000.0, 20_500.0], np.zeros((0, 2)), [(np.nan, 3.0)], [(0, 1, 2)]):
+        with pytest.raises(PromptError, match=r"around \(row, col\) pairs; give at least one"):
+            window_around((50_000, 50_000), held)
+    with pytest.raises(ImageError, match=r"\(Y, X\), and not in \(50000, 50000, 3\)"):  # a slide's shape
+        window_around((50_000, 50_000, 3), [(5, 5)])  # type: ignore[arg-type]
+
+
 def test_prompts_outside_the_window_then_are_told_from_those_outside_the_image(discs: LoadedModel) -> None:
     predictor = Predictor(discs)
     window = PlaneWindow((20, 10), (50, 60), (90, 80))

@@ -42,6 +42,8 @@ def test_load_model_when_the_name_is_unknown_then_lists_the_known(tmp_path: Path
         load_model(tmp_path)
     with pytest.raises(WeightsError, match="There is no file"):
         load_model(tmp_path / "none.pth")
+    with pytest.raises(WeightsError, match="None is no model; give a name"):
+        load_model(None)  # type: ignore[arg-type]
 
 
 def test_choose_device_when_absent_or_nonsense_then_says_so(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -50,6 +52,8 @@ def test_choose_device_when_absent_or_nonsense_then_says_so(monkeypatch: pytest.
         choose_device("cuda:7")
     with pytest.raises(WeightsError, match="is no device"):
         choose_device("toaster")
+    with pytest.raises(WeightsError, match="None is no device"):
+        choose_device(None)  # type: ignore[arg-type]
     monkeypatch.setenv("NAPARI_SAM_DEVICE", "cpu")
     assert choose_device("auto") == torch.device("cpu")
     monkeypatch.setenv("NAPARI_SAM_DEVICE", "cuda:99")

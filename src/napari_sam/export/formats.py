@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Callable, Iterable, Sequence
 from pathlib import Path
+from typing import Any
 
 from napari_sam.errors import DataError
 from napari_sam.files.axes import named_axes
@@ -118,8 +119,12 @@ def write_regions(
         ) from error
 
 
-def _check_axes(regions: Sequence[Region], shape: Shape, space: Space | None) -> None:
-    """Make sure that objects and their space have as many axes as the image."""
+def _check_axes(regions: Sequence[Any], shape: Shape, space: Space | None) -> None:
+    """Make sure that objects are some, and that they and their space have as many axes as the image."""
+    if kinds := [type(each).__name__ for each in regions if not isinstance(each, Region)]:
+        raise DataError(
+            f"Objects are wanted and not {kinds[0]}; give what regions_from_labels makes of labels."
+        )
     if other := next((each for each in regions if len(each.plane) + 2 != len(shape)), None):
         raise DataError(f"Object {other.id} lies outside an image of {shape}; give the image's own shape.")
     if space is not None and len(space.axes) != len(shape):

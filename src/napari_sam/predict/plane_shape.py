@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from numbers import Integral
+from typing import Any
+
 from napari_sam.errors import ImageError
 
 MAX_CHANNELS = 5
@@ -36,9 +39,11 @@ def plane_of(
         raise ImageError(
             f"An image of shape {shape} cannot be used; give one plane, (Y, X) or with a channel axis."
         )
-    axis = -1 if channel_axis is None else channel_axis
-    if not -3 <= axis < 3:
-        raise ImageError(f"The channel axis {axis} does not exist in the image's shape {shape}.")
+    axis: Any = -1 if channel_axis is None else channel_axis  # of whatever kind a script gives
+    if isinstance(axis, bool) or not isinstance(axis, Integral) or axis not in range(-3, 3):
+        raise ImageError(
+            f"The channel axis {axis!r} does not exist in the image's shape {shape}; give 0, 1 or 2."
+        )
     if shape[axis] > most and channel_axis is None and looks_stacked(shape):
         raise ImageError(
             f"An image of shape {shape} is no plane with its channels last; name the axis of its"

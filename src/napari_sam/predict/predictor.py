@@ -8,7 +8,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from napari_sam.errors import ImageError, WeightsError
+from napari_sam.errors import ImageError, PromptError, WeightsError
 from napari_sam.progress import Cancel, Progress
 from napari_sam.weights import LoadedModel, memory_errors
 
@@ -148,7 +148,8 @@ class Predictor:
         Raises
         ------
         PromptError
-            If a prompt lies outside the image, or outside the part of it that is embedded, or is none.
+            If a prompt lies outside the image, or outside the part of it that is embedded, or is none,
+            or `multimask` is something else.
         ImageError
             If another model made the embedding, or it is something else, such as the image.
         OutOfMemoryError
@@ -227,6 +228,8 @@ class Predictor:
         """Yield what the decoder draws for each object, whether that may be several, and its prompts."""
         self._check(embedding)
         prompts = checked(prompts)
+        if multimask not in (True, False, "auto"):
+            raise PromptError(f"multimask is {multimask!r}; give True, False or 'auto'.")
         placed = [embedding.window.entering(each) for each in prompts]
         many = [each.ambiguous if multimask == "auto" else bool(multimask) for each in prompts]
         for start in range(0, len(placed), TOGETHER):

@@ -140,9 +140,23 @@ def window_around(plane: Shape, held: ArrayLike, side: int = SIDE) -> PlaneWindo
     Raises
     ------
     PromptError
-        If the positions are too far from each other.
+        If the positions are too far from each other, or are none.
+    ImageError
+        If the plane has other axes.
     """
-    reach, centre = span(np.asarray(held, np.float64))
+    if len(plane) != 2:
+        raise ImageError(
+            f"A window lies in a plane, (Y, X), and not in {tuple(plane)}; leave out the others."
+        )
+    positions = np.asarray(held, np.float64)
+    if (
+        positions.ndim != 2
+        or positions.shape[1] != 2
+        or not positions.size
+        or not np.isfinite(positions).all()
+    ):
+        raise PromptError("A window lies around (row, col) pairs; give at least one, such as [(120, 85)].")
+    reach, centre = span(positions)
     while reach > side / 2:
         side *= 2
     if side > MOST:

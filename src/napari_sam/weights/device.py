@@ -34,7 +34,7 @@ def choose_device(device: str = "auto") -> torch.device:
         device = next((kind for kind in ("cuda", "mps") if _count(kind)), "cpu")
     try:
         chosen = torch.device(device)
-    except RuntimeError as error:
+    except (RuntimeError, TypeError) as error:
         raise WeightsError(f"{device!r} is no device; choose auto, cpu, cuda or mps.") from error
     if (chosen.index or 0) >= _count(chosen.type):
         raise WeightsError(f"There is no device {device!r} on this computer; choose auto or cpu.")

@@ -10,6 +10,7 @@ from pathlib import Path
 import pooch
 import torch
 
+from napari_sam.errors import WeightsError
 from napari_sam.model import Sam, keep_in
 from napari_sam.progress import Progress
 
@@ -112,6 +113,8 @@ def _prepared(sam: Sam, device: torch.device, dtype: torch.dtype) -> Sam:
 
 def locate(model: str | os.PathLike[str], progress: Progress | None = None) -> tuple[Path, str]:
     """Return a model's file, downloaded if need be, and its name."""
+    if not isinstance(model, str | os.PathLike):
+        raise WeightsError(f"{model!r} is no model; give a name that list_models gives, or a file's path.")
     path = Path(model)
     if path.suffix or os.path.isfile(path):  # noqa: PTH113 (Path's raises in a folder that may not be read)
         return path, path.stem
