@@ -143,6 +143,9 @@ def test_train_when_a_model_is_fine_tuned_then_shows_before_and_after_and_names_
     assert ("not recommended" in printed.err) is worse
     assert main(fine_tuning(data_folder, out)) == 1
     assert "holds an earlier run" in capsys.readouterr().err
+    typed[8] = str(labels)
+    assert main(typed) == 1
+    assert f"{labels} holds what is to be learnt from; give another --out." in capsys.readouterr().err
     shutil.copy(labels / "unused.tif", labels / "empty.tif")
     typed[2], typed[8] = "nowhere.pth", str(tmp_path / "another")  # a model comes after the images
     assert main(typed) == 1

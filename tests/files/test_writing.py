@@ -75,6 +75,20 @@ def test_a_shared_file_when_two_write_it_at_once_then_the_last_one_is_there_whol
     assert [each.read_text(encoding="utf-8") for each in tmp_path.iterdir()] == ["one"]
 
 
+def test_a_file_when_another_writes_it_then_is_refused_and_the_first_one_is_there_whole(
+    tmp_path: Path,
+) -> None:
+    path = tmp_path / "labels.tif"
+    with at_once(path) as one:
+        one.write_bytes(b"one")
+        with (
+            pytest.raises(DataError, match=r"labels\.tif is being written by another"),
+            at_once(path) as other,
+        ):
+            other.write_bytes(b"other")
+    assert {each.name: each.read_bytes() for each in tmp_path.iterdir()} == {"labels.tif": b"one"}
+
+
 @pytest.mark.parametrize("ending", PICTURE.endings)
 def test_a_picture_when_written_then_is_there_whole_in_the_format_of_its_ending(
     ending: str, tmp_path: Path

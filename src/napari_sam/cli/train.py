@@ -221,13 +221,16 @@ def fine_tune(arguments: argparse.Namespace) -> None:
 
 
 def check_start(arguments: argparse.Namespace) -> None:
-    """Raise `DataError` if fine-tuning would write over an earlier run, or with several processes."""
+    """Raise `DataError` if fine-tuning would write over an earlier run, among data, or in several processes."""
     from ..training.checkpoint import check_folder
     from ..training.distributed import processes
 
     if processes() > 1:
         raise DataError("Fine-tuning runs in one process; start it without torchrun.")
     check_folder(arguments.out, resume=arguments.resume)
+    for folder in (arguments.images, *arguments.labels):
+        if folder.exists() and arguments.out.exists() and arguments.out.samefile(folder):
+            raise DataError(f"{arguments.out} holds what is to be learnt from; give another --out.")
 
 
 def own_data(arguments: argparse.Namespace) -> DataConfig:

@@ -177,7 +177,7 @@ def left_out(path: str | os.PathLike[str]) -> str:
     path = Path(path)
     if _ending(path) == ".journal":
         return journal_damage(path)
-    return without_masks(path) if READERS[_ending(path)] is read_coco else ""
+    return without_masks(path) if READERS.get(_ending(path)) is read_coco else ""
 
 
 def space_in(path: str | os.PathLike[str], image: Space | None = None) -> Space | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import errno
 import os
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from pathlib import Path
 from shutil import rmtree
 from typing import TYPE_CHECKING
@@ -71,19 +71,25 @@ def at_once(path: Path, *, shared: bool = False) -> Iterator[Path]:
     shared : bool
         Others may write this file at the same moment, so the hidden folder is of this call alone. What a
         killed process left in such a folder stays; elsewhere the next one begins anew.
+
+    Raises
+    ------
+    DataError
+        If somebody else writes it now, and it is not shared.
     """
     if path.parent == DEVICES or (path.exists() and not path.is_file() and not path.is_dir()):
         yield path
         return
     path = path.resolve()
     hidden = path.with_name(f".{path.name}{'.' + uuid4().hex if shared else ''}.new")
-    rmtree(hidden, ignore_errors=True)
-    hidden.mkdir()
-    try:
-        yield hidden / path.name  # by whose ending writers know the format
-        _place(hidden / path.name, path, hidden / "old")
-    finally:
+    with nullcontext() if shared else alone(path, ".new.lock"):
         rmtree(hidden, ignore_errors=True)
+        hidden.mkdir()
+        try:
+            yield hidden / path.name  # by whose ending writers know the format
+            _place(hidden / path.name, path, hidden / "old")
+        finally:
+            rmtree(hidden, ignore_errors=True)
 
 
 def _place(part: Path, path: Path, old: Path) -> None:
@@ -118,13 +124,15 @@ def check_folder_of(path: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path) -> Iterator[None]:
+def alone(path: Path, ending: str = ".lock") -> Iterator[None]:
     """Keep others from writing the same labels meanwhile, where the file system has locks.
 
     Parameters
     ----------
     path : Path
         Beside which a hidden file is locked; a kill frees it.
+    ending : str
+        Of that file's name: as many can hold labels, and write a file of them, at once.
 
     Raises
     ------
@@ -134,7 +142,7 @@ def alone(path: Path) -> Iterator[None]:
     if not path.absolute().parent.is_dir():  # which the lock would make
         yield
         return
-    lock = FileLock(path.with_name(f".{path.name}.lock"), blocking=False)
+    lock = FileLock(path.with_name(f".{path.name}{ending}"), blocking=False)
     try:
         lock.acquire()
     except Timeout as error:

@@ -212,6 +212,12 @@ def _is_alpha(channel: NDArray[Any]) -> bool:
     return bool(opaque > 0 and 2 * opaque >= np.count_nonzero(channel))
 
 
+def check_dtype(dtype: np.dtype[Any]) -> None:
+    """Raise `ImageError` if an image of this dtype cannot be used."""
+    if dtype.kind not in "biuf":
+        raise ImageError(f"An image of dtype {dtype} cannot be used; give booleans, integers or floats.")
+
+
 def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX_CHANNELS) -> NDArray[Any]:
     """Return (C, Y, X) of a real dtype, as a view."""
     with reading("The image"):
@@ -220,10 +226,7 @@ def _all_channels(image: ArrayLike, channel_axis: int | None, *, most: int = MAX
         raise ImageError(
             f"An image is wanted and not {image!r:.80}; give its pixels, as tifffile.imread does."
         )
-    if array.dtype.kind not in "biuf":
-        raise ImageError(
-            f"An image of dtype {array.dtype} cannot be used; give booleans, integers or floats."
-        )
+    check_dtype(array.dtype)
     plane_of(array.shape, channel_axis, most)
     if array.ndim == 2:
         return array[None]

@@ -252,6 +252,9 @@ def test_windows_when_the_output_cannot_be_then_refused_and_left_alone(tmp_path:
         labelled(image, tmp_path / "labels.tif")
     with pytest.raises(DataError, match="make it first"):
         labelled(image, tmp_path / "nowhere" / "labels.zarr")
+    with pytest.raises(ImageError, match="complex128 cannot be used"):
+        labelled(np.zeros((9, 9), complex), tmp_path / "new.zarr")
+    assert not list(tmp_path.glob("new*"))
 
 
 def test_windows_when_a_part_is_even_then_nothing_is_asked_there(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from numpy.typing import ArrayLike, NDArray
 from skimage.measure import regionprops
 
 from napari_sam.errors import ImageError, NapariSamError
-from napari_sam.files.writing import at_once
+from napari_sam.files.writing import at_once, check_folder_of
 from napari_sam.masks import counted
 
 from ..cutting import Labels
@@ -110,9 +110,15 @@ def write_tracks(
         Track, frame and position.
     graph : dict of int to list of int
         The parents of the tracks that have any.
+
+    Raises
+    ------
+    DataError
+        If there is no such folder.
     """
-    axes = AXES[-(data.shape[1] - 2) :]
-    with at_once(Path(path)) as part, part.open("w", newline="", encoding="utf-8") as file:
+    path, axes = Path(path), AXES[-(data.shape[1] - 2) :]
+    check_folder_of(path)
+    with at_once(path) as part, part.open("w", newline="", encoding="utf-8") as file:
         writer = csv.writer(file)
         writer.writerow(("track", "t", *axes, "parent"))
         for track, frame, *middle in data.tolist():

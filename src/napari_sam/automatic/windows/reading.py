@@ -11,7 +11,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from napari_sam.errors import Cancelled
 from napari_sam.predict import Normalization, PlaneWindow
-from napari_sam.predict.image import Colour, to_rgb, to_rgb_as
+from napari_sam.predict.image import Colour, check_dtype, to_rgb, to_rgb_as
 from napari_sam.predict.plane_shape import MAX_CHANNELS, plane_of
 from napari_sam.predict.window import read_part
 
@@ -40,7 +40,7 @@ class LargeImage:
     Raises
     ------
     ImageError
-        If the shape is not that of a plane, or has more channels than can be used.
+        If the shape is not that of a plane, or has more channels than can be used, or the dtype cannot be.
     """
 
     def __init__(
@@ -51,6 +51,7 @@ class LargeImage:
     ) -> None:
         self._array: Any = array if hasattr(array, "shape") else np.asarray(array)
         self._axis, self._colours = channel_axis, colours
+        check_dtype(self._array.dtype)
         shape = tuple(int(side) for side in self._array.shape)
         self.shape = plane_of(shape, channel_axis, MAX_CHANNELS if colours is None else len(colours))
 
