@@ -221,7 +221,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
 
 
 def check_start(arguments: argparse.Namespace) -> None:
-    """Raise `DataError` if fine-tuning would write over an earlier run, among data, or in several processes."""
+    """Raise `DataError` if fine-tuning would write over a run or among its data, or in several processes."""
     from ..training.checkpoint import check_folder
     from ..training.distributed import processes
 

@@ -151,7 +151,7 @@ def test_track_objects_when_the_tracker_is_not_installed_then_says_how_to_get_it
 def test_tracks_when_written_then_the_table_names_the_parents(tmp_path: Path) -> None:
     tracks = track_objects(draw(movie()))
     path = tmp_path / "tracks.csv"
-    with pytest.raises(DataError, match="tracks.csv does not exist; make it first"):
+    with pytest.raises(DataError, match=r"tracks\.csv does not exist; make it first"):
         tracks.write(tmp_path / "none" / "tracks.csv")
     tracks.write(path)
     with path.open(encoding="utf-8") as file:

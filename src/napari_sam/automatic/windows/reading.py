@@ -49,10 +49,10 @@ class LargeImage:
         channel_axis: int | None = None,
         colours: Sequence[Colour] | None = None,
     ) -> None:
-        self._array: Any = array if hasattr(array, "shape") else np.asarray(array)
-        self._axis, self._colours = channel_axis, colours
-        check_dtype(self._array.dtype)
-        shape = tuple(int(side) for side in self._array.shape)
+        lazy: Any = array if hasattr(array, "shape") else np.asarray(array)
+        check_dtype(lazy.dtype)
+        self._array, self._axis, self._colours = lazy, channel_axis, colours
+        shape = tuple(int(side) for side in lazy.shape)
         self.shape = plane_of(shape, channel_axis, MAX_CHANNELS if colours is None else len(colours))
 
     @property
