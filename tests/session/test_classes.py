@@ -30,7 +30,9 @@ def test_a_class_when_renamed_then_it_keeps_place_and_colour() -> None:
     assert list(classes.rename("axon", "axon")) == ["axon", "glia"]
 
 
-@pytest.mark.parametrize(("name", "reason"), [(" ", "needs a name"), ("axon", "already")])
+@pytest.mark.parametrize(
+    ("name", "reason"), [(" ", "needs a name"), ("axon", "already"), ("none", "no class")]
+)
 def test_a_name_when_empty_or_taken_then_one_sentence_says_so(name: str, reason: str) -> None:
     classes = Classes().add("axon").add("glia")
     with pytest.raises(PromptError, match=reason):

@@ -214,6 +214,18 @@ def test_layers_that_lie_over_each_other_when_mixed_then_the_model_sees_them_in_
     record = annotation.part.embedding.normalization
     assert record.channels == ("cells", "membrane")
     assert record.colours == ((0, 1, 0), (0.5, 0, 0))
+    shown = annotation.part.picture.copy()
+    widget._viewer.layers["membrane"].data = STACK[0, 2, 1]
+    settle(qtbot, widget)
+    assert (annotation.part.picture != shown).any(axis=(0, 1)).tolist() == [True, False, False]
+    widget._viewer.layers["membrane"].data = STACK[0, 2, 1, :50]
+    assert "another shape" in widget.panel.status.text()
+    assert widget.annotation is None
+    widget._viewer.layers["membrane"].data = STACK[0, 2, 1]
+    widget.reset_choices()
+    box.how.setCurrentIndex(1)
+    box._rows[1][0].setCurrentText("red")
+    start(widget, qtbot)
     widget._viewer.layers.remove("membrane")
     assert "was removed" in widget.panel.status.text()
     assert widget.annotation is None

@@ -184,6 +184,10 @@ def test_another_model_and_new_embeddings_when_committed_objects_are_there_then_
     assert annotation.session.ready
     assert annotation.session.objects == objects
     assert np.array_equal(shown(widget), before)
+    widget._viewer.layers.remove("cells cells")  # and their journal goes by the pixels of before
+    assert "with all that was committed" in told(widget)
+    restart(widget, qtbot)
+    assert np.array_equal(shown(widget), before)
     widget._viewer.layers["cells"].data = IMAGE
     settle(qtbot, widget)
     widget.stop()

@@ -117,6 +117,8 @@ def test_a_key_when_changed_then_is_named_wherever_it_was(make_annotator: Make, 
     choose(qtbot, opened(widget), "undo", Qt.Key.Key_BracketLeft)
     annotation.editing.edit("delete", [annotation.session.objects[0].key])
     assert panel.status.text() == "Delete: 1 label. [ takes it back."
+    annotation.writer.labels.paint((100, 20), 5)
+    assert panel.status.text() == "Paint: 1 label. [ takes it back."
 
 
 def test_defaults_when_pressed_then_every_action_has_its_first_key_and_the_table_of_objects_follows(

@@ -9,6 +9,8 @@ from napari_sam.errors import PromptError
 
 COLOURS = ("#e69f00", "#56b4e9", "#009e73", "#f0e442", "#0072b2", "#d55e00", "#cc79a7")
 """Okabe and Ito's palette for colour-blind people (jfly.uni-koeln.de/color), without black."""
+NONE = "none"
+"""What having no class is called."""
 UNSORTED = "#999999"
 """The colour of objects without a class."""
 
@@ -49,7 +51,7 @@ class Classes:
         Raises
         ------
         PromptError
-            If it has no name, or that of another one.
+            If it has no name, that of another one, or that of none.
         """
         return self.with_names([self._checked(name)])
 
@@ -59,7 +61,7 @@ class Classes:
         Raises
         ------
         PromptError
-            If the name is empty, or that of another one.
+            If the name is empty, that of another one, or that of none.
         """
         new = new.strip() if new.strip() == old else self._checked(new)
         return Classes({new if name == old else name: colour for name, colour in self.colours.items()})
@@ -72,6 +74,8 @@ class Classes:
         name = name.strip()
         if not name:
             raise PromptError("A class needs a name; type one.")
+        if name == NONE:
+            raise PromptError(f"{NONE!r} is what having no class is called; give this one another name.")
         if name in self.colours:
             raise PromptError(f"There is a class {name!r} already; give this one another name.")
         return name

@@ -245,6 +245,9 @@ class AnnotatorWidget(Dock):
             signal.disconnect(slot)
         self.pages.trouble = str
         self.leaving.take(self._sections.close())
+        if self.saving is not None and self.saving.jobs.busy:  # or nobody would hear that it failed
+            self.saving.said.connect(self.pages.say)
+            self.saving.failed.connect(self.pages.fail)
         self.stack = self.reviewing = self.objects = self.saving = None
         self.pages.set_running(False)
         if annotation.part is not None:  # or Start would offer what was committed again
@@ -258,7 +261,7 @@ class AnnotatorWidget(Dock):
         if self.annotation is None:
             self.start()
         else:
-            self.pages.settle()
+            self.pages.say("")  # what was told last, such as what a click or a key does, is not so after Stop
             self.stop()
 
     def _cancel(self) -> None:

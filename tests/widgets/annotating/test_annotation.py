@@ -18,7 +18,7 @@ from napari_sam.predict import Predictor
 from napari_sam.session.preference import Preference, save_preference
 from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotating.annotation import ELSEWHERE, Annotation
-from napari_sam.widgets.annotating.committing import NOT_YET, TWICE, UNSEEN
+from napari_sam.widgets.annotating.committing import HIDDEN, NOT_YET, TWICE, UNSEEN
 from napari_sam.widgets.annotating.fitting import check_labels
 from napari_sam.widgets.background.jobs import Job, Jobs
 
@@ -94,6 +94,12 @@ def test_a_commit_while_newer_prompts_are_answered_then_drops_them_and_their_lat
     settle(qtbot, jobs)
     annotation.commit(0)  # a small one, under both
     assert told[-1] == f"Committed label 4. 4 so far. {UNSEEN.format('all of it')}"
+    labels = annotation.writer.labels
+    labels.visible = False
+    annotation.prompts.points.add([5, 75])
+    settle(qtbot, jobs)
+    annotation.commit(0)
+    assert told[-1] == f"Committed label 5. 5 so far. {HIDDEN.format(labels.name)}"
 
 
 def test_prompts_that_are_answered_in_a_blink_then_need_no_thread(

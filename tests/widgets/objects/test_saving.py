@@ -103,6 +103,17 @@ def test_objects_when_changed_while_they_are_written_then_the_file_has_those_of_
     regions, _ = read_regions(tmp_path / "cells.json")
     assert [region.category for region in regions] == ["", ""]
 
+    for folder, told in ((tmp_path, "Saved 1 object to"), (tmp_path / "nowhere", "make it first")):
+        edits.clear()
+        widget.saving.save(folder / "stopped.json")
+        widget._start_or_stop()
+        assert widget.panel.status.text() == ""
+        edits.set()
+        qtbot.waitUntil(lambda told=told: told in widget.panel.status.text(), timeout=20_000)
+        widget.start()
+        settle(qtbot, widget)
+        assert widget.object_panel.save.isEnabled()
+
 
 def test_a_saved_file_when_opened_and_started_on_then_its_objects_are_whole_with_classes_and_notes(
     widget: AnnotatorWidget, qtbot: Any, tmp_path: Path

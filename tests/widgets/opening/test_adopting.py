@@ -126,3 +126,18 @@ def test_a_stroke_through_planes_that_were_not_seen_yet_then_their_labels_stay_w
     go(annotation, qtbot, 1)
     go(annotation, qtbot, 2)
     assert areas(annotation)[5, (2,)] == (painted[2] == 5).sum()
+
+
+def test_other_labels_by_a_script_when_the_open_plane_has_no_object_any_more_then_are_objects_there(
+    make: Make,
+) -> None:
+    annotation = make()
+    labels = annotation.writer.labels
+    labels.data = np.zeros(SHAPE, np.int32)
+    assert areas(annotation) == {}
+    other = np.zeros(SHAPE, np.int32)
+    other[:2, 10:20, 10:40] = 9
+    labels.data = other
+    assert areas(annotation) == {(9, (0,)): 300}
+    annotation.editing.edit("delete", [(9, (0,))])
+    assert not labels.data[0].any()

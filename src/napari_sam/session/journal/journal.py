@@ -55,7 +55,7 @@ class Journal:
     image : Path, optional
         The image's file, if it has one.
     pixels : str
-        What they are like, as `fingerprint` says; nothing is compared without it.
+        What they are like, as `fingerprint` says; nothing is compared without it. It is kept as an attribute.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class Journal:
     def __init__(
         self, path: Path, shape: Sequence[int] = (), image: Path | None = None, pixels: str = ""
     ) -> None:
-        self.path = path
+        self.path, self.pixels = path, pixels
         self.trouble = self.notice = ""
         self._elsewhere = self._cut_short = False
         self._stop_following: Callable[[], object] = lambda: None

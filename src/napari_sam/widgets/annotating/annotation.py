@@ -304,7 +304,8 @@ class Annotation:
     def _replaced(self) -> None:
         self._parts.clear()
         self.session.close()
-        if image_shape(self._image) != tuple(self.writer.labels.data.shape):
+        apart = len(set(map(image_shape, layers_of(self._image)))) > 1
+        if apart or image_shape(self._image) != tuple(self.writer.labels.data.shape):
             self.failed.emit("The image has another shape now, so annotation stopped; your labels are kept.")
             self.stopped.emit()
             return

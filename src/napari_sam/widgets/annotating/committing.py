@@ -25,6 +25,7 @@ if TYPE_CHECKING:
 
 SAME = 0.8
 """Two objects whose IoU is higher are one that was committed twice."""
+HIDDEN = "The layer {!r} is hidden, so labels are not seen."
 TWICE = "Label {} is nearly the same and counts, too; Undo takes the new one back."
 UNSEEN = "Other labels hide {}; Overlaps, in the tab Objects, can show the newest on top."
 NOT_YET = "The candidates are still being computed; choose one as soon as they are there."
@@ -115,7 +116,10 @@ class Committing:
 
     def _unseen(self, step: Sequence[Object]) -> str:
         """Say of what was committed that none of it is seen, which looks as if nothing had happened."""
-        labels = self._writer.labels.data
+        layer = self._writer.labels
+        if not layer.visible:
+            return f" {HIDDEN.format(layer.name)}"
+        labels = layer.data
         hidden = sum(not (np.asarray(labels[each.window])[each.mask] == each.id).any() for each in step)
         if not hidden or self._writer.trouble:  # which is told anyway
             return ""

@@ -165,7 +165,7 @@ def _taken_over(
 
 def _opened(image: Image | Mixed, name: str) -> tuple[Journal | None, str]:
     """Return the journal of an image and its labels, or why there is none."""
-    path, pixels = file_of(image), fingerprint(image.data)
+    path, pixels = file_of(image), getattr(image, "pixels", "") or fingerprint(image.data)
     key, users = str(path or f"{image.name} {pixels.split('/')[0]}"), config_folder() / "journals"
     try:
         where = journal_path(path, key, name, users, pixels)

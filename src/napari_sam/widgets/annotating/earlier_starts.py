@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Hashable, Iterable
-from dataclasses import dataclass
+from collections.abc import Callable, Container, Hashable, Iterable
+from contextlib import suppress
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
+from weakref import ref
 
 import numpy as np
 
@@ -29,10 +31,17 @@ class Begun:
         What it was called at its first start.
     name : str
         What the journal of its labels goes by.
+    pixels : str
+        The fingerprint that its journal knows it by, where the image was given other pixels while it was
+        annotated.
+    holds : callable
+        Says whether some data are those pixels.
     """
 
     called: str
     name: str
+    pixels: str = ""
+    holds: Callable[[Any], bool] = lambda _: False
 
 
 class EarlierStarts:
@@ -85,30 +94,55 @@ class EarlierStarts:
         return free_name(new_name(image.name), taken)
 
     def as_known(self, image: Any) -> Any:
-        """Return an image by the name of its first start: the journal of one without a file goes by it."""
+        """Return an image by the name and pixels that the journal of one without a file goes by."""
         begun = self._begun.get(_key(image))
-        return image if begun is None or begun.called == image.name else Called(image, begun.called)
+        if begun is None:
+            return image
+        return Called(image, begun.called, begun.pixels if begun.holds(image.data) else "")
 
     def remember(self, chosen: Any, image: Any, labels: Any, name: str) -> None:
         """Remember what was begun: on which layer, how the model sees it, with which labels and journal."""
-        begun = self._begun.get(_key(image))
-        self._begun[_key(image)] = Begun(image.name if begun is None else begun.called, name)
+        begun = self._begun.get(_key(image), Begun(image.name, name))
+        self._begun[_key(image)] = replace(begun, name=name)
         self._known_as[labels.unique_id] = name
         for each in (chosen.unique_id, _look(chosen)):
             self._labels_of[each, image_shape(image)] = labels.unique_id
 
+    def replaced(self, image: Any, pixels: str) -> None:
+        """Remember that an image has other pixels while it is annotated, whose labels are still its own.
+
+        Parameters
+        ----------
+        image : napari.layers.Image or Mixed
+        pixels : str
+            The fingerprint that its journal knows it by.
+        """
+        now = _held(image.data)
+        self._begun[_key(image)] = replace(
+            self._begun[_key(image)], pixels=pixels, holds=lambda data: data is now()
+        )
+
+
+def _held(data: Any) -> Callable[[], Any]:
+    """Return what gives some data as long as somebody needs them; lazy ones, which are small, for good."""
+    with suppress(TypeError):
+        return ref(data)
+    return lambda: data
+
 
 class Called:
-    """An image by another name than it has now.
+    """An image by the name and pixels that its journal knows it by.
 
     Parameters
     ----------
     image : napari.layers.Image or Mixed
     name : str
+    pixels : str
+        The fingerprint; empty where it is that of its pixels now.
     """
 
-    def __init__(self, image: Any, name: str) -> None:
-        self.image, self.name = image, name
+    def __init__(self, image: Any, name: str, pixels: str) -> None:
+        self.image, self.name, self.pixels = image, name, pixels
 
     def __getattr__(self, name: str) -> Any:
         """Return what the image has."""

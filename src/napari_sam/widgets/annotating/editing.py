@@ -11,6 +11,7 @@ from psygnal import Signal
 
 from napari_sam.errors import NapariSamError
 from napari_sam.session import Edit, Key, Object, Plane
+from napari_sam.session.objects import PAINT
 from napari_sam.session.operations import DESCRIBE
 from napari_sam.wording import amount
 
@@ -92,6 +93,7 @@ class Editing:
         self._jobs = jobs
         jobs.failed.connect(self.failed.emit)
         self.selection = Selection(session)
+        session.recorded.connect(self._recorded)
         for what in EDITS:
             keyboard.on(what, partial(self.edit, what))
         for action in ("reopen", "split", "redo"):
@@ -104,6 +106,7 @@ class Editing:
         """Stop listening; what is being worked on is dropped."""
         self._jobs.close()
         self._jobs.deleteLater()
+        self._session.recorded.disconnect(self._recorded)
         self._labels.events.mode.disconnect(self._listen)
         self._keyboard.changed.disconnect(self._listen)
         self.selection.close()
@@ -174,9 +177,17 @@ class Editing:
         except NapariSamError as error:
             self.failed.emit(str(error))
             return None
+        self._tell(edit)
+        return edit
+
+    def _recorded(self, how: str, edit: Edit) -> None:
+        """Tell of a stroke: it, and not what was told of last, is what undoing takes back now."""
+        if how == "do" and edit.what == PAINT:
+            self._tell(edit)
+
+    def _tell(self, edit: Edit) -> None:
         changed = amount(_changed(edit), "label")
         self.said.emit(f"{name(edit).capitalize()}: {changed}. {self._keyboard.text('undo')} takes it back.")
-        return edit
 
     def _refused(self) -> bool:
         """Say that something is being worked on, if it is."""

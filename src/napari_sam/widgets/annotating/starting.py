@@ -10,7 +10,7 @@ from psygnal import Signal
 
 from napari_sam.errors import NapariSamError
 
-from ..layers.image_file import FileSpaces
+from ..layers.image_file import FileSpaces, file_of
 from ..layers.planes import image_shape
 from .earlier_starts import EarlierStarts
 
@@ -202,6 +202,9 @@ class Starting:
             raise
         self._strokes = None  # they are the annotation's
         self._starts.remember(chosen, image, annotation.writer.labels, earlier.name)
+        if earlier.journal is not None and file_of(image) is None:  # its journal goes by the pixels
+            known_by = earlier.journal.pixels
+            annotation.seeing.replaced.connect(lambda: self._starts.replaced(image, known_by))
         self.begun.emit(annotation, image)
 
     def _predictor(self, job: Job, model: str, device: str) -> Predictor:

@@ -16,12 +16,13 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
+from napari_sam.session.classes import NONE
+
 from ..controls.tips import explain
 
 if TYPE_CHECKING:
     from napari_sam.session.classes import Classes
 
-NONE = "none"
 SWATCH = 12
 """Side of a colour's square, in pixels."""
 ROWS = 5

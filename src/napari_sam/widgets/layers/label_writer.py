@@ -67,6 +67,8 @@ class LabelWriter:
     ----------
     store : ObjectStore
         The session's objects.
+    opened : Plane or None
+        The plane whose labels the session knows as it is open; of other data, they are taken over as well.
     changes : int
         How often the layer has changed, by whomever.
     trouble : str
@@ -79,6 +81,7 @@ class LabelWriter:
     def __init__(self, session: AnnotationSession, labels: Labels, strokes: Strokes | None = None) -> None:
         self._session, self.store = session, session.store
         self.labels = labels
+        self.opened: Plane | None = None
         self.changes, self.trouble = 0, ""
         self._refused = Refused()
         self._below: WeakKeyDictionary[Edit, tuple[LabelPart, LabelPart]] = WeakKeyDictionary()
@@ -163,11 +166,12 @@ class LabelWriter:
             self._take_over()
 
     def _take_over(self) -> None:
-        """Make what the layer's new data shows part of the objects, in the planes that have some."""
+        """Make what the new data shows part of the objects, in the planes that have some and the open one."""
         if self._refused:
             self._attempt(lambda: ())  # the new data may take what the others did not
         labels, store = self.labels.data, self.store
-        planes = sorted({each.plane for each in store}) if few_pixels(labels) else []
+        opened = set() if self.opened is None else {self.opened}
+        planes = sorted({each.plane for each in store} | opened) if few_pixels(labels) else []
         shown = [np.maximum(np.asarray(labels[plane]).astype(np.int64), 0) for plane in planes]
         shown = [
             self._refused.filled(self.store, plane, whole_of(pixels), pixels, 0)

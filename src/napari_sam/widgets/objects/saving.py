@@ -62,8 +62,9 @@ class Saving:
     def __init__(self, annotation: Annotation, panel: ObjectPanel, files: Sequence[Path]) -> None:
         self._annotation, self._panel, self._files = annotation, panel, files
         self.jobs = Jobs(panel)  # of its own, so that annotating goes on meanwhile
+        self._closed = False
+        panel.save_asked.connect(self.ask)
         self._wires = (
-            (panel.save_asked, self.ask),
             (self.jobs.started, self._begin),
             (self.jobs.idle, self._end),
             (self.jobs.failed, self.failed.emit),
@@ -77,18 +78,22 @@ class Saving:
         return ()
 
     def close(self) -> None:
-        """Stop listening; a file that is being written is written to its end."""
-        for signal, slot in self._wires:
-            signal.disconnect(slot)
-        self.jobs.close()
-        self.jobs.deleteLater()
-        self._end()
+        """Ask no more; a file that is being written is written to its end, and that is told."""
+        self._panel.save_asked.disconnect(self.ask)
+        self._closed = True
+        if not self.jobs.busy:
+            self._end()
 
     def _begin(self, _: str) -> None:
         self._panel.save.setEnabled(False)
 
     def _end(self) -> None:
         self._panel.save.setEnabled(True)
+        if self._closed:
+            for signal, slot in self._wires:
+                signal.disconnect(slot)
+            self.jobs.close()
+            self.jobs.deleteLater()
 
     def ask(self) -> None:
         """Ask for a file, and write it."""

@@ -45,6 +45,7 @@ class Adopting:
 
     def know(self, plane: Plane, then: Callable[[], None]) -> None:
         """Let the session know the labels of a plane that it has not made, and go on."""
+        self._writer.opened = plane
         if plane in self._known:
             then()
             return

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from psygnal import Signal
 
-from ..layers.planes import camera_of, plane_or_told, plane_under_sliders
+from ..layers.planes import camera_of, layers_of, plane_or_told, plane_under_sliders
 
 if TYPE_CHECKING:
     from napari.components import ViewerModel
@@ -66,14 +66,16 @@ class Seeing:
         for event in ("point", "order", "ndisplay"):
             getattr(self._dims.events, event).connect(self._moved)
         self._camera.events.center.connect(self._panned)
-        self._image.events.data.connect(self._replaced)
+        for layer in layers_of(self._image):
+            layer.events.data.connect(self._replaced)
 
     def close(self) -> None:
         """Stop watching."""
         for event in ("point", "order", "ndisplay"):
             getattr(self._dims.events, event).disconnect(self._moved)
         self._camera.events.center.disconnect(self._panned)
-        self._image.events.data.disconnect(self._replaced)
+        for layer in layers_of(self._image):
+            layer.events.data.disconnect(self._replaced)
 
     def possible(self) -> bool:
         """Say whether what is seen can be annotated; why not is told."""

@@ -16,7 +16,7 @@ from napari_sam.wording import amount
 
 from ..background.jobs import Jobs
 from ..background.resting import after_rest
-from ..layers.planes import camera_of, image_shape, plane_or_told, plane_under_sliders, seen
+from ..layers.planes import camera_of, image_shape, layers_of, plane_or_told, plane_under_sliders, seen
 from .picking import ProposalPicker
 from .proposing import Proposing
 from .view import ProposalView
@@ -115,7 +115,8 @@ class Reviewing:
         self.proposing.found.connect(self._found)
         self._viewer.dims.events.point.connect(self._moved)
         camera_of(self._viewer).events.zoom.connect(self._moved)
-        self._image.events.data.connect(self._forget)
+        for layer in layers_of(self._image):
+            layer.events.data.connect(self._forget)
 
     def close(self) -> None:
         """Stop; what was accepted stays, and somebody else takes `layers` away."""
@@ -123,7 +124,8 @@ class Reviewing:
             signal.disconnect(slot)
         self._viewer.dims.events.point.disconnect(self._moved)
         camera_of(self._viewer).events.zoom.disconnect(self._moved)
-        self._image.events.data.disconnect(self._forget)
+        for layer in layers_of(self._image):
+            layer.events.data.disconnect(self._forget)
         self._rest.stop()
         self._rest.deleteLater()
         self.jobs.close()

@@ -19,7 +19,15 @@ from napari_sam.wording import amount
 from ..background.jobs import Jobs
 from ..layers.active import active_stays
 from ..layers.mixed import Mixed
-from ..layers.planes import axis_names, image_shape, last_axes, plane_or_told, read_window, sliders
+from ..layers.planes import (
+    axis_names,
+    image_shape,
+    last_axes,
+    layers_of,
+    plane_or_told,
+    read_window,
+    sliders,
+)
 from ..layers.pyramid import labels_layer
 from .followed import followed, stopped
 from .linking import Linked, link_volumes
@@ -79,7 +87,7 @@ class Stack:
         self.jobs = Jobs(panel)  # of its own, so that prompts are answered and sliders moved meanwhile
         self._following = False
         self._wires = (
-            (image.events.data, self._replaced),
+            *((layer.events.data, self._replaced) for layer in layers_of(image)),
             (panel.follow_asked, self.follow),
             (panel.join_asked, self.join),
             (panel.link_asked, self.link),
