@@ -43,11 +43,13 @@ def chosen_channels(image: Any, chosen: Sequence[int], axis: int | None, name: s
     Raises
     ------
     DataError
-        If it has no such channel.
+        If it has no such channel, or no such axis.
     """
     if not chosen:
         return image
     place = -1 if axis is None else axis
+    if image.ndim > others and place not in range(-image.ndim, image.ndim):
+        raise DataError(f"The channel axis {place} is none of {name}; give 0 to {image.ndim - 1}.")
     there = image.shape[place] if image.ndim > others else 1
     if max(chosen) >= there:
         held = f"the channels 0 to {there - 1}" if there > 1 else "one channel, 0"

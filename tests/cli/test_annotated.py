@@ -58,7 +58,9 @@ def test_mixed_layers_when_read_then_are_stacked_as_their_files_come() -> None:
             Planes(arrays, (5, 6), None)((), WINDOW, names)
 
 
-@pytest.mark.parametrize("record", [seen(), seen(0, axis=0)])
-def test_a_part_when_the_shape_is_another_then_one_sentence(record: Normalization) -> None:
+@pytest.mark.parametrize(("record", "axis"), [(seen(), None), (seen(0, axis=0), None), (seen(), 7)])
+def test_a_part_when_the_shape_or_axis_is_another_then_one_sentence(
+    record: Normalization, axis: int | None
+) -> None:
     with pytest.raises(DataError, match="give the image that was annotated"):
-        Planes([np.zeros((6, 5))], (5, 6), None)((), WINDOW, record)
+        Planes([np.zeros((6, 5) if axis is None else (5, 6))], (5, 6), axis)((), WINDOW, record)

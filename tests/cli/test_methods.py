@@ -41,4 +41,11 @@ def test_methods_when_there_is_no_journal_then_one_sentence(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert main(["methods", str(tmp_path / "b.journal")]) == 1
-    assert "cannot be read" in capsys.readouterr().err
+    assert "b.journal cannot be read (No such file or directory); give" in capsys.readouterr().err
+    (tmp_path / "cells.napari-sam").mkdir()
+    (tmp_path / "cells.napari-sam" / "a.journal").touch()
+    assert main(["methods", str(tmp_path / "cells.napari-sam")]) == 1
+    told = capsys.readouterr().err
+    assert (
+        f"is a folder; give a journal in it, such as {tmp_path / 'cells.napari-sam' / 'a.journal'}." in told
+    )

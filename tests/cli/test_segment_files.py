@@ -124,11 +124,16 @@ def test_segment_when_the_file_names_channels_first_then_they_are_read_as_such(
 
 
 def test_segment_when_a_person_names_the_channel_axis_then_the_file_is_not_asked(
-    plane: NDArray[np.uint16], tmp_path: Path
+    plane: NDArray[np.uint16], tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     tifffile.imwrite(tmp_path / "z.ome.tif", np.stack([plane, plane]), metadata={"axes": "ZYX"})
     assert segment(tmp_path / "z.ome.tif", tmp_path / "labels.npy", "--channel-axis", 0) == 0
     assert np.load(tmp_path / "labels.npy").shape == plane.shape
+    for axis in (3, -4):
+        typed = "--channel-axis", axis, "--channels", 0, "--overwrite"
+        assert segment(tmp_path / "z.ome.tif", tmp_path / "labels.npy", *typed) == 1
+        told = f"The channel axis {axis} is none of z.ome.tif; give 0 to 2."
+        assert told in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

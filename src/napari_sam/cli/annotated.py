@@ -62,6 +62,8 @@ class Planes:
     def _part(self, array: Any, plane: Plane, window: PlaneWindow) -> NDArray[Any]:
         axes = list(range(len(array.shape)))
         channels = None
+        if self._axis is not None and self._axis not in range(-len(axes), len(axes)):
+            raise self._misshapen(array)
         if self._axis is not None or (len(axes) > 2 and tuple(array.shape[:-1]) == self._shape):
             channels = axes.pop(-1 if self._axis is None else self._axis)
         here = tuple(array.shape[axis] for axis in axes)
@@ -80,5 +82,5 @@ class Planes:
     def _misshapen(self, array: Any) -> DataError:
         return DataError(
             f"The image has the shape {tuple(array.shape)}, and the journal is of one of {self._shape}; give"
-            " the image that was annotated, and --channel-axis if it has channels."
+            " the image that was annotated, and by --channel-axis the axis of its channels, if it has any."
         )

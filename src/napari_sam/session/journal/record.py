@@ -167,10 +167,13 @@ def read_record(path: str | os.PathLike[str]) -> Record:
         If there is none, or it cannot be read.
     """
     path = Path(path)
+    if path.is_dir():
+        found = min(path.glob("*.journal"), default=path / "labels.journal")
+        raise JournalError(f"{path} is a folder; give a journal in it, such as {found}.")
     try:
         record, _ = parse(path.read_bytes(), path)
     except OSError as error:
-        raise JournalError(f"{path} cannot be read ({error}); give a journal's path.") from error
+        raise JournalError(f"{path} cannot be read ({error.strerror}); give a journal's path.") from error
     if not record.begins:
         raise JournalError(f"{path} is empty; give a journal with commits.")
     return record
