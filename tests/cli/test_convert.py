@@ -101,6 +101,8 @@ def test_convert_when_the_file_is_there_or_missing_then_one_sentence(
     assert "there already" in capsys.readouterr().err
     assert main(["convert", str(tmp_path / "no.tif"), "-o", str(tmp_path / "a.csv")]) == 1
     assert "There is no file" in capsys.readouterr().err
+    assert main(["convert", str(labels), "-o", str(labels), "--like", str(tmp_path / "no.tif")]) == 1
+    assert f"There is no image {tmp_path / 'no.tif'}; check the name." in capsys.readouterr().err
     assert main(["convert", str(labels), "-o", str(tmp_path / "none" / "a.csv")]) == 1
     assert "a.csv does not exist; make it first" in capsys.readouterr().err
 

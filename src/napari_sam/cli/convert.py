@@ -8,6 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from ..errors import DataError
 from ..wording import counted
 from . import arguments as arg
 
@@ -64,6 +65,8 @@ def run(arguments: argparse.Namespace) -> None:
         print(told, file=sys.stderr)
     image = None
     if arguments.like:
+        if not arguments.like.exists():
+            raise DataError(f"There is no image {arguments.like}; check the name.")
         check_not_the_image(arguments.like, arguments.output)
         regions, shape, image = _laid_in(arguments.like, arguments.file, regions, shape)
     space = space_in(arguments.file, image)
@@ -80,7 +83,6 @@ def _laid_in(
 
     Objects without a plane lie in the first one of a stack.
     """
-    from ..errors import DataError
     from ..export import read_regions
     from ..export.formats import TIGHT
     from ..export.space import USUAL, space_named
