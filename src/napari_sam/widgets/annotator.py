@@ -109,7 +109,7 @@ class AnnotatorWidget(Dock):
         jobs.started.connect(panel.job.begin)
         jobs.progressed.connect(panel.job.show_progress)
         jobs.idle.connect(panel.job.end)
-        jobs.idle.connect(lambda: panel.start.setEnabled(True))
+        jobs.idle.connect(self._idle)
         jobs.failed.connect(self.pages.fail)
         for event in self._layer_events():
             event.connect(self.reset_choices)
@@ -256,6 +256,11 @@ class AnnotatorWidget(Dock):
         self._starting.suggest_labels()  # so that starting again goes on with them
         if self._next is not None:
             self.choose(*self._next)
+
+    def _idle(self) -> None:
+        """Let the person start, or stop what was begun."""
+        self.panel.start.setEnabled(True)
+        self.panel.set_choosing(choosing=self.annotation is None)
 
     def _start_or_stop(self) -> None:
         if self.annotation is None:

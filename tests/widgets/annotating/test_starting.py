@@ -228,6 +228,43 @@ def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_tak
         assert np.array_equal(labels.data, drawn)
 
 
+def test_start_when_its_labels_get_other_data_or_another_dock_is_faster_then_they_are_seen_or_it_is_refused(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator()
+    assert annotates(widget, qtbot, 40, 50)
+    labels = widget.annotation.writer.labels  # type: ignore[union-attr]
+    widget.stop()
+    settle(qtbot, widget)
+    other = labels.data.copy()
+    other[90:100, 100:130] = 9
+    widget.start()
+    assert not widget.panel.image.isEnabled()  # or it would show another one than is begun
+    assert not widget.panel.labels.isEnabled()
+    labels.data = other
+    settle(qtbot, widget)
+    assert areas_shown(widget.annotation.session) == {  # type: ignore[union-attr]
+        (label, ()): (other == label).sum() for label in (1, 9)
+    }
+    widget.stop()
+    settle(qtbot, widget)
+    assert widget.panel.labels.isEnabled()
+
+    faster = AnnotatorWidget(widget._viewer)
+    widget._viewer.window.add_dock_widget(faster, name="another")
+    settle(qtbot, faster)
+    assert faster.panel.labels.currentText() == labels.name
+    widget.start()
+    faster.start()
+    settle(qtbot, widget)
+    settle(qtbot, faster)
+    (refused,) = (each for each in (widget, faster) if each.annotation is None)
+    assert "is being annotated in another dock" in refused.panel.status.text()
+    assert refused.panel.labels.isEnabled()
+    faster.stop()
+    widget.stop()
+
+
 @pytest.mark.filterwarnings("ignore:Non-orthogonal slicing")
 def test_a_stack_that_is_sheared_out_of_its_planes_says_that_clicks_lie_beside_the_pointer(
     make_annotator: Make, qtbot: Any

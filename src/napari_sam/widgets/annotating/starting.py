@@ -101,8 +101,11 @@ class Starting:
             return
         name, known = self._starts.name_of(labels, image, viewer.layers), self._starts.as_known(image)
         panel.start.setEnabled(False)
+        panel.set_choosing(choosing=False)  # what is begun is what the person sees chosen
+        self._forget_strokes()
         self._strokes = None if labels is None else Strokes(labels)
         shown = None if labels is None else as_now(labels)
+        seen = None if labels is None else labels.data
 
         def look(job: Job) -> Earlier:
             earlier = Earlier.of(known, labels, name, plane, shown)
@@ -111,7 +114,7 @@ class Starting:
             return earlier
 
         title = "Looking for earlier work"
-        self._jobs.run(title, look, lambda earlier: self._go_on(chosen, image, earlier, given))
+        self._jobs.run(title, look, lambda earlier: self._go_on(chosen, image, earlier, given, seen))
 
     def _forget_strokes(self) -> None:
         """Hear of no more strokes where nothing was begun."""
@@ -178,10 +181,10 @@ class Starting:
         except NapariSamError:
             return image
 
-    def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any) -> None:
-        """Annotate, going on with earlier work."""
+    def _go_on(self, chosen: Any, image: Any, earlier: Earlier, given: Any, seen: Any) -> None:
+        """Annotate, going on with earlier work; look again if the labels have other data than were seen."""
         from .annotation import Annotation
-        from .fitting import check_prompts, check_there
+        from .fitting import check_labels, check_prompts, check_there
 
         panel = self._panel
         panel.start.setEnabled(True)
@@ -189,7 +192,12 @@ class Starting:
         load = partial(self._predictor, model=computing["model"], device=computing["device"])
         try:
             check_there(self._viewer.layers, image, earlier)
+            check_labels(image, earlier.labels)
             check_prompts(image, given)
+            if earlier.labels is not None and earlier.labels.data is not seen:
+                earlier.close()
+                self.start()
+                return
             annotation = Annotation(
                 self._viewer, image, earlier, load, self._jobs, given, self._keymap(), self._strokes
             )

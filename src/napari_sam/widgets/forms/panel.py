@@ -232,11 +232,14 @@ class Panel(QWidget):
                 combo.setItemText(there, name)
                 combo.setItemData(there, name, Qt.ItemDataRole.ToolTipRole)
 
+    def set_choosing(self, *, choosing: bool) -> None:
+        """Enable what is chosen before Start."""
+        for choice in (self.image, self.labels, self.prompts, self.model, self.device, self.channels):
+            choice.setEnabled(choosing)
+
     def set_running(self, running: bool) -> None:
         """Enable what can be done before Start, or after it."""
-        for combo in (self.image, self.labels, self.prompts, self.model, self.device):
-            combo.setEnabled(not running)
-        self.channels.setEnabled(not running)
+        self.set_choosing(choosing=not running)
         self.start.setText("Stop" if running else "Start")
         self.start.setToolTip(STOP if running else START)
         for row in (self._tools, self._actions):
