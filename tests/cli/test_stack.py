@@ -179,6 +179,7 @@ def test_stack_when_nothing_is_there_then_empty_labels_and_what_to_change(
         ((5, 2, 40, 40), [], "--channel-axis"),
         ((5, 2, 40, 40), ["--channel-axis", "4"], "give 0, 1, 2 or 3"),
         ((2, 5, 2, 40, 40), ["--channel-axis", "2"], "no stack of planes"),
+        ((5, 40, 0), ["--prompt", "2,20,20"], "has the shape (5, 40, 0), without a pixel"),
         ((5, 40, 40), ["--prompt", "5,20,20"], "There is no plane 5; the stack has 5, from 0 to 4"),
         ((5, 40, 40), ["--prompt=-1,20,20"], "There is no plane -1"),
         ((5, 40, 40), ["--prompt", "2,50,20"], "outside the image"),

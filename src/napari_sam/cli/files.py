@@ -182,6 +182,8 @@ def read_stack(path: Path, channel_axis: int | None = None, *, in_time: bool = F
         If a part of it cannot be read.
     """
     array, names = _named(path)
+    if not array.size:
+        raise DataError(f"{path} has the shape {array.shape}, without a pixel; give a stack of planes.")
     if channel_axis is not None and names[channel_axis:][:1] != "C":
         names = ""  # a person knows it better
     if {"T", "Z"} <= set(names) and len(names) <= 4 + ("C" in names):
