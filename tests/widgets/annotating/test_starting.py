@@ -228,6 +228,19 @@ def test_labels_when_painted_before_the_first_layer_comes_then_the_stroke_is_tak
         assert np.array_equal(labels.data, drawn)
 
 
+def test_start_when_cancelled_as_earlier_work_is_found_then_the_journal_can_be_opened_again(
+    make_annotator: Make, qtbot: Any
+) -> None:
+    widget = make_annotator(start=False)
+    widget.start()
+    widget.jobs._pool.submit(int).result(10)  # it is found, and the window has not heard of it
+    widget._cancel()
+    qtbot.wait(10)
+    widget.start()
+    settle(qtbot, widget)
+    assert annotates(widget, qtbot, 40, 50)
+
+
 def test_start_when_its_labels_get_other_data_or_another_dock_is_faster_then_they_are_seen_or_it_is_refused(
     make_annotator: Make, qtbot: Any
 ) -> None:

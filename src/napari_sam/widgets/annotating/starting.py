@@ -114,7 +114,12 @@ class Starting:
             return earlier
 
         title = "Looking for earlier work"
-        self._jobs.run(title, look, lambda earlier: self._go_on(chosen, image, earlier, given, seen))
+        self._jobs.run(
+            title,
+            look,
+            lambda earlier: self._go_on(chosen, image, earlier, given, seen),
+            lambda earlier: earlier.close(),  # or nobody could write its journal while this window is open
+        )
 
     def _forget_strokes(self) -> None:
         """Hear of no more strokes where nothing was begun."""

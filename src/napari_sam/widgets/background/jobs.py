@@ -41,12 +41,15 @@ class Job:
         Takes what `work` returned; runs in the window's thread.
     post : Post
         What it speaks through.
+    drop : callable
+        Takes what `work` returned where nobody wants it any more; runs in the window's thread.
     """
 
     title: str
     work: Callable[[Job], Any]
     done: Callable[[Any], object]
     post: Post
+    drop: Callable[[Any], object]
     stopped: Event = field(default_factory=Event)
 
     def cancelled(self) -> bool:
@@ -130,9 +133,22 @@ class Jobs(QObject):
         """Whether a job is going on."""
         return self._current is not None
 
-    def run(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> Job:
-        """Run a job as soon as the one before it has noticed that it is outdated."""
-        job = self._begin(title, work, done)
+    def run(
+        self,
+        title: str,
+        work: Callable[[Job], Any],
+        done: Callable[[Any], object],
+        drop: Callable[[Any], object] = lambda _: None,
+    ) -> Job:
+        """Run a job as soon as the one before it has noticed that it is outdated.
+
+        Parameters
+        ----------
+        title : str
+        work, done, drop : callable
+            As of `Job`.
+        """
+        job = self._begin(title, work, done, drop)
         self._going[:] = [job]
         self._pool.submit(_work, job)
         return job
@@ -152,9 +168,15 @@ class Jobs(QObject):
         self._steps = steps
         self._turn.start()
 
-    def _begin(self, title: str, work: Callable[[Job], Any], done: Callable[[Any], object]) -> Job:
+    def _begin(
+        self,
+        title: str,
+        work: Callable[[Job], Any],
+        done: Callable[[Any], object],
+        drop: Callable[[Any], object] = lambda _: None,
+    ) -> Job:
         self._drop()
-        self._current = job = Job(title, work, done, self._post)
+        self._current = job = Job(title, work, done, self._post, drop)
         self.started.emit(title)
         return job
 
@@ -214,6 +236,8 @@ class Jobs(QObject):
 
     def _end(self, job: Job | None, answer: Any, error: Exception | None) -> None:
         if job is None or job is not self._current:
+            if job is not None and error is None:
+                job.drop(answer)
             return
         self._forget()
         try:
