@@ -49,11 +49,11 @@ class Job:
     work: Callable[[Job], Any]
     done: Callable[[Any], object]
     post: Post
-    drop: Callable[[Any], object]
+    drop: Callable[[Any], object] = lambda _: None
     stopped: Event = field(default_factory=Event)
 
     def cancelled(self) -> bool:
-        """Say whether the answer is still wanted."""
+        """Say whether the answer is not wanted any more."""
         return self.stopped.is_set()
 
     def progress(self, done: int, total: int) -> None:
@@ -148,7 +148,8 @@ class Jobs(QObject):
         work, done, drop : callable
             As of `Job`.
         """
-        job = self._begin(title, work, done, drop)
+        job = Job(title, work, done, self._post, drop)
+        self._begin(job)
         self._going[:] = [job]
         self._pool.submit(_work, job)
         return job
@@ -164,21 +165,14 @@ class Jobs(QObject):
         done : callable
             Called after the last step.
         """
-        self._begin(title, lambda _: None, lambda _: done())
+        self._begin(Job(title, lambda _: None, lambda _: done(), self._post))
         self._steps = steps
         self._turn.start()
 
-    def _begin(
-        self,
-        title: str,
-        work: Callable[[Job], Any],
-        done: Callable[[Any], object],
-        drop: Callable[[Any], object] = lambda _: None,
-    ) -> Job:
+    def _begin(self, job: Job) -> None:
         self._drop()
-        self._current = job = Job(title, work, done, self._post, drop)
-        self.started.emit(title)
-        return job
+        self._current = job
+        self.started.emit(job.title)
 
     def run_here(self, work: Callable[[], Any], done: Callable[[Any], object]) -> None:
         """Run what takes less than a blink in the window's thread; it outdates and fails as a job does."""
