@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from itertools import pairwise
 
 import numpy as np
 import shapely
@@ -84,13 +83,12 @@ def filled(rings: Sequence[Ring]) -> tuple[tuple[int, int], Mask] | None:
 
 def _cross(crossings: NDArray[np.uint8], ring: Ring) -> None:
     """Note, in every row, the first pixel whose centre lies right of each edge of a ring."""
-    closed = np.concatenate([ring, ring[:1]])
     height, width = crossings.shape
-    for (x0, y0), (x1, y1) in pairwise(closed):
-        if y0 == y1:
-            continue
-        low, high = sorted((y0, y1))
-        rows = np.arange(max(int(np.ceil(low - 0.5)), 0), min(int(np.ceil(high - 0.5)), height))
-        at = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
-        cols = np.clip(np.ceil(at - 0.5).astype(int), 0, width - 1)
-        np.add.at(crossings, (rows, cols), 1)
+    ends = np.roll(ring, -1, axis=0)
+    lower, upper = np.minimum(ring, ends)[:, 1], np.maximum(ring, ends)[:, 1]
+    first, after = (np.clip(np.ceil(y - 0.5), 0, height).astype(int) for y in (lower, upper))
+    counts = after - first  # rows whose middle an edge crosses; none if it is level
+    rows = np.arange(counts.sum()) + np.repeat(first - np.cumsum(counts) + counts, counts)
+    (x0, y0), (x1, y1) = np.repeat(ring, counts, axis=0).T, np.repeat(ends, counts, axis=0).T
+    at = x0 + (rows + 0.5 - y0) * (x1 - x0) / (y1 - y0)
+    np.add.at(crossings, (rows, np.clip(np.ceil(at - 0.5).astype(int), 0, width - 1)), 1)
