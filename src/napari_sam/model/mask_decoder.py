@@ -31,6 +31,7 @@ class MaskDecoder(nn.Module):
     """
 
     MASK_TOKENS = 4
+    ANSWERS = 1 + MASK_TOKENS  # the IoUs' token comes first
 
     def __init__(self, config: SamConfig) -> None:
         super().__init__()
@@ -77,8 +78,7 @@ class MaskDecoder(nn.Module):
         iou_predictions : (B, 4)
         """
         source = tokens_of(image + dense).expand(len(sparse), -1, -1)
-        answers = 1 + self.MASK_TOKENS
-        tokens, source = self.transformer(self._tokens(sparse), source, tokens_of(image_pe), answers)
+        tokens, source = self.transformer(self._tokens(sparse), source, tokens_of(image_pe), self.ANSWERS)
         return self._answer(tokens, source, image.shape[-2:], skips)
 
     def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
@@ -95,8 +95,7 @@ class MaskDecoder(nn.Module):
 
     def decode_prepared(self, prepared: PreparedImage, sparse: Tensor) -> tuple[Tensor, Tensor]:
         """Decode (B, tokens, width) prompts without masks on what `prepare` gave; returns as `forward`."""
-        answers = 1 + self.MASK_TOKENS
-        tokens, source = self.transformer.decode_prepared(self._tokens(sparse), prepared, answers)
+        tokens, source = self.transformer.decode_prepared(self._tokens(sparse), prepared, self.ANSWERS)
         side = math.isqrt(source.shape[1])
         return self._answer(tokens, source, (side, side), ())
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -11,7 +10,7 @@ from napari_sam.errors import JournalError
 
 from ..fingerprint import same_pixels
 from ..store import fits
-from .lines import entry_in, first_entry, line_of
+from .lines import entry_in
 from .record import Record
 
 
@@ -39,27 +38,21 @@ def _image_named(begins: Mapping[str, Any], path: Path) -> Path | None:
     return path.absolute().parent.parent / name if name else None
 
 
-def begun_anew(
-    content: bytes, path: Path, shape: Sequence[int], image: Path | None, pixels: str = ""
-) -> bytes:
-    """Return a journal whose first line says of its image what holds now; the same if it does.
+def begun_anew(begins: Mapping[str, Any], now: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a journal is to begin with, where its image is known by other things now; the same if not.
 
     Parameters
     ----------
-    content : bytes
-        Whole lines.
-    path, shape, image, pixels
-        As of `first_entry`; its pixels are what was known before, unless its shape is another one.
+    begins : dict
+        What it begins with.
+    now : dict
+        What a new one would begin with. An image without a file keeps its name, and the pixels are what was
+        known before, unless the shape is another one.
     """
-    first, end, rest = content.partition(b"\n")
-    if not end:
-        return content
-    known = json.loads(first[9:])
-    now = first_entry(path, shape, image, pixels)
-    anew = dict(known) if image is None else {**known, "image": now["image"]}
-    if known.get("shape") != now["shape"]:
-        anew |= {"shape": now["shape"], "pixels": pixels}
-    return content if anew == known else line_of(anew) + rest
+    anew = {**begins, "image": now["image"]} if now["image"] else dict(begins)
+    if begins.get("shape") != now["shape"]:
+        anew |= {"shape": now["shape"], "pixels": now["pixels"]}
+    return anew
 
 
 def check_shape(record: Record, path: Path, shape: Sequence[int]) -> None:

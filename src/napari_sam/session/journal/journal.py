@@ -23,7 +23,7 @@ from napari_sam.files.writing import REFUSED, at_once, let_go
 from ..objects import ADOPT, Edit
 from ..session import AnnotationSession
 from .image import begun_anew, check_shape, difference
-from .lines import entry_of, first_entry, line_of
+from .lines import Entry, entry_of, first_entry, line_of
 from .record import parse
 
 NO_LOCKS = {errno.ENOLCK, errno.ENOSYS, errno.ENOTSUP, errno.EOPNOTSUPP}
@@ -89,12 +89,13 @@ class Journal:
             self._opened()
             self._looking = bool(self.trouble)
             content = self._content()
-            self.record, kept = parse(content, path, first_entry(path, shape, image, pixels))
+            now = first_entry(path, shape, image, pixels)
+            self.record, kept = parse(content, path, now)
             self._end = len(kept)
             check_shape(self.record, path, shape)
             if not self._looking:
                 self._tidy(content, kept)
-                self._begin_anew(kept, begun_anew(kept, path, shape, image, pixels))
+                self._begin_anew(kept, begun_anew(self.record.begins, now))
             self.notice = f"{self.notice} {difference(self.record, shape, pixels)}".strip()
         except BaseException:
             self.close()
@@ -102,7 +103,7 @@ class Journal:
         self._undone = bool(self.record.undone)
         if not self._looking and not self.record.begins:
             with suppress(JournalError):  # it is written with the first edit, and told by `trouble`
-                self._append(line_of(first_entry(path, shape, image, pixels)))
+                self._append(line_of(now))
 
     def _opened(self) -> None:
         """Lock the file, or note why it cannot be written."""
@@ -149,12 +150,13 @@ class Journal:
         except OSError as error:
             self.trouble, self._looking = _unwritable(self.path, error), True
 
-    def _begin_anew(self, content: bytes, anew: bytes) -> None:
+    def _begin_anew(self, content: bytes, anew: Entry) -> None:
         """Have the first line say of the image what holds now, if that can be written."""
-        if anew == content or self._looking:
+        if anew == self.record.begins or self._looking or not content:
             return
+        _, _, rest = content.partition(b"\n")
         with suppress(OSError), at_once(self.path) as part:
-            part.write_bytes(anew)
+            part.write_bytes(line_of(anew) + rest)
         self._end = self.path.stat().st_size
 
     @property
