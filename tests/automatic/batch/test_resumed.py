@@ -18,7 +18,7 @@ from napari_sam.automatic import AutomaticSettings
 from napari_sam.automatic.batch.image import BatchSettings, Job, one_by_one
 from napari_sam.automatic.batch.names import full_path, label_names
 from napari_sam.automatic.batch.run import Run, run_batch
-from napari_sam.automatic.batch.summary import Row, read_summary, write_summary
+from napari_sam.automatic.batch.summary import Row, line_of, read_summary, write_summary
 from napari_sam.errors import DataError
 
 ONE = BatchSettings(device="cpu")
@@ -66,6 +66,11 @@ def disc(row: int, col: int, width: int = 180) -> NDArray[np.uint8]:
 
 def labels_of(out: Path, images: list[Path]) -> list[int]:
     return [int(tifffile.imread(out / f"{image.stem}.tif").max()) for image in images]
+
+
+def tiles_of(out: Path) -> list[NDArray[np.uint8]]:
+    with Image.open(out / "sheet.png") as sheet:
+        return [np.asarray(sheet)[:168, start : start + 168] for start in (0, 172, 344)]
 
 
 @pytest.mark.parametrize("killed_at", ["a.tif", "b.tif"])
@@ -164,13 +169,14 @@ def test_batch_when_a_large_image_is_written_anew_then_its_labels_are_too(kind: 
     assert (row.error, row.objects, at_places()) == ("", 1, [False, True])
 
 
-def test_batch_when_only_some_images_are_given_then_the_others_stay_in_the_summary(
+def test_batch_when_only_some_images_are_given_then_the_others_stay_in_the_summary_and_on_the_sheet(
     images: list[Path], tmp_path: Path
 ) -> None:
     out, log = tmp_path / "out", list[str]()
     run_batch(images[:2], out, ONE, run=painting(1))
     run_batch(images[2:], out, ONE, run=painting(1))
     assert list(read_summary(out)) == images
+    assert [tile.any() for tile in tiles_of(out)] == [True, True, True]
     run_batch(images, out, ONE, run=painting(2, log=log))
     assert log == []
     run_batch(images[:1], out, ONE, overwrite=True, run=painting(3))
@@ -179,6 +185,15 @@ def test_batch_when_only_some_images_are_given_then_the_others_stay_in_the_summa
     )
     run_batch(images[:1], out, OTHER, overwrite=True, run=painting(4))
     assert list(read_summary(out)) == images[:1]
+
+
+def test_batch_when_images_are_many_then_what_was_done_before_costs_nothing_again(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    seen, relative = list[Path](), os.path.relpath
+    monkeypatch.setattr(os.path, "relpath", lambda path, start: (seen.append(path), relative(path, start))[1])
+    run_batch(images, tmp_path / "out", ONE, run=painting(1))
+    assert seen == images
 
 
 def test_batch_when_images_of_one_name_come_one_after_another_then_each_keeps_its_labels(
@@ -244,7 +259,8 @@ def test_label_names_when_names_are_long_or_no_text_then_are_cut_told_apart_and_
     names = label_names(images)
     assert len({*names.values()}) == 4
     assert all(len(name.encode()) <= 220 for name in names.values())
-    write_summary(tmp_path, [Row(str(image), name) for image, name in names.items()])
+    images.append(Path("/1/c\r/d.tif"))  # of a script with the ends of lines of Windows
+    write_summary(tmp_path, [line_of(Row(str(image)), tmp_path) for image in images])
     assert [*read_summary(tmp_path)] == [full_path(image) for image in images]
     (tmp_path / "summary.csv").read_text(encoding="utf-8")
 
@@ -291,9 +307,7 @@ def test_batch_when_an_image_is_gone_in_the_end_then_the_sheet_shows_the_others(
         os.utime(images[1], (0, 0))
 
     assert not any(row.error for row in run_batch(images, out, ONE, run=run))
-    with Image.open(out / "sheet.png") as sheet:
-        tiles = [np.asarray(sheet)[:168, start : start + 168] for start in (0, 172, 344)]
-    assert [bool(tile.any()) for tile in tiles] == [False, False, True]
+    assert [tile.any() for tile in tiles_of(out)] == [False, False, True]
     (tmp_path / "first").hardlink_to(out / "sheet.png")  # which what is written into the file would change
     rows = run_batch(images, out, ONE, run=painting(2))
     assert [row.objects for row in rows] == [1, 1, 1]

@@ -16,7 +16,7 @@ from ..windows.state import differing
 from ..windows.version import glimpse
 from .image import BatchSettings, Job, one_by_one
 from .names import full_path, label_names
-from .summary import SETTINGS, SHEET, SUMMARY, Row, read_summary, write_summary
+from .summary import SETTINGS, SHEET, SUMMARY, Row, line_of, read_summary, write_summary
 
 Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
 """Segments images in any order."""
@@ -86,7 +86,7 @@ def run_batch(
                 progress(len(rows), len(jobs))
             if cancelled is not None and cancelled():
                 raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
-        _write_sheet(out, [job for job in jobs if not rows[str(job.image)].error], settings)
+        _write_sheet(out, settings)
     return [rows[str(job.image)] for job in jobs]
 
 
@@ -173,19 +173,22 @@ def _segmented(
     if not waiting:
         return
     ours = {full_path(job.image) for job in jobs}
-    kept = [row for image, row in known.items() if image not in ours]
+    kept = [line_of(row, out) for image, row in known.items() if image not in ours]
+    lines = {file: line_of(row, out) for file, row in rows.items()}  # each once: all are written every time
 
     def write() -> None:
-        write_summary(out, [*kept, *(rows[str(job.image)] for job in jobs if str(job.image) in rows)])
+        write_summary(out, [*kept, *(lines[str(job.image)] for job in jobs if str(job.image) in lines)])
 
     write()  # before the first labels: what these replace is finished no more
     for row in run(waiting, settings):
         rows[row.file] = row
+        lines[row.file] = line_of(row, out)
         write()
         yield row
 
 
-def _write_sheet(out: Path, jobs: Sequence[Job], settings: BatchSettings) -> None:
+def _write_sheet(out: Path, settings: BatchSettings) -> None:
     from .sheet import batch_sheet
 
-    write_picture(out / SHEET, batch_sheet(jobs, settings))
+    done = [row for row in read_summary(out).values() if row.labels]
+    write_picture(out / SHEET, batch_sheet(done, out, settings))

@@ -19,40 +19,42 @@ from .axes import opened_plane
 from .files import opened
 
 if TYPE_CHECKING:
-    from .image import BatchSettings, Job
+    from .image import BatchSettings
+    from .summary import Row
 
 MOST = 60
 """Images on a sheet, spread over a larger batch."""
 OUTLINE = (255, 176, 0)
 
 
-def batch_sheet(jobs: Sequence[Job], settings: BatchSettings) -> Image.Image:
+def batch_sheet(rows: Sequence[Row], out: Path, settings: BatchSettings) -> Image.Image:
     """Draw a tile for each finished image, or for 60 of them.
 
     Parameters
     ----------
-    jobs : sequence of Job
+    rows : sequence of Row
         Whose labels are written.
+    out : Path
+        Their folder.
     settings : BatchSettings
     """
-    chosen = np.linspace(0, len(jobs) - 1, min(len(jobs), MOST)).astype(int)
-    return arranged([_tile(jobs[index], settings) for index in chosen])
+    chosen = np.linspace(0, len(rows) - 1, min(len(rows), MOST)).astype(int)
+    return arranged([_tile(Path(rows[index].file), out / rows[index].labels, settings) for index in chosen])
 
 
-def _tile(job: Job, settings: BatchSettings) -> Image.Image:
+def _tile(image: Path, labels: Path, settings: BatchSettings) -> Image.Image:
     """Draw one image, its outlines, and its name below; only this of what cannot be opened any more."""
     tile = Image.new("RGB", (TILE, TILE + CAPTION))
-    ImageDraw.Draw(tile).text((4, TILE + 2), job.image.stem[-26:], fill="white")
+    ImageDraw.Draw(tile).text((4, TILE + 2), image.stem[-26:], fill="white")
     with suppress(Exception):  # all work is done: whatever became of a file must not end it
-        if (written := job.written) is not None:
-            tile.paste(Image.fromarray(_outlined(job, written, settings)))
+        tile.paste(Image.fromarray(_outlined(image, labels, settings)))
     return tile
 
 
-def _outlined(job: Job, written: Path, settings: BatchSettings) -> NDArray[np.uint8]:
+def _outlined(file: Path, written: Path, settings: BatchSettings) -> NDArray[np.uint8]:
     """Return the pixels of an image with the outlines of its labels."""
     axis = settings.channel_axis
-    with opened_plane(job.image, axis, settings.channels) as image, opened(written) as labels:
+    with opened_plane(file, axis, settings.channels) as image, opened(written) as labels:
         step = max(1, max(labels.shape) // TILE)
         pixels = to_rgb(_thinned(image, axis, step), axis)[0].transpose(1, 2, 0)
         canvas = enlarged(pixels.astype(np.uint8), Image.Resampling.BILINEAR)

@@ -102,29 +102,36 @@ def _row(held: dict[str, str], file: Path) -> Row:
     )
 
 
-def write_summary(out: Path, rows: Iterable[Row]) -> None:
-    """Write a folder's summary, at once or not at all, with images as seen from the folder.
-
-    So they are found again when all is moved, and from wherever the next batch is started.
+def write_summary(out: Path, lines: Iterable[str]) -> None:
+    """Write a folder's summary of lines by `line_of`, at once or not at all.
 
     Raises
     ------
     DataError
         If the disk is full or may not be written to.
     """
-    text = io.StringIO()
-    table = csv.writer(text, lineterminator="\n")
-    table.writerow(COLUMNS)
-    for row in rows:
-        seen = replace(
-            row,
-            file=_seen_from(out, Path(row.file)),
-            seconds=round(row.seconds, 3),
-            mean_score=round(row.mean_score, 4),
-        )
-        table.writerow(astuple(seen))
     with disk_errors(out):
-        write_text(out / SUMMARY, text.getvalue().encode(errors="backslashreplace").decode())
+        write_text(out / SUMMARY, "".join([_line(COLUMNS), *lines]))
+
+
+def line_of(row: Row, out: Path) -> str:
+    """Return a row as a line of a folder's summary, with the image as seen from the folder.
+
+    So it is found again when all is moved, and from wherever the next batch is started.
+    """
+    seen = replace(
+        row,
+        file=_seen_from(out, Path(row.file)),
+        seconds=round(row.seconds, 3),
+        mean_score=round(row.mean_score, 4),
+    )
+    return _line(astuple(seen)).encode(errors="backslashreplace").decode()
+
+
+def _line(values: Iterable[object]) -> str:
+    text = io.StringIO()
+    csv.writer(text, lineterminator="\r\n").writerow(values)  # both of which are quoted in a name then
+    return text.getvalue().removesuffix("\r\n") + "\n"
 
 
 def _seen_from(folder: Path, image: Path) -> str:
