@@ -29,16 +29,17 @@ def test_read_when_of_any_count_of_tokens_then_equals_plain_attention(
 
 
 @pytest.mark.parametrize("count", [1, 7, 12, 13, 40])
-def test_write_when_of_any_count_of_tokens_then_adds_plain_attention(
+def test_spread_when_of_any_count_of_tokens_then_adds_plain_attention(
     attention: Attention, count: int
 ) -> None:
     image, queries, keys = rows(3, 50, 64), rows(3, 50, 64).flip(1), rows(3, count, 64)
     values = keys + rows(1, 1, 64)
     expected = image + attention(queries, keys, values)
-    torch.testing.assert_close(attention.write(image, queries, keys, values), expected)
+    weights = attention.weigh(queries, keys)
+    torch.testing.assert_close(attention.spread(weights, values, image), expected)
 
 
-def test_read_and_write_when_differentiated_then_give_the_gradients_of_plain_attention(
+def test_read_and_spread_when_differentiated_then_give_the_gradients_of_plain_attention(
     attention: Attention,
 ) -> None:
     tokens, image = rows(2, 5, 64), rows(2, 30, 64)
@@ -48,7 +49,8 @@ def test_read_and_write_when_differentiated_then_give_the_gradients_of_plain_att
         if plain:
             out = image + attention(image, attention(tokens, image, image), tokens)
         else:
-            out = attention.write(image, image, attention.read(tokens, image, image), tokens)
+            weights = attention.weigh(image, attention.read(tokens, image, image))
+            out = attention.spread(weights, tokens, image)
         out.square().mean().backward()
         gradients.append([parameter.grad for parameter in attention.parameters()])
     torch.testing.assert_close(*gradients)

@@ -95,7 +95,9 @@ class MaskDecoder(nn.Module):
 
     def decode_prepared(self, prepared: PreparedImage, sparse: Tensor) -> tuple[Tensor, Tensor]:
         """Decode (B, tokens, width) prompts without masks on what `prepare` gave; returns as `forward`."""
-        tokens, source = self.transformer.decode_prepared(self._tokens(sparse), prepared, self.ANSWERS)
+        tokens, source = self.transformer(
+            self._tokens(sparse), prepared.image, prepared.positions, self.ANSWERS, prepared
+        )
         side = math.isqrt(source.shape[1])
         return self._answer(tokens, source, (side, side), ())
 
@@ -139,8 +141,11 @@ class MaskDecoder(nn.Module):
         classes = for_four(weights)
 
         def classified(tokens: Tensor) -> Tensor:
-            x = F.gelu(norm.over_last(four_pixels(tokens, *first)))
-            x = F.gelu(four_pixels(x, *second))
+            x = four_pixels(tokens, *first)
+            x = norm.over_last(x)
+            x = F.gelu(x)
+            x = four_pixels(x, *second)
+            x = F.gelu(x)
             return x.reshape(len(x), -1, classes.shape[1]) @ classes
 
         part = PART // source.element_size() if source.device.type == "cpu" else h * w

@@ -19,9 +19,9 @@ MANY = 1024
 class Attention(nn.Module):
     """Multi-head attention that may work at fewer channels than its inputs have.
 
-    `forward` projects queries, keys and values. Between a few tokens and the thousands of an
-    image, `read` and `write` give the same result by the cheaper way: with few enough tokens, that
-    is to take the projections of the image to the tokens instead.
+    `forward` projects queries, keys and values. Between a few tokens and the thousands of an image, `read`
+    one way, `weigh` and `spread` the other give the same result by the cheaper way: with few enough tokens,
+    that is to take the projections of the image to the tokens instead.
 
     Parameters
     ----------
@@ -45,8 +45,7 @@ class Attention(nn.Module):
     def read(self, tokens: Tensor, keys: Tensor, values: Tensor) -> Tensor:
         """Do as `forward` from (B, N, width) tokens to the (B, hw, width) keys and values of an image."""
         if not self._few(tokens):
-            plain: Tensor = self(tokens, keys, values)
-            return plain
+            return cast(Tensor, self(tokens, keys, values))
         query = self.split(self.q_proj(tokens))
         scaled = query / math.sqrt(query.shape[-1])
         wide = (scaled @ self.by_head(self.k_proj.weight)).flatten(1, 2)
@@ -63,34 +62,37 @@ class Attention(nn.Module):
         keys, values = (x.expand(len(query), -1, -1, -1) for x in (keys, values))
         return self.merge(attend(query, keys, values))
 
-    def write(self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Add to an image what `forward` gives from its (B, hw, width) queries to (B, N, width) tokens."""
+    def weigh(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Weigh (B, N, width) tokens at every query of a (B, hw, width) image; (B, heads, N, hw)."""
         if not self._few(keys):
-            plain: Tensor = image + self(queries, keys, values)
-            return plain
+            return self.weigh_prepared(self.split(self.q_proj(queries)), keys)
         key = self._scaled_key(keys)
         wide = (key @ self.by_head(self.q_proj.weight)).flatten(1, 2)
         bias = (key @ self.q_proj.bias.view(self.heads, -1, 1)).flatten(1, 2)
         scores = products(wide, queries) + bias
-        return self._spread(scores.view(*key.shape[:3], -1), values, image)
+        return scores.view(*key.shape[:3], -1).softmax(2)
 
-    def write_prepared(self, image: Tensor, queries: Tensor, keys: Tensor, values: Tensor) -> Tensor:
-        """Do as `write` with queries projected and split before."""
-        return self._spread(self._scaled_key(keys) @ queries.transpose(2, 3), values, image)
+    def weigh_prepared(self, queries: Tensor, keys: Tensor) -> Tensor:
+        """Do as `weigh` with queries projected and split before.
+
+        Many queries are scored by few keys the other way round, so that a softmax runs over long rows.
+        """
+        return (self._scaled_key(keys) @ queries.transpose(2, 3)).softmax(2)
 
     def _scaled_key(self, keys: Tensor) -> Tensor:
         """Project the keys of tokens and scale them, so that the long queries need not be."""
         key = self.split(self.k_proj(keys))
         return key / math.sqrt(key.shape[-1])
 
-    def _spread(self, scores: Tensor, values: Tensor, image: Tensor) -> Tensor:
-        """Add the values of tokens to an image, by (B, heads, N, hw) scores of tokens at its queries."""
-        weights = scores.softmax(2).flatten(1, 2).transpose(1, 2)
+    def spread(self, weights: Tensor, values: Tensor, image: Tensor) -> Tensor:
+        """Add (B, N, width) tokens to a (B, hw, width) image by the weights that `weigh` gave."""
         value = self.split(self.v_proj(values))
+        if not self._few(values):
+            return image + self.merge(weights.transpose(2, 3) @ value)
         out = self.out_proj.weight.view(-1, self.heads, value.shape[-1]).transpose(0, 1)
         wide = (out @ value.transpose(2, 3)).transpose(2, 3)
         wide = wide + self.out_proj.bias.to(wide.dtype) / self.heads  # of each head, weights sum to one
-        return torch.baddbmm(image, weights, wide.flatten(1, 2))
+        return torch.baddbmm(image, weights.flatten(1, 2).transpose(1, 2), wide.flatten(1, 2))
 
     def _few(self, tokens: Tensor) -> bool:
         """Whether products with all heads of the tokens cost clearly less than a projection."""
@@ -122,17 +124,13 @@ def products(few: Tensor, many: Tensor) -> Tensor:
 
 
 def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
-    """Attend from (B, heads, N, C) queries to (B, heads, K, C) keys and values, one of N and K small.
+    """Attend from (B, heads, N, C) queries to (B, heads, K, C) keys and values, where N is small.
 
-    On a CPU many queries are scored by few keys the other way round, so that a softmax runs over long
-    rows. Plain products train faster there than the fused kernel, and answer faster from `MANY` keys on:
-    that kernel shares out queries, of which there are few.
+    On a CPU plain products train faster than the fused kernel, and answer faster from `MANY` keys on: that
+    kernel shares out queries, of which there are few.
     """
     if q.device.type != "cpu":
         return F.scaled_dot_product_attention(q, k, v)
-    if q.shape[2] > k.shape[2]:
-        scores = (k / math.sqrt(k.shape[-1])) @ q.transpose(-2, -1)
-        return scores.softmax(2).transpose(-2, -1) @ v
     if not torch.is_grad_enabled() and k.shape[2] < MANY:
         return F.scaled_dot_product_attention(q, k, v)
     scores = (q / math.sqrt(q.shape[-1])) @ k.transpose(-2, -1)
@@ -180,13 +178,14 @@ class TwoWayLayer(nn.Module):
     def forward(
         self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor
     ) -> tuple[Tensor, Tensor]:
-        """Update (B, N, width) tokens and (B, hw, width) image features."""
+        """Update (B, N, width) tokens and (B, hw, width) image features; `norm4` still has to follow."""
         tokens = self._among_tokens(tokens, token_pe)
         keys = image + image_pe
         tokens = self.norm2(tokens + self.cross_attn_token_to_image.read(tokens + token_pe, keys, image))
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = self.cross_attn_image_to_token.write(image, keys, tokens + token_pe, tokens)
-        return tokens, self.norm4(image)
+        weights = self.cross_attn_image_to_token.weigh(keys, tokens + token_pe)
+        del keys  # as large as the image: it makes room for the next one
+        return tokens, self.cross_attn_image_to_token.spread(weights, tokens, image)
 
     def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
         """Project (B, hw, width) image features for `forward_prepared`."""
@@ -209,8 +208,8 @@ class TwoWayLayer(nn.Module):
         seen = read.read_prepared(tokens + token_pe, prepared.keys, prepared.values)
         tokens = self.norm2(tokens + seen)
         tokens = self.norm3(tokens + self.mlp(tokens))
-        image = write.write_prepared(prepared.image, prepared.queries, tokens + token_pe, tokens)
-        return tokens, self.norm4(image)
+        weights = write.weigh_prepared(prepared.queries, tokens + token_pe)
+        return tokens, write.spread(weights, tokens, prepared.image)
 
     def _among_tokens(self, tokens: Tensor, token_pe: Tensor) -> Tensor:
         """Let (B, N, width) tokens attend to each other."""
@@ -233,7 +232,14 @@ class TwoWayTransformer(nn.Module):
         self.final_attn_token_to_image = Attention(width, width // 2, config.decoder.heads)
         self.norm_final_attn = nn.LayerNorm(width)
 
-    def forward(self, tokens: Tensor, image: Tensor, image_pe: Tensor, answers: int) -> tuple[Tensor, Tensor]:
+    def forward(
+        self,
+        tokens: Tensor,
+        image: Tensor,
+        image_pe: Tensor,
+        answers: int,
+        prepared: PreparedImage | None = None,
+    ) -> tuple[Tensor, Tensor]:
         """Run all layers.
 
         Parameters
@@ -245,32 +251,26 @@ class TwoWayTransformer(nn.Module):
             Image features and their position encodings.
         answers : int
             How many of the first tokens are read afterwards: only they attend to the image a last time.
+        prepared : PreparedImage, optional
+            What `prepare` gave of this image.
 
         Returns
         -------
         tokens : (B, answers, width)
         image : (B, hw, width)
         """
-        updated, image = self.layers[0](tokens, image, tokens, image_pe)
-        return self._run(updated, image, tokens, image_pe, answers)
-
-    def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
-        """Project (B, hw, width) image features for `decode_prepared`."""
-        first = cast(TwoWayLayer, self.layers[0])
-        return first.prepare(image, image_pe)
-
-    def decode_prepared(self, tokens: Tensor, prepared: PreparedImage, answers: int) -> tuple[Tensor, Tensor]:
-        """Do as `forward` on what `prepare` gave."""
-        first = cast(TwoWayLayer, self.layers[0])
-        updated, image = first.forward_prepared(tokens, tokens, prepared)
-        return self._run(updated, image, tokens, prepared.positions, answers)
-
-    def _run(
-        self, tokens: Tensor, image: Tensor, token_pe: Tensor, image_pe: Tensor, answers: int
-    ) -> tuple[Tensor, Tensor]:
-        """Run all that follows the first layer."""
-        for layer in self.layers[1:]:
-            tokens, image = layer(tokens, image, token_pe, image_pe)
+        token_pe = tokens
+        for layer in cast(list[TwoWayLayer], self.layers):
+            if layer.first and prepared is not None:
+                tokens, image = layer.forward_prepared(tokens, token_pe, prepared)
+            else:
+                tokens, image = layer(tokens, image, token_pe, image_pe)
+            image = layer.norm4(image)  # here, where nothing holds the image before any more
         tokens, queries = tokens[:, :answers], (tokens + token_pe)[:, :answers]
         attended = self.final_attn_token_to_image.read(queries, image + image_pe, image)
         return self.norm_final_attn(tokens + attended), image
+
+    def prepare(self, image: Tensor, image_pe: Tensor) -> PreparedImage:
+        """Project (B, hw, width) image features once for all prompts without a mask."""
+        first = cast(TwoWayLayer, self.layers[0])
+        return first.prepare(image, image_pe)
