@@ -132,8 +132,6 @@ def test_the_view_when_it_comes_to_rest_elsewhere_then_is_opened_ahead_of_a_clic
     annotation = start(pyramid, multiscale=True)
     said: list[str] = []
     annotation.said.connect(said.append)
-    image = annotation._image
-    image.data_level, image.corner_pixels = 0, np.array([[30_000, 5_000], [30_600, 5_800]])
     camera_of(annotation._viewer).center = (0, 30_300, 5_400)
     qtbot.waitUntil(lambda: jobs.busy, timeout=20_000)
     settle(qtbot, jobs)

@@ -13,6 +13,7 @@ from napari_sam.predict.window import PlaneWindow, whole_plane
 from napari_sam.widgets.layers.planes import (
     alignment,
     askew,
+    camera_of,
     image_shape,
     plane_under_sliders,
     read_window,
@@ -123,13 +124,18 @@ def test_a_window_when_read_then_is_cut_from_the_plane_with_its_channels() -> No
     assert np.array_equal(pixels, np.moveaxis(STACK[1, :3, 2:5, 1:5], 0, -1))
 
 
-def test_what_is_seen_of_a_pyramid_then_is_in_its_finest_pixels() -> None:
-    layer = Image([np.zeros((800, 600)), np.zeros((200, 150))], multiscale=True, contrast_limits=(0, 9))
-    layer.data_level = 1
-    layer.corner_pixels = np.array([[50, 25], [100, 75]])
-    assert seen(layer).tolist() == [[200, 100], [400, 300]]
-    layer.corner_pixels = np.array([[0, 0], [0, 0]])
-    assert seen(layer).tolist() == [[0, 0], [800, 600]]
+def test_what_is_seen_of_a_pyramid_then_is_what_the_view_shows_of_its_finest_pixels() -> None:
+    viewer = ViewerModel()
+    levels = [np.zeros((3, 800, 600)), np.zeros((3, 200, 150))]
+    options: dict[str, Any] = {"scale": (4, 0.5, 2), "translate": (0, 7, -100), "contrast_limits": (0, 9)}
+    layer = viewer.add_image(levels, multiscale=True, **options)
+    size = np.array(viewer.canvas.size if hasattr(viewer, "canvas") else viewer._canvas_size)
+    camera = camera_of(viewer)
+    camera.zoom, camera.center = 10, (0, 107, 300)
+    reach = size / 20 / (0.5, 2)  # from the middle, where row and column are 200
+    assert np.allclose(seen(layer, viewer), [200 - reach, 200 + reach])
+    camera.center = (0, -500, 300)  # beside the image
+    assert (seen(layer, viewer)[:, 0] < 0).all()
 
 
 def test_an_rgb_stack_when_read_then_keeps_its_channels() -> None:

@@ -102,7 +102,7 @@ class Annotation:
         self.session = earlier.session
         self._viewer, self._image, self._jobs = viewer, image, jobs
         self.seeing = Seeing(viewer, image)
-        self._parts = Parts(image, load, jobs)
+        self._parts = Parts(viewer, image, load, jobs)
         labels = layer_of(earlier, image, viewer.dims)
         self._before = AsBefore(labels, viewer.layers)
         laid = LAID if lay_over(labels, image, viewer.dims) else ""

@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 MOST = 32
 """Longer axes are no channels."""
-SHARED = ("source", "multiscale", "data", "data_level", "downsample_factors", "corner_pixels", "events")
+SHARED = ("source", "multiscale", "data", "events")
 """What a mixed image has in common with the layer that it is of."""
 
 

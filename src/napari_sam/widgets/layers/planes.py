@@ -211,12 +211,23 @@ def read_window(image: Any, plane: Plane, window: PlaneWindow) -> np.ndarray[Any
     return read_pixels(data, (*plane, *window.index))
 
 
-def seen(image: Image) -> NDArray[np.float64]:
-    """Return the first and last row and column that are seen, (2, 2); all, before anything is seen."""
-    shape = image_shape(image)[-2:]
-    factors = np.asarray(image.downsample_factors, float)[image.data_level, -2:]
-    corners = np.clip(np.asarray(image.corner_pixels)[:, -2:] * factors, 0, shape)
-    return corners if (corners[1] > corners[0]).all() else np.array([(0, 0), shape], float)
+def seen(image: Image, viewer: ViewerModel) -> NDArray[np.float64]:
+    """Return the first row and column of an image that the view shows, and the last ones, (2, 2).
+
+    They may lie beyond the image. What napari notes of it stays as it was while one zooms into a level of a
+    pyramid, or looks beside the image.
+    """
+    camera, own = camera_of(viewer), getattr(viewer, "__wrapped__", viewer)
+    canvas = getattr(own, "canvas", None)  # younger than napari 0.6
+    size = own._get_viewbox_size() if canvas is None else canvas.viewbox_size(own.layers)
+    reach = np.array(size, float) / max(float(camera.zoom), 1e-6) / 2
+    middle, point = np.array(camera.center[-2:]), np.asarray(viewer.dims.point, float)[-image.ndim : -2]
+    units = _world_units(image, viewer.dims)
+    corners = [
+        image.world_to_data(np.append(point, middle + reach * side) * units)[-2:]
+        for side in ((-1, -1), (-1, 1), (1, -1), (1, 1))
+    ]
+    return np.array([np.min(corners, axis=0), np.max(corners, axis=0)])
 
 
 def alignment(image: Image, dims: Dims) -> dict[str, Any]:

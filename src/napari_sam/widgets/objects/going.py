@@ -27,7 +27,6 @@ def go_to(viewer: ViewerModel, image: Image, aligned: Layer, each: Object) -> No
     ----------
     viewer : napari.Viewer
     image : napari.layers.Image
-        What is seen of it tells how large the view is.
     aligned : napari.layers.Layer
         Lies over the image, in the viewer's units.
     each : Object
@@ -37,7 +36,7 @@ def go_to(viewer: ViewerModel, image: Image, aligned: Layer, each: Object) -> No
     for axis in range(len(each.plane)):
         viewer.dims.set_point(more + axis, world[axis])
     camera = camera_of(viewer)
-    first, last = seen(image)
+    first, last = seen(image, viewer)
     share = each.mask.shape[0] / max(last[0] - first[0], 1)
     clear = SMALLEST <= share <= LARGEST
     if not clear:

@@ -23,6 +23,7 @@ from ..layers.mixed import Mixed
 from ..layers.planes import image_shape, read_window, seen
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
     from numpy.typing import NDArray
 
@@ -47,6 +48,7 @@ class Parts:
 
     Parameters
     ----------
+    viewer : napari.Viewer
     image : napari.layers.Image or Mixed
     load : callable
         Makes the predictor; called in the worker.
@@ -57,8 +59,8 @@ class Parts:
     opened = Signal(tuple, Opened)
     failed = Signal(str)
 
-    def __init__(self, image: Image | Mixed, load: Load, jobs: Jobs) -> None:
-        self._image, self._load, self._jobs = image, load, jobs
+    def __init__(self, viewer: ViewerModel, image: Image | Mixed, load: Load, jobs: Jobs) -> None:
+        self._viewer, self._image, self._load, self._jobs = viewer, image, load, jobs
         self._opener = Opener(embedding_store(), image.mix if isinstance(image, Mixed) else None)
         self._held: Recent[Key, Opened] = Recent(memory_limit())
         self._ahead = LookAhead(jobs)
@@ -95,7 +97,7 @@ class Parts:
             If they are too far from each other to be seen at once.
         """
         positions = np.concatenate([*(each.inside for each in prompts), others])
-        wanted = positions if len(positions) else seen(self._image).mean(axis=0, keepdims=True)
+        wanted = positions if len(positions) else seen(self._image, self._viewer).mean(axis=0, keepdims=True)
         held: NDArray[np.float64] = np.clip(wanted, 0, np.array(self._shape) - 1)
         self._opener.wanted(self._shape, held)
         return held

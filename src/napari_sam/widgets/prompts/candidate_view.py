@@ -206,7 +206,7 @@ class CandidateView:
         """
         items = [offer.candidates.items[index] for index in offer.shown]
         boxes = np.array([item.bbox for item in items if item.mask.size] or [(0, 0, 0, 0)])
-        (top, left), (bottom, end) = _around(seen(self._image).reshape(1, 4), to_screen)
+        (top, left), (bottom, end) = _around(seen(self._image, self._viewer).reshape(1, 4), to_screen)
         (first, before), (_, after) = _around(boxes, to_screen)
         before, after = before - GAP, after + GAP
         right = end - after >= min(before - left, WORDS)

@@ -28,6 +28,7 @@ from .last_thresholds import keep_thresholds
 from .searching import Find, Searching
 
 if TYPE_CHECKING:
+    from napari.components import ViewerModel
     from napari.layers import Image
 
     from napari_sam.session import Plane
@@ -51,6 +52,7 @@ class Proposing:
 
     Parameters
     ----------
+    viewer : napari.Viewer
     image : napari.layers.Image or Mixed
     annotation : Annotation
         Whose open part and model are searched.
@@ -66,9 +68,15 @@ class Proposing:
     found = Signal(Find)
 
     def __init__(
-        self, image: Image | Mixed, annotation: Annotation, review: Review, panel: SegmentAll, jobs: Jobs
+        self,
+        viewer: ViewerModel,
+        image: Image | Mixed,
+        annotation: Annotation,
+        review: Review,
+        panel: SegmentAll,
+        jobs: Jobs,
     ) -> None:
-        self._image, self._annotation = image, annotation
+        self._viewer, self._image, self._annotation = viewer, image, annotation
         self._review, self._panel = review, panel
         self._searching = Searching(jobs)
         self._part: PartSearch | None = None
@@ -86,7 +94,7 @@ class Proposing:
         Raises
         ------
         PromptError
-            If the image is not ready yet.
+            If the image is not ready yet, or nothing of it is seen.
         ImageError
             If the model cannot be used.
         """
@@ -129,9 +137,11 @@ class Proposing:
 
     def _seen(self) -> PlaneWindow:
         rows, cols = image_shape(self._image)[-2:]
-        low, high = (edge.tolist() for edge in np.rint(seen(self._image)).astype(int))
-        shape = (max(high[0] - low[0], 1), max(high[1] - low[1], 1))
-        return PlaneWindow((low[0], low[1]), shape, (rows, cols))
+        first, last = np.rint(seen(self._image, self._viewer)).astype(int)
+        (top, left), (bottom, end) = np.clip([first, last + 1], 0, (rows, cols)).tolist()
+        if top == bottom or left == end:
+            raise PromptError("Nothing of this plane is in view; move it there, or search all of it.")
+        return PlaneWindow((top, left), (bottom - top, end - left), (rows, cols))
 
     def _search_part(self, opened: Opened, plane: Plane, region: PlaneWindow) -> None:
         if self._part is None or self._part.embedding is not opened.embedding:

@@ -76,7 +76,7 @@ class Reviewing:
         self.view = ProposalView(viewer, annotation.writer.labels, self._keyboard.listen)
         self.picker = ProposalPicker(viewer, annotation, self.review, self.view)
         self.jobs = Jobs(panel)
-        self.proposing = Proposing(image, annotation, self.review, panel, self.jobs)
+        self.proposing = Proposing(viewer, image, annotation, self.review, panel, self.jobs)
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
         self._rest = after_rest(panel, self._draw, REST)
         self._connect()
@@ -269,7 +269,7 @@ class Reviewing:
             axes = range(dims.ndim - len(world), dims.ndim - 2)
             for axis, value in zip(axes, world[:-2], strict=True):
                 dims.set_point(axis, value)
-        low, high = seen(self._image)
+        low, high = seen(self._image, self._viewer)
         if not ((low <= current.centre) & (high > current.centre)).all():
             camera = camera_of(self._viewer)
             camera.center = (*camera.center[:-2], *world[-2:])
