@@ -314,6 +314,11 @@ def test_a_search_when_cancelled_then_keeps_what_was_found(make: Make, qtbot: An
     assert panel.scopes["view"].isEnabled()
     reviewing.accept_all()
     assert len({each.plane for each in parts(widget)[0].session.objects}) < 30
+    qtbot.mouseClick(panel.scopes["everything"], Qt.MouseButton.LeftButton)
+    widget.stop()
+    widget.start()
+    settle(qtbot, widget)
+    assert panel.scopes["view"].isEnabled()  # which the search that was stopped with the rest had off
 
 
 @pytest.mark.shown

@@ -147,6 +147,7 @@ class SegmentAll(QWidget):
         self.set_stack(stack=False)
         self.set_thresholds((), {})
         self.set_counts(0, 0, 0)
+        self.set_searching(searching=False)
         self.setEnabled(False)
 
     def set_stack(self, *, stack: bool) -> None:
