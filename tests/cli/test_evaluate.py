@@ -130,8 +130,9 @@ def test_evaluate_when_channels_are_chosen_then_these_alone_are_measured_and_lea
     out = tmp_path / "scores.json"
     assert main([*typed, "--methods", "watershed", "--channels", "1", "--json", str(out)]) == 0
     assert json.loads(out.read_text())["dense_precision"]["all"] > 0.2
-    with pytest.raises(SystemExit, match="2"):
-        main(["evaluate", "--scenes", "1", "--channels", "1"])
+    for more in (["--channels", "1"], ["--zoom", "2"], ["--labels", str(labels)]):
+        with pytest.raises(SystemExit, match="2"):
+            main(["evaluate", "--scenes", "1", *more])
 
 
 def test_evaluate_when_files_are_damaged_or_do_not_fit_then_says_which_and_measures_the_others(
@@ -182,6 +183,23 @@ def test_evaluate_when_labels_are_masks_of_all_cells_then_says_how_they_are_numb
     typed[4] = str(folder)
     assert main([*typed, "--limit-images", "1"]) == 0
     assert "--pieces` numbers them" in capsys.readouterr().err
+
+
+def test_evaluate_when_labels_show_no_object_then_says_which_and_of_none_that_nothing_is_measured(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for kind in ("images", "labels"):
+        (tmp_path / kind).mkdir()
+    labels = np.zeros((64, 64), np.uint8)
+    Image.fromarray(labels).save(tmp_path / "images" / "a.png")
+    Image.fromarray(labels).save(tmp_path / "labels" / "a.png")
+    out = tmp_path / "scores.json"
+    assert main([*measuring(tmp_path, 1), "--json", str(out)]) == 1
+    said = capsys.readouterr()
+    assert "without an object in their labels: 1 image (a) in" in said.err
+    assert "nothing to measure" in said.err
+    assert not said.out
+    assert not out.exists()
 
 
 def test_evaluate_when_images_are_enlarged_then_the_same_objects_are_larger(

@@ -11,7 +11,7 @@ from PIL import Image
 
 from napari_sam.cli import main
 from napari_sam.session.journal.journal import Journal
-from napari_sam.weights import LoadedModel, save_checkpoint
+from napari_sam.weights import LoadedModel, read_metadata, save_checkpoint
 
 CONFIG = """
 steps = {steps}
@@ -75,16 +75,18 @@ def test_train_when_a_run_from_a_file_is_there_already_then_one_line_says_so(
 
 
 def test_train_when_a_device_is_given_then_the_finished_model_is_measured_there_too(
-    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    data_folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setenv("NAPARI_SAM_DEVICE", "cuda:99")  # what auto is, and is not there
     config = tmp_path / "config.toml"
     config.write_text(
-        CONFIG.format(steps=1, folder="dsb2018").replace("rating_prompts = 6", "rating_prompts = 0")
+        CONFIG.format(steps=9, folder="dsb2018").replace("rating_prompts = 6", "rating_prompts = 0")
     )
     config.write_text(config.read_text() + VALIDATION)
     typed = ["train", "--config", str(config), "--data", str(data_folder), "--out", str(tmp_path / "run")]
-    assert main([*typed, "--device", "cpu"]) == 0
+    assert main([*typed, "--device", "cpu", "--minutes", "0.00001"]) == 0
+    assert "trained for 1 step;" in capsys.readouterr().out  # and not for 9, for which there was no time
+    assert read_metadata(tmp_path / "run" / "model.safetensors")["steps"] == "1"
 
 
 def test_train_when_stopped_then_says_how_to_go_on_if_there_is_something_to_go_on_from(
@@ -179,6 +181,7 @@ def test_train_when_adapters_or_channels_do_not_fit_model_or_validation_then_one
         ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--minutes", "nan"],
         ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--steps", "0"],
         ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--seed", "-1"],
+        ["--init", "cell-tiny", "--images", "a", "--labels", "b", "--data", "c"],
         ["--config", "a.toml", "--seed", "0"],
     ],
 )

@@ -331,6 +331,9 @@ def test_plan_when_nothing_is_said_then_suits_the_model_and_leaves_held_out_imag
     assert (tiny.config.tune, tiny.minutes) == ("all", 2.0)
     assert tiny.config.steps > vit.config.steps
     assert plan(small, VIT, data, steps=7).minutes is None  # type: ignore[arg-type]
+    axons, fibres, cells = (Folder(Path(each), (Path(kind),)) for each, kind in ("ax", "af", "bc"))
+    measured = plan(load_model(VIT, "cpu"), VIT, data, others=(axons, fibres, cells)).sets()
+    assert list(measured) == [HELD_OUT, "a (x)", "a (f)", "b"]
 
 
 def test_learning_rate_when_time_runs_out_then_falls_to_nothing(data: DataConfig) -> None:
@@ -350,7 +353,9 @@ def test_train_when_the_time_is_over_then_ends_and_saves_also_when_resumed(
     held = torch.load(state, weights_only=True)
     torch.save({**held, "seconds": 3600.0}, state)
     train(config, tmp_path, minutes=60, resume=True, report=rows.append)
-    assert [row["left"] for row in rows] == [0, 0]
+    assert len(rows) == 1  # there is no time for another step
+    task = FineTuning(replace(config, steps=0), Folder(data.images, data.labels))
+    assert task.learn(tmp_path, resume=True)[1] == 1
 
 
 def test_plan_when_the_start_model_has_learnt_from_some_images_then_only_others_are_held_out(

@@ -9,6 +9,7 @@ import torch
 from PIL import Image
 
 from napari_sam.errors import DataError
+from napari_sam.files.writing import alone
 from napari_sam.training.config import DataConfig, TrainConfig
 from napari_sam.training.loop import initial_model, train
 from napari_sam.training.rows import append_row
@@ -105,12 +106,15 @@ def test_train_when_a_run_without_a_checkpoint_starts_anew_then_its_rows_are_gon
 
 
 def test_train_when_the_folder_holds_an_earlier_run_then_says_so_and_keeps_it(
-    config: TrainConfig, tmp_path: Path
+    config: TrainConfig, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     train(replace(config, steps=1), tmp_path / "run")
     before = (tmp_path / "run" / "state.pt").read_bytes()
     with pytest.raises(DataError, match="holds an earlier run"):
         train(config, tmp_path / "run")
+    monkeypatch.setattr("napari_sam.training.loop.LINGERING", 0.0)
+    with alone(tmp_path / "run" / "state.pt"), pytest.raises(DataError, match="by another napari-sam"):
+        train(config, tmp_path / "run", resume=True)  # while it goes on
     assert (tmp_path / "run" / "state.pt").read_bytes() == before
 
 

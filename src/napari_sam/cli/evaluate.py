@@ -96,7 +96,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.measuring.automatic_scores import METHODS
     from ..training.measuring.evaluate import evaluate
     from ..training.measuring.sets import Folder, Scenes
-    from .files import tell_of_labels
+    from .files import tell_of_empty, tell_of_labels
     from .outputs import PICTURE, TEXT, check_apart, check_output
     from .progress import progress_bar
 
@@ -126,6 +126,10 @@ def run(arguments: argparse.Namespace) -> None:
             go_on=True,
             progress=progress,
         )
+    if arguments.images:
+        tell_of_empty(report.empty, arguments.images)
+    if arguments.limit != 0 and not (report.objects or report.failed):
+        raise DataError("No labels show an object, so that there is nothing to measure; label some.")
     if arguments.json:
         write_text(arguments.json, report.to_json() + "\n")
     if arguments.failures:
@@ -148,8 +152,8 @@ def _check(arguments: argparse.Namespace) -> None:
 
     if arguments.images and not arguments.labels:
         raise DataError("There are images but no labels to compare with; give their folder with --labels.")
-    if arguments.scenes and arguments.channels:
-        raise arg.UsageError("--channels is for --images; scenes have what they need")
+    if arguments.scenes and (arguments.labels or arguments.channels or arguments.zoom != 1):
+        raise arg.UsageError("--labels, --channels and --zoom are for --images; scenes have what they need")
     if unknown := set(arguments.methods) - set(METHODS):
         raise arg.UsageError(f"--methods takes {', '.join(METHODS)}, and not {', '.join(sorted(unknown))}")
     if arguments.limit is not None and arguments.limit < bool(arguments.failures):

@@ -115,8 +115,13 @@ def tell_of_empty_labels(data: DataConfig) -> None:
     """
     from ..training.samples import without_objects
 
-    if empty := without_objects(data):
-        print(f"without an object in their labels: {_some(empty)} in {data.images}", file=sys.stderr)
+    tell_of_empty(without_objects(data), data.images)
+
+
+def tell_of_empty(names: Sequence[str], images: Path) -> None:
+    """Say it if the labels of some images show no object."""
+    if names:
+        print(f"without an object in their labels: {_some(names)} in {images}", file=sys.stderr)
 
 
 def _some(names: Sequence[str], noun: str = "image") -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..errors import DataError, WorseModelError
+from ..wording import amount
 from . import arguments as arg
 
 if TYPE_CHECKING:
@@ -118,6 +119,8 @@ def _run(arguments: argparse.Namespace) -> None:
         return
     if not (arguments.images and arguments.labels):
         raise arg.UsageError("--init needs --images and --labels to learn from")
+    if arguments.data:
+        raise arg.UsageError("--data is for --config; --images and --labels start where you are")
     fine_tune(arguments)
 
 
@@ -127,7 +130,7 @@ def _is_given(value: object) -> bool:
 
 def train_from_config(arguments: argparse.Namespace) -> None:
     """Train as a TOML file says, and measure the finished model."""
-    from ..training.checkpoint import MODEL
+    from ..training.checkpoint import MODEL, steps_done
     from ..training.config import TrainConfig
     from ..training.distributed import writes
     from ..training.held_out import digests, learnt_by, told_of
@@ -145,8 +148,7 @@ def train_from_config(arguments: argparse.Namespace) -> None:
         for entry in config.data:
             tell_of_set(entry)
     now = [content for entry in config.data for content in digests(entry).values()]
-    told = {"name": arguments.out.absolute().name, "steps": str(config.steps)}
-    told |= told_of(learnt_by(config.init), now)
+    told = {"name": arguments.out.absolute().name} | told_of(learnt_by(config.init), now)
     device = str(choose_device(arguments.device))
     with progress_bar("training", "step") as progress:
         sam = train(
@@ -170,9 +172,9 @@ def train_from_config(arguments: argparse.Namespace) -> None:
                 seed=config.seed,
                 progress=progress,
             )
-    path = arguments.out / MODEL
-    save_checkpoint(path, sam.cpu(), told)
-    print(f"{path}: trained for {config.steps} steps; use it with --model {path}")
+    path, steps = arguments.out / MODEL, steps_done(arguments.out)
+    save_checkpoint(path, sam.cpu(), told | {"steps": str(steps)})
+    print(f"{path}: trained for {amount(steps, 'step')}; use it with --model {path}")
     for entry in config.validation:
         print(f"{entry.images}, up to {VALIDATED} objects an image:")
         print(evaluate(load_model(path, device), Folder.of(entry, entry.stems), limit=VALIDATED).to_table())
@@ -199,7 +201,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
     start = arg.loaded(arguments.init, device)
     task = planned(arguments, data, start)
     learnt, held = task.config.data[0].stems, task.held_out.stems
-    print(f"learning from {len(learnt)} images; held out: {', '.join(held)}", flush=True)
+    print(f"learning from {amount(len(learnt), 'image')}; held out: {', '.join(held)}", flush=True)
     if any(is_named(image, learnt) for image, _ in task.held_out.pairs):
         print("these are planes of one stack: the scores promise more than for another one", flush=True)
     elif same := task.alike():
@@ -217,7 +219,7 @@ def fine_tune(arguments: argparse.Namespace) -> None:
             f"Worse than the start on the held-out images: not recommended. The new model is in {path.name};"
             " try again with more images or less time."
         )
-    print(f"{path}: trained for {steps} steps; use it with --model {path}")
+    print(f"{path}: trained for {amount(steps, 'step')}; use it with --model {path}")
 
 
 def check_start(arguments: argparse.Namespace) -> None:

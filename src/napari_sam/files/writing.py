@@ -124,7 +124,7 @@ def check_folder_of(path: Path) -> None:
 
 
 @contextmanager
-def alone(path: Path, ending: str = ".lock") -> Iterator[None]:
+def alone(path: Path, ending: str = ".lock", wait: float = 0.0) -> Iterator[None]:
     """Keep others from writing the same labels meanwhile, where the file system has locks.
 
     Parameters
@@ -133,6 +133,8 @@ def alone(path: Path, ending: str = ".lock") -> Iterator[None]:
         Beside which a hidden file is locked; a kill frees it.
     ending : str
         Of that file's name: as many can hold labels, and write a file of them, at once.
+    wait : float
+        Seconds that others have to come to their end.
 
     Raises
     ------
@@ -142,7 +144,7 @@ def alone(path: Path, ending: str = ".lock") -> Iterator[None]:
     if not path.absolute().parent.is_dir():  # which the lock would make
         yield
         return
-    lock = FileLock(path.with_name(f".{path.name}{ending}"), blocking=False)
+    lock = FileLock(path.with_name(f".{path.name}{ending}"), timeout=wait)
     try:
         lock.acquire()
     except Timeout as error:

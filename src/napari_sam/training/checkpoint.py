@@ -66,6 +66,11 @@ def _check_there(state: Path) -> None:
         raise DataError(f"{state} does not exist, so there is nothing to resume; start without --resume.")
 
 
+def steps_done(out: Path) -> int:
+    """Return how many steps the run in a folder was trained for, by its checkpoint."""
+    return int(torch.load(out / STATE, map_location="cpu", weights_only=True, mmap=True)["step"])
+
+
 def write_state(path: Path, state: dict[str, Any], config: TrainConfig) -> None:
     """Write a checkpoint with the settings it was made with, at once or not at all.
 

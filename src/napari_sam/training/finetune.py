@@ -15,7 +15,7 @@ from napari_sam.weights import LoadedModel, load_model, save_checkpoint
 
 from .adapters import Tune
 from .alike import alike
-from .checkpoint import MODEL
+from .checkpoint import MODEL, steps_done
 from .config import DataConfig, TrainConfig
 from .held_out import digests, hold_out, learnt_by, told_of
 from .loop import train
@@ -67,6 +67,15 @@ class FineTuning:
         )
         return alike(held, learnt)
 
+    def sets(self) -> dict[str, Folder]:
+        """Return what to measure on, by names that no two share: images may have labels of several kinds."""
+        images = [other.images for other in self.others]
+        named = {HELD_OUT: self.held_out}
+        for other in self.others:
+            alone = images.count(other.images) == 1
+            named[str(other.images) if alone else f"{other.images} ({other.labels[0]})"] = other
+        return named
+
     def measure(self, model: LoadedModel) -> dict[str, Report]:
         """Measure a model on the held-out images and on the others.
 
@@ -75,9 +84,8 @@ class FineTuning:
         DataError
             If a set holds no object.
         """
-        named = {HELD_OUT: self.held_out} | {str(other.images): other for other in self.others}
         reports = {}
-        for name, folder in named.items():
+        for name, folder in self.sets().items():
             reports[name] = evaluate(model, folder, limit=MEASURED, seed=self.config.seed)
             if not reports[name].objects:
                 raise DataError(f"There are no objects in the labels of {name} ({folder.images}); add some.")
@@ -96,16 +104,14 @@ class FineTuning:
         progress : callable, optional
             Called with the steps done and their likely number.
         """
-        rows: list[dict[str, float]] = []
 
         def report(row: dict[str, float]) -> None:
-            rows.append(row)
             if progress is not None:
                 done = int(row["step"]) + 1
                 progress(done, min(self.config.steps, round(done / max(1 - row["left"], 1e-9))))
 
         sam = train(self.config, out, device=device, resume=resume, minutes=self.minutes, report=report)
-        return sam, int(rows[-1]["step"]) + 1 if rows else self.config.steps
+        return sam, steps_done(out)
 
 
 def plan(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any, cast
@@ -13,13 +14,14 @@ from torch import nn
 from torch.optim.swa_utils import AveragedModel, get_ema_multi_avg_fn
 
 from napari_sam.errors import DataError
+from napari_sam.files.writing import alone
 from napari_sam.model import CONFIGS, Features, Sam
 
 from .adapters import choose_weights, encoder_learns, merge_adapters
 from .checkpoint import STATE, check_folder, read_state, write_state
 from .config import TrainConfig
 from .data import Batch, Batches
-from .distributed import Group, own_device, training_group
+from .distributed import Group, own_device, training_group, writes
 from .record import NAME, record_start
 from .rows import append_row, drop_rows
 from .samples import Sample, read_folder
@@ -31,6 +33,8 @@ from .whole import WholeImages
 Report = Callable[[dict[str, float]], None]
 UNSAVED = 60.0
 """Seconds of work that an interruption may cost, where a checkpoint is written quickly."""
+LINGERING = 10.0
+"""Seconds after which processes that made batches for a run are gone as well when that was killed."""
 WRITING = 0.05
 """Share of the time that may go into writing checkpoints because of that: large ones take long."""
 
@@ -69,10 +73,18 @@ def train(
     Raises
     ------
     DataError
-        If the data are unusable, there is nothing to resume, or a run that is not resumed is there.
+        If the data are unusable, there is nothing to resume, or a run that is not resumed is there; or if
+        one goes on there now.
     """
     check_folder(out, resume=resume)
     out.mkdir(parents=True, exist_ok=True)
+    with alone(out / STATE, wait=LINGERING) if writes() else nullcontext():
+        return _train(config, out, device, resume, minutes, report)
+
+
+def _train(
+    config: TrainConfig, out: Path, device: str, resume: bool, minutes: float | None, report: Report | None
+) -> Sam:
     records = Records(config, out, Validation(config, out), report)
     sets = [(read_folder(entry), entry.weight) for entry in config.data]
     torch.manual_seed(config.seed)
@@ -82,9 +94,10 @@ def train(
         start = run.restore(out / STATE) if resume else 0
         if group.first:
             record_start(out / NAME, config, start)
-            records.forget(start)
+            records.go_on(run, start)
         run.clock = Clock(minutes, run.spent)
-        for step, batch in enumerate(run.batches(sets, start), start):
+        over = start > 0 and group.share_number(run.clock.left(), chosen) == 0
+        for step, batch in enumerate(() if over else run.batches(sets, start), start):
             began = time.perf_counter()
             left = group.share_number(run.clock.left(), chosen)
             values = run.step(batch, step, left)
@@ -116,10 +129,16 @@ class Records:
     validation: Validation
     report: Report | None
 
-    def forget(self, start: int) -> None:
-        """Drop what was written of the steps after the one to go on from: they are done again."""
+    def go_on(self, run: Run, start: int) -> None:
+        """Drop what was written of the steps after the one to go on from: they are done again.
+
+        Where the model is to be looked at after that step, it is: the run may have ended in the look.
+        """
+        again = self.validation.due(start)
         drop_rows(self.out / "curve.csv", start)
-        drop_rows(self.out / "scores.csv", start + 1)  # which counts the steps that are done
+        drop_rows(self.out / "scores.csv", start + (not again))  # which counts the steps that are done
+        if again:
+            self.validation.look(cast("Sam", run.average.module), start)
 
     def keep(self, run: Run, row: dict[str, float], *, last: bool) -> None:
         """Write and report what is due after a step, and everything after the last one."""

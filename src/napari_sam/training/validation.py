@@ -45,7 +45,7 @@ class Validation:
     def due(self, step: int) -> bool:
         """Tell whether to look after this many steps."""
         every = self.config.validate_every
-        return bool(self.folders) and every > 0 and step % every == 0
+        return bool(self.folders) and every > 0 and step > 0 and step % every == 0
 
     def look(self, sam: Sam, step: int) -> list[Report]:
         """Measure a network, which is put in evaluation mode, and write what was found.

@@ -7,6 +7,8 @@ from math import sqrt
 
 import numpy as np
 
+from napari_sam.wording import amount
+
 from .report import MEASURES, ObjectScore, Report
 
 HELD_OUT = "held-out images"
@@ -80,7 +82,7 @@ class Comparison:
         for name, before in self.before.items():
             first, second = before.means(), self.after[name].means()
             change = {measure: second[measure] - first[measure] for measure in MEASURES}
-            lines.append(f"{name} ({len(before.objects)} objects)")
+            lines.append(f"{name} ({amount(len(before.objects), 'object')})")
             lines.append(f"{'':10}" + "".join(f"{measure:>15}" for measure in MEASURES))
             for title, row, sign in (("before", first, ""), ("after", second, ""), ("change", change, "+")):
                 lines.append(f"{title:10}" + "".join(f"{row[measure]:{sign}15.3f}" for measure in MEASURES))

@@ -72,6 +72,7 @@ def evaluate(
     images: list[ImageScore] = []
     unprompted: list[AutomaticScore] = []
     failed: dict[str, str] = {}
+    empty: list[str] = []
     for number in _counted(spread(len(annotated), limit_images), progress):
         rng = np.random.default_rng([seed, number])
         try:
@@ -82,6 +83,8 @@ def evaluate(
                 raise
             failed[annotated.names[number]] = str(error)
             continue
+        if not sample.labels.any():
+            empty.append(sample.name)
         view = None if model.sam.dense_head is None else DenseView(predictor, embedding)
         if view is not None:
             images.append(score_image(view, sample))
@@ -91,7 +94,15 @@ def evaluate(
             score_object(predictor, embedding, sample, label, rng)
             for label in chosen_labels(sample.labels, limit, rng)
         )
-    return Report(model.name, model.weights_hash, tuple(scores), tuple(images), tuple(unprompted), failed)
+    return Report(
+        model.name,
+        model.weights_hash,
+        tuple(scores),
+        tuple(images),
+        tuple(unprompted),
+        failed,
+        tuple(empty),
+    )
 
 
 def _counted(numbers: Sequence[int], progress: Progress | None) -> Iterator[int]:

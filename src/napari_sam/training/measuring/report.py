@@ -110,6 +110,8 @@ class Report:
         None unless asked for.
     failed : dict
         Why images could not be measured, by their names.
+    empty : tuple of str
+        Names of the images whose labels show no object.
     """
 
     model: str
@@ -118,6 +120,7 @@ class Report:
     images: tuple[ImageScore, ...] = ()
     automatic: tuple[AutomaticScore, ...] = ()
     failed: Mapping[str, str] = field(default_factory=dict)
+    empty: tuple[str, ...] = ()
 
     def means(self, objects: Iterable[ObjectScore] | None = None) -> dict[str, float]:
         """Average every measure over some objects, or all; those of levels where there are several."""
