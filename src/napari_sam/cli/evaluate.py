@@ -5,11 +5,15 @@ from __future__ import annotations
 import argparse
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_sam.errors import DataError
 from napari_sam.wording import amount
 
 from . import arguments as arg
+
+if TYPE_CHECKING:
+    from ..training.measuring.report import Report
 
 EXAMPLE = """\
 examples:
@@ -96,7 +100,7 @@ def run(arguments: argparse.Namespace) -> None:
     from ..training.measuring.automatic_scores import METHODS
     from ..training.measuring.evaluate import evaluate
     from ..training.measuring.sets import Folder, Scenes
-    from .files import tell_of_empty, tell_of_labels
+    from .files import tell_of_labels
     from .outputs import PICTURE, TEXT, check_apart, check_output
     from .progress import progress_bar
 
@@ -126,10 +130,7 @@ def run(arguments: argparse.Namespace) -> None:
             go_on=True,
             progress=progress,
         )
-    if arguments.images:
-        tell_of_empty(report.empty, arguments.images)
-    if arguments.limit != 0 and not (report.objects or report.failed):
-        raise DataError("No labels show an object, so that there is nothing to measure; label some.")
+    _check_measured(arguments, report)
     if arguments.json:
         write_text(arguments.json, report.to_json() + "\n")
     if arguments.failures:
@@ -144,6 +145,15 @@ def run(arguments: argparse.Namespace) -> None:
             f"{amount(len(report.failed), 'image')} could not be measured, and the figures are of the others;"
             " replace or remove what is damaged."
         )
+
+
+def _check_measured(arguments: argparse.Namespace, report: Report) -> None:
+    """Say which labels show no object, and raise `DataError` if there was none to prompt for in all."""
+    from .files import tell_of_empty
+
+    tell_of_empty(report.empty, arguments.images)
+    if arguments.limit != 0 and not (report.objects or report.failed):
+        raise DataError("No labels show an object, so that there is nothing to measure; label some.")
 
 
 def _check(arguments: argparse.Namespace) -> None:
