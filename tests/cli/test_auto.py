@@ -223,6 +223,7 @@ def test_auto_when_the_folder_is_empty_or_the_options_clash_then_says_so(
     two = ["auto", str(image), str(image.with_name("29dd28df98ee.png"))]
     for wrong in (
         [*two, "-o", "labels.tif"],
+        [*two, "-o", "labels.TIF"],
         [*two, "-o", "out", "--picture", "seen.png"],
         ["auto", str(image), "-o", "labels.tif", "--scheduler", "tcp://nowhere:1"],
         ["auto", str(image), "-o", "labels.zarr", "--masks", "masks.json"],

@@ -97,7 +97,7 @@ def _batch(images: list[Path], arguments: argparse.Namespace) -> None:
 
     if arguments.masks or arguments.picture:
         raise arg.UsageError("--masks and --picture are for one image; a batch has its sheet.png")
-    if arguments.output.suffix in (".zarr", *LABELS.endings):
+    if arguments.output.suffix.lower() in (".zarr", *LABELS.endings):
         raise arg.UsageError(
             f"the labels of several images go into a folder, and not into {arguments.output}"
         )

@@ -7,6 +7,7 @@ import os
 import signal
 import subprocess
 import sys
+import threading
 from collections.abc import Iterator, Sequence
 from concurrent.futures import Future
 from pathlib import Path
@@ -299,7 +300,7 @@ def cluster() -> Iterator[Any]:
         context = distributed.utils.get_mp_context()
         context.set_forkserver_preload(["distributed", "napari_sam.automatic.batch.cluster"])
         with distributed.LocalCluster(
-            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=None, silence_logs=50
+            n_workers=2, threads_per_worker=1, processes=True, dashboard_address=":0", silence_logs=50
         ) as cluster:
             yield cluster
 
@@ -363,12 +364,16 @@ def test_cluster_when_nobody_answers_then_says_so(
 ) -> None:
     pytest.importorskip("distributed")
     monkeypatch.setattr(batch_cluster, "WAIT", 0.2)
-    for address in ("tcp://127.0.0.1:9", "nowhere"):
-        with pytest.raises(DataError, match="No scheduler answers"):
+    told, threads = [], threading.active_count()
+    for address in ("nowhere", "http://127.0.0.1:9", "tcp://127.0.0.1:9"):
+        # a client that is left half open lives as long as its error, and waits and complains at exit
+        assert threading.active_count() == threads
+        with pytest.raises(DataError, match="No scheduler answers") as error:
             run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
+        told.append(error)
 
 
-def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(
+def test_cluster_when_it_has_no_worker_or_goes_away_then_can_be_cancelled_and_says_how_to_go_on(
     folder: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     distributed = pytest.importorskip("distributed")
@@ -392,12 +397,14 @@ def test_cluster_when_the_scheduler_goes_away_then_says_how_to_go_on(
             scheduler.kill()
             return wait(futures, **options)
 
-        monkeypatch.setattr(distributed, "as_completed", gone)
         try:
             assert scheduler.stderr is not None
-            told = next(line for line in scheduler.stderr if "Scheduler at:" in line)
+            address = next(line for line in scheduler.stderr if "Scheduler at:" in line).split()[-1]
+            with pytest.raises(Cancelled):
+                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address, lambda: True))
+            monkeypatch.setattr(distributed, "as_completed", gone)
             with pytest.raises(DataError, match="went away"):
-                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(told.split()[-1]))
+                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
             assert not [each for each in caplog.records if each.levelno >= logging.ERROR]
         finally:
             scheduler.kill()

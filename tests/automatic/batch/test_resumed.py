@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from PIL import Image
 
 from napari_sam.automatic import AutomaticSettings
+from napari_sam.automatic.batch import image as batch_image
 from napari_sam.automatic.batch.image import BatchSettings, Job, one_by_one
 from napari_sam.automatic.batch.names import full_path, label_names
 from napari_sam.automatic.batch.run import Run, run_batch
@@ -289,6 +290,21 @@ def test_batch_when_an_image_may_not_be_read_then_the_image_is_named_and_not_the
     rows = run_batch([tmp_path / "a.npy", tmp_path / "b.zarr"], tmp_path / "out", ONE)
     for row in rows:
         assert row.error == f"{row.file} cannot be read (denied); check that it is there and may be read."
+
+
+def test_batch_when_memory_ends_or_an_error_says_nothing_then_the_image_has_an_error(
+    images: list[Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    errors = iter((MemoryError(), AssertionError(), MemoryError("0.2 GiB")))
+
+    def failing(*_: object, **__: object) -> None:
+        raise next(errors)
+
+    monkeypatch.setattr(batch_image, "write_label_tiff", failing)
+    told = [row.error for row in run_batch(images, tmp_path / "out", ONE)]
+    assert told[1] == "AssertionError()"
+    assert told[0].startswith("images/a.tif needs more memory")
+    assert told[2].startswith("images/c.tif needs more memory")
 
 
 def denied(*_: object, **__: object) -> None:

@@ -169,6 +169,12 @@ def test_batch_when_cancelled_then_finished_images_stay_and_are_skipped_by_the_n
     assert segmented == ["a.tif", "b.tif", "c.npy", "b.tif", "c.npy", "d.png"]
     assert "4 of 4 images are done" in widget.panel.status.text()
 
+    # what is done into another folder is not done in this one
+    widget.panel.out.setText(str(folder.with_name("other")))
+    widget.start()
+    assert states(widget) == ["waiting"] * 4
+    widget.panel.cancel.click()
+
 
 def test_batch_when_begun_anew_then_all_images_are_done_again(
     make_batch: Make, folder: Path, qtbot: Any
@@ -247,7 +253,7 @@ def test_batch_when_it_cannot_begin_then_one_sentence_says_why_and_all_wait(
 
 
 def test_images_when_dropped_typed_and_removed_then_each_is_in_the_list_once(
-    make_batch: Make, folder: Path, qtbot: Any
+    make_batch: Make, folder: Path, qtbot: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     widget = make_batch()
     dragged = QMimeData()
@@ -263,9 +269,11 @@ def test_images_when_dropped_typed_and_removed_then_each_is_in_the_list_once(
     widget.panel.dropEvent(drop)
     settle(qtbot, widget)
     assert [image.name for image in widget.table.images] == ["d.png", "a.tif"]
-    widget.panel.pattern.setText(str(folder / "*"))
-    qtbot.keyClick(widget.panel.pattern, Qt.Key.Key_Return)
-    settle(qtbot, widget)
+    monkeypatch.chdir(folder)
+    for pattern in (str(folder / "*"), "*.tif"):
+        widget.panel.pattern.setText(pattern)
+        qtbot.keyClick(widget.panel.pattern, Qt.Key.Key_Return)
+        settle(qtbot, widget)
     assert [image.name for image in widget.table.images] == ["d.png", "a.tif", "b.tif", "c.npy"]
     assert widget.panel.pattern.text() == ""
     view = widget.panel.table

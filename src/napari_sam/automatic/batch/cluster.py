@@ -9,9 +9,11 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from threading import Lock
+from time import sleep
 from typing import Any
 
-from napari_sam.errors import DataError
+from napari_sam.errors import Cancelled, DataError
+from napari_sam.progress import Cancel
 from napari_sam.weights import LoadedModel, load_model
 
 from .image import BatchSettings, Job, segment_file
@@ -20,9 +22,11 @@ from .summary import Row
 
 WAIT = 5
 """Seconds in which a scheduler answers, or is not there."""
+TURN = 0.05
+"""Seconds after which is looked for finished images."""
 
 
-def on_cluster(address: str) -> Run:
+def on_cluster(address: str, cancelled: Cancel | None = None) -> Run:
     """Return what segments images on a cluster, for `run_batch`.
 
     Workers need this package and the same paths to images, output and a model's file. A worker that
@@ -33,16 +37,22 @@ def on_cluster(address: str) -> Run:
     ----------
     address : str
         Of the scheduler, such as ``tcp://host:8786``.
+    cancelled : callable, optional
+        Asked whether to stop while images are waited for, which is for ever without a worker.
 
     Raises
     ------
     DataError
         When it runs, if distributed is not installed, or the scheduler is not there or goes away.
+    Cancelled
+        When it runs, if `cancelled` said so.
     """
-    return partial(_run, address)
+    return partial(_run, address, cancelled)
 
 
-def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator[Row]:
+def _run(
+    address: str, cancelled: Cancel | None, jobs: Sequence[Job], settings: BatchSettings
+) -> Iterator[Row]:
     with _connected(address) as client:
         from distributed import as_completed
 
@@ -50,8 +60,13 @@ def _run(address: str, jobs: Sequence[Job], settings: BatchSettings) -> Iterator
         told = {"settings": _findable(settings), "weights": settings.made_with()["model"]}
         futures = client.map(_on_worker, places, **told, pure=False)
         names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
-        for future in as_completed(futures, loop=client.loop):
-            yield replace(_became(future), file=names[future.key])
+        done = as_completed(futures, loop=client.loop)
+        while not done.is_empty():
+            if cancelled is not None and cancelled():
+                raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
+            for future in done.next_batch(block=False):
+                yield replace(_became(future), file=names[future.key])
+            sleep(TURN)
 
 
 def _became(future: Any) -> Row:
@@ -77,11 +92,13 @@ def _connected(address: str) -> Iterator[Any]:
     """Connect to a scheduler, and say so where it is not there or goes away."""
     try:
         from distributed import CancelledError, Client
+        from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise DataError(
             "A cluster needs dask.distributed; install napari-sam-microscopy[cluster], also on the workers."
         ) from error
     try:
+        get_address_host_port(address)  # Client raises too, and is not closed then: exit waits and complains
         client = Client(address, timeout=WAIT, set_as_default=False)  # dask goes on computing here
     except (OSError, ValueError) as error:
         raise DataError(

@@ -139,8 +139,9 @@ def segment_file(
         raise
     except Exception as error:  # noqa: BLE001 (one bad file must not end the batch)
         # what may not be written is told by then: this is a part of the image that is read late
-        told = unreadable(job.image, error) if isinstance(error, PermissionError) else error
-        return Row(str(job.image), seconds=perf_counter() - began, error=" ".join(str(told).split()))
+        told = unreadable(job.image, error) if isinstance(error, PermissionError | MemoryError) else error
+        text = " ".join(str(told).split()) or repr(error)  # or it would be an image that has no error
+        return Row(str(job.image), seconds=perf_counter() - began, error=text)
     seconds, note = perf_counter() - began, images_beside(job.image)
     return Row(str(job.image), found.path.name, found.objects, seconds, found.score, note=note, image=image)
 

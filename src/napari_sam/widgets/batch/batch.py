@@ -137,7 +137,7 @@ class BatchWidget(Dock):
         self.panel.out.setText(str(asked.out))  # where a relative name leads to
         with suppress(OSError):  # then it is remembered while the window is open
             write_settings(self._file, self.panel.computing.settings)
-        self.table.wait(anew=asked.anew)
+        self.table.wait(asked.out, anew=asked.anew)
         self.panel.say("")
         self.panel.set_running(True)
         self.panel.show_progress(0, 0)
@@ -211,10 +211,11 @@ class BatchWidget(Dock):
 
 
 def _find(_: Job, names: list[str]) -> list[Path]:
-    """Run in the worker: find the images that names mean."""
+    """Run in the worker: find the images that names mean, each with its whole path, by which it is known."""
     from napari_sam.automatic.batch.files import images_of
+    from napari_sam.automatic.batch.names import full_path
 
-    return images_of([str(_path(name)) for name in names])
+    return [full_path(image) for image in images_of([str(_path(name)) for name in names])]
 
 
 def _path(text: str) -> Path:

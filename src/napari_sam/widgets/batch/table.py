@@ -102,10 +102,10 @@ class BatchTable(QAbstractTableModel):
         self._entries = entries
         self._places = {str(entry.image): index for index, entry in enumerate(entries)}
 
-    def wait(self, *, anew: bool = False) -> None:
-        """Let what is not done wait again, or everything."""
+    def wait(self, out: Path, *, anew: bool = False) -> None:
+        """Let what has no labels in this folder wait again, or everything."""
         for index, entry in enumerate(self._entries):
-            if anew or entry.state != "done":
+            if anew or entry.labels is None or entry.labels.parent != out:
                 self._entries[index] = Entry(entry.image)
         self._changed(range(len(self._entries)))
 

@@ -85,5 +85,5 @@ def _runner(job: Job, cluster: str) -> Run:
     if cluster:
         from napari_sam.automatic.batch.cluster import on_cluster
 
-        return on_cluster(cluster)
+        return on_cluster(cluster, job.cancelled)
     return partial(one_by_one, at=lambda *at: job.tell(AtHand(*at)), cancelled=job.cancelled)
