@@ -11,7 +11,7 @@ import zarr
 from roifile import roiread, roiwrite
 
 from napari_sam.cli import main
-from napari_sam.export import labels_from_regions, read_regions, space_in
+from napari_sam.export import labels_from_regions, read_objects, read_regions
 from napari_sam.export.layers import read_labels_layer
 from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 from napari_sam.session import Edit, Object
@@ -135,7 +135,7 @@ def test_convert_when_objects_are_of_a_movie_then_each_is_in_its_frame(
         assert main(["convert", str(source), "-o", str(target)]) == 0
     for path in (geojson, again):
         assert [each["geometry"]["plane"] for each in json.loads(path.read_text())["features"]] == planes
-    assert space_in(tiff) == space_in(rois)
+    assert read_objects(tiff).space == read_objects(rois).space
     assert read_labels_layer(str(rois))[0][1]["axis_labels"] == ("t", "y", "x")
     plain, other, one = (tmp_path / name for name in ("plain.tif", "b.geojson", "one.ome.zarr"))
     tifffile.imwrite(plain, labels, photometric="minisblack")  # as most programs save masks
@@ -235,7 +235,7 @@ def test_convert_when_a_tiff_tells_how_large_its_pixels_are_then_ome_zarr_does_a
     tifffile.imwrite(labels, tifffile.imread(labels), **PixelSize(0.5, 0.25).to_tiff())
     again, back = tmp_path / "a.ome.zarr", tmp_path / "back.tif"
     assert main(["convert", str(labels), "-o", str(again)]) == 0
-    space = space_in(again)
+    space = read_objects(again).space
     assert space is not None
     assert (space.scale, space.units) == ((0.5, 0.25), ("micrometer", "micrometer"))
     assert main(["convert", str(again), "-o", str(back)]) == 0

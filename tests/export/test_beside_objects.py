@@ -15,8 +15,7 @@ from pycocotools import mask as rle
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread, roiwrite
 
 from napari_sam.errors import DataError
-from napari_sam.export import Region, read_regions, regions_from_labels, write_regions
-from napari_sam.export.formats import left_out
+from napari_sam.export import Region, read_objects, read_regions, regions_from_labels, write_regions
 
 SQUARE = np.array([(0, 0), (4, 0), (4, 4), (0, 4)])
 POLYGON = {"type": "Polygon", "coordinates": [[*SQUARE.tolist(), [0, 0]]]}
@@ -91,7 +90,7 @@ def test_coco_of_results_alone_then_is_read_with_the_size_that_they_tell(tmp_pat
         (1, (2, 3), 10, 0.9),
         (2, (2, 3), 10, 0.9),
     ]
-    assert left_out(path) == ""
+    assert read_objects(path).told == ""
     path.write_text("[]")
     with pytest.raises(DataError, match="it is an empty list"):
         read_regions(path)

@@ -18,9 +18,9 @@ from napari_sam.errors import DataError
 from napari_sam.export import (
     Region,
     labels_from_regions,
+    read_objects,
     read_regions,
     regions_from_labels,
-    space_in,
     write_regions,
 )
 from napari_sam.export.space import Space, known_axes, plain_space, space_of_layer
@@ -73,7 +73,7 @@ def test_labels_when_read_again_then_all_that_was_known_is_back(tmp_path: Path) 
         "cell-tiny",
         "odd",
     )
-    assert space_in(path) == SPACE
+    assert read_objects(path).space == SPACE
 
 
 def test_large_labels_when_written_then_every_level_shows_the_same_place(tmp_path: Path) -> None:
@@ -122,7 +122,7 @@ def test_labels_of_an_image_when_written_into_its_file_then_opened_with_it(tmp_p
     labels.attrs.put({"ome": about} if form == 3 else about)
     for path in (image, image / "labels" / "cells"):
         assert np.array_equal(labels_from_regions(*read_regions(path)), stack())
-        assert space_in(path) == replace(SPACE, units=("pixel", *SPACE.units[1:]))
+        assert read_objects(path).space == replace(SPACE, units=("pixel", *SPACE.units[1:]))
     write_regions(image / "labels" / "nuclei", regions_from_labels(stack()), (3, 30, 40))
     with pytest.raises(DataError, match="cells, nuclei; choose one"):
         read_regions(image)
@@ -161,15 +161,15 @@ def test_labels_of_older_versions_or_with_numbers_as_floats_then_are_read(tmp_pa
     group = zarr.create_group(tmp_path / "a.zarr", zarr_format=2, attributes=about)
     group.create_array("0", data=labels.astype(np.float32))
     assert np.array_equal(labels_from_regions(*read_regions(tmp_path / "a.zarr")), labels)
-    assert space_in(tmp_path / "a.zarr") == plain_space(5)
+    assert read_objects(tmp_path / "a.zarr").space == plain_space(5)
 
 
 def test_convert_when_sent_through_ome_zarr_then_labels_and_scale_come_back(tmp_path: Path) -> None:
     write_regions(tmp_path / "a.ome.zarr", regions_from_labels(stack()), (3, 30, 40), space=SPACE)
     for source, target in (("a.ome.zarr", "b.ome.zarr"), ("b.ome.zarr", "c.tif"), ("c.tif", "d.zarr")):
         assert main(["convert", str(tmp_path / source), "-o", str(tmp_path / target)]) == 0
-    assert space_in(tmp_path / "b.ome.zarr") == SPACE
-    across = space_in(tmp_path / "d.zarr")
+    assert read_objects(tmp_path / "b.ome.zarr").space == SPACE
+    across = read_objects(tmp_path / "d.zarr").space
     assert across is not None
     assert (across.scale, across.units) == ((2, 0.5, 0.5), ("micrometer",) * 3)
     assert np.array_equal(labels_from_regions(*read_regions(tmp_path / "d.zarr")), stack())
@@ -200,7 +200,7 @@ def test_labels_whose_axes_the_format_has_in_another_order_then_are_turned_and_r
     assert about[0]["datasets"][0]["coordinateTransformations"][0]["scale"] == [1, 1, 3, 0.5, 0.25]
     assert np.array_equal(group["0"][...], labels.swapaxes(1, 2))  # type: ignore[index]
     assert np.array_equal(labels_from_regions(*read_regions(tmp_path / "a.ome.zarr")), labels)
-    assert space_in(tmp_path / "a.ome.zarr") == space
+    assert read_objects(tmp_path / "a.ome.zarr").space == space
     write_regions(tmp_path / "a.ome.tif", regions, labels.shape, space=space)
     with tifffile.TiffFile(tmp_path / "a.ome.tif") as file:
         sizes = dict(zip(file.series[0].axes, file.series[0].shape, strict=True))

@@ -15,7 +15,7 @@ from PIL import Image
 from napari_sam.automatic.batch.image import BatchSettings
 from napari_sam.automatic.batch.run import run_batch
 from napari_sam.cli import main
-from napari_sam.export import space_in
+from napari_sam.export import read_objects
 from napari_sam.files.label_tiff import write_label_tiff
 from napari_sam.files.pixel_size import PixelSize, pixel_size_of
 
@@ -58,7 +58,7 @@ def test_pixel_size_when_a_volume_says_how_far_its_planes_are_apart_then_its_lab
         for name in ("labels.tif", "labels.ome.tif", "labels.ome.zarr"):
             given = ["convert", str(tmp_path / image), "-o", str(tmp_path / name), "--overwrite"]
             assert main(given) == 0
-            space = space_in(tmp_path / name)
+            space = read_objects(tmp_path / name).space
             assert space is not None
             assert space.scale == pytest.approx((1.5, 0.25, 0.5)), name
             assert space.units == ("micrometer",) * 3
@@ -149,7 +149,7 @@ def test_batch_when_an_ome_zarr_image_says_its_scale_then_its_labels_and_their_r
     assert row.objects == 1
     labels = tmp_path / "out" / "disc.zarr"
     assert pixel_size_of(labels) == PixelSize(0.25, 0.5)
-    space = space_in(labels)
+    space = read_objects(labels).space
     assert space is not None
     assert (space.scale, space.units) == ((0.25, 0.5), ("micrometer", "micrometer"))
 

@@ -13,9 +13,8 @@ from ..wording import counted
 from . import arguments as arg
 
 if TYPE_CHECKING:
-    from ..export import Region
+    from ..export import Contents
     from ..export.regions import Shape
-    from ..export.space import Space
 
 EXAMPLE = """\
 examples:
@@ -55,44 +54,38 @@ def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
 
 def run(arguments: argparse.Namespace) -> None:
     """Run the command."""
-    from ..export import left_out, pieces_of, read_regions, space_in, write_regions
+    from ..export import pieces_of, read_objects, write_regions
     from ..files.overwriting import check_not_the_image
     from .files import tell_of_images_beside
 
-    regions, shape = read_regions(arguments.file)
+    found = read_objects(arguments.file)
     tell_of_images_beside(arguments.file)
-    if told := left_out(arguments.file):
-        print(told, file=sys.stderr)
-    image = None
+    if found.told:
+        print(found.told, file=sys.stderr)
     if arguments.like:
         if not arguments.like.exists():
             raise DataError(f"There is no image {arguments.like}; check the name.")
         check_not_the_image(arguments.like, arguments.output)
-        regions, shape, image = _laid_in(arguments.like, arguments.file, regions, shape)
-    space = space_in(arguments.file, image)
-    if arguments.pieces:
-        regions = pieces_of(regions)
-    write_regions(arguments.output, regions, shape, overwrite=arguments.overwrite, space=space)
+        found = _laid_in(arguments.like, arguments.file, found)
+    regions = pieces_of(found.regions) if arguments.pieces else found.regions
+    write_regions(arguments.output, regions, found.shape, overwrite=arguments.overwrite, space=found.space)
     print(f"{arguments.output}: {counted([each.id for each in regions])}")
 
 
-def _laid_in(
-    image: Path, file: Path, regions: list[Region], shape: Shape
-) -> tuple[list[Region], Shape, Space | None]:
-    """Return objects of a file as they lie in an image, its shape without channels, axes and pixel size.
+def _laid_in(image: Path, file: Path, found: Contents) -> Contents:
+    """Return what a file holds as it lies in an image: its shape without channels, axes and pixel size.
 
     Objects without a plane lie in the first one of a stack.
     """
-    from ..export import read_regions
-    from ..export.formats import TIGHT
-    from ..export.space import USUAL, space_named
+    from ..export import read_objects
+    from ..export.space import USUAL, completed, space_named
     from ..files.pixel_size import pixel_size_of
 
-    tight = file.suffix.lower() in TIGHT
-    axes, sides = _planes(image, len(shape))
-    if len(shape) < len(sides):
-        regions, shape = read_regions(file, len(sides) - 2)
-    if len(shape) == 4 and axes.startswith("zt") and tight:  # which have t before z
+    axes, sides = _planes(image, len(found.shape))
+    if len(found.shape) < len(sides) and found.may_grow:
+        found = read_objects(file, len(sides) - 2)
+    regions, shape = found.regions, found.shape
+    if len(shape) == 4 and axes.startswith("zt") and found.may_grow:  # which have t before z
         regions = [replace(region, plane=region.plane[::-1]) for region in regions]
     if len(shape) == 2 < len(sides):
         regions = [replace(region, plane=(0,) * (len(sides) - 2)) for region in regions]
@@ -101,13 +94,14 @@ def _laid_in(
             f"{image} has {len(sides)} axes without channels, and the objects lie in {len(shape)}; give the"
             " image that they were drawn on."
         )
-    if not tight and axes[-2:] in ("", "yx") and shape[-2:] != sides[-2:]:
+    if not found.may_grow and axes[-2:] in ("", "yx") and shape[-2:] != sides[-2:]:
         of, lie_in = (" x ".join(map(str, each[-2:])) for each in (sides, shape))
         told = f"{image} is of {of} pixels, and the objects lie in {lie_in}, laid into its first rows"
         print(f"{told} and columns", file=sys.stderr)
-    if len(sides) not in USUAL:
-        return regions, sides, None
-    return regions, sides, space_named(axes, len(sides), pixel_size_of(image))
+    space = space_named(axes, len(sides), pixel_size_of(image)) if len(sides) in USUAL else None
+    return found._replace(
+        regions=regions, shape=sides, space=completed(found.space, space, named=found.named)
+    )
 
 
 def _planes(image: Path, dimensions: int) -> tuple[str, Shape]:

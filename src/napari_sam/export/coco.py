@@ -13,7 +13,7 @@ from pycocotools import mask as rle
 from napari_sam.errors import DataError
 from napari_sam.wording import amount
 
-from .reading import numbered, parsing, whole_number
+from .reading import Contents, numbered, parsing, whole_number
 from .regions import Region, Shape, extent, window_in
 from .runs import MOST, decoded, encoded
 from .space import Space
@@ -64,7 +64,7 @@ def _annotation(index: int, region: Region, image: int, names: list[str], shape:
     }
 
 
-def read_coco(path: Path) -> tuple[list[Region], Shape]:
+def read_coco(path: Path, _: int) -> Contents:
     """Read objects and the image's shape; annotations without a mask are left out, unless all are.
 
     Raises
@@ -87,17 +87,11 @@ def read_coco(path: Path) -> tuple[list[Region], Shape]:
             f"{path.name} holds objects of {len(planes)} images; export those of each image to a file of"
             " their own."
         )
-    return regions, shape
-
-
-def without_masks(path: Path) -> str:
-    """Return what to tell of a file that can be read and has annotations without a mask; empty for others."""
-    annotations = _content(path)["annotations"]
-    missing = sum(not _has_mask(each) for each in annotations)
-    if not missing:
-        return ""
-    told = f"{missing} of {amount(len(annotations), 'annotation')}"
-    return f"left out, without a mask: {told} in {path.name}, which may be boxes or points"
+    told, count = "", len(content["annotations"])
+    if missing := count - len(masked):
+        few = f"{missing} of {amount(count, 'annotation')} in {path.name}"
+        told = f"left out, without a mask: {few}, which may be boxes or points"
+    return Contents(regions, shape, told=told)
 
 
 def _content(path: Path) -> dict[str, Any]:

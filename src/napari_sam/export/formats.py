@@ -8,22 +8,21 @@ from pathlib import Path
 from typing import Any
 
 from napari_sam.errors import DataError
-from napari_sam.files.axes import named_axes
-from napari_sam.files.tiff import TIFF
 from napari_sam.files.writing import at_once, check_folder_of
 
-from .coco import read_coco, without_masks, write_coco
-from .geojson import geojson_is_in_time, read_geojson, write_geojson
-from .imagej import read_rois, rois_are_in_time, write_rois
-from .journal import journal_damage, read_journal, space_of_journal
-from .labels import read_labels, space_of_tiff, write_tiff
-from .ome_zarr import enlist, find_labels, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
+from .coco import read_coco, write_coco
+from .geojson import read_geojson, write_geojson
+from .imagej import read_rois, write_rois
+from .journal import read_journal
+from .labels import read_labels, write_tiff
+from .ome_zarr import enlist, format_of, image_of, is_label_image, read_ome_zarr, write_ome_zarr
+from .reading import Contents
 from .regions import Region, Shape
-from .space import Space, completed, known_axes, space_named
+from .space import Space
 from .table import write_table
 
 Write = Callable[[Path, Sequence[Region], Shape, Space | None], None]
-Read = Callable[[Path], tuple[list[Region], Shape]]
+Read = Callable[[Path, int], Contents]
 
 WRITERS: dict[str, Write] = {
     ".tif": write_tiff,
@@ -47,18 +46,6 @@ READERS: dict[str, Read] = {
     ".journal": read_journal,
 }
 SUFFIXES = ", ".join(WRITERS)
-TIGHT: dict[str, Callable[[Path, int], tuple[list[Region], Shape]]] = {
-    ".geojson": read_geojson,
-    ".zip": read_rois,
-    ".roi": read_rois,
-}
-"""Formats that do not tell how large the image is, nor all of its axes."""
-IN_TIME: dict[str, Callable[[Path], bool]] = {
-    ".geojson": geojson_is_in_time,
-    ".zip": rois_are_in_time,
-    ".roi": rois_are_in_time,
-}
-"""What says of these whether the one axis before (Y, X) is t, which is z where nobody says so."""
 
 
 def write_regions(
@@ -141,7 +128,7 @@ def _ending(path: Path) -> str:
     return path.suffix.lower() or (".zarr" if image_of(path) else "")
 
 
-def read_regions(path: str | os.PathLike[str], axes: int = 0) -> tuple[list[Region], Shape]:
+def read_objects(path: str | os.PathLike[str], axes: int = 0) -> Contents:
     """Read objects in the format of the file's ending.
 
     Parameters
@@ -151,58 +138,21 @@ def read_regions(path: str | os.PathLike[str], axes: int = 0) -> tuple[list[Regi
         How many axes before (Y, X) the image has, where the format does not say: programs leave out positions
         of 0.
 
-    Returns
-    -------
-    regions : list of Region
-    shape : (..., Y, X)
-        Of the image, or of the smallest one that holds all objects where the format does not say.
-
     Raises
     ------
     DataError
         If the ending is unknown, or the file cannot be read.
     """
     path = Path(path)
-    ending = _ending(path)
-    read = READERS.get(ending)
+    read = READERS.get(_ending(path))
     if read is None:
         raise DataError(f"{path.name} has an ending that is not known here; use one of {', '.join(READERS)}.")
     if not path.exists():
         raise DataError(f"There is no file {path}; check the name.")
-    return TIGHT[ending](path, axes) if ending in TIGHT else read(path)
+    return read(path, axes)
 
 
-def left_out(path: str | os.PathLike[str]) -> str:
-    """Return what to tell of a file that was read and has more than objects, or lost some; mostly empty."""
-    path = Path(path)
-    if _ending(path) == ".journal":
-        return journal_damage(path)
-    return without_masks(path) if READERS.get(_ending(path)) is read_coco else ""
-
-
-def space_in(path: str | os.PathLike[str], image: Space | None = None) -> Space | None:
-    """Return where a file of objects, or the image of a journal, says that they lie; None if nothing does.
-
-    Parameters
-    ----------
-    path : str or path
-    image : Space, optional
-        That of the image that they lie in, which tells axes and pixel size where the file does not.
-
-    Raises
-    ------
-    DataError
-        If the file cannot be read.
-    """
-    path = Path(path)
-    if (ending := _ending(path)) in TIFF:
-        names = [name for name, _ in named_axes(path)]
-        return completed(space_of_tiff(path), image, named=bool(known_axes(names)))
-    if ending == ".journal":
-        return image or space_of_journal(path)
-    if ending in IN_TIME and image is None:
-        return space_named("tyx", 3, None) if IN_TIME[ending](path) else None
-    if ending != ".zarr":
-        return image
-    found = find_labels(path)
-    return completed(found.space, image, named=found.named)
+def read_regions(path: str | os.PathLike[str], axes: int = 0) -> tuple[list[Region], Shape]:
+    """Read the objects of a file and the shape of their image, as `read_objects` does."""
+    contents = read_objects(path, axes)
+    return contents.regions, contents.shape

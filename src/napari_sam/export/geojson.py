@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any
 
@@ -12,8 +11,8 @@ import numpy as np
 
 from napari_sam.errors import DataError
 
-from .reading import axes_of, numbered, parsing, whole_number
-from .regions import Region, Shape, extent
+from .reading import Contents, axes_of, numbered, parsing, tightly, whole_number
+from .regions import Region, Shape
 from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
@@ -63,7 +62,7 @@ def _feature(region: Region, axes: str) -> dict[str, Any]:
     return {"type": "Feature", "geometry": geometry, "properties": properties}
 
 
-def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
+def read_geojson(path: Path, axes: int) -> Contents:
     """Read objects, and the smallest image that holds them, as the file does not say how large it was.
 
     Points and lines beside them are passed over.
@@ -79,29 +78,13 @@ def read_geojson(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no polygons.
     """
-    with _parsing(path):
+    with parsing(f"{path.name} is no GeoJSON with polygons", "export it again"):
         features = _outlined(path)
         places = [_place(feature) for feature in features]
         used = axes_of(places, max([axes, *map(_axes_told, features)]))
         planes = (tuple(place[axis] for axis in used) for place in places)
         regions = numbered(map(_region, features, planes))
-    return regions, extent(regions)
-
-
-def geojson_is_in_time(path: Path) -> bool:
-    """Say whether objects lie in frames, and not in z-slices as well.
-
-    Raises
-    ------
-    DataError
-        If the file holds no polygons.
-    """
-    with _parsing(path):
-        return axes_of([_place(feature) for feature in _outlined(path)]) == [0]
-
-
-def _parsing(path: Path) -> AbstractContextManager[None]:
-    return parsing(f"{path.name} is no GeoJSON with polygons", "export it again")
+    return tightly(regions, axes_of(places))
 
 
 def _outlined(path: Path) -> list[dict[str, Any]]:

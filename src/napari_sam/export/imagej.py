@@ -7,7 +7,6 @@ import re
 import struct
 import zipfile
 from collections.abc import Sequence
-from contextlib import AbstractContextManager
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -17,8 +16,8 @@ from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi
 from napari_sam.errors import DataError
 from napari_sam.masks import Mask, Origin, cropped
 
-from .reading import axes_of, numbered, parsing
-from .regions import Region, Shape, extent
+from .reading import Contents, axes_of, numbered, parsing, tightly
+from .regions import Region, Shape
 from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
@@ -131,7 +130,7 @@ def _composite(region: Region, rings: Sequence[Ring], name: str) -> ImagejRoi:
     return roi
 
 
-def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
+def read_rois(path: Path, axes: int) -> Contents:
     """Read objects, and the smallest image that holds them, as the file does not say how large it was.
 
     Points, lines and texts beside them are passed over.
@@ -147,30 +146,14 @@ def read_rois(path: Path, axes: int = 0) -> tuple[list[Region], Shape]:
     DataError
         If the file holds no ROIs.
     """
-    with _parsing(path):
+    with parsing(f"{path.name} holds no ImageJ ROIs", "save them again"):
         rois = _areas_in(path)
         places = [_place(roi) for roi in rois]
         used = axes_of(places, axes)
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
         planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
-    return regions, extent(regions)
-
-
-def rois_are_in_time(path: Path) -> bool:
-    """Say whether ROIs lie in frames, and not in slices as well.
-
-    Raises
-    ------
-    DataError
-        If the file holds no ROIs.
-    """
-    with _parsing(path):
-        return axes_of([_place(roi) for roi in _areas_in(path)]) == [0]
-
-
-def _parsing(path: Path) -> AbstractContextManager[None]:
-    return parsing(f"{path.name} holds no ImageJ ROIs", "save them again")
+    return tightly(regions, axes_of(places))
 
 
 def _areas_in(path: Path) -> list[ImagejRoi]:

@@ -3,15 +3,20 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from napari_sam.files.axes import named_axes, without_single
 from napari_sam.files.pixel_size import pixel_size_of
 
-from .regions import Region, Shape, regions_from_objects
+from .reading import Contents
+from .regions import regions_from_objects
 from .space import USUAL, Space, space_named
 
+if TYPE_CHECKING:
+    from napari_sam.session.journal.record import Record
 
-def read_journal(path: Path) -> tuple[list[Region], Shape]:
+
+def read_journal(path: Path, _: int) -> Contents:
     """Read all objects that stand, in the order in which they are drawn, the oldest on top.
 
     Raises
@@ -24,34 +29,14 @@ def read_journal(path: Path) -> tuple[list[Region], Shape]:
 
     record = read_record(path)
     store = ObjectStore.after(record.line)
-    return regions_from_objects(store.drawn()), record.shape
+    regions = regions_from_objects(store.drawn())
+    return Contents(regions, record.shape, _space_of_image(record, path), told=record.damage)
 
 
-def journal_damage(path: Path) -> str:
-    """Return what to tell of a journal with lines that cannot be read; mostly empty.
-
-    Raises
-    ------
-    JournalError
-        If the file is no journal.
-    """
-    from napari_sam.session.journal.record import read_record
-
-    return read_record(path).damage
-
-
-def space_of_journal(path: Path) -> Space | None:
-    """Return the space of the image that a journal is of, as far as the image's file is there and says it.
-
-    Raises
-    ------
-    JournalError
-        If the file is no journal.
-    """
+def _space_of_image(record: Record, path: Path) -> Space | None:
+    """Return the space of the image that a journal is of, as far as the image's file is there and says it."""
     from napari_sam.session.journal.image import image_of
-    from napari_sam.session.journal.record import read_record
 
-    record = read_record(path)
     image, shape = image_of(record, path), record.shape
     if image is None or len(shape) not in USUAL:
         return None

@@ -13,11 +13,11 @@ from napari_sam.errors import DataError
 from napari_sam.files.images import check_keeps_numbers, opened_picture, unreadable, whole_numbers
 from napari_sam.files.label_tiff import write_label_tiff
 from napari_sam.files.pixel_size import pixel_size_of
-from napari_sam.files.tiff import opened_tiff
+from napari_sam.files.tiff import TIFF, opened_tiff
 
-from .reading import numbered
+from .reading import Contents, numbered
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
-from .space import Space, plain_space, size_in, space_named
+from .space import USUAL, Space, known_axes, plain_space, size_in, space_named
 
 
 def write_tiff(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
@@ -38,7 +38,7 @@ def write_tiff(path: Path, regions: Sequence[Region], shape: Shape, space: Space
     write_label_tiff(path, labels_from_regions(regions, shape), space.axes.upper(), size_in(space))
 
 
-def read_labels(path: Path) -> tuple[list[Region], Shape]:
+def read_labels(path: Path, _: int) -> Contents:
     """Read a label image of a TIFF, PNG or .npy file.
 
     Raises
@@ -47,37 +47,32 @@ def read_labels(path: Path) -> tuple[list[Region], Shape]:
         If the file cannot be read, or holds no labels.
     """
     try:
-        labels, is_colour = _array_in(path)
+        labels, axes = _array_in(path)
     except Exception as error:  # a damaged file raises whatever its damage makes of it
         hint = "export it again"
         if path.suffix.lower() == ".npy":
             hint = "Cellpose's _seg.npy could hold code, so save its masks as TIFF"
         raise unreadable(path, error, "labels", hint) from error
-    if is_colour:
+    if axes.endswith("S"):
         raise DataError(
             f"{path.name} is a picture in colour, which does not tell objects by numbers; save the labels as"
             " one channel of whole numbers."
         )
     check_keeps_numbers(path)
-    return numbered(regions_from_labels(whole_numbers(labels, path.name))), labels.shape
+    regions = numbered(regions_from_labels(whole_numbers(labels, path.name)))
+    if path.suffix.lower() not in TIFF or labels.ndim not in USUAL:
+        return Contents(regions, labels.shape)
+    space = space_named(axes, labels.ndim, pixel_size_of(path))
+    return Contents(regions, labels.shape, space, named=bool(known_axes(axes)))
 
 
-def space_of_tiff(path: Path) -> Space | None:
-    """Return axes and pixel size as far as a TIFF says them; None of more than five axes."""
-    with opened_tiff(path) as (file, index):
-        axes = file.series[index].axes.lower()
-    if not 2 <= len(axes) <= 5:
-        return None
-    return space_named(axes, len(axes), pixel_size_of(path))
-
-
-def _array_in(path: Path) -> tuple[NDArray[Any], bool]:
-    """Read a file by its ending, and say whether its last axis are colours."""
+def _array_in(path: Path) -> tuple[NDArray[Any], str]:
+    """Read a file by its ending, and return a letter for each axis that it names; S for colours."""
     ending = path.suffix.lower()
     if ending == ".npy":
-        return np.lib.format.open_memmap(path, mode="r"), False
+        return np.lib.format.open_memmap(path, mode="r"), ""
     if ending == ".png":
         with opened_picture(path) as opened:
-            return np.asarray(opened), len(opened.getbands()) > 1
+            return np.asarray(opened), "S" if len(opened.getbands()) > 1 else ""
     with opened_tiff(path) as (file, index):
-        return np.asarray(file.asarray(series=index)), file.series[index].axes.endswith("S")
+        return np.asarray(file.asarray(series=index)), file.series[index].axes

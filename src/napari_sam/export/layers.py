@@ -16,7 +16,7 @@ from napari_sam.errors import DataError, NapariSamError
 from napari_sam.files.writing import check_folder_of
 
 from .annotated import annotated_regions, objects_told, tell_more
-from .formats import TIGHT, is_known, left_out, read_regions, space_in, write_regions
+from .formats import is_known, read_objects, write_regions
 from .ome_zarr import holds_labels, name_of
 from .regions import labels_from_regions
 from .space import USUAL, space_of_layer
@@ -170,14 +170,13 @@ def read_labels_layer(path: str) -> list[Layer]:
         If the file holds no objects.
     """
     file = Path(path)
-    regions, shape = read_regions(file)
-    if told := left_out(file):
-        warnings.warn(told, stacklevel=2)  # which napari shows
-    space = space_in(file)
-    labels = labels_from_regions(regions, shape)
+    found = read_objects(file)
+    if found.told:
+        warnings.warn(found.told, stacklevel=2)  # which napari shows
+    labels = labels_from_regions(found.regions, found.shape)
     metadata = {
-        **({MAY_GROW: True} if file.suffix.lower() in TIGHT else {}),
-        **({TOLD: regions} if tell_more(regions, labels) else {}),
+        **({MAY_GROW: True} if found.may_grow else {}),
+        **({TOLD: found.regions} if tell_more(found.regions, labels) else {}),
     }
-    place = {} if space is None else space.to_layer()
+    place = {} if found.space is None else found.space.to_layer()
     return [(labels, {"name": name_of(file.with_suffix("")), "metadata": metadata, **place}, "labels")]

@@ -15,7 +15,7 @@ from napari_sam.errors import DataError
 from napari_sam.files.images import whole_numbers
 from napari_sam.files.pixel_size import ATTRIBUTE, PixelSize
 
-from .reading import numbered, parsing
+from .reading import Contents, numbered, parsing
 from .regions import Region, Shape, labels_from_regions, regions_from_labels
 from .space import ORDER, USUAL, Space, known_axes, measured, plain_space
 
@@ -147,7 +147,7 @@ def _properties(regions: Sequence[Region]) -> list[dict[str, Any]]:
     return list(known.values())
 
 
-def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
+def read_ome_zarr(path: Path, _: int) -> Contents:
     """Read a label image: of OME-Zarr up to 0.5, the only one of an image, or a bare zarr array.
 
     Raises
@@ -162,7 +162,7 @@ def read_ome_zarr(path: Path) -> tuple[list[Region], Shape]:
             replace(region, **_details(found.properties.get(region.id, {})))
             for region in regions_from_labels(labels)
         )
-    return regions, labels.shape
+    return Contents(regions, labels.shape, found.space, found.named)
 
 
 def _details(said: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,12 +8,39 @@ from contextlib import contextmanager
 from dataclasses import replace
 from itertools import chain
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from napari_sam.errors import DataError, NapariSamError
 from napari_sam.files.images import unreadable
 
-from .regions import LARGEST, Region
+from .regions import LARGEST, Region, Shape, extent
+from .space import Space, space_named
+
+
+class Contents(NamedTuple):
+    """What a file of objects holds.
+
+    Attributes
+    ----------
+    regions : list of Region
+    shape : (..., Y, X)
+        Of the image, or of the smallest one that holds all objects if the file does not say.
+    space : Space, optional
+        Where they lie, as far as the file, or the image of a journal, says it.
+    named : bool
+        Whether the axes of the space are named, or guessed.
+    may_grow : bool
+        Whether the file does not say how large the image is, nor all of its axes.
+    told : str
+        What to tell of a file that has more than objects, or lost some; mostly empty.
+    """
+
+    regions: list[Region]
+    shape: Shape
+    space: Space | None = None
+    named: bool = False
+    may_grow: bool = False
+    told: str = ""
 
 
 @contextmanager
@@ -41,6 +68,19 @@ def whole_number(said: Any) -> int:
         return int(said or 0)
     except (TypeError, ValueError, OverflowError):
         return 0
+
+
+def tightly(regions: list[Region], used: Sequence[int]) -> Contents:
+    """Return objects of a file that says nothing of their image, in the smallest one that holds them all.
+
+    Parameters
+    ----------
+    regions : list of Region
+    used : sequence of int
+        Along which of the axes t and z they lie: of one axis alone, z is meant unless it is t.
+    """
+    space = space_named("tyx", 3, None) if list(used) == [0] else None
+    return Contents(regions, extent(regions), space, may_grow=True)
 
 
 def axes_of(places: Sequence[tuple[int, int]], told: int = 0) -> list[int]:
