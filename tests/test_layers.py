@@ -122,12 +122,14 @@ def test_the_dock_when_imported_then_loads_no_torch_and_when_ready_start_has_not
     assert (done.returncode, done.stdout.split()) == (0, ["False"]), done.stderr
 
 
-def test_the_command_line_when_it_shows_help_then_does_not_load_torch() -> None:
+def test_the_command_line_when_it_shows_help_or_lists_models_then_loads_neither_torch_nor_numpy() -> None:
     done = run_python(
         "import sys\nfrom napari_sam.cli import main\n"
-        "try:\n    main(['segment', '--help'])\nexcept SystemExit:\n    print('torch' in sys.modules)"
+        "main(['models', 'list'])\n"
+        "try:\n    main(['segment', '--help'])\n"
+        "except SystemExit:\n    print({'torch', 'numpy', 'PIL'} & set(sys.modules))"
     )
-    assert done.stdout.split()[-1] == "False", done.stderr
+    assert done.stdout.splitlines()[-1] == "set()", done.stderr
 
 
 @pytest.mark.parametrize("name", [name for name in napari_sam.__all__ if name != "__version__"])

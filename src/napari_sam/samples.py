@@ -5,11 +5,11 @@ from __future__ import annotations
 import json
 from dataclasses import dataclass
 from importlib.resources import files
-from typing import Any, Literal, get_args
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
-import numpy as np
-from numpy.typing import NDArray
-from PIL import Image
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 SampleName = Literal["fluorescence", "tissue"]
 SAMPLE_NAMES: tuple[SampleName, ...] = get_args(SampleName)
@@ -56,6 +56,9 @@ def load_sample(name: SampleName) -> Sample:
     Sample
         The image with its prompts.
     """
+    import numpy as np
+    from PIL import Image
+
     folder = files("napari_sam") / "assets" / "samples"
     facts = json.loads((folder / "samples.json").read_text(encoding="utf-8"))[name]
     with (folder / f"{name}.png").open("rb") as stream:
@@ -73,6 +76,8 @@ def layer_settings(sample: Sample) -> dict[str, Any]:
     """Return a napari image layer's name and looks: grey images are shown up to their brightest pixels."""
     if sample.image.ndim == 3:
         return {"name": sample.title, "rgb": True}
+    import numpy as np
+
     return {"name": sample.title, "contrast_limits": (0.0, float(np.percentile(sample.image, 99.9)))}
 
 

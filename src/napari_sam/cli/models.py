@@ -97,11 +97,11 @@ def check_file(entry: ModelEntry) -> None:
     """
     import pooch
 
-    from ..weights import read_checkpoint
-
     if not entry.here:
         raise WeightsError(f"{entry.name} is not here; `napari-sam models download {entry.name}` gets it.")
     if entry.hash is None:
+        from ..weights import read_checkpoint
+
         read_checkpoint(entry.path)
     elif not pooch.hashes.hash_matches(str(entry.path), entry.hash):
         raise WeightsError(

@@ -17,7 +17,7 @@ from napari_sam.progress import Progress
 from .building import build
 from .checkpoint import Checkpoint, read_checkpoint
 from .device import Precision, choose_device, choose_dtype, memory_errors
-from .download import download
+from .downloading import download
 from .registry import find_model
 
 TRAINED = ("model", "model-worse")
