@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from napari.settings import get_settings
 from qtpy.QtCore import Qt
 from qtpy.QtGui import QColor, QPalette
 from qtpy.QtWidgets import (
@@ -155,6 +156,16 @@ def cuts_no_text(full: AnnotatorWidget) -> None:
     assert columns[CLASS] >= columns[HEADERS.index("area")]
 
 
+def widens_for_large_letters(full: AnnotatorWidget, monkeypatch: pytest.MonkeyPatch, qtbot: Any) -> None:
+    """Assert that the dock becomes as wide as its buttons once napari's letters are larger."""
+    area = full.pages.widget(0)
+    with monkeypatch.context() as larger:
+        larger.setattr(get_settings().appearance, "font_size", 16)
+        full.pages.setCurrentIndex(0)
+        qtbot.waitUntil(lambda: NARROW < full.panel.width() == area.viewport().width())
+        assert cut(full) == []
+
+
 def seen_whole(part: QWidget) -> bool:
     """Say whether no scrolling hides a part."""
     return part.isVisible() and part.visibleRegion().boundingRect() == part.rect()
@@ -262,7 +273,7 @@ def tabs_as_seen(full: AnnotatorWidget) -> None:
 
 
 def test_a_narrow_dock_then_cuts_no_text_names_every_control_shows_what_is_next_and_ends_where_start_is(
-    full: AnnotatorWidget, qtbot: Any
+    full: AnnotatorWidget, monkeypatch: pytest.MonkeyPatch, qtbot: Any
 ) -> None:
     cuts_no_text(full)
     full.pages.setCurrentIndex(0)
@@ -270,6 +281,7 @@ def test_a_narrow_dock_then_cuts_no_text_names_every_control_shows_what_is_next_
     leaves_the_keys_alone(full, qtbot)
     shows_what_is_next(full, qtbot)
     named_and_explained(full)
+    widens_for_large_letters(full, monkeypatch, qtbot)
     full.pages.setCurrentIndex(OBJECTS)
     full._viewer.layers.remove("cells")
     assert "was removed" in full.panel.status.text()

@@ -4,20 +4,35 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from qtpy.QtWidgets import QComboBox, QPushButton, QWidget
+from qtpy.QtCore import QSize
+from qtpy.QtWidgets import QComboBox, QPushButton, QSizePolicy, QWidget
 from superqt import QCollapsible
 
 from .tips import explain
 
+PADDING = 12
+"""Pixels on both sides of a button's text."""
 NARROWEST = 80
 """Pixels of a list, at the least."""
 
 
 class Button(QPushButton):
-    """A push button that leaves the keys to the window once it cannot be pressed any more.
+    """A push button as narrow as its text, which leaves the keys to the window where it cannot be pressed.
 
-    Qt would give them to the next control that can be: Space, by which napari pans, would press that one.
+    Qt would give them to the next control that can be: Space, by which napari pans, would press that one. And
+    before napari's style is there it wants more width, which a dock keeps as its least.
     """
+
+    def __init__(self, title: str, parent: QWidget | None = None) -> None:
+        super().__init__(title, parent)
+        self.setSizePolicy(QSizePolicy.Policy.Preferred, QSizePolicy.Policy.Fixed)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return the room of its text."""
+        size = super().minimumSizeHint()
+        text = self.fontMetrics().horizontalAdvance(self.text())
+        size.setWidth(min(size.width(), text + PADDING))
+        return size
 
     def focusNextPrevChild(self, next: bool) -> bool:  # noqa: A002, N802 (Qt's names)
         """Go to another control, by the Tab key alone."""

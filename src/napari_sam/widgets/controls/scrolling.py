@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtpy.QtCore import Qt, QTimer
+from qtpy.QtCore import QEvent, QObject, QSize, Qt, QTimer
 from qtpy.QtWidgets import QScrollArea, QWidget
 
 LAID_OUT = 100
@@ -32,13 +32,31 @@ class Revealing(QTimer):
             area.ensureWidgetVisible(part, 0, 0)
 
 
-def scrolled(panel: QWidget) -> QScrollArea:
-    """Let a panel be higher than the room that there is, but no wider."""
-    area = QScrollArea()
-    area.setWidget(panel)
-    area.setWidgetResizable(True)
-    area.setFrameShape(QScrollArea.Shape.NoFrame)
-    area.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
-    bar = area.verticalScrollBar()
-    area.setMinimumWidth(panel.minimumSizeHint().width() + (bar.sizeHint().width() if bar else 0))
-    return area
+class Scrolled(QScrollArea):
+    """Lets a panel be higher than the room that there is, but no wider, whatever the size of letters is.
+
+    Parameters
+    ----------
+    panel : QWidget
+    """
+
+    def __init__(self, panel: QWidget) -> None:
+        super().__init__()
+        self.setWidget(panel)
+        self.setWidgetResizable(True)
+        self.setFrameShape(QScrollArea.Shape.NoFrame)
+        self.setHorizontalScrollBarPolicy(Qt.ScrollBarPolicy.ScrollBarAlwaysOff)
+
+    def minimumSizeHint(self) -> QSize:  # noqa: N802 (Qt's name)
+        """Return a size in which all of the panel's width is seen."""
+        size = super().minimumSizeHint()
+        panel, bar = self.widget(), self.verticalScrollBar()
+        if panel is not None and bar is not None:
+            size.setWidth(panel.minimumSizeHint().width() + bar.sizeHint().width())
+        return size
+
+    def eventFilter(self, watched: QObject | None, event: QEvent | None) -> bool:  # noqa: N802 (Qt's name)
+        """Hear that the panel needs another size, as in larger letters."""
+        if event is not None and event.type() == QEvent.Type.LayoutRequest:
+            self.updateGeometry()
+        return super().eventFilter(watched, event)

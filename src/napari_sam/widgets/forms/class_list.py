@@ -11,13 +11,13 @@ from qtpy.QtWidgets import (
     QLineEdit,
     QListWidget,
     QListWidgetItem,
-    QPushButton,
     QVBoxLayout,
     QWidget,
 )
 
 from napari_sam.session.classes import NONE
 
+from ..controls.buttons import Button
 from ..controls.tips import explain
 
 if TYPE_CHECKING:
@@ -60,13 +60,13 @@ class ClassList(QWidget):
         self.name.setPlaceholderText("new class")
         self.name.setAccessibleName("Name of a new class")
         self.name.setToolTip("The name of a new class; Enter adds it")
-        self.assign = QPushButton("Give", self)
+        self.assign = Button("Give", self)
         self.assign.setAccessibleName("Give the current class")
         explain(self.assign, "Give the current class to the selected objects", "classify")
-        self.add = QPushButton("Add", self)
+        self.add = Button("Add", self)
         self.add.setAccessibleName("Add a class")
         self.add.setToolTip("Add a class of this name")
-        self.remove = QPushButton("Remove", self)
+        self.remove = Button("Remove", self)
         self.remove.setAccessibleName("Remove the current class")
         self.remove.setToolTip("Take the current class away from all objects and from the list")
         layout = QHBoxLayout(self)

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from qtpy.QtWidgets import QTabWidget, QWidget
 
-from ..controls.scrolling import scrolled
+from ..controls.scrolling import Scrolled
 from .key_page import KeyPage
 from .object_panel import ObjectPanel
 from .panel import Panel
@@ -44,8 +44,8 @@ class Pages(QTabWidget):
         self.trouble: Callable[[], str] = str
         self.panel, self.object_panel, self.key_page = Panel(self), ObjectPanel(self), KeyPage(self)
         pages = (
-            (scrolled(self.panel), "Annotate", "Choose image and model, and annotate"),
-            (scrolled(self.object_panel), "Objects", "All committed objects, and what can be done to them"),
+            (Scrolled(self.panel), "Annotate", "Choose image and model, and annotate"),
+            (Scrolled(self.object_panel), "Objects", "All committed objects, and what can be done to them"),
             (self.key_page, "Keys", "All keys, which can be changed"),
         )
         for page, title, tip in pages:

@@ -167,11 +167,8 @@ class Panel(QWidget):
             ("Scribble", "scribbles", "Draw a line along the inside of a cell, or along what is outside"),
             ("Lasso", "lassos", "Draw around a cell, or around each of many"),
         ):
-            made = QPushButton(title, self)
-            explain(made, tip, tool)
+            made = button(self, title, tip, lambda tool=tool: self.tool_asked.emit(tool), tool)
             made.setAccessibleName(f"Draw {tool}")
-            made.clicked.connect(lambda _=False, tool=tool: self.tool_asked.emit(tool))
-            made.setMinimumWidth(40)
             row.addWidget(made)
         self.outside = QCheckBox("outside", self)
         self.outside.setAccessibleName("Clicks are outside the cell")

@@ -23,8 +23,6 @@ SCORE = 0.7
 """Proposals from this score on are accepted together, unless the person moves the slider."""
 STEP = 1e-6
 """Numbers that differ by less are the same."""
-NARROW = 64
-"""Pixels that a button may shrink to, so that the dock can be narrow."""
 
 
 class SegmentAll(QWidget):
@@ -257,6 +255,5 @@ def _row(*widgets: QWidget) -> QWidget:
     layout = QHBoxLayout(row)
     layout.setContentsMargins(0, 0, 0, 0)
     for widget in widgets:
-        widget.setMinimumWidth(min(widget.minimumSizeHint().width(), NARROW))
         layout.addWidget(widget)
     return row
