@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING
 
 from qtpy.QtCore import QSignalBlocker, Qt, Signal
-from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QPushButton, QVBoxLayout, QWidget
+from qtpy.QtWidgets import QFormLayout, QHBoxLayout, QLabel, QLineEdit, QPushButton, QVBoxLayout, QWidget
 from superqt import QCollapsible, QLabeledDoubleSlider
 
 from napari_sam.wording import amount
@@ -14,6 +14,7 @@ from napari_sam.wording import amount
 from ..controls.buttons import button, explain_folding
 from ..controls.progress_row import ProgressRow
 from ..controls.scrolling import Revealing
+from ..controls.typed_number import TypedNumber
 
 if TYPE_CHECKING:
     from napari_sam.automatic.thresholds import Threshold
@@ -247,6 +248,8 @@ def _slider(title: str, tip: str, least: float, most: float) -> QLabeledDoubleSl
     for part in (slider, *slider.findChildren(QWidget)):  # a slider, and a field with its number
         part.setToolTip(tip)
         part.setAccessibleName(title)
+        if isinstance(part, QLineEdit) and part.parent() is slider:
+            part.setValidator(TypedNumber(part))
     return slider
 
 
