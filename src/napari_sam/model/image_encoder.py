@@ -8,7 +8,7 @@ from torch.nn import functional as F
 
 from .config import SamConfig, ViTConfig
 from .features import Features
-from .layers import LayerNorm2d
+from .layers import LayerNorm2d, TwoLinear
 from .relative_attention import attend
 
 STRIP = 14
@@ -68,20 +68,6 @@ class RelativeAttention(nn.Module):
         return out
 
 
-class EncoderMLP(nn.Module):
-    """The two-layer perceptron of an encoder block."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.lin1 = nn.Linear(width, hidden)
-        self.lin2 = nn.Linear(hidden, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., width) to (..., width)."""
-        out: Tensor = self.lin2(F.gelu(self.lin1(x)))
-        return out
-
-
 class Block(nn.Module):
     """Attention, in windows or over the whole image, and a perceptron; both residual.
 
@@ -101,7 +87,7 @@ class Block(nn.Module):
         self.norm1 = nn.LayerNorm(encoder.width, eps=1e-6)
         self.attn = RelativeAttention(encoder.width, encoder.heads, window, size)
         self.norm2 = nn.LayerNorm(encoder.width, eps=1e-6)
-        self.mlp = EncoderMLP(encoder.width, 4 * encoder.width)
+        self.mlp = TwoLinear(encoder.width, 4 * encoder.width, F.gelu)
 
     def forward(self, x: Tensor) -> Tensor:
         """Update (B, h, w, width) tokens."""

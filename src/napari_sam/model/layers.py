@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import torch
@@ -99,6 +99,29 @@ class MLP(nn.Module):
         for layer in self.layers[:-1]:
             x = F.relu(layer(x))
         out: Tensor = self.layers[-1](x)
+        return out
+
+
+class TwoLinear(nn.Module):
+    """The perceptron of a transformer's layer: there to more channels and back.
+
+    Parameters
+    ----------
+    width, hidden : int
+        Channels of the input and output, and in the middle.
+    between : callable
+        The activation.
+    """
+
+    def __init__(self, width: int, hidden: int, between: Callable[[Tensor], Tensor]) -> None:
+        super().__init__()
+        self.lin1 = nn.Linear(width, hidden)
+        self.between = between
+        self.lin2 = nn.Linear(hidden, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Map (..., width) to (..., width)."""
+        out: Tensor = self.lin2(self.between(self.lin1(x)))
         return out
 
 

@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from .config import SamConfig
 from .features import PreparedImage
+from .layers import TwoLinear
 
 MANY = 1024
 """Keys from which on plain products attend faster on a CPU than the fused kernel."""
@@ -137,20 +138,6 @@ def attend(q: Tensor, k: Tensor, v: Tensor) -> Tensor:
     return scores.softmax(-1) @ v
 
 
-class TokenMLP(nn.Module):
-    """The two-layer perceptron of a two-way layer."""
-
-    def __init__(self, width: int, hidden: int) -> None:
-        super().__init__()
-        self.lin1 = nn.Linear(width, hidden)
-        self.lin2 = nn.Linear(hidden, width)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Map (..., width) to (..., width)."""
-        out: Tensor = self.lin2(F.relu(self.lin1(x)))
-        return out
-
-
 class TwoWayLayer(nn.Module):
     """Self-attention of tokens, tokens to image, MLP, image to tokens.
 
@@ -170,7 +157,7 @@ class TwoWayLayer(nn.Module):
         self.norm1 = nn.LayerNorm(width)
         self.cross_attn_token_to_image = Attention(width, width // 2, heads)
         self.norm2 = nn.LayerNorm(width)
-        self.mlp = TokenMLP(width, config.decoder.mlp)
+        self.mlp = TwoLinear(width, config.decoder.mlp, F.relu)
         self.norm3 = nn.LayerNorm(width)
         self.norm4 = nn.LayerNorm(width)
         self.cross_attn_image_to_token = Attention(width, width // 2, heads)
