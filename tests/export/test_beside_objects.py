@@ -182,8 +182,13 @@ def test_rois_when_a_class_has_letters_of_four_bytes_then_names_and_numbers_are_
     read = roiread(tmp_path / "a.zip")
     (roi,) = read if isinstance(read, list) else [read]
     assert roi.name == "🦠/🧬 dividing 70000"
-    assert roi.props == "note: twice: \\ud83e\\udda0\n"
-    assert zipfile.ZipFile(tmp_path / "a.zip").namelist() == ["00001 🦠_🧬 dividing 70000.roi"]
+    properties = "note: twice: \\ud83e\\udda0\n"
+    assert roi.props.startswith("note: ")  # of which roifile before 2026 reads a part
+    assert properties.startswith(roi.props)
+    with zipfile.ZipFile(tmp_path / "a.zip") as packed:
+        (name,) = packed.namelist()
+        assert name == "00001 🦠_🧬 dividing 70000.roi"
+        assert packed.read(name).endswith(properties.encode("utf-16-be"))
     ((again,), _) = read_regions(tmp_path / "a.zip")
     assert (again.id, again.category, again.note) == (70_000, "🦠/🧬 dividing", "twice: 🦠")
 
