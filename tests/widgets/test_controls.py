@@ -270,6 +270,7 @@ def tabs_as_seen(full: AnnotatorWidget) -> None:
         "In view",
     ]
     assert [name for name in started if name in names] == names
+    assert "" not in tabbed(full.pages.tabBar(), full)
 
 
 def test_a_narrow_dock_then_cuts_no_text_names_every_control_shows_what_is_next_and_ends_where_start_is(
