@@ -5,6 +5,7 @@ import errno
 import logging
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -343,6 +344,27 @@ def test_cluster_when_an_image_kills_all_workers_that_try_then_that_is_its_error
     assert batch_cluster._became(done) == Row("a.tif", objects=3)
 
 
+def test_cluster_when_a_worker_lacks_the_package_or_has_a_folder_of_its_own_then_says_which(
+    tmp_path: Path,
+) -> None:
+    for folder in ("ours", "theirs"):
+        (tmp_path / folder).mkdir()
+
+    def seeing(ours: str, theirs: str) -> SimpleNamespace:
+        """Return a client with a worker for which a name is another one."""
+        return SimpleNamespace(
+            run=lambda look, what: {"tcp://one": look(what), "tcp://other": look(what.replace(ours, theirs))}
+        )
+
+    for client, told in (
+        (seeing("napari_sam", "nobodys"), "cannot import napari-sam"),
+        (seeing("ours", "theirs"), "see another .*ours than the one here"),
+    ):
+        with pytest.raises(DataError, match=rf"1 of 2 workers \(such as tcp://other\) {told}"):
+            batch_cluster._check_workers(client, tmp_path / "ours")
+    assert not any((tmp_path / "ours").iterdir())
+
+
 def test_worker_when_the_file_of_its_model_is_another_then_the_new_weights_are_used_or_refused(
     tmp_path: Path,
 ) -> None:
@@ -365,12 +387,14 @@ def test_cluster_when_nobody_answers_then_says_so(
     pytest.importorskip("distributed")
     monkeypatch.setattr(batch_cluster, "WAIT", 0.2)
     told, threads = [], threading.active_count()
-    for address in ("nowhere", "http://127.0.0.1:9", "tcp://127.0.0.1:9"):
-        # a client that is left half open lives as long as its error, and waits and complains at exit
-        assert threading.active_count() == threads
-        with pytest.raises(DataError, match="No scheduler answers") as error:
-            run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
-        told.append(error)
+    with socket.create_server(("127.0.0.1", 0)) as other:  # which says nothing to those who come
+        port = other.getsockname()[1]
+        for address in ("nowhere", "http://127.0.0.1:9", "tcp://127.0.0.1:9", f"127.0.0.1:{port}"):
+            with pytest.raises(DataError, match="No scheduler answers") as error:
+                run_batch([folder / "a.tif"], tmp_path / "labels", CPU, run=on_cluster(address))
+            # a client that is left half open lives as long as its error, and waits and complains at exit
+            told.append(error)
+            assert threading.active_count() == threads
 
 
 def test_cluster_when_it_has_no_worker_or_goes_away_then_can_be_cancelled_and_says_how_to_go_on(

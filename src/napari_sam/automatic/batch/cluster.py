@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
-from collections.abc import Iterator, Sequence
+import os
+from collections.abc import Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import replace
 from functools import partial
+from importlib.util import find_spec
 from pathlib import Path
+from tempfile import NamedTemporaryFile
 from threading import Lock
 from time import sleep
 from typing import Any
 
 from napari_sam.errors import Cancelled, DataError
+from napari_sam.files.writing import disk_errors
 from napari_sam.progress import Cancel
 from napari_sam.weights import LoadedModel, load_model
+from napari_sam.wording import amount
 
 from .image import BatchSettings, Job, segment_file
 from .run import Run
@@ -57,6 +64,7 @@ def _run(
         from distributed import as_completed
 
         places = [replace(job, image=job.image.absolute(), labels=job.labels.absolute()) for job in jobs]
+        _check_workers(client, places[0].labels.parent)
         told = {"settings": _findable(settings), "weights": settings.made_with()["model"]}
         futures = client.map(_on_worker, places, **told, pure=False)
         names = {future.key: str(job.image) for future, job in zip(futures, jobs, strict=True)}
@@ -69,6 +77,21 @@ def _run(
             sleep(TURN)
 
 
+def _check_workers(client: Any, out: Path) -> None:
+    """Raise `DataError` if workers lack this package, of which they would die, or write elsewhere."""
+    known = client.run(find_spec, "napari_sam")
+    with disk_errors(out), NamedTemporaryFile(dir=out, prefix=".seen") as here:
+        seen = client.run(os.path.exists, here.name)
+    _check_all(known, "cannot import napari-sam; install it there")
+    _check_all(seen, f"see another {out} than the one here; choose a folder that all share")
+
+
+def _check_all(found: Mapping[str, object], told: str) -> None:
+    if lacking := [worker for worker, what in found.items() if not what]:
+        of = f"{len(lacking)} of {amount(len(found), 'worker')} (such as {lacking[0]})"
+        raise DataError(f"{of} {told}, and start the same command again.")
+
+
 def _became(future: Any) -> Row:
     """Return what became of an image; the others go on where it killed every worker that tried."""
     from distributed import KilledWorker
@@ -76,7 +99,10 @@ def _became(future: Any) -> Row:
     try:
         row: Row = future.result()
     except KilledWorker:
-        told = "Several workers died on this image; give them more memory, and start the same command again."
+        told = (
+            "Several workers died on this image; give them more memory, and the same napari-sam as here, and"
+            " start the same command again."
+        )
         return Row("", error=told)
     return row
 
@@ -92,15 +118,15 @@ def _connected(address: str) -> Iterator[Any]:
     """Connect to a scheduler, and say so where it is not there or goes away."""
     try:
         from distributed import CancelledError, Client
-        from distributed.comm.addressing import get_address_host_port
     except ImportError as error:
         raise DataError(
             "A cluster needs dask.distributed; install napari-sam-microscopy[cluster], also on the workers."
         ) from error
     try:
-        get_address_host_port(address)  # Client raises too, and is not closed then: exit waits and complains
+        with ThreadPoolExecutor(1) as pool:  # in a notebook, this thread has a loop of its own
+            pool.submit(asyncio.run, _reach(address)).result()
         client = Client(address, timeout=WAIT, set_as_default=False)  # dask goes on computing here
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, TypeError) as error:  # the latter where tls:// is not set up here
         raise DataError(
             f"No scheduler answers at {address}; start one with `dask scheduler`, or check the address."
         ) from error
@@ -112,6 +138,19 @@ def _connected(address: str) -> Iterator[Any]:
             f"The scheduler at {address} went away; start it and the same command again, which goes on from"
             " here."
         ) from error
+
+
+async def _reach(address: str) -> None:
+    """Raise an error if no scheduler answers.
+
+    Client would wait for ever for what is no scheduler, and complain at exit of an address that is none.
+    """
+    from distributed.comm.core import connect
+    from distributed.security import Security
+
+    async with asyncio.timeout(WAIT):
+        comm = await connect(address, timeout=WAIT, **Security().get_connection_args("client"))
+        await comm.close()
 
 
 @contextmanager
