@@ -19,7 +19,7 @@ from qtpy.QtWidgets import (
     QWidget,
 )
 
-from ..controls.buttons import button, narrow
+from ..controls.buttons import NARROWEST, button, narrow
 from ..controls.progress_bar import ProgressBar
 from ..controls.tab_order import tab_as_seen
 from ..controls.telling import tell
@@ -164,6 +164,7 @@ class BatchPanel(QWidget):
         form.setFieldGrowthPolicy(QFormLayout.FieldGrowthPolicy.AllNonFixedFieldsGrow)
         choose = button(self, "Choose…", "Choose the folder of labels", self.out_asked.emit)
         out = QHBoxLayout()
+        self.out.setMinimumWidth(NARROWEST)
         out.addWidget(self.out, 1)
         out.addWidget(choose)
         self.cluster.setPlaceholderText("none: this computer")

@@ -13,7 +13,7 @@ from .tips import explain
 PADDING = 12
 """Pixels on both sides of a button's text."""
 NARROWEST = 80
-"""Pixels of a list, at the least."""
+"""Pixels of a list or a field, at the least."""
 
 
 class Button(QPushButton):
