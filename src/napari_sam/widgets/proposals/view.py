@@ -80,27 +80,30 @@ class ProposalView:
             getattr(self._over.events, name).disconnect(self._follow)
 
     def hold(self, traced: Mapping[Key, Paths]) -> None:
-        """Keep outlines that were traced elsewhere."""
+        """Keep outlines that were traced elsewhere, in place of those of what was less of an object before."""
         self._traced.update(traced)
+        old = [line for key in traced for line in ((key, SURE), (key, DOUBTFUL)) if line in self._lines]
+        for line in old:
+            del self._lines[line]
+        self._drawn = None if old else self._drawn
 
     def show(self, proposals: Sequence[Object], current: Object | None, score: float, plane: Plane) -> None:
-        """Draw proposals of a plane: those from a score on solid, the doubtful dashed, the current thick.
+        """Draw those proposals that are of a plane: those from a score on solid, the doubtful dashed, the current thick.
 
         Lines are kept, so that one of thousands comes or goes quickly.
         """
         if self._scale != self._pixel:
             self._scale, self._lines, self._drawn = self._pixel, {}, None
-        wanted = {
-            (each.key, SURE if (each.score or 0.0) >= score else DOUBTFUL): each for each in proposals[:MOST]
-        }
+        here = islice((each for each in proposals if each.plane == plane), MOST)
+        wanted = {(each.key, SURE if (each.score or 0.0) >= score else DOUBTFUL): each for each in here}
         if self._drawn != tuple(wanted):
             lines = self._lines_of(wanted)
             colours = np.array([RGBA[colour] for _, colour in wanted]).reshape(-1, 4)
             lengths = np.array([len(each) for each in lines], int)
             self._draw("Proposals", lines, plane, np.repeat(colours, lengths, axis=0))
             self._drawn = tuple(wanted)
-        here = [] if current is None or current.plane != plane else self._outlines(current)
-        self._draw("Current proposal", self._dashed(here, CURRENT), plane)
+        looked_at = [] if current is None or current.plane != plane else self._outlines(current)
+        self._draw("Current proposal", self._dashed(looked_at, CURRENT), plane)
 
     def _lines_of(self, wanted: Mapping[Line, Object]) -> Paths:
         """Return the lines of proposals; those that are not there yet are made of a colour in one go."""
