@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -11,6 +12,7 @@ from napari_sam.session import AnnotationSession, Edit, Object
 from napari_sam.session.journal.journal import Journal
 from napari_sam.session.journal.record import read_record
 from napari_sam.session.review import Review
+from napari_sam.session.review import _doubt as doubt
 from napari_sam.weights import LoadedModel
 
 IMAGE = np.zeros((120, 160), np.uint8)
@@ -279,6 +281,24 @@ def test_steps_then_go_round_and_keep_to_the_order(review: Review) -> None:
     assert seen == [3, 1, 2, 1]
     with pytest.raises(PromptError, match="no proposal to accept"):
         review.accept(review.above(0.95))
+    doubtful = replace(THREE[0], score=0.1)  # joined in another window, with its label
+    review.put(Edit("found", (THREE[0],), (doubtful,)))
+    assert (ids(review.open), review.place, review.current) == ([1, 2, 3], 0, doubtful)
+
+
+def test_an_answer_when_there_are_many_proposals_then_the_others_are_not_ordered_anew(
+    review: Review, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    many = [square(number, (20 * number, 0), number % 10 / 10) for number in range(1, 201)]
+    review.put(Edit("found", (), tuple(many)))
+    compared: list[Object] = []
+    monkeypatch.setattr(f"{Review.__module__}._doubt", lambda each: compared.append(each) or doubt(each))
+    first, second = review.open[:2]
+    review.reject([first])
+    review.step(1)
+    review.accept([second])
+    assert review.current is review.open[review.place]
+    assert 0 < len(compared) < 20
 
 
 def test_a_review_when_closed_then_hears_nothing_of_its_session(

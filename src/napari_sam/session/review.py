@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from bisect import bisect_left
 from collections.abc import Iterable, Sequence
+from itertools import chain, islice
 
 import numpy as np
 from psygnal import Signal
@@ -20,6 +22,8 @@ TAKEN = 0.5
 REJECT, BRING_BACK = "reject", "bring back"
 SAME = 0.7
 """A proposal whose IoU with a rejected one is higher is that one, found again."""
+Doubt = tuple[float, Key]
+"""A score, and a key for those of one score: the lower, the sooner a proposal is looked at."""
 
 
 class Review:
@@ -46,8 +50,9 @@ class Review:
         self._all = ObjectStore()
         self._rejected = ObjectStore()
         self._open: dict[Key, Object] = {}
+        self._order: list[tuple[Doubt, Object]] = []  # ready to be merged: there may be tens of thousands
         self._ordered: Objects | None = ()
-        self._current: Key | None = None
+        self._current: Doubt | None = None
         self._corrected: Key | None = None
         self._corrections: dict[Key, Key] = {}
         self._answers: dict[Edit, Edit] = {}
@@ -66,7 +71,7 @@ class Review:
     def open(self) -> Objects:
         """The proposals that wait for an answer, the least sure first."""
         if self._ordered is None:
-            self._ordered = tuple(sorted(self._open.values(), key=_doubt))
+            self._ordered = tuple(each for _, each in self._order)
         return self._ordered
 
     @property
@@ -77,7 +82,12 @@ class Review:
     @property
     def current(self) -> Object | None:
         """The one that is looked at."""
-        return None if self._current is None else self._open.get(self._current)
+        return None if self._current is None else self._open.get(self._current[1])
+
+    @property
+    def place(self) -> int:
+        """Which of the open ones is looked at, from 0 on."""
+        return self._first_from(self._current)
 
     @property
     def correcting(self) -> bool:
@@ -90,11 +100,8 @@ class Review:
         Those that committed objects have taken, or that were rejected, are not open.
         """
         self._all.apply(found)
-        for each in found.before:
-            self._open.pop(each.key, None)
-        for each in found.after:
-            self.next_id = max(self.next_id, each.id + 1)
-        self._refresh(found.after)
+        self.next_id = max([self.next_id, *(each.id + 1 for each in found.after)])
+        self._refresh((*found.before, *found.after))
 
     def within(self, plane: Plane, window: Window, before: int) -> Objects:
         """Return all proposals of a window with labels before one, answered or not."""
@@ -103,7 +110,7 @@ class Review:
     def clear(self) -> None:
         """Forget all proposals, and what was rejected."""
         self._all, self._rejected = ObjectStore(), ObjectStore()
-        self._open, self._corrections, self._answers = {}, {}, {}
+        self._open, self._order, self._corrections, self._answers = {}, [], {}, {}
         self._current = self._corrected = None
         self._refresh(())
 
@@ -116,21 +123,20 @@ class Review:
 
     def above(self, score: float) -> Objects:
         """Return the open proposals of at least a score."""
-        return tuple(each for each in self.open if (each.score or 0.0) >= score)
+        return self.open[bisect_left(self._order, score, key=lambda entry: entry[0][0]) :]
 
     def choose(self, key: Key) -> None:
         """Look at one of the open proposals."""
-        if key in self._open and key != self._current:
-            self._current = key
+        each = self._open.get(key)
+        if each is not None and each is not self.current:
+            self._current = _doubt(each)
             self.changed.emit()
 
     def step(self, by: int) -> None:
         """Look at a proposal further on in the order, or back; from the last one to the first."""
-        if not self.open:
-            return
-        keys = [each.key for each in self.open]
-        at = keys.index(self._current) + by if self._current in self._open else 0
-        self.choose(keys[at % len(keys)])
+        if self.open:
+            at = 0 if self.current is None else self.place + by
+            self.choose(self.open[at % len(self.open)].key)
 
     def accept(self, proposals: Sequence[Object]) -> Objects:
         """Commit proposals in one step, which one undo takes back.
@@ -163,7 +169,7 @@ class Review:
         self._rejected.apply(aside)
         near = self._near((*aside.before, *aside.after))
         if len(aside.before) == 1 and aside.before[0].key in near and self._waits(aside.before[0]):
-            self._current = aside.before[0].key
+            self._current = _doubt(aside.before[0])
         self._refresh(near.values())
 
     def correct(self, each: Object) -> None:
@@ -190,7 +196,7 @@ class Review:
         for key, each in near.items():
             source = self._corrections.get(key) == gone.key or object_iou(each, gone) > SAME
             if source and self._waits(each):
-                self._current = key
+                self._current = _doubt(each)
 
     def _near(self, objects: Iterable[Object]) -> dict[Key, Object]:
         """Return all proposals whose bounding boxes meet those of some objects."""
@@ -213,23 +219,28 @@ class Review:
 
     def _refresh(self, proposals: Iterable[Object]) -> None:
         """Find out which of some proposals are open, look at the next one if the current is not, and tell."""
-        order = self.open
-        for each in proposals:
-            if self._waits(each):
-                self._open[each.key] = each
-            else:
-                self._open.pop(each.key, None)
-        self._ordered = None
-        if self._current not in self._open:
-            self._current = self._following(order)
+        before, at = self._order, self.place
+        looked_at = {each.key: each for each in proposals}
+        for key in looked_at:
+            self._open.pop(key, None)
+        waiting = {key: each for key, each in looked_at.items() if key in self._all and self._waits(each)}
+        self._open.update(waiting)
+        stay = (entry for entry in before if entry[0][1] not in looked_at)
+        come = ((_doubt(each), each) for each in waiting.values())
+        self._order, self._ordered = sorted(chain(stay, come), key=_first), None
+        current = self.current or self._following(before, at)
+        self._current = None if current is None else _doubt(current)
         self.changed.emit()
 
-    def _following(self, order: Objects) -> Key | None:
-        """Return the first open proposal after the current one in an earlier order, or else of all."""
-        keys = [each.key for each in order]
-        at = keys.index(self._current) if self._current in keys else 0
-        following = next((key for key in keys[at:] + keys[:at] if key in self._open), None)
-        return self.open[0].key if following is None and self.open else following
+    def _following(self, before: Sequence[tuple[Doubt, Object]], at: int) -> Object | None:
+        """Return the first open proposal from a place in an earlier order on, or else of all."""
+        keys = (key for (_, key), _ in chain(islice(before, at, None), before))
+        following = next((self._open[key] for key in keys if key in self._open), None)
+        return self.open[0] if following is None and self.open else following
+
+    def _first_from(self, doubt: Doubt | None) -> int:
+        """Return the place in the order where a doubt is, or would be."""
+        return 0 if doubt is None else bisect_left(self._order, doubt, key=_first)
 
     def _waits(self, each: Object) -> bool:
         """Say whether a proposal is neither accepted, nor corrected, nor rejected, nor taken by others."""
@@ -249,5 +260,9 @@ class Review:
         return not any(object_iou(each, other) > SAME for other in near)
 
 
-def _doubt(each: Object) -> tuple[float, Key]:
+def _doubt(each: Object) -> Doubt:
     return each.score or 0.0, each.key
+
+
+def _first(entry: tuple[Doubt, Object]) -> Doubt:
+    return entry[0]

@@ -279,17 +279,16 @@ class Reviewing:
         self.panel.set_counts(len(review.open), len(review.above(score)), review.rejected)
         current = review.current
         if current is not None:
-            place = next(at for at, each in enumerate(review.open, 1) if each is current)
-            self.panel.set_current(f"{place} of {len(review.open)}, score {current.score or 0:.2f}")
+            place = f"{review.place + 1} of {len(review.open)}"
+            self.panel.set_current(f"{place}, score {current.score or 0:.2f}")
         else:
             self.panel.set_current("")
         self._draw()
 
     def _draw(self) -> None:
-        plane = self._plane()
+        plane, review = self._plane(), self.review
         if plane is not None:
-            here = [each for each in self.review.open if each.plane == plane]
-            self.view.show(here, self.review.current, float(self.panel.score.value()), plane)
+            self.view.show(review.open, review.current, float(self.panel.score.value()), plane)
 
     def _found(self, find: Find) -> None:
         """Keep the outlines of what was found; show those of what may become proposals, until they are."""

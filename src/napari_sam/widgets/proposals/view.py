@@ -80,7 +80,7 @@ class ProposalView:
             getattr(self._over.events, name).disconnect(self._follow)
 
     def hold(self, traced: Mapping[Key, Paths]) -> None:
-        """Keep outlines that were traced elsewhere, in place of those of what was less of an object before."""
+        """Keep outlines that were traced elsewhere, in place of earlier ones."""
         self._traced.update(traced)
         old = [line for key in traced for line in ((key, SURE), (key, DOUBTFUL)) if line in self._lines]
         for line in old:
@@ -88,7 +88,7 @@ class ProposalView:
         self._drawn = None if old else self._drawn
 
     def show(self, proposals: Sequence[Object], current: Object | None, score: float, plane: Plane) -> None:
-        """Draw those proposals that are of a plane: those from a score on solid, the doubtful dashed, the current thick.
+        """Draw those of a plane: from a score on solid, the doubtful dashed, the current thick.
 
         Lines are kept, so that one of thousands comes or goes quickly.
         """
