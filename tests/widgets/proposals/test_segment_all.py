@@ -13,7 +13,7 @@ from qtpy.QtCore import Qt
 from napari_sam.automatic import dense
 from napari_sam.predict import Predictor
 from napari_sam.samples import load_sample
-from napari_sam.session import Object
+from napari_sam.session import Edit, Object
 from napari_sam.widgets.annotating.annotation import Annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
 from napari_sam.widgets.layers.planes import camera_of
@@ -319,6 +319,13 @@ def test_a_search_when_cancelled_then_keeps_what_was_found(make: Make, qtbot: An
     widget.start()
     settle(qtbot, widget)
     assert panel.scopes["view"].isEnabled()  # which the search that was stopped with the rest had off
+
+    annotation, reviewing = parts(widget)
+    proposal = Object(1, annotation.seeing.plane, (0, 0), np.ones((2, 2), bool), score=0.9)
+    reviewing.review.put(Edit("found", (), (proposal,)))
+    assert len(widget._viewer.layers["Proposals"].data)
+    widget._viewer.layers["nuclei"].data = NUCLEI  # whose planes are no planes of the labels
+    assert "another shape now" in widget.panel.status.text()
 
 
 @pytest.mark.shown

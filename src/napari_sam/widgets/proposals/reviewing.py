@@ -253,9 +253,10 @@ class Reviewing:
         return self.review.current
 
     def _plane(self) -> Plane | None:
-        """Return the plane that is seen; None in 3-D."""
+        """Return the plane that is seen; None in 3-D, and where pixels of other axes have come just now."""
         with suppress(NapariSamError):
-            return plane_under_sliders(self._image, self._viewer.dims)
+            plane = plane_under_sliders(self._image, self._viewer.dims)
+            return plane if len(plane) + 2 == self._annotation.writer.labels.ndim else None
         return None
 
     def _look(self) -> None:
