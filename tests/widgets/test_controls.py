@@ -223,7 +223,7 @@ def named_and_explained(full: AnnotatorWidget) -> None:
     full._viewer.window.add_dock_widget(batch, name="batch")
     batch.panel.computing.model.addItem("a model with a long name (download 1250 MB)")
     assert batch.panel.minimumSizeHint().width() <= NARROW
-    assert batch.panel.out.minimumWidth() >= batch.fontMetrics().horizontalAdvance("plate1_labels")
+    assert batch.panel.out.minimumWidth() >= batch.fontMetrics().horizontalAdvance("my labels")
     assert full._viewer.window._qt_window.minimumSizeHint().height() <= LAPTOP
     for dock in (full, batch):
         there = list(controls(dock))

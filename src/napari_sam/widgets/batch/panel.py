@@ -119,7 +119,9 @@ class BatchPanel(QWidget):
         view.setTabKeyNavigation(False)  # or nobody gets out of it again
         view.setWordWrap(False)
         view.setTextElideMode(Qt.TextElideMode.ElideMiddle)  # names of a series differ at their ends
-        columns, rows = (QHeaderView(each, view) for each in Qt.Orientation)
+        columns, rows = (
+            QHeaderView(each, view) for each in (Qt.Orientation.Horizontal, Qt.Orientation.Vertical)
+        )
         view.setHorizontalHeader(columns)
         view.setVerticalHeader(rows)
         rows.hide()

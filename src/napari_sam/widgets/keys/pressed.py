@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from qtpy.QtGui import QKeyEvent, QKeySequence
 from qtpy.QtWidgets import QApplication
 
@@ -18,7 +20,10 @@ def key_of(event: QKeyEvent) -> str:
     KeymapError
         If napari would not hear of it.
     """
-    return key_named(QKeySequence(event.keyCombination()).toString(QKeySequence.SequenceFormat.PortableText))
+    pressed: Any = event  # which is of another kind in Qt 5
+    qt6 = hasattr(event, "keyCombination")
+    pressed = event.keyCombination() if qt6 else int(pressed.modifiers()) | pressed.key()
+    return key_named(QKeySequence(pressed).toString(QKeySequence.SequenceFormat.PortableText))
 
 
 def free_key_of(event: QKeyEvent) -> str:
