@@ -15,7 +15,14 @@ from pycocotools import mask as rle
 from roifile import ROI_SUBTYPE, ROI_TYPE, ImagejRoi, roiread, roiwrite
 
 from napari_sam.errors import DataError
-from napari_sam.export import Region, read_objects, read_regions, regions_from_labels, write_regions
+from napari_sam.export import (
+    Region,
+    labels_from_regions,
+    read_objects,
+    read_regions,
+    regions_from_labels,
+    write_regions,
+)
 
 SQUARE = np.array([(0, 0), (4, 0), (4, 4), (0, 4)])
 POLYGON = {"type": "Polygon", "coordinates": [[*SQUARE.tolist(), [0, 0]]]}
@@ -153,13 +160,37 @@ def test_a_roi_whose_name_ends_in_no_number_then_has_no_class_of_half_a_name(tmp
     assert (region.id, region.category) == (1, "")
 
 
-def test_a_roi_with_curves_then_one_sentence_says_so(tmp_path: Path) -> None:
-    curve = [0, 2, 3, 3, 5, 5, 8, 8, 12, 14, 4]
-    roi = ImagejRoi(roitype=ROI_TYPE.RECT, left=2, top=3, right=12, bottom=14)
-    roi.version, roi.shape_roi_size, roi.multi_coordinates = 228, len(curve), np.array(curve, np.float32)
+def test_a_roi_with_curves_then_covers_what_lies_in_them(tmp_path: Path) -> None:
+    """Two combined ovals, of the cubic curves that Java makes of them, and a ring of a quadratic one."""
+    rows, cols = np.mgrid[:300, :300] + 0.5
+    path: list[float] = []
+    covered = np.zeros((300, 300), bool)
+    for x, y, radius in ((120, 130, 100.0), (250, 240, 20.5)):
+        k = 0.5522847498 * radius  # of Java's Ellipse2D
+        path += [0, x + radius, y]
+        for dx, dy in ((1, 0), (0, 1), (-1, 0), (0, -1)):
+            corner = np.array([(dx, dy), (dx, dy), (-dy, dx)]) * radius
+            drawn = corner + np.array([(0, 0), (-dy, dx), (dx, dy)]) * k
+            path += [3, *np.add(drawn[1:], (x, y)).ravel(), *np.add(corner[2], (x, y))]
+        path.append(4)
+        covered ^= (rows - y) ** 2 + (cols - x) ** 2 < radius**2
+    roi = ImagejRoi(roitype=ROI_TYPE.RECT, left=20, top=30, right=271, bottom=261)
+    roi.version, roi.shape_roi_size, roi.multi_coordinates = 228, len(path), np.array(path, np.float32)
     roiwrite(tmp_path / "a.roi", roi)
-    with pytest.raises(DataError, match=r"a\.roi holds no ImageJ ROIs"):
-        read_regions(tmp_path / "a.roi")
+    regions, _ = read_regions(tmp_path / "a.roi")
+    read = labels_from_regions(regions, (300, 300)) > 0
+    assert np.count_nonzero(read != covered) <= 10  # of 690 at the outlines: the curves are no circles
+
+    parabola = [0, 0, 0, 2, 10, 20, 20, 0, 4]
+    roi.shape_roi_size, roi.multi_coordinates = len(parabola), np.array(parabola, np.float32)
+    roiwrite(tmp_path / "b.roi", roi)
+    assert read_regions(tmp_path / "b.roi")[0][0].area == pytest.approx(20 * 10 * 2 / 3, abs=2)
+
+    broken = [0, 2, 3, 3, 5, 5, 8, 4]
+    roi.shape_roi_size, roi.multi_coordinates = len(broken), np.array(broken, np.float32)
+    roiwrite(tmp_path / "c.roi", roi)
+    with pytest.raises(DataError, match=r"c\.roi holds no ImageJ ROIs"):
+        read_regions(tmp_path / "c.roi")
 
 
 def test_a_roi_that_is_an_oval_then_covers_the_pixels_with_their_centres_in_it(tmp_path: Path) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import struct
 import zipfile
@@ -22,6 +23,10 @@ from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
 MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
+CURVES = {2.0: 2, 3.0: 3}
+"""Steps of a shape's path; those of curves by how many points they have."""
+MOST_PARTS = 1000
+"""Into which a curve is cut."""
 AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
 NO_AREAS = (ROI_SUBTYPE.TEXT, ROI_SUBTYPE.ARROW, ROI_SUBTYPE.IMAGE)
 SECOND_HEADER, NAME, LENGTH_OF_NAME, PROPERTIES = 60, 16, 20, 40
@@ -200,7 +205,42 @@ def _oval(roi: ImagejRoi) -> tuple[Origin, Mask] | None:
     return found if found[1].size else None
 
 
-def _rings(roi: ImagejRoi) -> list[NDArray[np.float64]]:
+def _rings(roi: ImagejRoi) -> list[Ring]:
     if roi.multi_coordinates is None:
         return [np.asarray(roi.coordinates(), float)]
-    return [np.asarray(ring, float) for ring in roi.coordinates(multi=True)]
+    return [np.asarray(ring, float) for ring in _path(roi.multi_coordinates.tolist())]
+
+
+def _path(path: list[float]) -> list[list[tuple[float, float]]]:
+    """Return the rings of a shape; roifile knows no curves, which combined ovals have."""
+    rings: list[list[tuple[float, float]]] = []
+    at = 0
+    while at < len(path):
+        step, count = path[at], CURVES.get(path[at], 0)
+        if step == MOVE:
+            rings.append([(path[at + 1], path[at + 2])])
+        elif step == LINE:
+            rings[-1].append((path[at + 1], path[at + 2]))
+        elif step == CLOSE:
+            rings[-1].append(rings[-1][0])
+        else:
+            ends = np.reshape(path[at + 1 : at + 1 + 2 * count], (count or -1, 2))
+            rings[-1] += _curve(np.vstack([rings[-1][-1], ends]))
+        at += 1 if step == CLOSE else 1 + 2 * max(count, 1)
+    return rings
+
+
+def _curve(points: NDArray[np.float64]) -> list[tuple[float, float]]:
+    """Return points along a Bezier curve, between which it is straight to a tenth of a pixel.
+
+    Parameters
+    ----------
+    points : (3 or 4, 2) float
+        Where it starts, what it is drawn to, where it ends.
+    """
+    length = np.linalg.norm(np.diff(points, axis=0), axis=1).sum()
+    parts = min(math.ceil(2 * math.sqrt(length)), MOST_PARTS)
+    place = np.linspace(0, 1, parts + 1)[1:, None, None]
+    while points.shape[-2] > 1:  # de Casteljau's way
+        points = (1 - place) * points[..., :-1, :] + place * points[..., 1:, :]
+    return [(x, y) for x, y in points.reshape(-1, 2).tolist()]
