@@ -186,11 +186,11 @@ def test_a_roi_with_curves_then_covers_what_lies_in_them(tmp_path: Path) -> None
     roiwrite(tmp_path / "b.roi", roi)
     assert read_regions(tmp_path / "b.roi")[0][0].area == pytest.approx(20 * 10 * 2 / 3, abs=2)
 
-    broken = [0, 2, 3, 3, 5, 5, 8, 4]
-    roi.shape_roi_size, roi.multi_coordinates = len(broken), np.array(broken, np.float32)
-    roiwrite(tmp_path / "c.roi", roi)
-    with pytest.raises(DataError, match=r"c\.roi holds no ImageJ ROIs"):
-        read_regions(tmp_path / "c.roi")
+    for broken in ([0, 2, 3, 3, 5, 5, 8, 4], [0, 2, 3, 7, 5, 5, 4], [3, 2, 3, 5, 5, 8, 4, 4]):
+        roi.shape_roi_size, roi.multi_coordinates = len(broken), np.array(broken, np.float32)
+        roiwrite(tmp_path / "c.roi", roi)
+        with pytest.raises(DataError, match=r"c\.roi holds no ImageJ ROIs"):
+            read_regions(tmp_path / "c.roi")
 
 
 def test_a_roi_that_is_an_oval_then_covers_the_pixels_with_their_centres_in_it(tmp_path: Path) -> None:

@@ -22,9 +22,9 @@ from .regions import Region, Shape
 from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
-MOVE, LINE, CLOSE = 0.0, 1.0, 4.0
-CURVES = {2.0: 2, 3.0: 3}
-"""Steps of a shape's path; those of curves by how many points they have."""
+MOVE, LINE, QUADRATIC, CUBIC, CLOSE = 0.0, 1.0, 2.0, 3.0, 4.0
+POINTS = {MOVE: 1, LINE: 1, QUADRATIC: 2, CUBIC: 3, CLOSE: 0}
+"""How many points each step of a shape's path has."""
 MOST_PARTS = 1000
 """Into which a curve is cut."""
 AREAS = (ROI_TYPE.POLYGON, ROI_TYPE.RECT, ROI_TYPE.OVAL, ROI_TYPE.FREEHAND, ROI_TYPE.TRACED)
@@ -216,17 +216,18 @@ def _path(path: list[float]) -> list[list[tuple[float, float]]]:
     rings: list[list[tuple[float, float]]] = []
     at = 0
     while at < len(path):
-        step, count = path[at], CURVES.get(path[at], 0)
+        step = path[at]
+        end = at + 1 + 2 * POINTS[step]
+        drawn = path[at + 1 : end]
         if step == MOVE:
-            rings.append([(path[at + 1], path[at + 2])])
+            rings.append([(drawn[0], drawn[1])])
         elif step == LINE:
-            rings[-1].append((path[at + 1], path[at + 2]))
+            rings[-1].append((drawn[0], drawn[1]))
         elif step == CLOSE:
             rings[-1].append(rings[-1][0])
         else:
-            ends = np.reshape(path[at + 1 : at + 1 + 2 * count], (count or -1, 2))
-            rings[-1] += _curve(np.vstack([rings[-1][-1], ends]))
-        at += 1 if step == CLOSE else 1 + 2 * max(count, 1)
+            rings[-1] += _curve(np.reshape([*rings[-1][-1], *drawn], (1 + POINTS[step], 2)))
+        at = end
     return rings
 
 
