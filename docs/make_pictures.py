@@ -13,6 +13,8 @@ import tempfile
 from collections.abc import Callable
 from pathlib import Path
 
+os.environ["NAPARI_CONFIG"] = ""  # not what the person who runs this prefers
+
 from staging import PLUGIN, Stage
 
 from napari_sam.samples import layer_settings, load_sample
@@ -35,7 +37,7 @@ def main() -> None:
     arguments.out.mkdir(parents=True, exist_ok=True)
     for name in arguments.scenes or SCENES:
         with tempfile.TemporaryDirectory() as nobodys:
-            os.environ["NAPARI_SAM_CONFIG"] = nobodys  # not what the person who runs this prefers
+            os.environ["NAPARI_SAM_CONFIG"] = nobodys
             SCENES[name](arguments.model, arguments.out)
 
 
