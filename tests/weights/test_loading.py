@@ -96,6 +96,9 @@ def test_choose_dtype_when_a_cpu_is_quicker_in_bfloat16_then_takes_it(
         RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("Invalid buffer size: 8.21 GB"),
         RuntimeError("DefaultCPUAllocator: not enough memory: you tried to allocate 9 bytes."),
+        RuntimeError("DataLoader worker (pid 7) is killed by signal: Killed. "),
+        RuntimeError("worker is killed by signal: Bus error. Workers are out of shared memory."),
+        RuntimeError("_ArrayMemoryError: Unable to allocate 7.11 PiB for an array with shape (9,)"),
         MemoryError(),
     ],
 )

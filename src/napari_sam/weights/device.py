@@ -108,10 +108,10 @@ def memory_errors(device: torch.device, name: str) -> Iterator[None]:
 def is_memory_error(error: Exception) -> bool:
     """Tell whether an error means that a device or the computer has no memory left."""
     text = str(error).lower()
-    # CUDA and MPS, CUDA's libraries, MPS, Linux, Windows
+    # CUDA and MPS, CUDA's libraries, MPS, Linux, Windows; of processes that make batches, numpy and Linux
     phrases = (
         "out of memory", "status_alloc_failed", "invalid buffer size", "can't allocate memory",
-        "not enough memory",
+        "not enough memory", "unable to allocate", "killed by signal: killed", "out of shared memory",
     )  # fmt: skip
     return isinstance(error, MemoryError) or any(phrase in text for phrase in phrases)
 

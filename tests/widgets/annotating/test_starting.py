@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -11,8 +13,11 @@ from napari.components import ViewerModel
 from qtpy.compat import isalive
 from qtpy.QtCore import QTimer
 
+from napari_sam import weights
+from napari_sam.weights import LoadedModel
 from napari_sam.widgets.annotating import annotation
 from napari_sam.widgets.annotator import AnnotatorWidget
+from napari_sam.widgets.background.jobs import Job, Post
 
 from ..conftest import IMAGE, areas_shown, begin, settle
 
@@ -294,3 +299,21 @@ def test_a_stack_that_is_sheared_out_of_its_planes_says_that_clicks_lie_beside_t
     assert told.text() == "This image has no plane where the sliders are; move them back to it."
     widget._viewer.dims.set_current_step(0, 0)
     assert told.text() == ""
+
+
+def test_weights_that_were_trained_further_since_then_are_read_again_at_the_next_start(
+    make_annotator: Make, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, discs: LoadedModel
+) -> None:
+    file, read = tmp_path / "model.safetensors", []
+
+    def load(model: str, *_: object, **__: object) -> LoadedModel:
+        read.append(Path(model).read_bytes())
+        return discs
+
+    starting, job = make_annotator(start=False)._starting, Job("", print, print, Post())
+    monkeypatch.setattr(weights, "load_model", load)
+    for number, content in enumerate((b"first", b"second")):
+        file.write_bytes(content)
+        os.utime(file, ns=(number, number))  # as on any file system
+        assert starting._predictor(job, str(file), "cpu") is starting._predictor(job, str(file), "cpu")
+    assert read == [b"first", b"second"]

@@ -32,3 +32,7 @@ def test_files_when_chosen_then_are_told_apart_and_a_dialog_that_is_left_changes
     shown = [choice.itemText(index) for index in range(2)]
     assert shown == ["second/model.safetensors", "first/model.safetensors"]
     assert choice.count() == len(list_models()) + 3
+    choice.show_models(list_models(), str(runs[1]))  # which is not there: no other model comes in silently
+    assert choice.model == str(runs[1])
+    choice.show_models(list_models(), "a model of an earlier version")
+    assert choice.model == "cell-tiny"

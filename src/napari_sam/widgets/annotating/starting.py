@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from psygnal import Signal
@@ -68,7 +69,7 @@ class Starting:
         self._viewer, self._panel, self._jobs = viewer, panel, jobs
         self._aside, self._keymap = aside, keymap
         self._strokes: Strokes | None = None
-        self._predictors: dict[tuple[str, str], Predictor] = {}
+        self._predictors: dict[tuple[str, str, int], Predictor] = {}
         jobs.idle.connect(self._forget_strokes)
         self._starts = EarlierStarts()
         self._suggested_for: Any = None
@@ -225,9 +226,15 @@ class Starting:
         from napari_sam.predict import Predictor
         from napari_sam.weights import load_model
 
-        key = (model, device)
+        key = (model, device, _written(model))
         if key not in self._predictors:
             loaded = load_model(model, device, progress=job.progress)
             self._predictors.clear()  # one model's memory is enough
             self._predictors[key] = Predictor(loaded)
         return self._predictors[key]
+
+
+def _written(model: str) -> int:
+    """Return when a file of weights was written, in nanoseconds; 0 for a name: training writes files anew."""
+    file = Path(model)
+    return file.stat().st_mtime_ns if file.is_file() else 0

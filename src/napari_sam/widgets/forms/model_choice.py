@@ -41,10 +41,10 @@ class ModelChoice(QComboBox):
             self.addItem(entry.name + _note(entry), entry.name)
             tip = f"{entry.title}; {entry.licence}"
             self.setItemData(self.count() - 1, tip, role=Qt.ItemDataRole.ToolTipRole)
-        if self.findData(chosen) < 0 and Path(chosen).is_file():
+        if self.findData(chosen) < 0 and Path(chosen).suffix:  # also if it is gone, which Start tells of
             self._add_file(chosen)
         self.addItem(FROM_FILE, None)
-        self.setCurrentIndex(max(self.findData(chosen), self.findData(DEFAULT_MODEL)))
+        self.setCurrentIndex(self.findData(chosen if self.findData(chosen) >= 0 else DEFAULT_MODEL))
 
     def _activated(self, index: int) -> None:
         if self.itemText(index) != FROM_FILE:
