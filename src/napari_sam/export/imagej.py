@@ -22,6 +22,7 @@ from .regions import Region, Shape
 from .rings import Ring, filled, outline
 from .space import Space, stacked_axes
 
+Points = list[tuple[float, float]]
 MOVE, LINE, QUADRATIC, CUBIC, CLOSE = 0.0, 1.0, 2.0, 3.0, 4.0
 POINTS = {MOVE: 1, LINE: 1, QUADRATIC: 2, CUBIC: 3, CLOSE: 0}
 """How many points each step of a shape's path has."""
@@ -211,27 +212,30 @@ def _rings(roi: ImagejRoi) -> list[Ring]:
     return [np.asarray(ring, float) for ring in _path(roi.multi_coordinates.tolist())]
 
 
-def _path(path: list[float]) -> list[list[tuple[float, float]]]:
+def _path(path: list[float]) -> list[Points]:
     """Return the rings of a shape; roifile knows no curves, which combined ovals have."""
-    rings: list[list[tuple[float, float]]] = []
+    rings: list[Points] = []
     at = 0
     while at < len(path):
         step = path[at]
         end = at + 1 + 2 * POINTS[step]
-        drawn = path[at + 1 : end]
         if step == MOVE:
-            rings.append([(drawn[0], drawn[1])])
-        elif step == LINE:
-            rings[-1].append((drawn[0], drawn[1]))
-        elif step == CLOSE:
-            rings[-1].append(rings[-1][0])
-        else:
-            rings[-1] += _curve(np.reshape([*rings[-1][-1], *drawn], (1 + POINTS[step], 2)))
+            rings.append([])
+        rings[-1] += _drawn(step, rings[-1], path[at + 1 : end])
         at = end
     return rings
 
 
-def _curve(points: NDArray[np.float64]) -> list[tuple[float, float]]:
+def _drawn(step: float, ring: Points, numbers: list[float]) -> Points:
+    """Return the points that a step adds to a ring."""
+    if step == CLOSE:
+        return ring[:1]
+    if step in (MOVE, LINE):
+        return [(numbers[0], numbers[1])]
+    return _curve(np.reshape([*ring[-1], *numbers], (1 + POINTS[step], 2)))
+
+
+def _curve(points: NDArray[np.float64]) -> Points:
     """Return points along a Bezier curve, between which it is straight to a tenth of a pixel.
 
     Parameters
