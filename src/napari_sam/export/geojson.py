@@ -84,7 +84,7 @@ def read_geojson(path: Path, axes: int) -> Contents:
         used = axes_of(places, max([axes, *map(_axes_told, features)]))
         planes = (tuple(place[axis] for axis in used) for place in places)
         regions = numbered(map(_region, features, planes))
-    return tightly(regions, axes_of(places))
+    return tightly(regions, places)
 
 
 def _outlined(path: Path) -> list[dict[str, Any]]:

@@ -159,7 +159,7 @@ def read_rois(path: Path, axes: int) -> Contents:
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
         planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
-    return tightly(regions, axes_of(places))
+    return tightly(regions, places)
 
 
 def _areas_in(path: Path) -> list[ImagejRoi]:

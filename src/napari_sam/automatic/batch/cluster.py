@@ -24,7 +24,7 @@ from napari_sam.weights import LoadedModel, load_model
 from napari_sam.wording import amount
 
 from .image import BatchSettings, Job, segment_file
-from .run import Run
+from .run import CANCELLED, Run
 from .summary import Row
 
 WAIT = 5
@@ -71,7 +71,7 @@ def _run(
         done = as_completed(futures, loop=client.loop)
         while not done.is_empty():
             if cancelled is not None and cancelled():
-                raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
+                raise Cancelled(CANCELLED)
             for future in done.next_batch(block=False):
                 yield replace(_became(future), file=names[future.key])
             sleep(TURN)

@@ -20,6 +20,7 @@ from .summary import SETTINGS, SHEET, SUMMARY, Row, line_of, read_summary, write
 
 Run = Callable[[Sequence[Job], BatchSettings], Iterator[Row]]
 """Segments images in any order."""
+CANCELLED = "The batch was cancelled; start the same again, and it goes on from here."
 
 
 def run_batch(
@@ -85,7 +86,7 @@ def run_batch(
             if progress is not None:
                 progress(len(rows), len(jobs))
             if cancelled is not None and cancelled():
-                raise Cancelled("The batch was cancelled; start the same again, and it goes on from here.")
+                raise Cancelled(CANCELLED)
         _write_sheet(out, settings)
     return [rows[str(job.image)] for job in jobs]
 
