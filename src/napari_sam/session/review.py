@@ -87,7 +87,7 @@ class Review:
     @property
     def place(self) -> int:
         """Which of the open ones is looked at, from 0 on."""
-        return self._first_from(self._current)
+        return 0 if self._current is None else bisect_left(self._order, self._current, key=_first)
 
     @property
     def correcting(self) -> bool:
@@ -237,10 +237,6 @@ class Review:
         keys = (key for (_, key), _ in chain(islice(before, at, None), before))
         following = next((self._open[key] for key in keys if key in self._open), None)
         return self.open[0] if following is None and self.open else following
-
-    def _first_from(self, doubt: Doubt | None) -> int:
-        """Return the place in the order where a doubt is, or would be."""
-        return 0 if doubt is None else bisect_left(self._order, doubt, key=_first)
 
     def _waits(self, each: Object) -> bool:
         """Say whether a proposal is neither accepted, nor corrected, nor rejected, nor taken by others."""
