@@ -32,6 +32,7 @@ class Server:
     announce: int | None = None
     chunked: bool = False
     pause: float = 0.0
+    silence: float = 0.0
     status: int = 200
     content: bytes = CONTENT
     asked: list[str | None] = field(default_factory=list)
@@ -76,6 +77,7 @@ def server() -> Iterator[Server]:
                 for begin in range(0, len(sent), 1 << 18):
                     time.sleep(state.pause)
                     self.wfile.write(sent[begin : begin + (1 << 18)])
+                time.sleep(state.silence)
 
         def log_message(self, *args: object) -> None:
             pass
@@ -134,6 +136,27 @@ def test_download_when_the_connection_broke_then_goes_on_or_starts_again(
     assert download(entry(server)).read_bytes() == CONTENT
     assert server.asked == [None, "bytes=1000000-"]
     assert [p.name for p in cache.iterdir()] == ["weights.pth"]
+
+
+def test_download_when_the_server_falls_silent_then_what_came_is_kept(
+    server: Server, cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("napari_sam.weights.downloading.TIMEOUT", 0.05)
+    server.break_after, server.silence = 700_000, 0.2
+    for done in (700_000, 1_400_000):
+        with pytest.raises(DownloadError, match="timed out"):
+            download(entry(server))
+        assert (cache / "weights.pth.part").stat().st_size == done
+
+
+def test_download_when_the_file_system_has_no_locks_then_goes_on(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_locks(*_: int) -> None:
+        raise OSError(errno.ENOLCK, "No locks available")
+
+    monkeypatch.setattr(pytest.importorskip("fcntl"), "flock", no_locks)
+    assert download(entry(server)).read_bytes() == CONTENT
 
 
 def test_download_when_cancelled_then_stops_and_later_goes_on(server: Server, cache: Path) -> None:
@@ -219,6 +242,14 @@ def test_download_when_the_disk_refuses_then_says_what_to_do(
 
     with pytest.raises(DownloadError, match=answer):
         download(entry(server), refuse)
+
+
+def test_download_when_the_cache_is_no_folder_then_says_so_and_not_to_check_the_network(
+    server: Server, cache: Path
+) -> None:
+    cache.write_bytes(b"")
+    with pytest.raises(DownloadError, match=r"^The folder .* cannot be written to; set NAPARI_SAM_CACHE"):
+        download(entry(server))
 
 
 def test_download_when_a_cached_file_was_damaged_then_it_is_fetched_again(

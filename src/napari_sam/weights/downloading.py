@@ -97,10 +97,13 @@ def _alone(part: Path, report: Progress) -> Iterator[bool]:
             lock.acquire(timeout=PATIENCE)
         except Timeout:
             report(0, 0)  # which may raise `Cancelled`
+        except (NotImplementedError, OSError):
+            break  # a file system without locks; who writes tells what may not be written
     try:
         yield _written(path) == before
     finally:
-        let_go(lock)
+        if lock.is_locked:
+            let_go(lock)
 
 
 def _written(path: Path) -> int | None:
@@ -141,7 +144,7 @@ def _resume(url: str, known: int | None, part: Path, progress: Progress) -> None
 
 def _copy(source: http.client.HTTPResponse, file: BinaryIO, done: int, total: int, progress: Progress) -> int:
     progress(done, total)
-    while chunk := source.read(CHUNK):
+    while chunk := source.read1(CHUNK):  # as it comes: a slow network hears of cancelling and keeps all
         file.write(chunk)
         done += len(chunk)
         progress(done, total)
@@ -154,7 +157,7 @@ def _sentence(entry: ModelEntry, error: OSError | http.client.HTTPException) -> 
         return (
             f"The disk is full, so {entry.name} was not downloaded; free some space in {entry.path.parent}."
         )
-    if number in REFUSED:
+    if number in REFUSED or getattr(error, "filename", None):  # of the network's errors none has that
         return f"The folder {entry.path.parent} cannot be written to; set NAPARI_SAM_CACHE to one that can."
     reason = " ".join(str(getattr(error, "reason", error)).split())  # which may have lines
     return (
