@@ -38,6 +38,7 @@ FRAME = Frame(0.0, 0.0, 1.0, 128)
         ({"mask": np.zeros((1, 4, 4))}, "one plane of logits"),
         ({"mask": "mask"}, "one plane of logits"),
         ({"mask": np.full((4, 4), np.inf)}, "not finite"),
+        ({"mask": np.full((4, 4), -1e30)}, "or huge"),
         *(({"mask": np.eye(4, dtype=dtype)}, "below 0 outside") for dtype in (bool, "u1", "i4", "f8")),
     ],
 )

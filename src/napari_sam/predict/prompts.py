@@ -16,6 +16,9 @@ from .frames import Frame
 Box = tuple[float, float, float, float]
 Shape = tuple[int, int]
 
+BEYOND = 1e15
+"""Logits from here on, of either sign, overflow within the network."""
+
 
 @dataclass(frozen=True, eq=False)
 class MaskPrompt:
@@ -175,8 +178,8 @@ def _checked_logits(values: ArrayLike) -> NDArray[np.float32]:
         )
     if logits.ndim != 2 or logits.size == 0:
         raise PromptError(f"A mask prompt is one plane of logits, not an array of shape {logits.shape}.")
-    if not np.isfinite(logits).all():
-        raise PromptError("A mask prompt holds values that are not finite; give finite logits.")
+    if not (np.abs(logits) < BEYOND).all():
+        raise PromptError("A mask prompt holds values that are not finite, or huge; give finite logits.")
     return logits
 
 
