@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import os
+import subprocess
 import sys
 import time
 from itertools import chain, count
@@ -21,6 +22,12 @@ examples:
 """
 LABELS = Path("labels.tif")
 PICTURE = Path("overlay.png")
+OPEN_DISPLAY = """
+from contextlib import suppress
+with suppress(ImportError):
+    from qtpy.QtGui import QGuiApplication
+    QGuiApplication([])
+"""
 
 
 def add_parser(commands: arg.Commands, parent: argparse.ArgumentParser) -> None:
@@ -64,7 +71,11 @@ def has_screen() -> bool:
     """Say whether a window can be opened here: X11 or Wayland on Linux, always on macOS and Windows."""
     if sys.platform in ("darwin", "win32"):
         return True
-    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))
+    if not (os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY")):
+        return False
+    # another process tries: where nothing answers, as after a connection from afar, Qt aborts the program
+    tried = subprocess.run([sys.executable, "-c", OPEN_DISPLAY], check=False)  # noqa: S603
+    return tried.returncode >= 0
 
 
 def segment_without_window(sample: Sample, arguments: Any) -> None:
