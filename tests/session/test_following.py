@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 from numpy.typing import NDArray
@@ -150,15 +152,18 @@ def test_join_when_two_planes_were_committed_then_what_lies_between_is_followed_
     other = commit(session, predictor, embeddings, 2)
     assert other == (2, (1, 2))
     session.edit("describe", [other], category="nucleus")
+    for label, plane in ((1, 5), (2, 1)):  # both were followed before
+        there = session.store[label, (1, 4 if label == 1 else 2)]
+        session.put("follow", (), (replace(there, plane=(1, plane), level="propagated"),))
     join(session, (1, (1, 4)), other)
-    assert {each.key for each in session.objects} == {(1, (1, 4)), (1, (1, 2))}
+    assert {each.key for each in session.objects} == {(1, (1, plane)) for plane in (1, 2, 4, 5)}
     assert {each.category for each in session.objects} == {"nucleus"}
-    plan = Following.of(session.store, (1, (1, 2)), 1, DEPTH)
+    plan = Following.of(session.store, (1, (1, 4)), 1, DEPTH)
     put(session, plan, plan.run(predictor, embeddings.__getitem__))
     assert masks(session, 1)[3].level == "interpolated"
     assert iou(session, 1, truth) > 0.8
     again = commit(session, predictor, embeddings, 3)
-    with pytest.raises(PromptError, match="in that plane already"):
+    with pytest.raises(PromptError, match="Labels 1 and 3 are both in plane 1, 3"):
         join(session, (1, (1, 4)), again)
     with pytest.raises(PromptError, match="different planes"):
         session.edit("join", [(1, (1, 3)), again])

@@ -175,16 +175,23 @@ def put(session: AnnotationSession, plan: Following, found: tuple[Object, ...]) 
 
 
 def join(session: AnnotationSession, one: Key, other: Key) -> Edit:
-    """Give an object the label of another one in another plane, so that both are one object.
+    """Give an object the label of another one, in all of its planes, so that both are one object.
 
     Raises
     ------
     PromptError
-        If they are in one plane, or that label is in the plane already.
+        If both are in one plane.
     """
-    if (one[0], other[1]) in session.store:
-        raise PromptError(f"Label {one[0]} is in that plane already; undo the commit and reopen that label.")
-    return session.edit("join", [one, other])
+    masks = [each.key for each in session.store if each.id in (one[0], other[0])]
+    twice = next(
+        (plane for label, plane in masks if label != one[0] and (one[0], plane) in session.store), None
+    )
+    if twice is not None:
+        raise PromptError(
+            f"Labels {one[0]} and {other[0]} are both in plane {', '.join(map(str, twice))}; delete one of them"
+            " there, and join again."
+        )
+    return session.edit("join", [one, *masks])
 
 
 def without(plane: Plane, axis: int) -> Plane:
