@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +72,14 @@ def test_convert_when_given_a_journal_then_what_stands_is_kept_with_labels_that_
         assert np.array_equal(labels_from_regions(regions, shape), drawn)
     assert [(each.id, each.area, each.category) for each in regions] == [(5, 81, "nucleus"), (3, 81, "")]
     assert pixel_size_of(tmp_path / "a.tif") == PixelSize(0.5, 0.25)
+    pixels, named = np.zeros((2, 3, 20, 24), np.uint8), {"axes": "ZCYX"}
+    tifffile.imwrite(image, pixels, photometric="minisblack", metadata=named, **size)
+    mixed = Journal(tmp_path / "cells.napari-sam" / "mixed.journal", (2, 1, 20, 24), image)
+    mixed.write("do", Edit("commit", (), (replace(made, plane=(1, 0)),)))
+    mixed.close()
+    space = read_objects(mixed.path).space
+    assert space is not None
+    assert space.axes == "zcyx"
     image.write_text("no image any more")
     assert main(["convert", str(journal.path), "-o", str(tmp_path / "a.tif"), "--overwrite"]) == 0
     assert pixel_size_of(tmp_path / "a.tif") is None

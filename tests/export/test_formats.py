@@ -243,6 +243,28 @@ def test_rois_when_opened_by_roifile_then_bounds_are_those_of_the_objects(tmp_pa
     assert [region.note for region in read_regions(tmp_path / "one.roi")[0]] == ['two "halves"']
 
 
+@pytest.mark.parametrize(
+    ("axes", "sides", "plane", "place"),
+    [
+        ("zcyx", (4, 1), (3, 0), {"t": 0, "z": 3, "c": -1}),
+        ("tzcyx", (2, 4, 1), (1, 3, 0), {"t": 1, "z": 3, "c": -1}),
+        ("zcyx", (4, 2), (3, 1), {"t": 0, "z": 3, "c": 1}),
+    ],
+)
+def test_objects_when_there_are_channels_then_programs_get_frame_slice_and_channel_or_all_of_mixed_ones(
+    tmp_path: Path, axes: str, sides: tuple[int, ...], plane: tuple[int, ...], place: dict[str, int]
+) -> None:
+    region = Region(1, plane, (2, 3), np.ones((4, 5), bool))
+    for ending in ("zip", "geojson"):
+        path = tmp_path / f"cells.{ending}"
+        write_regions(path, [region], (*sides, 20, 20), space=replace(plain_space(len(axes)), axes=axes))
+        assert read_regions(path, len(axes) - 3)[0][0].plane == plane[:-1]
+    roi, told = roiread(tmp_path / "cells.zip")[0], json.loads(path.read_text(encoding="utf-8"))
+    roi_place = {"t": roi.t_position, "z": roi.z_position, "c": roi.c_position}
+    assert roi_place == {"t": place["t"] + ("t" in axes), "z": place["z"] + 1, "c": place["c"] + 1}
+    assert told["features"][0]["geometry"]["plane"] == place
+
+
 def test_tiff_when_opened_by_tifffile_then_axes_are_named(tmp_path: Path) -> None:
     path = tmp_path / "stack.tif"
     labels = np.arange(2 * 3 * 4 * 5).reshape(2, 3, 4, 5)
@@ -318,9 +340,9 @@ def test_a_file_that_is_there_when_written_then_kept_unless_told(tmp_path: Path)
     path.write_text("mine")
     with pytest.raises(DataError, match="there already"):
         write_regions(path, annotated(), (40, 50))
-    five = [Region(1, (0, 0, 0), (0, 0), np.ones((2, 2), bool))]
+    six = [Region(1, (0, 0, 0, 0), (0, 0), np.ones((2, 2), bool))]
     with pytest.raises(DataError, match="no place"):
-        write_regions(tmp_path / "five.geojson", five, (1, 1, 1, 4, 4))
+        write_regions(tmp_path / "six.geojson", six, (1, 1, 1, 1, 4, 4))
     assert path.read_text() == "mine"
     assert sorted(each.name for each in tmp_path.iterdir()) == ["cells.json"]
     write_regions(path, annotated(), (40, 50), overwrite=True)

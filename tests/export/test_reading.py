@@ -14,6 +14,7 @@ import tifffile
 import zarr
 from hypothesis import given
 from hypothesis import strategies as st
+from napari.layers import Labels
 from PIL import Image
 from roifile import ROI_TYPE, ImagejRoi, roiwrite
 
@@ -264,6 +265,10 @@ def test_geojson_of_ours_when_an_object_is_added_then_it_has_as_many_axes(tmp_pa
     regions, shape = read_regions(geojson(tmp_path / "a.geojson", ours, feature(4, {})))
     assert [region.plane for region in regions] == [(0, 0), (0, 0)]
     assert shape == (1, 1, 8, 8)
+    path = geojson(tmp_path / "b.geojson", feature(0, {"dimensions": 2}, {"c": -1, "z": 0, "t": 1}))
+    ((labels, options, _),) = read_labels_layer(str(path))
+    assert labels.shape == (2, 1, 4, 4)
+    Labels(labels, **options)
 
 
 def test_geojson_when_properties_are_null_then_the_object_is_read(tmp_path: Path) -> None:

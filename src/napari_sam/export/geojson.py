@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -14,28 +14,28 @@ from napari_sam.errors import DataError
 from .reading import Contents, axes_of, numbered, parsing, tightly, whole_number
 from .regions import Region, Shape
 from .rings import Ring, filled, outline
-from .space import Space, stacked_axes
+from .space import USUAL, Space, stacked_axes
 
 WITHOUT_AREA = ("Point", "MultiPoint", "LineString", "MultiLineString")
 """Kinds of geometry that outline no object, and lie beside those that do."""
 
 
 def write_geojson(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
-    """Write objects as detections; a stack's axis is z unless its space says t.
+    """Write objects as detections; a stack's axis is z unless its space says another one.
 
     Raises
     ------
     DataError
-        If there are more than two axes before (Y, X), which QuPath has no place for.
+        If there are more than three axes before (Y, X), which QuPath has no place for.
     """
-    if len(shape) > 4:
+    if len(shape) not in USUAL:
         raise DataError(f"GeoJSON has no place for {len(shape)} axes; export planes, or use COCO JSON.")
-    axes = stacked_axes(space, len(shape))
+    axes = stacked_axes(space, shape)
     content = {"type": "FeatureCollection", "features": [_feature(region, axes) for region in regions]}
     path.write_text(json.dumps(content), encoding="utf-8")
 
 
-def _feature(region: Region, axes: str) -> dict[str, Any]:
+def _feature(region: Region, axes: Mapping[str, int]) -> dict[str, Any]:
     polygons = [[ring.tolist() for ring in polygon] for polygon in outline(region)]
     one = len(polygons) == 1
     geometry: dict[str, Any] = {
@@ -43,7 +43,8 @@ def _feature(region: Region, axes: str) -> dict[str, Any]:
         "coordinates": polygons[0] if one else polygons,
     }
     if region.plane:
-        geometry["plane"] = {"c": -1, "z": 0, "t": 0, **dict(zip(axes, region.plane, strict=True))}
+        place = {axis: region.plane[index] for axis, index in axes.items()}
+        geometry["plane"] = {"c": -1, "z": 0, "t": 0, **place}
     measured: dict[str, float] = {"area px^2": region.area}
     if region.iou_prediction is not None:
         measured["predicted IoU"] = region.iou_prediction
@@ -52,7 +53,7 @@ def _feature(region: Region, axes: str) -> dict[str, Any]:
         "name": str(region.id),
         "measurements": measured,
         "label": region.id,
-        "dimensions": len(region.plane),
+        "dimensions": len(axes.keys() - {"c"}),
     }
     if region.category:
         properties["classification"] = {"name": region.category}
@@ -84,7 +85,7 @@ def read_geojson(path: Path, axes: int) -> Contents:
         used = axes_of(places, max([axes, *map(_axes_told, features)]))
         planes = (tuple(place[axis] for axis in used) for place in places)
         regions = numbered(map(_region, features, planes))
-    return tightly(regions, places)
+    return tightly(regions, used)
 
 
 def _outlined(path: Path) -> list[dict[str, Any]]:

@@ -7,7 +7,7 @@ import math
 import re
 import struct
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path, PurePosixPath
 
 import numpy as np
@@ -20,7 +20,7 @@ from napari_sam.masks import Mask, Origin, cropped
 from .reading import Contents, axes_of, numbered, parsing, tightly
 from .regions import Region, Shape
 from .rings import Ring, filled, outline
-from .space import Space, stacked_axes
+from .space import USUAL, Space, stacked_axes
 
 Points = list[tuple[float, float]]
 MOVE, LINE, QUADRATIC, CUBIC, CLOSE = 0.0, 1.0, 2.0, 3.0, 4.0
@@ -43,25 +43,25 @@ NOTE = "note"
 def write_rois(path: Path, regions: Sequence[Region], shape: Shape, space: Space | None = None) -> None:
     """Write objects as ROIs, those with holes or several pieces as composite ones.
 
-    A stack's axis is z unless its space says t.
+    A stack's axis is z unless its space says another one.
 
     Raises
     ------
     DataError
-        If there are more than two axes before (Y, X).
+        If there are more than three axes before (Y, X).
     """
-    if len(shape) > 4:
+    if len(shape) not in USUAL:
         raise DataError(
             f"ImageJ's ROIs have no place for {len(shape)} axes; export planes, or use COCO JSON."
         )
-    axes = stacked_axes(space, len(shape))
+    axes = stacked_axes(space, shape)
     with zipfile.ZipFile(path, "w", zipfile.ZIP_DEFLATED) as file:
         for index, region in enumerate(regions, 1):
             roi = _roi(region, axes)
             file.writestr(f"{index:05d} {FORBIDDEN.sub('_', roi.name)[:LONGEST]}.roi", _packed(roi))
 
 
-def _roi(region: Region, axes: str) -> ImagejRoi:
+def _roi(region: Region, axes: Mapping[str, int]) -> ImagejRoi:
     rings = [ring for polygon in outline(region) for ring in polygon]
     name = f"{region.category} {region.id}".strip()
     if len(rings) == 1:
@@ -70,12 +70,12 @@ def _roi(region: Region, axes: str) -> ImagejRoi:
         roi.right, roi.bottom = (int(side) for side in rings[0].max(axis=0))
     else:
         roi = _composite(region, rings, name)
-    place = dict(zip(axes, region.plane, strict=True))
     if region.note:  # in ASCII, and on one line, with escapes that Java's properties have as well
         roi.props = f"{NOTE}: {json.dumps(region.note)[1:-1]}\n"
-    roi.t_position, roi.z_position = (place.get(axis, -1) + 1 for axis in "tz")
+    place = {axis: region.plane[index] + 1 for axis, index in axes.items()}
+    roi.t_position, roi.z_position, roi.c_position = (place.get(axis, 0) for axis in "tzc")
     if len(place) == 1:
-        roi.position = region.plane[0] + 1
+        roi.position = sum(place.values())
     return roi
 
 
@@ -159,7 +159,7 @@ def read_rois(path: Path, axes: int) -> Contents:
         # 0 is no position: such a ROI is seen in all frames or slices, and goes to the first
         planes = (tuple(max(place[axis] - 1, 0) for axis in used) for place in places)
         regions = numbered(map(_region, rois, planes))
-    return tightly(regions, places)
+    return tightly(regions, used)
 
 
 def _areas_in(path: Path) -> list[ImagejRoi]:

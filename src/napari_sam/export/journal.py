@@ -44,6 +44,8 @@ def _space_of_image(record: Record, path: Path) -> Space | None:
         axes, size = named_axes(image), pixel_size_of(image)
     except Exception:  # noqa: BLE001 (a damaged file raises whatever its damage makes of it)
         return None
+    mixed = [(name, 1 if name == "C" else side) for name, side in axes]
     seen = [axis for axis in axes if axis[0] not in ("C", "S")]
-    known = (each for each in (axes, seen, without_single(seen)) if tuple(side for _, side in each) == shape)
+    found = (axes, mixed, seen, without_single(seen))
+    known = (each for each in found if tuple(side for _, side in each) == shape)
     return space_named([name for name, _ in next(known, [])], len(shape), size)

@@ -70,16 +70,16 @@ def whole_number(said: Any) -> int:
         return 0
 
 
-def tightly(regions: list[Region], places: Sequence[tuple[int, int]]) -> Contents:
+def tightly(regions: list[Region], used: Sequence[int]) -> Contents:
     """Return objects of a file that says nothing of their image, in the smallest one that holds them all.
 
     Parameters
     ----------
     regions : list of Region
-    places : sequence of (t, z)
-        Where they lie: of one axis alone, z is meant unless it is t.
+    used : sequence of int
+        Their axes before (Y, X), as `axes_of` tells them: of one alone, z is meant unless it is t.
     """
-    space = space_named("tyx", 3, None) if axes_of(places) == [0] else None
+    space = space_named("tyx", 3, None) if used == [0] else None
     return Contents(regions, extent(regions), space, may_grow=True)
 
 

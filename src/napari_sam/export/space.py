@@ -122,11 +122,13 @@ def size_in(space: Space) -> PixelSize | None:
     return PixelSize(sizes["y"], sizes["x"], sizes.get("z")) if {"y", "x"} <= sizes.keys() else None
 
 
-def stacked_axes(space: Space | None, dimensions: int) -> str:
-    """Return the axes before (Y, X) by what the space says, if these are t and z, or the usual ones."""
-    said = "" if space is None else space.axes[:-2]
-    known = len(said) == dimensions - 2 and set(said) <= {"t", "z"}
-    return said if known else USUAL[dimensions][:-2]
+def stacked_axes(space: Space | None, shape: Sequence[int]) -> dict[str, int]:
+    """Return which axes before (Y, X) are t, z and c, by what the space says, or as is usual.
+
+    Labels of mixed channels have one place on the axis of these, which is none: they are of all channels.
+    """
+    axes = plain_space(len(shape)).axes if space is None else space.axes
+    return {axis: place for place, axis in enumerate(axes[:-2]) if axis != "c" or shape[place] > 1}
 
 
 def space_of_layer(attributes: Mapping[str, Any], dimensions: int) -> Space:

@@ -188,8 +188,8 @@ def join(session: AnnotationSession, one: Key, other: Key) -> Edit:
     )
     if twice is not None:
         raise PromptError(
-            f"Labels {one[0]} and {other[0]} are both in plane {', '.join(map(str, twice))}; delete one of them"
-            " there, and join again."
+            f"Labels {one[0]} and {other[0]} are both in plane {', '.join(map(str, twice))}; delete one"
+            " of them there, and join again."
         )
     return session.edit("join", [one, *masks])
 
