@@ -90,6 +90,8 @@ def test_windows_when_two_arms_meet_only_in_a_later_window_then_they_are_one_obj
     image[5:60, 50:60] = 200
     truth, _ = ndimage.label(image > 127)
     assert same_objects(truth, labelled(image, tmp_path / "labels.zarr"))
+    found = label_windows(LargeImage(image), tmp_path / "labels.zarr", bright_parts, {}, SMALL)
+    assert (found.objects, found.score) == (2, 0.5)
 
 
 def test_windows_when_a_line_crosses_every_window_then_it_is_one_object(tmp_path: Path) -> None:

@@ -43,7 +43,7 @@ class State:
         Labels that are to become another one.
     objects : int
     score : float
-        Sum of those of all objects.
+        Sum of those of all labels, also of such that were merged.
     """
 
     made_with: MadeWith
@@ -56,8 +56,8 @@ class State:
 
     @property
     def mean_score(self) -> float:
-        """Of an object; 0 without any."""
-        return self.score / self.objects if self.objects else 0.0
+        """Of a label; 0 without any."""
+        return self.score / (self.next_label - 1) if self.objects else 0.0
 
     def after(self, stitched: Stitched, score: float) -> State:
         """Return the state with one more window, whose new objects have a sum of scores."""
