@@ -90,9 +90,9 @@ class Review:
         return 0 if self._current is None else bisect_left(self._order, self._current, key=_first)
 
     @property
-    def correcting(self) -> bool:
-        """Whether the next commit takes the place of a proposal."""
-        return self._corrected is not None
+    def corrected(self) -> Key | None:
+        """The proposal whose place the next commit takes."""
+        return self._corrected
 
     def put(self, found: Edit) -> None:
         """Take proposals out and in, as a search says; their labels are `next_id` or higher.

@@ -190,8 +190,9 @@ class SegmentAll(QWidget):
 
     @property
     def thresholds(self) -> dict[str, float | None]:
-        """The numbers that are chosen, by their names in the settings."""
-        values = {each: float(self.sliders[each.name].value()) for each in self._offered}
+        """The numbers as they are read beside the sliders, by their names in the settings."""
+        sliders = {each: self.sliders[each.name] for each in self._offered}
+        values = {each: round(float(slider.value()), slider.decimals()) for each, slider in sliders.items()}
         return {
             each.name: None if each.endless and value >= each.most else value
             for each, value in values.items()

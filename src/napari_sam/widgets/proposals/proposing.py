@@ -88,6 +88,11 @@ class Proposing:
         self._searching.arrived.connect(self._arrived)
         self._searching.ended.connect(self._ended)
 
+    @property
+    def sketching(self) -> bool:
+        """Whether a search goes on whose outlines are not there yet."""
+        return self._searching.sketching
+
     def search(self, scope: str, plane: Plane) -> None:
         """Search what is seen of a plane, the plane, or all planes.
 

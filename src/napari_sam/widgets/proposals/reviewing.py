@@ -76,6 +76,7 @@ class Reviewing:
         self.view = ProposalView(viewer, annotation.writer.labels, self._keyboard.listen)
         self.picker = ProposalPicker(viewer, annotation, self.review, self.view)
         self.jobs = Jobs(panel)
+        self._behind = False
         self.proposing = Proposing(viewer, image, annotation, self.review, panel, self.jobs)
         # of a parent, so that Python's garbage collection, in whatever thread, never deletes it
         self._rest = after_rest(panel, self._draw, REST)
@@ -138,6 +139,7 @@ class Reviewing:
 
     def search(self, scope: str) -> None:
         """Search what is seen, the plane or everything."""
+        self._behind = False
         try:
             plane = plane_under_sliders(self._image, self._viewer.dims)
             self.proposing.search(scope, plane)
@@ -145,12 +147,18 @@ class Reviewing:
             self.failed.emit(str(error))
 
     def _again(self) -> None:
+        """Search with other thresholds, once the outlines of those before are seen.
+
+        Otherwise none would be, as long as a slider moves.
+        """
+        self._behind = self.proposing.sketching
         plane = self._plane()
-        if plane is None:  # there is none to be seen now
+        if self._behind or plane is None:  # there is none to be seen now
             return
         try:
             self.proposing.again(plane)
         except NapariSamError as error:
+            self.jobs.cancel()  # or a search with thresholds that are others now would have the last word
             self.failed.emit(str(error))
 
     def _cancel(self) -> None:
@@ -172,11 +180,15 @@ class Reviewing:
 
     def accept_above(self) -> None:
         """Commit the proposals from the chosen score on, in one step."""
-        self._accept(self.review.above(float(self.panel.score.value())))
+        self._accept_many(self.review.above(float(self.panel.score.value())))
 
     def accept_all(self) -> None:
         """Commit all proposals, in one step."""
-        self._accept(self.review.open)
+        self._accept_many(self.review.open)
+
+    def _accept_many(self, proposals: Sequence[Object]) -> None:
+        """Commit proposals, but for the one that is being corrected: it would be there twice in the end."""
+        self._accept([each for each in proposals if each.key != self.review.corrected])
 
     def _accept(self, proposals: Sequence[Object]) -> None:
         session = self._annotation.session
@@ -227,7 +239,7 @@ class Reviewing:
     @property
     def task(self) -> str:
         """What the person may do with the proposal that is being corrected; empty if none is."""
-        if not self.review.correcting:
+        if self.review.corrected is None:
             return ""
         leave = self._keyboard.text("clear")
         return f"Correct it with points or a box, or choose another candidate; {leave} leaves it as it was."
@@ -296,6 +308,8 @@ class Reviewing:
         self.view.hold(find.outlines)
         if find.edit is None and find.plane == self._plane():
             self.view.sketch(find.sketch, find.plane)
+        if self._behind:
+            self._again()
 
     def _moved(self) -> None:
         """Draw anew once the sliders and the zoom rest, if there is something to draw."""
@@ -303,6 +317,7 @@ class Reviewing:
             self._rest.start()
 
     def _idle(self) -> None:
+        self._behind = False
         self.panel.progress.end()
         self.panel.set_searching(searching=False)
         self._draw()

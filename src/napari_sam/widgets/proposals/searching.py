@@ -68,7 +68,13 @@ class Searching:
     def __init__(self, jobs: Jobs) -> None:
         self._jobs = jobs
         self._count = 0
+        self._sketching = False
         jobs.told.connect(self._tell)
+
+    @property
+    def sketching(self) -> bool:
+        """Whether a search goes on whose outlines are not there yet."""
+        return self._sketching and self._jobs.busy
 
     def part(
         self,
@@ -101,6 +107,7 @@ class Searching:
             yield _traced(plane, Edit(FOUND, (), described(records, search.embedding, plane, first)))
 
         self._run("Segmenting", finds)
+        self._sketching = True
 
     def parts(
         self,
@@ -125,7 +132,7 @@ class Searching:
         self._run("Segmenting", finds)
 
     def _run(self, title: str, finds: Callable[[Job], Iterator[Find]]) -> None:
-        self._count = 0
+        self._count, self._sketching = 0, False
 
         def work(job: Job) -> None:
             for find in finds(job):
@@ -134,6 +141,7 @@ class Searching:
         self._jobs.run(title, work, lambda _: self.ended.emit(self._count))
 
     def _tell(self, find: Find) -> None:
+        self._sketching = False
         if find.edit is not None:
             self._count += len(find.edit.after) - len(find.edit.before)
         self.arrived.emit(find)
