@@ -144,6 +144,8 @@ def test_evaluate_when_files_are_damaged_or_do_not_fit_then_says_which_and_measu
         with Image.open(whole) as opened:
             for name in ("broken image", "broken labels", "good"):
                 opened.crop((0, 0, 96, 96)).save(tmp_path / kind / f"{name}.png")
+            other = "good.tif.tif" if kind == "labels" else "good.tif"
+            opened.crop((100, 100, 196, 196)).save(tmp_path / kind / other)
             side = 60 if kind == "labels" else 96
             opened.crop((0, 0, side, side)).save(tmp_path / kind / "other size.png")
     for kind in ("image", "labels"):
@@ -154,7 +156,7 @@ def test_evaluate_when_files_are_damaged_or_do_not_fit_then_says_which_and_measu
     told, report = capsys.readouterr(), json.loads(out.read_text())
     names = ["broken image", "broken labels", "other size"]
     assert list(report["failed"]) == names
-    assert report["objects"] == 1
+    assert [score["image"] for score in report["scores"]] == ["good (png)", "good (tif)"]
     *lines, last = told.err.splitlines()[-4:]
     assert [line.partition(":")[0] for line in lines] == names
     assert [line.partition(": ")[2].split()[:2] for line in lines] == [
@@ -172,13 +174,15 @@ def twice(labels: Path, folder: Path) -> Path:
     return folder / "twice.tif"
 
 
-def test_evaluate_when_labels_are_masks_of_all_cells_then_says_how_they_are_numbered(
+def test_evaluate_when_labels_are_masks_of_all_cells_or_of_kinds_then_says_how_they_are_numbered(
     data_folder: Path, tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder = tmp_path / "labels"
     folder.mkdir()
-    for path in (data_folder / "dsb2018" / "labels").iterdir():
-        Image.fromarray((tifffile.imread(path) > 0).astype(np.uint8) * 255).save(folder / f"{path.stem}.png")
+    for kinds, path in enumerate((data_folder / "dsb2018" / "labels").iterdir(), 1):
+        labels = tifffile.imread(path)
+        kind = np.where(labels > 0, labels % kinds + 1, 0).astype(np.uint8)
+        Image.fromarray(kind * 100).save(folder / f"{path.stem}.png")
     typed = measuring(data_folder / "dsb2018", 0)
     typed[4] = str(folder)
     assert main([*typed, "--limit-images", "1"]) == 0

@@ -80,9 +80,7 @@ def tell_of_labels(images: Path, labels: Sequence[Path]) -> None:
     with suppress(DataError):  # what cannot be read is told where it is used
         if not looks_unnumbered([files[0] for _, files in paired_levels(images, labels)[:LOOKED_AT]]):
             return
-        told = (
-            "one number for all that is labelled in an image counts as one object; if these are masks of many"
-        )
+        told = "all that has the same number in an image counts as one object; if these are masks of many"
         print(told, "cells, `napari-sam convert MASK -o LABELS.tif --pieces` numbers them", file=sys.stderr)
 
 

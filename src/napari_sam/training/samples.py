@@ -98,11 +98,15 @@ def image_label_pairs(images: Path, labels: Path) -> list[tuple[Path, Path]]:
 
 
 def looks_unnumbered(labels: Sequence[Path]) -> bool:
-    """Say whether label files look like masks of all cells: one number in several pieces, in each of them."""
-    drawn = [read for read in map(read_labels, labels) if read.any()]
-    return bool(drawn) and all(
-        np.isin(read, (0, read.max())).all() and ndimage.label(read)[1] > 1 for read in drawn
-    )
+    """Say whether label files look like masks of all cells, or of kinds of cells: every number in pieces."""
+    planes = (plane for read in map(read_labels, labels) for plane in read.reshape(-1, *read.shape[-2:]))
+    in_pieces = [
+        ndimage.label(plane[box] == number, np.ones((3, 3)))[1] > 1
+        for plane in planes
+        for number, box in enumerate(ndimage.find_objects(plane), 1)
+        if box
+    ]
+    return bool(in_pieces) and all(in_pieces)
 
 
 def images_in(folder: Path) -> list[Path]:

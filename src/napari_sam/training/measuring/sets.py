@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from collections import Counter
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
 
@@ -70,10 +71,16 @@ class Folder:
         except DataError:
             return [()]
 
-    @property
+    @cached_property
     def names(self) -> list[str]:
-        """The planes' names, as in a report."""
-        return [name_of(self.pairs[file][0], place) for file, place in self.planes]
+        """The planes' names, as in a report: with the file's ending where it alone tells two apart."""
+        images = [self.pairs[file][0] for file, _ in self.planes]
+        names = [name_of(image, place) for image, (_, place) in zip(images, self.planes, strict=True)]
+        often = Counter(names)
+        return [
+            name if often[name] == 1 else f"{name} ({image.suffix[1:]})"
+            for name, image in zip(names, images, strict=True)
+        ]
 
     def __len__(self) -> int:
         return len(self.planes)
@@ -81,7 +88,7 @@ class Folder:
     def __getitem__(self, index: int) -> tuple[NDArray[np.generic], Sample]:
         file, place = self.planes[index]
         plane = self._planes_of(file)[place]
-        sample = sample_of(plane)
+        sample = replace(sample_of(plane), name=self.names[index])
         if self.zoom == 1:
             return plane.pixels, sample
         sample = zoomed(sample, self.zoom)
