@@ -108,6 +108,7 @@ class AnnotatorWidget(Dock):
         self._starting.spaces.known.connect(self.reset_choices)
         jobs.started.connect(panel.job.begin)
         jobs.progressed.connect(panel.job.show_progress)
+        jobs.named.connect(panel.job.begin)
         jobs.idle.connect(panel.job.end)
         jobs.idle.connect(self._idle)
         jobs.failed.connect(self.pages.fail)
@@ -261,6 +262,7 @@ class AnnotatorWidget(Dock):
         """Let the person start, or stop what was begun."""
         self.panel.start.setEnabled(True)
         self.panel.set_choosing(choosing=self.annotation is None)
+        self.panel.model.note_download()
 
     def _start_or_stop(self) -> None:
         if self.annotation is None:

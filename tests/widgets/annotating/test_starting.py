@@ -317,3 +317,22 @@ def test_weights_that_were_trained_further_since_then_are_read_again_at_the_next
         os.utime(file, ns=(number, number))  # as on any file system
         assert starting._predictor(job, str(file), "cpu") is starting._predictor(job, str(file), "cpu")
     assert read == [b"first", b"second"]
+
+
+def test_a_download_on_the_way_is_named_with_its_progress(
+    make_annotator: Make, qtbot: Any, discs: LoadedModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def load_model(*_: str, progress: Callable[[int, int], None]) -> LoadedModel:
+        progress(0, 100)
+        progress(30, 100)
+        return discs
+
+    widget = make_annotator(start=False)
+    monkeypatch.setattr(weights, "load_model", load_model)
+    shown: list[tuple[str, int]] = []
+    for signal in (widget.jobs.named, widget.jobs.progressed):
+        signal.connect(lambda *_: shown.append((widget.panel.job.bar.text(), widget.panel.job.bar.value())))
+    widget.start()
+    settle(qtbot, widget)
+    assert ("Downloading cell-tiny", 300) in shown
+    assert shown[-1][0] == "Reading the image"

@@ -18,6 +18,11 @@ def test_files_when_chosen_then_are_told_apart_and_a_dialog_that_is_left_changes
     choice = ModelChoice()
     qtbot.addWidget(choice)
     choice.show_models(list_models(), "vit_b")
+    assert choice.currentText() == "vit_b (download 375 MB)"
+    monkeypatch.setenv("NAPARI_SAM_CACHE", str(tmp_path))
+    (tmp_path / "vit_b.pth").touch()
+    choice.note_download()
+    assert choice.currentText() == "vit_b"
 
     def choose(path: Path | str) -> str:
         monkeypatch.setattr(QFileDialog, "getOpenFileName", lambda *_: (str(path), ""))

@@ -228,7 +228,14 @@ class Starting:
 
         key = (model, device, _written(model))
         if key not in self._predictors:
-            loaded = load_model(model, device, progress=job.progress)
+            title = job.title
+
+            def downloaded(done: int, total: int) -> None:
+                job.name(f"Downloading {model}")
+                job.progress(done, total)
+
+            loaded = load_model(model, device, progress=downloaded)
+            job.name(title)
             self._predictors.clear()  # one model's memory is enough
             self._predictors[key] = Predictor(loaded)
         return self._predictors[key]

@@ -25,6 +25,7 @@ class Post(QObject):
     ended = Signal(object, object, object)
     reported = Signal(object, object, object)
     told = Signal(object, object)
+    named = Signal(object, str)
 
 
 @dataclass(eq=False)
@@ -78,6 +79,12 @@ class Job:
         self.check()
         self.post.told.emit(self, news)
 
+    def name(self, title: str) -> None:
+        """Tell what is going on from now on, such as a download on the way to something else."""
+        if title != self.title:
+            self.title = title
+            self.post.named.emit(self, title)
+
     def check(self) -> None:
         """Go on only if the answer is still wanted.
 
@@ -101,6 +108,8 @@ class Jobs(QObject):
         How many parts are done, and how many there are.
     told : object
         What a job tells before it ends.
+    named : str
+        What a job goes on with.
     failed : str
         One sentence for the person.
     idle
@@ -110,6 +119,7 @@ class Jobs(QObject):
     started = Signal(str)
     progressed = Signal(object, object)  # Qt's int has 32 bits; downloads are larger
     told = Signal(object)
+    named = Signal(str)
     failed = Signal(str)
     idle = Signal()
 
@@ -127,6 +137,7 @@ class Jobs(QObject):
         self._post.ended.connect(self._end, Qt.ConnectionType.QueuedConnection)
         self._post.reported.connect(self._report, Qt.ConnectionType.QueuedConnection)
         self._post.told.connect(self._tell, Qt.ConnectionType.QueuedConnection)
+        self._post.named.connect(self._name, Qt.ConnectionType.QueuedConnection)
 
     @property
     def busy(self) -> bool:
@@ -227,6 +238,10 @@ class Jobs(QObject):
     def _tell(self, job: Job, news: Any) -> None:
         if job is self._current:
             self.told.emit(news)
+
+    def _name(self, job: Job, title: str) -> None:
+        if job is self._current:
+            self.named.emit(title)
 
     def _end(self, job: Job | None, answer: Any, error: Exception | None) -> None:
         if job is None or job is not self._current:

@@ -26,6 +26,7 @@ class ModelChoice(QComboBox):
         super().__init__(parent)
         self.addItem(DEFAULT_MODEL, DEFAULT_MODEL)
         self._chosen = DEFAULT_MODEL
+        self._entries: dict[str, ModelEntry] = {}
         self.activated.connect(self._activated)
         self.currentIndexChanged.connect(self._changed)
 
@@ -37,14 +38,21 @@ class ModelChoice(QComboBox):
     def show_models(self, entries: Sequence[ModelEntry], chosen: str) -> None:
         """Offer models, with one of them, or a file, chosen."""
         self.clear()
+        self._entries = {entry.name: entry for entry in entries}
         for entry in entries:
-            self.addItem(entry.name + _note(entry), entry.name)
+            self.addItem(_shown(entry), entry.name)
             tip = f"{entry.title}; {entry.licence}"
             self.setItemData(self.count() - 1, tip, role=Qt.ItemDataRole.ToolTipRole)
         if self.findData(chosen) < 0 and Path(chosen).suffix:  # also if it is gone, which Start tells of
             self._add_file(chosen)
         self.addItem(FROM_FILE, None)
         self.setCurrentIndex(self.findData(chosen if self.findData(chosen) >= 0 else DEFAULT_MODEL))
+
+    def note_download(self) -> None:
+        """Show that the chosen model is here, once it was downloaded."""
+        entry = self._entries.get(self.model)
+        if entry is not None:
+            self.setItemText(self.currentIndex(), _shown(entry))
 
     def _activated(self, index: int) -> None:
         if self.itemText(index) != FROM_FILE:
@@ -96,7 +104,9 @@ class ModelAndDevice:
         self.model.show_models(entries, self._last)
 
 
-def _note(entry: ModelEntry) -> str:
+def _shown(entry: ModelEntry) -> str:
     if entry.here:
-        return ""
-    return f" (download {entry.bytes / 1e6:.0f} MB)" if entry.bytes else " (download)"
+        return entry.name
+    return (
+        f"{entry.name} (download {entry.bytes / 1e6:.0f} MB)" if entry.bytes else f"{entry.name} (download)"
+    )
