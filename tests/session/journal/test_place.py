@@ -194,7 +194,13 @@ def test_a_journal_of_the_users_when_its_image_is_elsewhere_by_now_then_comes_al
     Journal(old, (2, 3), stick / "a.tif", PIXELS).close()
     stick.mkdir()
     (stick / "a.tif").touch()
-    assert bring_along(new, stick / "a.tif", "cells", user, PIXELS) == ""  # which is there
+    assert bring_along(new, tmp_path / "a.tif", "cells", user, PIXELS) == ""  # the other one is there
+    beside = stick / "a.napari-sam" / "cells.journal"  # where nothing could be written before
+    assert "kept in your config folder, goes on" in bring_along(
+        beside, stick / "a.tif", "cells", user, PIXELS
+    )
+    old.parent.mkdir()
+    beside.rename(old)
     (stick / "a.tif").rename(tmp_path / "a.tif")
     open_elsewhere = Journal(old, (2, 3))
     assert "could not be moved" in bring_along(new, tmp_path / "a.tif", "cells", user, PIXELS)

@@ -92,6 +92,8 @@ def _is_of(path: Path, pixels: str) -> bool:
 def bring_along(path: Path, image: Path, labels: str, fallback: Path, pixels: str) -> str:
     """Put a journal where it belongs that is of an image by its older name or place: of the same pixels.
 
+    Or of the image itself, from when nothing could be written beside it.
+
     Parameters
     ----------
     path : Path
@@ -109,18 +111,22 @@ def bring_along(path: Path, image: Path, labels: str, fallback: Path, pixels: st
         return ""
     for old in _of_images_gone(image, fallback):
         named = image_at(old)
-        if named is None or os.path.exists(named) or not _is_of(old, pixels):  # noqa: PTH110
+        if named is None or not _is_of(old, pixels):
+            continue
+        kept = old.is_relative_to(fallback) and named == image.absolute()
+        if os.path.exists(named) and not kept:  # noqa: PTH110
             continue
         if old.stem != safe_name(labels.replace(image.stem, named.stem, 1)):
             continue
+        why = "kept in your config folder" if kept else "which is gone and had the same pixels"
         try:
             _move(old, path)
         except (OSError, NotImplementedError) as error:
             return (
-                f"The work on {named}, which is gone and had the same pixels, could not be moved to {path}"
+                f"The work on {named}, {why}, could not be moved to {path}"
                 f" ({error}); press Stop, copy {old} there yourself, and press Start."
             )
-        return f"The work on {named}, which is gone and had the same pixels, goes on here, in {path}."
+        return f"The work on {named}, {why}, goes on here, in {path}."
     best = next(_beside(image, labels))
     other = image_at(best)
     if other is None or path == best or best.absolute().parent in folders_of(other):
