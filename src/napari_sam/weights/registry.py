@@ -82,7 +82,7 @@ def find_model(name: str) -> ModelEntry:
     models = {entry.name: entry for entry in list_models()}
     if name not in models:
         known = ", ".join(models)
-        if Path(name).is_dir():
+        if name and Path(name).is_dir():
             raise WeightsError(
                 f"{name} is a folder; give a file in it, such as {Path(name, 'model.safetensors')}."
             )

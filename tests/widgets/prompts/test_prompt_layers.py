@@ -49,6 +49,7 @@ def test_several_boxes_when_read_then_are_an_object_each_with_the_points_inside(
 ) -> None:
     add_box(layers.boxes, (0, 0), (10, 10))
     add_box(layers.boxes, (20, 20), (40, 50))
+    add_box(layers.boxes, (20, -30), (40, -2))  # beside the image: the others are answered
     layers.points.add([30, 30])
     layers.points.add([45, 55])
     one, other = layers.read(())

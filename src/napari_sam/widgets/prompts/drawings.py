@@ -65,8 +65,9 @@ def read_drawings(drawings: Iterable[Drawing], plane: Plane, shape: Shape) -> Dr
             continue
         read = _stroke if kind in STROKES else _lasso if kind == "polygon" else _box
         found.append(read(vertices[:, -2:], inside, shape))
+    marks = tuple(mark for each in found for mark in each.marks)
     return Drawn(
-        tuple(mark for each in found for mark in each.marks),
+        tuple(mark for mark in marks if _reaches(mark[0], shape)) or marks,  # a box alone is told of
         np.concatenate([each.points for each in found]),
         np.concatenate([each.labels for each in found]),
     )
@@ -91,6 +92,11 @@ def _box(corners: NDArray[np.float64], inside: bool, shape: Shape) -> Drawn:  # 
         return NOTHING
     (top, left), (bottom, right) = corners.min(axis=0).tolist(), corners.max(axis=0).tolist()
     return replace(NOTHING, marks=(((top, left, bottom, right), None),))
+
+
+def _reaches(box: Box, shape: Shape) -> bool:
+    top, left, bottom, right = box
+    return bottom > -0.5 and right > -0.5 and top < shape[0] - 0.5 and left < shape[1] - 0.5
 
 
 def _within(points: NDArray[np.float64], shape: Shape) -> NDArray[np.float64]:
