@@ -94,6 +94,15 @@ def test_windows_when_two_arms_meet_only_in_a_later_window_then_they_are_one_obj
     assert (found.objects, found.score) == (2, 0.5)
 
 
+def test_windows_when_the_upper_right_one_sees_an_end_of_an_object_then_it_is_of_that_object(
+    tmp_path: Path,
+) -> None:
+    image = np.zeros((112, 182), np.uint8)
+    image[34:73, 46:106] = 200
+    image[41:66, 53:106] = 0
+    assert same_objects(image > 127, labelled(image, tmp_path / "labels.zarr", WindowSettings(64, 20)))
+
+
 def test_windows_when_a_line_crosses_every_window_then_it_is_one_object(tmp_path: Path) -> None:
     image = np.zeros((600, 600), np.uint8)
     for shift in range(8):

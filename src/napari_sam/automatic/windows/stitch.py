@@ -209,12 +209,14 @@ def _links(found: Labels, labels: Labels, tile: Tile) -> dict[int, list[int]]:
     """Return which earlier objects each of a window's continues: pieces are compared in the overlap.
 
     Also in what the windows above and the one to the left see for themselves: of an object between two
-    rows of windows the upper ones leave all to the lower ones, of which the left one saw a part only.
+    rows of windows the upper ones leave all to the lower ones, of which the left one saw a part only, and
+    the upper right one may have seen a part that it did not know to be of it.
     """
-    above, left = np.zeros((2, *found.shape), bool)
+    above, left, right = np.zeros((3, *found.shape), bool)
     above[: tile.seen[0]] = True
     left[:, : tile.seen[1]] = True
-    overlaps = [above | left, above, left] if all(tile.seen) else [above | left]
+    right[:, tile.left[1] :] = True
+    overlaps = [above | left, above & right, *([above, left] if all(tile.seen) else [])]
     links: dict[int, set[int]] = {}
     for overlap in overlaps:
         for mine, other in _same_pieces(np.where(overlap, found, 0), np.where(overlap, labels, 0)):
