@@ -334,7 +334,7 @@ def test_config_when_a_setting_is_unknown_or_no_data_then_says_so(tmp_path: Path
     path.write_text("stepz = 3\n")
     with pytest.raises(DataError, match="stepz"):
         TrainConfig.from_toml(path)
-    path.write_text("steps = 3\n")
+    path.write_text("steps = 3\n", encoding="utf-8-sig")  # as Windows' programs mark UTF-8
     with pytest.raises(DataError, match="at least one set"):
         TrainConfig.from_toml(path)
     path.write_text(

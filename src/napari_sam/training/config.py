@@ -160,7 +160,7 @@ class TrainConfig:
             If the file is missing, is no TOML, or holds unknown settings.
         """
         try:
-            values = tomllib.loads(path.read_text(encoding="utf-8"))
+            values = tomllib.loads(path.read_text(encoding="utf-8-sig"))
         except (OSError, ValueError, RecursionError) as error:
             raise DataError(f"{path} cannot be read as a training configuration: {error}.") from error
         unknown = set(values) - {f.name for f in fields(cls)}
