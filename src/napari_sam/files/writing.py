@@ -41,6 +41,14 @@ def write_text(path: Path, text: str, *, shared: bool = False) -> None:
         part.write_text(text, encoding="utf-8")
 
 
+def write_bytes(path: Path, content: bytes) -> None:
+    """Write a file as `at_once` does, and have it on the disk before it takes its place."""
+    with at_once(path) as part, part.open("wb") as file:
+        file.write(content)
+        file.flush()
+        os.fsync(file.fileno())
+
+
 def write_picture(path: Path, picture: Image.Image) -> None:
     """Write a picture as `at_once` does, in the format of the path's ending.
 

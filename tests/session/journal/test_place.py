@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import errno
+import os
+import shutil
 import unicodedata
 from pathlib import Path, PureWindowsPath
 
@@ -207,6 +210,29 @@ def test_a_journal_of_the_users_when_its_image_is_elsewhere_by_now_then_comes_al
     open_elsewhere.close()
     assert "goes on here" in bring_along(new, tmp_path / "a.tif", "cells", user, PIXELS)
     assert (new.exists(), old.exists()) == (True, False)
+
+
+def test_a_journal_when_the_disk_it_comes_to_is_full_then_no_part_of_it_is_there_and_the_old_one_stays(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    user, image = tmp_path / "user", tmp_path / "a.tif"
+    old, new = journal_path(None, "old", "cells", user), tmp_path / "a.napari-sam" / "cells.journal"
+    Journal(old, (2, 3), image, PIXELS).close()
+    image.touch()
+    content = old.read_bytes()
+
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, "no space left")
+
+    def copied_in_part(source: Path, target: Path, **_: object) -> None:
+        Path(target).write_bytes(Path(source).read_bytes()[:20])
+        full()
+
+    monkeypatch.setattr(os, "rename", full)  # as to another disk
+    monkeypatch.setattr(os, "fsync", full)
+    monkeypatch.setattr(shutil, "copyfile", copied_in_part)
+    assert "could not be moved" in bring_along(new, image, "cells", user, PIXELS)
+    assert (new.exists(), old.read_bytes()) == (False, content)
 
 
 def test_a_folder_that_was_renamed_with_its_image_then_is_not_the_next_ones_of_the_old_name(

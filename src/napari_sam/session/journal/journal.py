@@ -18,7 +18,7 @@ from filelock import FileLock, Timeout
 from psygnal import Signal
 
 from napari_sam.errors import JournalError
-from napari_sam.files.writing import REFUSED, at_once, let_go
+from napari_sam.files.writing import REFUSED, let_go, write_bytes
 
 from ..objects import ADOPT, Edit
 from ..session import AnnotationSession
@@ -139,10 +139,9 @@ class Journal:
             torn = content.removeprefix(kept)
             if b"\n" in torn or b"\0" in torn:  # which a power cut makes of any number of lines
                 aside = self.path.with_name(f"{self.path.name}.damaged-{zlib.crc32(content):08x}")
-                aside.write_bytes(content)
+                write_bytes(aside, content)
                 self.notice = f"The journal is damaged; what could not be read of it is kept in {aside}."
-                with at_once(self.path) as part:
-                    part.write_bytes(kept)
+                write_bytes(self.path, kept)
                 return
             if self.record.begins:
                 self.notice = "The last step was being written when napari ended, and is missing."
@@ -155,8 +154,8 @@ class Journal:
         if anew == self.record.begins or self._looking or not content:
             return
         _, _, rest = content.partition(b"\n")
-        with suppress(OSError), at_once(self.path) as part:
-            part.write_bytes(line_of(anew) + rest)
+        with suppress(OSError):
+            write_bytes(self.path, line_of(anew) + rest)
         self._end = self.path.stat().st_size
 
     @property

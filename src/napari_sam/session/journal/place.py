@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import zlib
 from collections.abc import Iterator
 from contextlib import suppress
@@ -12,7 +11,7 @@ from pathlib import Path
 
 from filelock import FileLock
 
-from napari_sam.files.writing import let_go
+from napari_sam.files.writing import let_go, write_bytes
 
 from ..fingerprint import same_pixels
 from .image import first_line, image_at
@@ -140,7 +139,8 @@ def _move(old: Path, path: Path) -> None:
     lock.acquire()
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        shutil.move(old, path)
+        write_bytes(path, old.read_bytes())  # which may lie on another disk, and is whole or not there
+        old.unlink()
     finally:
         let_go(lock)
     with suppress(OSError):
