@@ -135,6 +135,8 @@ def test_a_search_is_reviewed_accepted_in_one_step_taken_back_rejected_and_corre
     assert widget.panel.status.text().startswith("Correct it with points or a box")
     qtbot.mouseClick(panel.accept_all, Qt.MouseButton.LeftButton)
     assert review.open == (proposals[3],)  # which its prompts stay for
+    qtbot.mouseClick(panel.accept_all, Qt.MouseButton.LeftButton)
+    assert widget.panel.status.text().startswith("Correct it with points or a box")
     annotation.session.undo()
     press(qtbot, widget, Qt.Key.Key_1)
     assert len(annotation.session.objects) == 2

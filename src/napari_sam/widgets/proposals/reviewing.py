@@ -188,7 +188,11 @@ class Reviewing:
 
     def _accept_many(self, proposals: Sequence[Object]) -> None:
         """Commit proposals, but for the one that is being corrected: it would be there twice in the end."""
-        self._accept([each for each in proposals if each.key != self.review.corrected])
+        others = [each for each in proposals if each.key != self.review.corrected]
+        if proposals and not others:
+            self.said.emit(self.task)
+        else:
+            self._accept(others)
 
     def _accept(self, proposals: Sequence[Object]) -> None:
         session = self._annotation.session
