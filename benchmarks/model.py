@@ -19,7 +19,7 @@ import torch
 from reference import reference_model
 from torch import Tensor
 
-from napari_sam.model import CELL_TINY, VIT_B, Features, Sam, SamConfig, keep_in
+from napari_sam.model import CELL_TINY, VIT_B, VIT_T, Features, Sam, SamConfig, keep_in
 
 DTYPES = (torch.float32, torch.bfloat16)
 
@@ -109,6 +109,15 @@ def vit_b_cases(attention: str, device: str) -> Iterator[Case]:
         )
 
 
+def vit_t_cases(device: str) -> Iterator[Case]:
+    """Embed an image as MobileSAM does; its decoder is that of ViT-B."""
+    sam, image = random_sam(VIT_T).to(device), torch.randn(1, 3, 1024, 1024, device=device)
+    for dtype in DTYPES:
+        if device == "cpu":  # as `load_model` does
+            keep_in(sam, dtype)
+        yield Case("vit_t: embed 1024", dtype, 1, lambda: sam.encode_image(image))
+
+
 def cell_tiny_cases(device: str) -> Iterator[Case]:
     """Embed 512 x 512 at every scale; decode a point at every scale."""
     sam = random_sam(CELL_TINY).to(device)
@@ -162,7 +171,11 @@ def main() -> None:
     torch.set_num_threads(args.threads)
     rows = []
     print(f"{'case':22} {'dtype':9} {'ms':>9} {'reference':>10} {'ratio':>6}")
-    for cases in (cell_tiny_cases(args.device), vit_b_cases(args.attention, args.device)):
+    for cases in (
+        cell_tiny_cases(args.device),
+        vit_t_cases(args.device),
+        vit_b_cases(args.attention, args.device),
+    ):
         for case in cases:
             if args.only not in case.name:
                 continue

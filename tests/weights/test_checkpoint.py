@@ -8,6 +8,7 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
@@ -15,7 +16,17 @@ from hypothesis import strategies as st
 from safetensors.torch import save_file
 
 from napari_sam.errors import WeightsError
-from napari_sam.model import CELL_TINY, CONFIGS, VIT_B, DecoderConfig, Sam, SamConfig, ViTConfig
+from napari_sam.model import (
+    CELL_TINY,
+    CONFIGS,
+    VIT_B,
+    DecoderConfig,
+    Sam,
+    SamConfig,
+    TinyViTConfig,
+    ViTConfig,
+)
+from napari_sam.predict import Predictor, Prompts
 from napari_sam.weights import load_model, read_checkpoint, read_metadata, save_checkpoint
 from napari_sam.weights.building import build
 from napari_sam.weights.checkpoint import recognise
@@ -33,8 +44,8 @@ def public_state(name: str) -> dict[str, torch.Tensor]:
     return {key: torch.empty(shape, device="meta") for key, shape in keys.items()}
 
 
-@pytest.mark.parametrize("name", ["vit_b", "vit_l", "vit_h"])
-def test_recognise_when_the_keys_are_metas_then_the_config_is_the_published_one(name: str) -> None:
+@pytest.mark.parametrize("name", ["vit_t", "vit_b", "vit_l", "vit_h"])
+def test_recognise_when_the_keys_are_of_a_public_file_then_the_config_is_the_published_one(name: str) -> None:
     assert recognise(public_state(name)) == CONFIGS[name]
 
 
@@ -62,6 +73,27 @@ def test_recognise_when_any_vit_is_given_then_its_config_comes_back(
     with torch.device("meta"):
         state = Sam(config).state_dict()
     assert recognise(state) == config
+
+
+def test_recognise_when_any_tiny_vit_is_given_then_its_config_comes_back() -> None:
+    config = SamConfig("vit", TinyViTConfig((8, 16, 24, 32), (1, 2, 3, 1), (2, 3, 4), (7, 5, 3)))
+    with torch.device("meta"):
+        state = Sam(config).state_dict()
+    assert recognise(state) == config
+
+
+def test_load_when_a_file_has_mobile_sams_keys_then_it_answers_prompts(tmp_path: Path) -> None:
+    weights = {k: torch.rand(v.shape).sub(0.5) * 0.1 for k, v in public_state("vit_t").items()}
+    counted = {k: torch.tensor(7) for k in weights if k.endswith("num_batches_tracked")}
+    varied = {k: v.abs() + 1 for k, v in weights.items() if k.endswith("running_var")}
+    torch.save(weights | counted | varied, tmp_path / "mobile_sam.pt")
+    model = load_model(tmp_path / "mobile_sam.pt", "cpu", precision="float32")
+    assert (model.sam.config.encoder, model.sam.config.image_size) == (TinyViTConfig(), 1024)
+    predictor = Predictor(model)
+    embedding = predictor.embed(np.arange(40 * 60, dtype=np.uint16).reshape(40, 60))
+    candidates = predictor.predict(embedding, Prompts(points=[(20, 30)], point_labels=[1]))
+    assert len(candidates) == 3
+    assert all(np.isfinite(each.iou_prediction) for each in candidates.items)
 
 
 def test_read_when_a_conv_file_has_no_metadata_then_recognised_by_shapes(tiny: Sam, tmp_path: Path) -> None:

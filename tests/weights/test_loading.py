@@ -36,7 +36,7 @@ def test_load_model_when_training_made_it_then_is_called_by_its_run_unless_a_per
 
 
 def test_load_model_when_the_name_is_unknown_then_lists_the_known(tmp_path: Path) -> None:
-    with pytest.raises(WeightsError, match="choose one of cell-tiny, vit_b"):
+    with pytest.raises(WeightsError, match="choose one of cell-tiny, vit_t, vit_b"):
         load_model("vit_x")
     with pytest.raises(WeightsError, match="There is no model or file ''; choose one of"):
         load_model("")

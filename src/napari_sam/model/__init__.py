@@ -1,7 +1,19 @@
 """The Segment Anything network, in torch alone; here coordinates are (x, y) in input pixels."""
 
 from .candidate_rating import CandidateRating
-from .config import CELL_TINY, CONFIGS, VIT_B, VIT_H, VIT_L, ConvConfig, DecoderConfig, SamConfig, ViTConfig
+from .config import (
+    CELL_TINY,
+    CONFIGS,
+    VIT_B,
+    VIT_H,
+    VIT_L,
+    VIT_T,
+    ConvConfig,
+    DecoderConfig,
+    SamConfig,
+    TinyViTConfig,
+    ViTConfig,
+)
 from .features import Features
 from .precision import keep_in
 from .sam import Sam
@@ -12,12 +24,14 @@ __all__ = [
     "VIT_B",
     "VIT_H",
     "VIT_L",
+    "VIT_T",
     "CandidateRating",
     "ConvConfig",
     "DecoderConfig",
     "Features",
     "Sam",
     "SamConfig",
+    "TinyViTConfig",
     "ViTConfig",
     "keep_in",
 ]

@@ -29,6 +29,34 @@ class ViTConfig:
     window: int = 14
     patch: int = 16
 
+    @property
+    def stride(self) -> int:
+        """Input pixels per token of the image embedding."""
+        return self.patch
+
+
+@dataclass(frozen=True)
+class TinyViTConfig:
+    """Sizes of MobileSAM's image encoder; the image embedding has a stride of 16.
+
+    Attributes
+    ----------
+    widths, depths : tuple of int
+        Channels and blocks of the four stages, of which the first has convolutions alone.
+    heads, windows : tuple of int
+        Attention heads, and side of an attention window in tokens, of the other three.
+    """
+
+    widths: tuple[int, int, int, int] = (64, 128, 160, 320)
+    depths: tuple[int, int, int, int] = (2, 2, 6, 2)
+    heads: tuple[int, int, int] = (4, 5, 10)
+    windows: tuple[int, int, int] = (7, 14, 7)
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per token of the image embedding."""
+        return 16
+
 
 @dataclass(frozen=True)
 class ConvConfig:
@@ -42,6 +70,14 @@ class ConvConfig:
 
     widths: tuple[int, int, int, int, int] = (24, 48, 96, 160, 224)
     depths: tuple[int, int, int, int, int] = (1, 2, 3, 4, 3)
+
+    @property
+    def stride(self) -> int:
+        """Input pixels per token of the image embedding."""
+        return 8
+
+
+Encoder = ViTConfig | TinyViTConfig | ConvConfig
 
 
 @dataclass(frozen=True)
@@ -76,7 +112,7 @@ class SamConfig:
     ----------
     name : str
         Family name, such as ``"vit_b"`` or ``"cell-tiny"``.
-    encoder : ViTConfig or ConvConfig
+    encoder : ViTConfig, TinyViTConfig or ConvConfig
         The image encoder.
     decoder : DecoderConfig
         The mask decoder.
@@ -99,7 +135,7 @@ class SamConfig:
     """
 
     name: str
-    encoder: ViTConfig | ConvConfig
+    encoder: Encoder
     decoder: DecoderConfig = field(default_factory=DecoderConfig)
     image_size: int = 1024
     width: int = 256
@@ -111,7 +147,7 @@ class SamConfig:
     @property
     def stride(self) -> int:
         """Input pixels per token of the image embedding."""
-        return self.encoder.patch if isinstance(self.encoder, ViTConfig) else 8
+        return self.encoder.stride
 
     @property
     def embedding_size(self) -> int:
@@ -136,7 +172,11 @@ class SamConfig:
     def from_dict(cls, values: dict[str, Any]) -> SamConfig:
         """Make a config from the values of `to_dict`, read back from JSON."""
         encoder, decoder = _tuples(values["encoder"]), _tuples(values["decoder"])
-        kind: type[ViTConfig | ConvConfig] = ViTConfig if "patch" in encoder else ConvConfig
+        kind: type[Encoder] = ConvConfig
+        if "patch" in encoder:
+            kind = ViTConfig
+        elif "windows" in encoder:
+            kind = TinyViTConfig
         return cls(**_tuples(values) | {"encoder": kind(**encoder), "decoder": DecoderConfig(**decoder)})
 
 
@@ -148,6 +188,7 @@ def _tuples(values: dict[str, Any]) -> dict[str, Any]:
 VIT_B = SamConfig("vit_b", ViTConfig(12, 768, 12, (2, 5, 8, 11)))
 VIT_L = SamConfig("vit_l", ViTConfig(24, 1024, 16, (5, 11, 17, 23)))
 VIT_H = SamConfig("vit_h", ViTConfig(32, 1280, 16, (7, 15, 23, 31)))
+VIT_T = SamConfig("vit_t", TinyViTConfig())
 CELL_TINY = SamConfig(
     "cell-tiny",
     ConvConfig(),
@@ -159,4 +200,4 @@ CELL_TINY = SamConfig(
     rating=(42, 64),
 )
 
-CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_B, VIT_L, VIT_H, CELL_TINY)}
+CONFIGS: dict[str, SamConfig] = {config.name: config for config in (VIT_T, VIT_B, VIT_L, VIT_H, CELL_TINY)}

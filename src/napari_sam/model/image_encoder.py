@@ -130,12 +130,7 @@ class ImageEncoderViT(nn.Module):
             Block(encoder, 0 if i in encoder.global_blocks else encoder.window, size)
             for i in range(encoder.depth)
         )
-        self.neck = nn.Sequential(
-            nn.Conv2d(encoder.width, config.width, 1, bias=False),
-            LayerNorm2d(config.width),
-            nn.Conv2d(config.width, config.width, 3, padding=1, bias=False),
-            LayerNorm2d(config.width),
-        )
+        self.neck = make_neck(encoder.width, config.width)
 
     def forward(self, image: Tensor) -> Features:
         """Encode (B, 3, image_size, image_size) normalised images, zero-padded at the right and bottom."""
@@ -143,6 +138,16 @@ class ImageEncoderViT(nn.Module):
         for block in self.blocks:
             x = block(x)
         return Features(self.neck(x.permute(0, 3, 1, 2)))
+
+
+def make_neck(width: int, out: int) -> nn.Sequential:
+    """Return what makes an embedding of `out` channels of an encoder's last features."""
+    return nn.Sequential(
+        nn.Conv2d(width, out, 1, bias=False),
+        LayerNorm2d(out),
+        nn.Conv2d(out, out, 3, padding=1, bias=False),
+        LayerNorm2d(out),
+    )
 
 
 def relative_positions(table: Tensor, size: int) -> Tensor:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from collections import OrderedDict
 from collections.abc import Callable, Iterable
 from typing import cast
 
@@ -35,14 +36,21 @@ class ConvNorm(nn.Sequential):
 
     Parameters
     ----------
-    channels_in, channels_out, stride, kernel : int
+    channels_in, channels_out, stride, kernel, groups : int
+
+    Attributes
+    ----------
+    NAMES : (str, str)
+        Of both in a checkpoint.
     """
 
-    def __init__(self, channels_in: int, channels_out: int, stride: int = 1, kernel: int = 3) -> None:
-        super().__init__(
-            nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, bias=False),
-            nn.BatchNorm2d(channels_out),
-        )
+    NAMES = ("0", "1")
+
+    def __init__(
+        self, channels_in: int, channels_out: int, stride: int = 1, kernel: int = 3, groups: int = 1
+    ) -> None:
+        conv = nn.Conv2d(channels_in, channels_out, kernel, stride, kernel // 2, groups=groups, bias=False)
+        super().__init__(OrderedDict(zip(self.NAMES, (conv, nn.BatchNorm2d(channels_out)), strict=True)))
         self._folded: tuple[object, Tensor, Tensor] | None = None
 
     def forward(self, x: Tensor) -> Tensor:
@@ -52,7 +60,7 @@ class ConvNorm(nn.Sequential):
             return cast(Tensor, super().forward(x))  # type: ignore[no-untyped-call]  # not in its stub
         conv = cast(nn.Conv2d, self[0])
         weight, bias = self._one_convolution(computed_in(x, conv.weight))
-        return F.conv2d(x, weight, bias, conv.stride, conv.padding)
+        return F.conv2d(x, weight, bias, conv.stride, conv.padding, groups=conv.groups)
 
     def _one_convolution(self, dtype: torch.dtype) -> tuple[Tensor, Tensor]:
         """Return kernels and biases that do both, in the dtype that is computed in."""

@@ -2,19 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import torch
 from torch import Tensor, nn
 
 from .candidate_rating import CandidateRating
-from .config import SamConfig, ViTConfig
+from .config import ConvConfig, Encoder, SamConfig, TinyViTConfig, ViTConfig
 from .features import Features
 from .image_encoder import ImageEncoderViT
 from .mask_decoder import MaskDecoder
 from .prompt_encoder import PromptEncoder
 from .small_encoder import DenseHead, SmallEncoder
+from .tiny_vit import ImageEncoderTinyViT
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
+
+
+ENCODERS: dict[type[Encoder], Callable[[SamConfig], nn.Module]] = {
+    ViTConfig: ImageEncoderViT,
+    TinyViTConfig: ImageEncoderTinyViT,
+    ConvConfig: SmallEncoder,
+}
 
 
 class Sam(nn.Module):
@@ -23,8 +33,8 @@ class Sam(nn.Module):
     Parameters
     ----------
     config : SamConfig
-        Sizes. A `ViTConfig` gives Meta's network with Meta's parameter names, a `ConvConfig`
-        the small encoder with a dense head.
+        Sizes. A `ViTConfig` gives Meta's network with Meta's parameter names, a `TinyViTConfig` MobileSAM's
+        with its own, a `ConvConfig` the small encoder with a dense head.
 
     Attributes
     ----------
@@ -39,11 +49,10 @@ class Sam(nn.Module):
     def __init__(self, config: SamConfig) -> None:
         super().__init__()
         self.config = config
-        vit = isinstance(config.encoder, ViTConfig)
-        self.image_encoder = ImageEncoderViT(config) if vit else SmallEncoder(config)
+        self.image_encoder = ENCODERS[type(config.encoder)](config)
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)
-        self.dense_head = None if vit else DenseHead(config)
+        self.dense_head = DenseHead(config) if isinstance(config.encoder, ConvConfig) else None
         features, hidden = config.rating
         self.candidate_rating = CandidateRating(features, hidden) if hidden else None
         self.register_buffer("pixel_mean", torch.empty(3, 1, 1), persistent=False)

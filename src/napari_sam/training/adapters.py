@@ -11,10 +11,12 @@ from torch.nn import functional as F
 from napari_sam.errors import DataError
 from napari_sam.model import Sam
 from napari_sam.model.image_encoder import RelativeAttention
+from napari_sam.model.tiny_vit import WindowAttention
 
 Tune = Literal["all", "decoder", "lora"]
 RANK = 4
 """Rank of what an adapter adds to a projection."""
+ATTENTION = (RelativeAttention, WindowAttention)
 
 
 class LowRankLinear(nn.Module):
@@ -80,7 +82,7 @@ def choose_weights(sam: Sam, tune: Tune) -> None:
 
 def add_adapters(sam: Sam) -> int:
     """Put an adapter beside every query, key and value projection of a ViT; return how many."""
-    attentions = [m for m in sam.image_encoder.modules() if isinstance(m, RelativeAttention)]
+    attentions = [m for m in sam.image_encoder.modules() if isinstance(m, ATTENTION)]
     for attention in attentions:
         attention.qkv = LowRankLinear(attention.qkv)  # type: ignore[assignment]  # computes the same
     return len(attentions)
@@ -89,7 +91,7 @@ def add_adapters(sam: Sam) -> int:
 def merge_adapters(sam: Sam) -> None:
     """Add what the adapters learnt to the weights, in place; the network is a plain one again."""
     for attention in sam.image_encoder.modules():
-        if isinstance(attention, RelativeAttention) and isinstance(attention.qkv, LowRankLinear):
+        if isinstance(attention, ATTENTION) and isinstance(attention.qkv, LowRankLinear):
             attention.qkv = attention.qkv.merged()
 
 

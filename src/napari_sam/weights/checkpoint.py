@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import pickle
 import warnings
@@ -18,7 +19,15 @@ from safetensors import SafetensorError, safe_open
 from torch import Tensor
 
 from napari_sam.errors import WeightsError
-from napari_sam.model import CELL_TINY, CONFIGS, ConvConfig, DecoderConfig, SamConfig, ViTConfig
+from napari_sam.model import (
+    CELL_TINY,
+    CONFIGS,
+    ConvConfig,
+    DecoderConfig,
+    SamConfig,
+    TinyViTConfig,
+    ViTConfig,
+)
 
 from .device import is_memory_error
 
@@ -28,6 +37,8 @@ ENCODER = ".image_encoder."
 COMPILED = "_orig_mod."
 """What torch.compile puts before the names in a module."""
 NOT_WEIGHTS = ("pixel_mean", "pixel_std")
+CLASSIFIER = ("image_encoder.norm_head.", "image_encoder.head.")
+"""What MobileSAM's encoder was trained with before, and its checkpoint still holds."""
 CONFIG_KEY = "napari_sam.config"
 MORE_THAN_WEIGHTS = (
     "holds more than weights and could run code when opened, so it was not opened; ask its author for a file"
@@ -209,7 +220,7 @@ def unwrap(stored: Any, name: str) -> State:
         )
     prefix = first[: f".{first}".index(ENCODER)]  # of DataParallel, Lightning, micro-sam
     state = {key.removeprefix(prefix): value for key, value in state.items() if key.startswith(prefix)}
-    return {key: value for key, value in state.items() if key not in NOT_WEIGHTS}
+    return {k: v for k, v in state.items() if k not in NOT_WEIGHTS and not k.startswith(CLASSIFIER)}
 
 
 def recognise(state: Mapping[str, Tensor], name: str = "The file") -> SamConfig:
@@ -221,12 +232,12 @@ def recognise(state: Mapping[str, Tensor], name: str = "The file") -> SamConfig:
         If it is none that we know.
     """
     try:
-        config = _vit(state) if "image_encoder.pos_embed" in state else _conv(state)
+        config = next((kind for key, kind in KINDS.items() if key in state), _conv)(state)
     except (KeyError, ValueError, IndexError, TypeError, ZeroDivisionError) as error:
         reason = f"it has no {error.args[0]}" if isinstance(error, KeyError) else "its shapes are unusual"
         raise WeightsError(
             f"{name} is a Segment Anything variant whose architecture is not known here ({reason});"
-            " choose a ViT-B, ViT-L, ViT-H or cell-tiny checkpoint."
+            " choose a ViT-T (MobileSAM), ViT-B, ViT-L, ViT-H or cell-tiny checkpoint."
         ) from error
     known = [k for k in CONFIGS.values() if replace(k, name=config.name) == config]
     return known[0] if known else config
@@ -248,6 +259,19 @@ def _vit(state: Mapping[str, Tensor]) -> SamConfig:
         patch=patch,
     )
     return _with_decoder(SamConfig("vit", encoder, image_size=size * patch), state)
+
+
+def _tiny_vit(state: Mapping[str, Tensor]) -> SamConfig:
+    stages = [f"image_encoder.layers.{i}." for i in range(4)]
+    widths = [state[f"{stage}downsample.conv1.c.weight"].shape[1] for stage in stages[:3]]
+    biases = [state[f"{stage}blocks.0.attn.attention_biases"].shape for stage in stages[1:]]
+    encoder = TinyViTConfig(
+        widths=(*widths, state["image_encoder.neck.0.weight"].shape[1]),  # type: ignore[arg-type]  # four
+        depths=tuple(_count(state, f"{stage}blocks.") for stage in stages),  # type: ignore[arg-type]  # four
+        heads=tuple(heads for heads, _ in biases),  # type: ignore[arg-type]  # three
+        windows=tuple(math.isqrt(distances) for _, distances in biases),  # type: ignore[arg-type]  # three
+    )
+    return _with_decoder(SamConfig("vit", encoder), state)
 
 
 def _conv(state: Mapping[str, Tensor]) -> SamConfig:
@@ -281,3 +305,7 @@ def _with_decoder(config: SamConfig, state: Mapping[str, Tensor]) -> SamConfig:
 def _count(state: Mapping[str, Tensor], prefix: str) -> int:
     """Count the numbered parts whose keys start with a prefix."""
     return len({key.removeprefix(prefix).split(".")[0] for key in state if key.startswith(prefix)})
+
+
+KINDS = {"image_encoder.pos_embed": _vit, "image_encoder.patch_embed.seq.0.c.weight": _tiny_vit}
+"""How the sizes of an architecture are read, by a key that only it has."""
