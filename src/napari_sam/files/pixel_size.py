@@ -95,7 +95,7 @@ def _of_tiff(path: Path) -> Sizes:
         if voxel := file.lsm_metadata:
             return voxel["VoxelSizeY"] * 1e6, voxel["VoxelSizeX"] * 1e6, voxel["VoxelSizeZ"] * 1e6
         page = file.pages.first
-        if file.is_svs:
+        if page.is_svs:  # a file is so for younger tifffile only if it is tiled
             return (side := float(MPP.findall(page.description)[0])), side, 0.0
         across, down = page.resolution
         if said := file.imagej_metadata:
