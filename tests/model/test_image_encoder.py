@@ -4,7 +4,7 @@ import pytest
 import torch
 from transformers.models.sam.modeling_sam import SamVisionAttention
 
-from napari_sam.model import CELL_TINY, SamConfig, ViTConfig
+from napari_sam.model import ViTConfig
 from napari_sam.model.image_encoder import ImageEncoderViT, partition, relative_positions, unpartition
 from napari_sam.model.relative_attention import attend, attend_by_products, attend_folded, attend_in_blocks
 
@@ -78,11 +78,6 @@ def test_windows_when_put_back_then_are_the_image(h: int, w: int) -> None:
 
 
 def test_encoder_when_trained_then_every_parameter_has_a_gradient() -> None:
-    encoder = ImageEncoderViT(SamConfig("small", ViTConfig(2, 16, 2, (1,), window=3), image_size=64, width=8))
+    encoder = ImageEncoderViT(ViTConfig(2, 16, 2, (1,), window=3), size=4, width=8)
     encoder(numbers(2, 3, 64, 64)).embedding.square().mean().backward()
     assert all(p.grad is not None and p.grad.isfinite().all() for p in encoder.parameters())
-
-
-def test_encoder_when_the_config_is_convolutional_then_refuses() -> None:
-    with pytest.raises(TypeError, match="ViTConfig"):
-        ImageEncoderViT(CELL_TINY)

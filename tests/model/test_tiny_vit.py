@@ -6,11 +6,10 @@ import json
 from pathlib import Path
 
 import numpy as np
-import pytest
 import torch
 from torch import Tensor
 
-from napari_sam.model import VIT_B, Sam, SamConfig, TinyViTConfig
+from napari_sam.model import Sam, SamConfig, TinyViTConfig
 
 PARITY = Path(__file__).parents[1] / "parity" / "mobile_sam_encoder.json"
 
@@ -53,10 +52,3 @@ def test_encoder_when_it_learns_then_every_weight_has_a_gradient() -> None:
     encoder = Sam(config).image_encoder
     encoder(torch.rand(1, 3, 64, 64)).embedding.square().sum().backward()
     assert all(weight.grad is not None and weight.grad.isfinite().all() for weight in encoder.parameters())
-
-
-def test_encoder_when_the_config_is_of_another_then_is_refused() -> None:
-    from napari_sam.model.tiny_vit import ImageEncoderTinyViT
-
-    with pytest.raises(TypeError, match="TinyViTConfig"):
-        ImageEncoderTinyViT(VIT_B)

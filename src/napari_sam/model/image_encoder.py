@@ -6,7 +6,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .config import SamConfig, ViTConfig
+from .config import ViTConfig
 from .features import Features
 from .layers import LayerNorm2d, TwoLinear
 from .relative_attention import attend
@@ -110,27 +110,23 @@ class ImageEncoderViT(nn.Module):
 
     Parameters
     ----------
-    config : SamConfig
-        Sizes, with a `ViTConfig` as encoder; parameters carry the names of Meta's checkpoints.
-
-    Raises
-    ------
-    TypeError
-        If the config describes another encoder.
+    encoder : ViTConfig
+        Sizes; parameters carry the names of Meta's checkpoints.
+    size : int
+        Side of the image in tokens.
+    width : int
+        Channels of the embedding.
     """
 
-    def __init__(self, config: SamConfig) -> None:
+    def __init__(self, encoder: ViTConfig, size: int, width: int) -> None:
         super().__init__()
-        encoder, size = config.encoder, config.embedding_size
-        if not isinstance(encoder, ViTConfig):
-            raise TypeError("ImageEncoderViT needs a ViTConfig")
         self.patch_embed = PatchEmbed(encoder.width, encoder.patch)
         self.pos_embed = nn.Parameter(torch.zeros(1, size, size, encoder.width))
         self.blocks = nn.ModuleList(
             Block(encoder, 0 if i in encoder.global_blocks else encoder.window, size)
             for i in range(encoder.depth)
         )
-        self.neck = make_neck(encoder.width, config.width)
+        self.neck = make_neck(encoder.width, width)
 
     def forward(self, image: Tensor) -> Features:
         """Encode (B, 3, image_size, image_size) normalised images, zero-padded at the right and bottom."""

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 import torch
 from torch import Tensor, nn
 
 from .candidate_rating import CandidateRating
-from .config import ConvConfig, Encoder, SamConfig, TinyViTConfig, ViTConfig
+from .config import ConvConfig, SamConfig, TinyViTConfig, ViTConfig
 from .features import Features
 from .image_encoder import ImageEncoderViT
 from .mask_decoder import MaskDecoder
@@ -18,13 +16,6 @@ from .tiny_vit import ImageEncoderTinyViT
 
 PIXEL_MEAN = (123.675, 116.28, 103.53)
 PIXEL_STD = (58.395, 57.12, 57.375)
-
-
-ENCODERS: dict[type[Encoder], Callable[[SamConfig], nn.Module]] = {
-    ViTConfig: ImageEncoderViT,
-    TinyViTConfig: ImageEncoderTinyViT,
-    ConvConfig: SmallEncoder,
-}
 
 
 class Sam(nn.Module):
@@ -49,7 +40,7 @@ class Sam(nn.Module):
     def __init__(self, config: SamConfig) -> None:
         super().__init__()
         self.config = config
-        self.image_encoder = ENCODERS[type(config.encoder)](config)
+        self.image_encoder = make_encoder(config)
         self.prompt_encoder = PromptEncoder(config)
         self.mask_decoder = MaskDecoder(config)
         self.dense_head = DenseHead(config) if isinstance(config.encoder, ConvConfig) else None
@@ -127,3 +118,13 @@ class Sam(nn.Module):
         iou: Tensor
         logits, iou = self.mask_decoder(features.embedding, positions, sparse, dense, features.skips)
         return logits, iou
+
+
+def make_encoder(config: SamConfig) -> nn.Module:
+    """Return the image encoder that a config describes."""
+    encoder = config.encoder
+    if isinstance(encoder, ViTConfig):
+        return ImageEncoderViT(encoder, config.embedding_size, config.width)
+    if isinstance(encoder, TinyViTConfig):
+        return ImageEncoderTinyViT(encoder, config.width)
+    return SmallEncoder(encoder, config)

@@ -29,20 +29,14 @@ class SmallEncoder(nn.Module):
 
     Parameters
     ----------
+    encoder : ConvConfig
+        Sizes.
     config : SamConfig
-        Sizes, with a `ConvConfig` as encoder.
-
-    Raises
-    ------
-    TypeError
-        If the config describes another encoder.
+        Of the network that it is part of, whose decoder wants features of certain widths.
     """
 
-    def __init__(self, config: SamConfig) -> None:
+    def __init__(self, encoder: ConvConfig, config: SamConfig) -> None:
         super().__init__()
-        encoder = config.encoder
-        if not isinstance(encoder, ConvConfig):
-            raise TypeError("SmallEncoder needs a ConvConfig")
         widths = encoder.widths
         ins = (3, *widths[:-1])
         self.stages = nn.ModuleList(

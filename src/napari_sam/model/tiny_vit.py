@@ -9,7 +9,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from .config import SamConfig, TinyViTConfig
+from .config import TinyViTConfig
 from .features import Features
 from .image_encoder import make_neck, partition, unpartition
 from .layers import ConvNorm
@@ -152,20 +152,14 @@ class ImageEncoderTinyViT(nn.Module):
 
     Parameters
     ----------
-    config : SamConfig
-        Sizes, with a `TinyViTConfig` as encoder; parameters carry the names of MobileSAM's checkpoint.
-
-    Raises
-    ------
-    TypeError
-        If the config describes another encoder.
+    encoder : TinyViTConfig
+        Sizes; parameters carry the names of MobileSAM's checkpoint.
+    width : int
+        Channels of the embedding.
     """
 
-    def __init__(self, config: SamConfig) -> None:
+    def __init__(self, encoder: TinyViTConfig, width: int) -> None:
         super().__init__()
-        encoder = config.encoder
-        if not isinstance(encoder, TinyViTConfig):
-            raise TypeError("ImageEncoderTinyViT needs a TinyViTConfig")
         widths, first = encoder.widths, encoder.depths[0]
         stages: list[list[nn.Module]] = [[ConvBlock(widths[0]) for _ in range(first)]]
         for sizes in zip(widths[1:], encoder.heads, encoder.windows, encoder.depths[1:], strict=True):
@@ -177,7 +171,7 @@ class ImageEncoderTinyViT(nn.Module):
         ]
         self.patch_embed = Embed(widths[0])
         self.layers = nn.ModuleList(map(Stage, stages, (*reductions, None)))
-        self.neck = make_neck(widths[-1], config.width)
+        self.neck = make_neck(widths[-1], width)
 
     def forward(self, image: Tensor) -> Features:
         """Encode (B, 3, image_size, image_size) normalised images, zero-padded at the right and bottom."""
