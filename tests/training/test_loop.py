@@ -164,7 +164,7 @@ def test_train_when_none_or_more_workers_make_the_batches_then_the_same_weights(
 def test_initial_model_when_there_is_no_such_architecture_then_names_those_there_are(
     config: TrainConfig,
 ) -> None:
-    with pytest.raises(DataError, match="no architecture 'vit_x'; give one of vit_b"):
+    with pytest.raises(DataError, match="no architecture 'vit_x'; give one of vit_t, vit_b"):
         initial_model(replace(config, model="vit_x"))
 
 

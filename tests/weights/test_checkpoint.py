@@ -29,7 +29,7 @@ from napari_sam.model import (
 from napari_sam.predict import Predictor, Prompts
 from napari_sam.weights import load_model, read_checkpoint, read_metadata, save_checkpoint
 from napari_sam.weights.building import build
-from napari_sam.weights.checkpoint import recognise
+from napari_sam.weights.recognising import recognise
 
 PARITY = Path(__file__).parent.parent / "parity"
 
