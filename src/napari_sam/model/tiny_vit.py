@@ -41,34 +41,30 @@ class Embed(nn.Module):
         return out
 
 
-class ConvBlock(nn.Module):
-    """An inverted bottleneck: channels expanded, filtered one by one and brought back; residual."""
+class Bottleneck(nn.Module):
+    """To other channels, each of which is filtered by itself, and from these to those of the output."""
 
-    def __init__(self, width: int) -> None:
+    def __init__(self, width: int, hidden: int, out: int, stride: int = 1) -> None:
         super().__init__()
-        hidden = EXPANSION * width
         self.conv1 = NamedConvNorm(width, hidden, kernel=1)
-        self.conv2 = NamedConvNorm(hidden, hidden, groups=hidden)
-        self.conv3 = NamedConvNorm(hidden, width, kernel=1)
-
-    def forward(self, x: Tensor) -> Tensor:
-        """Update (B, width, h, w)."""
-        return F.gelu(x + self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x))))))
-
-
-class Reduction(nn.Module):
-    """From one stage to the next: other channels, and a stride."""
-
-    def __init__(self, width: int, out: int, stride: int) -> None:
-        super().__init__()
-        self.conv1 = NamedConvNorm(width, out, kernel=1)
-        self.conv2 = NamedConvNorm(out, out, stride, groups=out)
-        self.conv3 = NamedConvNorm(out, out, kernel=1)
+        self.conv2 = NamedConvNorm(hidden, hidden, stride, groups=hidden)
+        self.conv3 = NamedConvNorm(hidden, out, kernel=1)
 
     def forward(self, x: Tensor) -> Tensor:
         """Map (B, width, h, w) to (B, out, h / stride, w / stride)."""
         out: Tensor = self.conv3(F.gelu(self.conv2(F.gelu(self.conv1(x)))))
         return out
+
+
+class ConvBlock(Bottleneck):
+    """An inverted bottleneck: channels expanded, filtered and brought back; residual."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__(width, EXPANSION * width, width)
+
+    def forward(self, x: Tensor) -> Tensor:
+        """Update (B, width, h, w)."""
+        return F.gelu(x + super().forward(x))
 
 
 class WindowAttention(nn.Module):
@@ -154,24 +150,25 @@ class ImageEncoderTinyViT(nn.Module):
     ----------
     encoder : TinyViTConfig
         Sizes; parameters carry the names of MobileSAM's checkpoint.
-    width : int
+    out : int
         Channels of the embedding.
     """
 
-    def __init__(self, encoder: TinyViTConfig, width: int) -> None:
+    def __init__(self, encoder: TinyViTConfig, out: int) -> None:
         super().__init__()
-        widths, first = encoder.widths, encoder.depths[0]
-        stages: list[list[nn.Module]] = [[ConvBlock(widths[0]) for _ in range(first)]]
-        for sizes in zip(widths[1:], encoder.heads, encoder.windows, encoder.depths[1:], strict=True):
-            *of_block, depth = sizes
-            stages.append([AttentionBlock(*of_block) for _ in range(depth)])
+        widths, depths = encoder.widths, encoder.depths
+        stages: list[list[nn.Module]] = [[ConvBlock(widths[0]) for _ in range(depths[0])]]
+        for width, heads, window, depth in zip(
+            widths[1:], encoder.heads, encoder.windows, depths[1:], strict=True
+        ):
+            stages.append([AttentionBlock(width, heads, window) for _ in range(depth)])
         reductions = [
-            Reduction(width, out, stride)
-            for width, out, stride in zip(widths, widths[1:], STRIDES, strict=False)
+            Bottleneck(width, wider, wider, stride)
+            for width, wider, stride in zip(widths, widths[1:], STRIDES, strict=False)
         ]
         self.patch_embed = Embed(widths[0])
         self.layers = nn.ModuleList(map(Stage, stages, (*reductions, None)))
-        self.neck = make_neck(widths[-1], width)
+        self.neck = make_neck(widths[-1], out)
 
     def forward(self, image: Tensor) -> Features:
         """Encode (B, 3, image_size, image_size) normalised images, zero-padded at the right and bottom."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Container, Iterable, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
@@ -169,6 +169,10 @@ class EditedObjects:
     def there(self, keys: Iterable[Key]) -> Objects:
         """Return the objects of some keys, each once, but for those that are not there."""
         return tuple(self.store[key] for key in dict.fromkeys(keys) if key in self.store)
+
+    def of_labels(self, labels: Container[int]) -> list[Key]:
+        """Return the keys of the objects of some labels, in all of their planes."""
+        return [each.key for each in self.store if each.id in labels]
 
     def plan(self, what: str, objects: Objects, **arguments: Any) -> Edit:
         """Return the step that `edit` takes, and change nothing; so it may run in a worker.

@@ -182,7 +182,7 @@ def join(session: AnnotationSession, one: Key, other: Key) -> Edit:
     PromptError
         If both are in one plane.
     """
-    masks = [each.key for each in session.store if each.id in (one[0], other[0])]
+    masks = session.of_labels((one[0], other[0]))
     twice = next(
         (plane for label, plane in masks if label != one[0] and (one[0], plane) in session.store), None
     )

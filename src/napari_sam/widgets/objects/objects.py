@@ -181,8 +181,7 @@ class Objects:
 
     def _classify(self, keys: Iterable[Key], name: str) -> None:
         """Give a class to objects, in all of their planes: it is the number that has a colour."""
-        labels = {label for label, _ in keys}
-        whole = [each.key for each in self._session.store if each.id in labels]
+        whole = self._session.of_labels({label for label, _ in keys})
         self._annotation.editing.edit("describe", whole, category=name)
 
     def _add_class(self, name: str) -> None:
